@@ -1,0 +1,100 @@
+"""A batch of independent periodic cells of one element."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Self
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from aiida_anial.common.errors import AnialError
+from aiida_anial.common.tensors import TensorFile, read_tensors, write_tensors
+
+__all__ = ('Cells',)
+
+_KIND = 'cells'
+_SCHEMA_VERSION = 1
+
+
+@dataclass(frozen=True, eq=False)
+class Cells:
+    """C periodic cells with N atoms in all, the atoms of each cell one after another.
+
+    :param positions: ``[N, 3]`` Cartesian positions in angstrom, float64.
+    :param lattices: ``[C, 3, 3]`` lattice vectors in angstrom, one a row, float64.
+    :param offsets: ``[C + 1]`` cell ``c`` owns the atoms ``offsets[c]`` to ``offsets[c + 1] - 1``, int64.
+    :raises AnialError: if the shapes do not fit, a value is not finite, a cell is empty or has no volume.
+    """
+
+    positions: NDArray[np.float64]
+    lattices: NDArray[np.float64]
+    offsets: NDArray[np.int64]
+
+    def __post_init__(self) -> None:
+        n_cells = len(self.lattices)
+        if self.lattices.shape != (n_cells, 3, 3) or self.offsets.shape != (n_cells + 1,):
+            raise AnialError(f'cells: lattices {self.lattices.shape} and offsets {self.offsets.shape} do not fit.')
+        if self.positions.shape != (int(self.offsets[-1]), 3) or self.offsets[0] != 0:
+            raise AnialError(f'cells: positions {self.positions.shape} do not fit offsets up to {self.offsets[-1]}.')
+        if not (np.isfinite(self.positions).all() and np.isfinite(self.lattices).all()):
+            raise AnialError('cells: a position or lattice vector is not finite.')
+        if n_cells and (np.diff(self.offsets).min() < 1 or self.volumes.min() < 1e-3):
+            raise AnialError('cells: a cell has no atoms or no volume.')
+
+    @classmethod
+    def from_lists(cls, positions: Sequence[ArrayLike], lattices: Sequence[ArrayLike]) -> Self:
+        """Return the batch of the given cells.
+
+        :param positions: for each cell ``[n, 3]`` in angstrom.
+        :param lattices: for each cell ``[3, 3]`` in angstrom.
+        """
+        parts = [np.asarray(part, dtype=np.float64).reshape(-1, 3) for part in positions]
+        offsets = np.cumsum([0] + [len(part) for part in parts], dtype=np.int64)
+        stacked = np.concatenate(parts) if parts else np.zeros((0, 3))
+        return cls(stacked, np.asarray(lattices, dtype=np.float64).reshape(-1, 3, 3), offsets)
+
+    @classmethod
+    def read(cls, path: Path) -> Self:
+        """Return the batch that ``write`` put into ``path``."""
+        arrays = read_tensors(path, kind=_KIND, schema_version=_SCHEMA_VERSION).arrays
+        return cls(arrays['positions'], arrays['lattices'], arrays['offsets'])
+
+    def write(self, path: Path) -> None:
+        """Write the batch to a safetensors file."""
+        arrays = {'positions': self.positions, 'lattices': self.lattices, 'offsets': self.offsets}
+        write_tensors(path, TensorFile(_KIND, _SCHEMA_VERSION, {'units': {'length': 'angstrom'}}, arrays))
+
+    def __len__(self) -> int:
+        return len(self.lattices)
+
+    def __iter__(self) -> Iterator[tuple[NDArray[np.float64], NDArray[np.float64]]]:
+        return (self.one(index) for index in range(len(self)))
+
+    def one(self, index: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Return positions ``[n, 3]`` and lattice ``[3, 3]`` of one cell, in angstrom."""
+        return self.positions[self.offsets[index] : self.offsets[index + 1]], self.lattices[index]
+
+    def select(self, indices: Sequence[int] | NDArray[np.int64]) -> Cells:
+        """Return the batch of the cells ``indices``, in that order."""
+        chosen = [self.one(int(index)) for index in indices]
+        return Cells.from_lists([positions for positions, _ in chosen], [lattice for _, lattice in chosen])
+
+    @cached_property
+    def n_atoms(self) -> NDArray[np.int64]:
+        """``[C]`` atoms in each cell."""
+        return np.diff(self.offsets)
+
+    @cached_property
+    def cell_of_atom(self) -> NDArray[np.int64]:
+        """``[N]`` the cell that each atom belongs to."""
+        return np.repeat(np.arange(len(self), dtype=np.int64), self.n_atoms)
+
+    @cached_property
+    def volumes(self) -> NDArray[np.float64]:
+        """``[C]`` volumes in angstrom^3."""
+        volumes: NDArray[np.float64] = np.abs(np.linalg.det(self.lattices))
+        return volumes

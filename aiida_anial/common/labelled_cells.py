@@ -1,0 +1,135 @@
+"""Cells with energies, forces and stresses, and where each label came from."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Self
+from uuid import UUID
+
+import numpy as np
+from numpy.typing import NDArray
+
+from aiida_anial.common.cells import Cells
+from aiida_anial.common.errors import AnialError
+from aiida_anial.common.tensors import TensorFile, read_tensors, tensor_bytes, write_tensors
+
+__all__ = ('LabelledCells', 'content_hash')
+
+_KIND = 'dataset'
+_SCHEMA_VERSION = 1
+_UNITS = {'length': 'angstrom', 'energy': 'eV', 'force': 'eV/angstrom', 'stress': 'eV/angstrom^3'}
+
+
+def content_hash(positions: NDArray[np.float64], lattice: NDArray[np.float64]) -> str:
+    """Return the SHA-256 of a configuration, the same wherever the configuration turns up.
+
+    Lengths are rounded to 1e-6 angstrom first, so that a round trip through a text file does not change the hash.
+
+    :param positions: ``[n, 3]`` in angstrom.
+    :param lattice: ``[3, 3]`` in angstrom.
+    """
+    rounded = np.rint(np.concatenate([lattice, positions]) * 1e6).astype('<i8')
+    return hashlib.sha256(rounded.tobytes()).hexdigest()
+
+
+@dataclass(frozen=True, eq=False)
+class LabelledCells:
+    """C labelled configurations with N atoms in all.
+
+    :param cells: the configurations.
+    :param energies: ``[C]`` total energies in eV; from DFT of a metal, the smeared free energy.
+    :param forces: ``[N, 3]`` in eV/angstrom, minus the gradient of the energy.
+    :param stresses: ``[C, 3, 3]`` in eV/angstrom^3, positive in tension (ASE's sign): dE/dstrain / volume.
+    :param uuids: ``[C]`` UUID of the calculation that gave each label.
+    :param iterations: ``[C]`` active-learning iteration, int64; 0 is the initial random dataset.
+    :param origins: ``[C]`` ``random``, ``active_learning`` or ``imported``.
+    """
+
+    cells: Cells
+    energies: NDArray[np.float64]
+    forces: NDArray[np.float64]
+    stresses: NDArray[np.float64]
+    uuids: tuple[str, ...]
+    iterations: NDArray[np.int64]
+    origins: tuple[str, ...]
+
+    def __post_init__(self) -> None:
+        n_cells, n_atoms = len(self.cells), len(self.cells.positions)
+        expected = {'energies': (n_cells,), 'forces': (n_atoms, 3), 'stresses': (n_cells, 3, 3)}
+        for name, shape in expected.items():
+            array = getattr(self, name)
+            if array.shape != shape:
+                raise AnialError(f'labels: {name} have shape {array.shape} where {shape} is needed.')
+            if not np.isfinite(array).all():
+                raise AnialError(f'labels: a value of {name} is not finite.')
+        if not len(self.uuids) == len(self.origins) == len(self.iterations) == n_cells:
+            raise AnialError(f'labels: {n_cells} cells need as many uuids, origins and iterations.')
+
+    def __len__(self) -> int:
+        return len(self.cells)
+
+    @classmethod
+    def concatenate(cls, parts: Sequence[LabelledCells]) -> Self:
+        """Return all configurations of ``parts`` in their order."""
+        listed = [cell for part in parts for cell in part.cells]
+        return cls(
+            cells=Cells.from_lists([positions for positions, _ in listed], [lattice for _, lattice in listed]),
+            energies=np.concatenate([part.energies for part in parts]),
+            forces=np.concatenate([part.forces for part in parts]),
+            stresses=np.concatenate([part.stresses for part in parts]),
+            uuids=tuple(uuid for part in parts for uuid in part.uuids),
+            iterations=np.concatenate([part.iterations for part in parts]),
+            origins=tuple(origin for part in parts for origin in part.origins),
+        )
+
+    def forces_of(self, index: int) -> NDArray[np.float64]:
+        """Return the forces ``[n, 3]`` in eV/angstrom on the atoms of one configuration."""
+        return self.forces[self.cells.offsets[index] : self.cells.offsets[index + 1]]
+
+    def hashes(self) -> list[str]:
+        """Return the content hash of each configuration."""
+        return [content_hash(positions, lattice) for positions, lattice in self.cells]
+
+    @classmethod
+    def read(cls, path: Path) -> Self:
+        """Return what ``write`` put into ``path``.
+
+        :raises FileFormatError: if the file is not a dataset.
+        """
+        content = read_tensors(path, kind=_KIND, schema_version=_SCHEMA_VERSION)
+        arrays = content.arrays
+        return cls(
+            cells=Cells(arrays['positions'], arrays['lattices'], arrays['offsets']),
+            energies=arrays['energies'],
+            forces=arrays['forces'],
+            stresses=arrays['stresses'],
+            uuids=tuple(str(UUID(bytes=row.tobytes())) for row in arrays['uuids']),
+            iterations=arrays['iterations'],
+            origins=tuple(content.metadata['origins']),
+        )
+
+    def write(self, path: Path) -> None:
+        """Write the dataset to a safetensors file."""
+        write_tensors(path, self._file())
+
+    def to_bytes(self) -> bytes:
+        """Return the bytes that ``write`` would write."""
+        return tensor_bytes(self._file())
+
+    def _file(self) -> TensorFile:
+        uuids = np.frombuffer(b''.join(UUID(uuid).bytes for uuid in self.uuids), dtype=np.uint8).reshape(-1, 16)
+        arrays: dict[str, np.ndarray] = {
+            'positions': self.cells.positions,
+            'lattices': self.cells.lattices,
+            'offsets': self.cells.offsets,
+            'energies': self.energies,
+            'forces': self.forces,
+            'stresses': self.stresses,
+            'uuids': uuids,
+            'iterations': self.iterations,
+        }
+        metadata: dict[str, Any] = {'units': _UNITS, 'origins': list(self.origins), 'element': 'Al'}
+        return TensorFile(_KIND, _SCHEMA_VERSION, metadata, arrays)

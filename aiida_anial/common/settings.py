@@ -1,0 +1,101 @@
+"""Settings that refuse what they do not know, in one sentence that names the key."""
+
+from __future__ import annotations
+
+import difflib
+import json
+from collections.abc import Mapping
+from typing import Annotated, Any, Self
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
+
+from aiida_anial.common.errors import SettingsError
+
+__all__ = ('NonNegative', 'Positive', 'Range', 'Settings', 'check_range')
+
+
+def check_range(value: tuple[float, float]) -> tuple[float, float]:
+    """Return the pair ``(low, high)`` if ``low <= high``.
+
+    :raises ValueError: if the two ends are upside down.
+    """
+    if value[0] > value[1]:
+        raise ValueError(f'the range is upside down, {value[0]:g} > {value[1]:g}')
+    return value
+
+
+Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+NonNegative = Annotated[float, Field(ge=0, allow_inf_nan=False)]
+Range = Annotated[tuple[NonNegative, NonNegative], AfterValidator(check_range)]
+
+
+class Settings(BaseModel):
+    """Immutable settings: unknown keys, numbers given as text and impossible values are errors.
+
+    Keys end in their unit (``t_max_ps``), so a number never needs one.
+    """
+
+    model_config = ConfigDict(frozen=True, extra='forbid', strict=True, allow_inf_nan=False)
+
+    @classmethod
+    def parse(cls, values: Mapping[str, Any], *, where: str = '') -> Self:
+        """Return the settings that ``values`` describe.
+
+        :param values: plain nested dictionaries, as YAML or JSON give them.
+        :param where: the key under which ``values`` stand, put before every key in messages.
+        :raises SettingsError: one sentence naming the key, for the first thing that is wrong.
+        """
+        try:
+            # Strict JSON mode: lists are tuples, integers are floats, but text is never a number.
+            return cls.model_validate_json(json.dumps(values))
+        except ValidationError as exception:
+            raise SettingsError(_sentence(cls, exception, where)) from exception
+        except (TypeError, ValueError) as exception:
+            raise SettingsError(f'{where or "the settings"}: {exception}.') from exception
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return plain nested dictionaries and lists that ``parse`` takes back."""
+        return self.model_dump(mode='json')
+
+
+def _sentence(model: type[BaseModel], exception: ValidationError, where: str) -> str:
+    """Return one sentence for the first error of ``exception``."""
+    error = exception.errors()[0]
+    path = [str(part) for part in error['loc']]
+    key = '.'.join(([where] if where else []) + path) or 'the settings'
+    if error['type'] == 'extra_forbidden':
+        known = _known_keys(model, error['loc'][:-1])
+        close = difflib.get_close_matches(path[-1], known, n=1, cutoff=0.4)
+        hint = f'did you mean {close[0]!r}?' if close else f'known keys are {", ".join(sorted(known))}.'
+        return f'{key}: unknown key {path[-1]!r}; {hint}'
+    if error['type'] == 'model_type':
+        return f'{key}: {error["input"]!r} is not a mapping of keys to values.'
+    if error['type'] == 'missing':
+        return f'{key}: this key is required.'
+    message = error['msg'].removeprefix('Value error, ').removeprefix('Assertion failed, ')
+    message = message.replace('Input should', 'it should')
+    message = message[:1].lower() + message[1:]
+    if 'input' in error and not isinstance(error['input'], Mapping):
+        message = f'{error["input"]!r} is not allowed: {message}'
+    return f'{key}: {message.rstrip(".")}.'
+
+
+def _known_keys(model: type[BaseModel], path: tuple[int | str, ...]) -> list[str]:
+    """Return the keys that the settings at ``path`` inside ``model`` take."""
+    current: Any = model
+    for part in path:
+        if isinstance(part, str) and isinstance(current, type) and issubclass(current, BaseModel):
+            field = current.model_fields.get(part)
+            current = _settings_class(field.annotation) if field is not None else None
+    return list(current.model_fields) if isinstance(current, type) and issubclass(current, BaseModel) else []
+
+
+def _settings_class(annotation: Any) -> type[BaseModel] | None:
+    """Return the settings class inside an annotation such as ``X``, ``X | None``, ``tuple[X, ...]``."""
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return annotation
+    for argument in getattr(annotation, '__args__', ()):
+        found = _settings_class(argument)
+        if found is not None:
+            return found
+    return None

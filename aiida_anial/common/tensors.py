@@ -1,0 +1,75 @@
+"""Named arrays and JSON metadata in one safetensors file: no pickle, the same bytes for the same content."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from safetensors import SafetensorError, safe_open
+from safetensors.numpy import save
+
+from aiida_anial.common.errors import FileFormatError
+
+__all__ = ('TensorFile', 'read_tensors', 'tensor_bytes', 'write_tensors')
+
+# One metadata entry, because safetensors writes several in an order that changes from run to run.
+_METADATA_KEY = 'anial'
+
+
+@dataclass(frozen=True)
+class TensorFile:
+    """The content of one file.
+
+    :param kind: what the file holds, such as ``ensemble`` or ``dataset``.
+    :param schema_version: version of the layout of that kind.
+    :param metadata: JSON values.
+    :param arrays: arrays by name.
+    """
+
+    kind: str
+    schema_version: int
+    metadata: Mapping[str, Any]
+    arrays: Mapping[str, np.ndarray]
+
+
+def tensor_bytes(content: TensorFile) -> bytes:
+    """Return the bytes of the file that holds ``content``."""
+    header = {'kind': content.kind, 'schema_version': content.schema_version, 'metadata': content.metadata}
+    arrays = {name: np.ascontiguousarray(array) for name, array in content.arrays.items()}
+    return save(arrays, {_METADATA_KEY: json.dumps(header, sort_keys=True)})
+
+
+def write_tensors(path: Path, content: TensorFile) -> None:
+    """Write ``content`` to ``path``; a reader never sees half of it."""
+    temporary = path.with_name(path.name + '.part')
+    temporary.write_bytes(tensor_bytes(content))
+    temporary.replace(path)
+
+
+def read_tensors(path: Path, *, kind: str, schema_version: int) -> TensorFile:
+    """Return the content of the file at ``path``.
+
+    :param kind: the kind that the file must be of.
+    :param schema_version: the newest layout that the caller understands.
+    :raises FileFormatError: if there is no such file, or it is not a safetensors file of that kind and version.
+    """
+    if not path.is_file():
+        raise FileFormatError(f'{path}: there is no such file.')
+    try:
+        with safe_open(path, framework='numpy') as stream:
+            header = json.loads((stream.metadata() or {})[_METADATA_KEY])
+            arrays = {name: stream.get_tensor(name) for name in stream.keys()}  # noqa: SIM118 - not a mapping
+        content = TensorFile(header['kind'], int(header['schema_version']), header['metadata'], arrays)
+    except (SafetensorError, KeyError, TypeError, ValueError) as exception:
+        raise FileFormatError(f'{path}: not a safetensors file written by aiida-anial ({exception}).') from exception
+    if content.kind != kind:
+        raise FileFormatError(f'{path}: holds {content.kind!r} where {kind!r} is needed.')
+    if content.schema_version > schema_version:
+        raise FileFormatError(
+            f'{path}: has schema version {content.schema_version}, newer than {schema_version}; update aiida-anial.'
+        )
+    return content

@@ -1,0 +1,218 @@
+"""Equations of state of aluminium with the package's own pseudopotential.
+
+The script regenerates ``Al.upf`` on request, computes the FCC, BCC and diamond equations of
+state of aluminium at several plane-wave cutoffs with ``pw.x``, prints them beside PseudoDojo's
+figures, and writes them as JSON.  It is the source of every number in
+``docs/reference/pseudopotential.md``.
+
+Run it from the repository root::
+
+    python benchmarks/pseudopotential.py --cutoffs 12 14 16 20 30
+    python benchmarks/pseudopotential.py --generate
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import re
+import subprocess
+import sys
+import tempfile
+import time
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+from ase.eos import EquationOfState
+from ase.units import GPa, Ry
+
+from aiida_anial.pseudopotential import AL_PBE_UPF, CHARGE_DENSITY_CUTOFF_RY, WAVEFUNCTION_CUTOFF_RY
+
+RESULTS: Final = Path(__file__).parent / 'results' / 'pseudopotential.json'
+ANGSTROM_PER_BOHR: Final = 0.529177210903
+STRAINS: Final = np.linspace(0.94, 1.06, 7)
+CUTOFFS_RY: Final = (12.0, 14.0, 16.0, 20.0, 30.0)
+PSEUDODOJO: Final = {'a0_A': 4.0406, 'B_GPa': 76.6, 'bcc_fcc_meV': 96.8, 'diamond_fcc_meV': 756.7}
+BASIS_DIAMOND: Final = ((0.0, 0.0, 0.0), (0.25, 0.25, 0.25))
+BASIS_ONE: Final = ((0.0, 0.0, 0.0),)
+
+
+@dataclass(frozen=True)
+class Lattice:
+    """A cubic crystal of aluminium in its primitive cell.
+
+    :param ibrav: Bravais-lattice index of ``pw.x``.
+    :param volume: centre of the volume window, in cubic angstrom per atom.
+    :param points: primitive cells per conventional cube.
+    :param mesh: divisions of the unshifted Monkhorst-Pack mesh along each axis.
+    :param basis: positions, in units of the cubic lattice parameter.
+    """
+
+    ibrav: int
+    volume: float
+    points: int
+    mesh: int
+    basis: tuple[tuple[float, float, float], ...]
+
+    def lattice_parameter(self, volume: float) -> float:
+        """Return the cubic lattice parameter in angstrom at `volume` (cubic angstrom per atom)."""
+        return float((self.points * len(self.basis) * volume) ** (1 / 3))
+
+
+LATTICES: Final = {
+    'fcc': Lattice(2, 16.5, 4, 12, BASIS_ONE),
+    'bcc': Lattice(3, 16.9, 2, 14, BASIS_ONE),
+    'diamond': Lattice(2, 27.2, 4, 8, BASIS_DIAMOND),
+}
+
+
+@dataclass(frozen=True)
+class Fit:
+    """Birch-Murnaghan fit of one equation of state, per atom.
+
+    :param volume: equilibrium volume, in cubic angstrom per atom.
+    :param energy: energy at that volume, in eV per atom.
+    :param bulk_modulus: bulk modulus, in GPa.
+    """
+
+    volume: float
+    energy: float
+    bulk_modulus: float
+
+
+def finalise_upf(text: str) -> str:
+    """Return the UPF of ``ld1.x`` without its date and with the recommended cutoffs in the header.
+
+    The date is the only thing in the file that changes from run to run, and ``ld1.x`` has no
+    input for the cutoffs (it writes zero).
+    """
+    text = re.sub(r'^ *Generation date:.*\n', '', text, flags=re.MULTILINE)
+    text = re.sub(r' date="[^"]*"', ' date=""', text)
+    for name, value in (('wfc_cutoff', WAVEFUNCTION_CUTOFF_RY), ('rho_cutoff', CHARGE_DENSITY_CUTOFF_RY)):
+        text = re.sub(rf'{name}="[^"]*"', f'{name}="{value:.1f}"', text)
+    for name, value in (('wavefunctions', WAVEFUNCTION_CUTOFF_RY), ('charge density', CHARGE_DENSITY_CUTOFF_RY)):
+        text = re.sub(rf'(cutoff for {name}:).*', rf'\g<1> {value:.1f} Ry', text)
+    return text
+
+
+def generate(ld1_input: Path, upf: Path) -> str:
+    """Run ``ld1.x`` on `ld1_input`, write the finished potential to `upf`, return the log."""
+    with tempfile.TemporaryDirectory() as scratch:
+        log = subprocess.run(
+            ['ld1.x'], input=ld1_input.read_text(), cwd=scratch, capture_output=True, text=True, check=True
+        ).stdout
+        upf.write_text(finalise_upf((Path(scratch) / 'Al.upf').read_text()))
+    return log
+
+
+def pw_input(lattice: Lattice, volume: float, cutoff: float, upf: Path) -> str:
+    """Return the ``pw.x`` input of `lattice` at `volume` (cubic angstrom per atom) and `cutoff` (Ry)."""
+    celldm = lattice.lattice_parameter(volume) / ANGSTROM_PER_BOHR
+    atoms = '\n'.join(f'Al {x} {y} {z}' for x, y, z in lattice.basis)
+    mesh = f'{lattice.mesh} {lattice.mesh} {lattice.mesh} 0 0 0'
+    return f"""&control
+  calculation = 'scf', prefix = 'al', outdir = '.', pseudo_dir = '{upf.parent}', disk_io = 'none'
+/
+&system
+  ibrav = {lattice.ibrav}, celldm(1) = {celldm:.10f}, nat = {len(lattice.basis)}, ntyp = 1
+  ecutwfc = {cutoff}, ecutrho = {4 * cutoff}
+  occupations = 'smearing', smearing = 'cold', degauss = 0.02
+/
+&electrons
+  conv_thr = 1e-10, mixing_beta = 0.7
+/
+ATOMIC_SPECIES
+Al 26.9815 {upf.name}
+ATOMIC_POSITIONS alat
+{atoms}
+K_POINTS automatic
+{mesh}
+"""
+
+
+def run_pw(text: str) -> str:
+    """Run ``pw.x`` serially on the input `text` and return its output."""
+    with tempfile.TemporaryDirectory() as scratch:
+        environment = {**os.environ, 'OMP_NUM_THREADS': '1'}
+        run = subprocess.run(
+            ['pw.x'], input=text, cwd=scratch, env=environment, capture_output=True, text=True, check=False
+        )
+    if 'JOB DONE' not in run.stdout:
+        raise RuntimeError(f'pw.x failed:\n{run.stdout[-2000:]}{run.stderr[-500:]}')
+    return run.stdout
+
+
+def total_energy(output: str) -> float:
+    """Return the total (free) energy of a ``pw.x`` output, in eV."""
+    found = re.findall(r'^!\s+total energy\s+=\s+(\S+) Ry', output, flags=re.MULTILINE)
+    return float(found[-1]) * Ry
+
+
+def equation_of_state(lattice: Lattice, cutoff: float, upf: Path) -> Fit:
+    """Return the Birch-Murnaghan fit of `lattice` with the potential `upf` at `cutoff` (Ry)."""
+    volumes = lattice.volume * STRAINS
+    atoms = len(lattice.basis)
+    energies = [total_energy(run_pw(pw_input(lattice, volume, cutoff, upf))) / atoms for volume in volumes]
+    volume, energy, modulus = EquationOfState(volumes, energies, eos='birchmurnaghan').fit()
+    return Fit(float(volume), float(energy), float(modulus / GPa))
+
+
+def measure(cutoff: float, upf: Path) -> dict[str, float]:
+    """Return lattice parameter, bulk modulus and structural energies at `cutoff` (Ry)."""
+    start = time.perf_counter()
+    fits = {name: equation_of_state(lattice, cutoff, upf) for name, lattice in LATTICES.items()}
+    fcc = fits['fcc']
+    return {
+        'ecutwfc_Ry': cutoff,
+        'a0_A': LATTICES['fcc'].lattice_parameter(fcc.volume),
+        'B_GPa': fcc.bulk_modulus,
+        'bcc_fcc_meV': 1000 * (fits['bcc'].energy - fcc.energy),
+        'diamond_fcc_meV': 1000 * (fits['diamond'].energy - fcc.energy),
+        'fcc_energy_eV': fcc.energy,
+        'bcc_volume_A3': fits['bcc'].volume,
+        'diamond_volume_A3': fits['diamond'].volume,
+        'seconds': time.perf_counter() - start,
+    }
+
+
+def format_row(row: dict[str, float]) -> str:
+    """Return one line of the printed table."""
+    return (
+        f'{row["ecutwfc_Ry"]:10.1f} {row["a0_A"]:9.4f} {row["B_GPa"]:8.2f} {row["bcc_fcc_meV"]:9.2f} '
+        f'{row["diamond_fcc_meV"]:9.2f} {row["seconds"]:8.1f}'
+    )
+
+
+def arguments() -> argparse.Namespace:
+    """Return the command line's options."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument('--cutoffs', type=float, nargs='+', default=CUTOFFS_RY, help='wavefunction cutoffs, in Ry')
+    parser.add_argument('--upf', type=Path, default=AL_PBE_UPF, help='potential to measure')
+    parser.add_argument('--output', type=Path, default=RESULTS, help='JSON file to write')
+    parser.add_argument('--generate', action='store_true', help='first regenerate the UPF from Al.ld1.in')
+    return parser.parse_args()
+
+
+def main() -> int:
+    """Measure the potential at every cutoff, print the table and write it as JSON."""
+    options = arguments()
+    upf = options.upf.resolve()
+    if options.generate:
+        generate(upf.with_name('Al.ld1.in'), upf)
+    print('  cutoff/Ry      a0/A    B/GPa  bcc/meV  diam./meV  seconds')
+    rows = []
+    for cutoff in options.cutoffs:
+        rows.append(measure(cutoff, upf))
+        print(format_row(rows[-1]), flush=True)
+    lattices = {name: asdict(lattice) for name, lattice in LATTICES.items()}
+    options.output.parent.mkdir(parents=True, exist_ok=True)
+    record = {'potential': upf.name, 'pseudodojo_30_Ry': PSEUDODOJO, 'lattices': lattices, 'rows': rows}
+    options.output.write_text(json.dumps(record, indent=2) + '\n')
+    return 0
+
+
+if __name__ == '__main__':
+    sys.exit(main())
