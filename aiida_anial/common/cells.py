@@ -65,8 +65,12 @@ class Cells:
 
     def write(self, path: Path) -> None:
         """Write the batch to a safetensors file."""
+        write_tensors(path, self.content())
+
+    def content(self) -> TensorFile:
+        """Return what ``write`` writes."""
         arrays = {'positions': self.positions, 'lattices': self.lattices, 'offsets': self.offsets}
-        write_tensors(path, TensorFile(_KIND, _SCHEMA_VERSION, {'units': {'length': 'angstrom'}}, arrays))
+        return TensorFile(_KIND, _SCHEMA_VERSION, {'units': {'length': 'angstrom'}}, arrays)
 
     def __len__(self) -> int:
         return len(self.lattices)

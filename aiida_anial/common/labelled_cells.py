@@ -6,20 +6,19 @@ import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, ClassVar, Self
 from uuid import UUID
 
 import numpy as np
 from numpy.typing import NDArray
 
 from aiida_anial.common.cells import Cells
-from aiida_anial.common.errors import AnialError
-from aiida_anial.common.tensors import TensorFile, read_tensors, tensor_bytes, write_tensors
+from aiida_anial.common.errors import AnialError, FileFormatError
+from aiida_anial.common.tensors import TensorFile, parse_tensors, tensor_bytes, write_tensors
 
 __all__ = ('LabelledCells', 'content_hash')
 
 _KIND = 'dataset'
-_SCHEMA_VERSION = 1
 _UNITS = {'length': 'angstrom', 'energy': 'eV', 'force': 'eV/angstrom', 'stress': 'eV/angstrom^3'}
 
 
@@ -47,6 +46,8 @@ class LabelledCells:
     :param iterations: ``[C]`` active-learning iteration, int64; 0 is the initial random dataset.
     :param origins: ``[C]`` ``random``, ``active_learning`` or ``imported``.
     """
+
+    SCHEMA_VERSION: ClassVar[int] = 1
 
     cells: Cells
     energies: NDArray[np.float64]
@@ -99,17 +100,31 @@ class LabelledCells:
 
         :raises FileFormatError: if the file is not a dataset.
         """
-        content = read_tensors(path, kind=_KIND, schema_version=_SCHEMA_VERSION)
+        if not path.is_file():
+            raise FileFormatError(f'{path}: there is no such file.')
+        return cls.from_bytes(path.read_bytes(), source=str(path))
+
+    @classmethod
+    def from_bytes(cls, data: bytes, *, source: str = 'dataset') -> Self:
+        """Return the labelled configurations that ``to_bytes`` made ``data`` of.
+
+        :param source: what to call the file in messages.
+        :raises FileFormatError: if the bytes are not a dataset.
+        """
+        content = parse_tensors(data, source=source, kind=_KIND, schema_version=cls.SCHEMA_VERSION)
         arrays = content.arrays
-        return cls(
-            cells=Cells(arrays['positions'], arrays['lattices'], arrays['offsets']),
-            energies=arrays['energies'],
-            forces=arrays['forces'],
-            stresses=arrays['stresses'],
-            uuids=tuple(str(UUID(bytes=row.tobytes())) for row in arrays['uuids']),
-            iterations=arrays['iterations'],
-            origins=tuple(content.metadata['origins']),
-        )
+        try:
+            return cls(
+                cells=Cells(arrays['positions'], arrays['lattices'], arrays['offsets']),
+                energies=arrays['energies'],
+                forces=arrays['forces'],
+                stresses=arrays['stresses'],
+                uuids=tuple(str(UUID(bytes=row.tobytes())) for row in arrays['uuids']),
+                iterations=arrays['iterations'],
+                origins=tuple(content.metadata['origins']),
+            )
+        except KeyError as exception:
+            raise FileFormatError(f'{source}: the dataset has no {exception}.') from exception
 
     def write(self, path: Path) -> None:
         """Write the dataset to a safetensors file."""
@@ -132,4 +147,4 @@ class LabelledCells:
             'iterations': self.iterations,
         }
         metadata: dict[str, Any] = {'units': _UNITS, 'origins': list(self.origins), 'element': 'Al'}
-        return TensorFile(_KIND, _SCHEMA_VERSION, metadata, arrays)
+        return TensorFile(_KIND, self.SCHEMA_VERSION, metadata, arrays)

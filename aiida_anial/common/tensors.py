@@ -9,12 +9,12 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from safetensors import SafetensorError, safe_open
-from safetensors.numpy import save
+from safetensors import SafetensorError
+from safetensors.numpy import load, save
 
 from aiida_anial.common.errors import FileFormatError
 
-__all__ = ('TensorFile', 'read_tensors', 'tensor_bytes', 'write_tensors')
+__all__ = ('TensorFile', 'parse_tensors', 'read_tensors', 'tensor_bytes', 'write_tensors')
 
 # One metadata entry, because safetensors writes several in an order that changes from run to run.
 _METADATA_KEY = 'anial'
@@ -59,17 +59,25 @@ def read_tensors(path: Path, *, kind: str, schema_version: int) -> TensorFile:
     """
     if not path.is_file():
         raise FileFormatError(f'{path}: there is no such file.')
+    return parse_tensors(path.read_bytes(), source=str(path), kind=kind, schema_version=schema_version)
+
+
+def parse_tensors(data: bytes, *, source: str, kind: str, schema_version: int) -> TensorFile:
+    """Return the content of a file whose bytes are ``data``.
+
+    :param source: what to call the file in messages.
+    :raises FileFormatError: as ``read_tensors``.
+    """
     try:
-        with safe_open(path, framework='numpy') as stream:
-            header = json.loads((stream.metadata() or {})[_METADATA_KEY])
-            arrays = {name: stream.get_tensor(name) for name in stream.keys()}  # noqa: SIM118 - not a mapping
+        arrays = load(data)
+        header = json.loads(json.loads(data[8 : 8 + int.from_bytes(data[:8], 'little')])['__metadata__'][_METADATA_KEY])
         content = TensorFile(header['kind'], int(header['schema_version']), header['metadata'], arrays)
     except (SafetensorError, KeyError, TypeError, ValueError) as exception:
-        raise FileFormatError(f'{path}: not a safetensors file written by aiida-anial ({exception}).') from exception
+        raise FileFormatError(f'{source}: not a safetensors file written by aiida-anial ({exception}).') from exception
     if content.kind != kind:
-        raise FileFormatError(f'{path}: holds {content.kind!r} where {kind!r} is needed.')
+        raise FileFormatError(f'{source}: holds {content.kind!r} where {kind!r} is needed.')
     if content.schema_version > schema_version:
         raise FileFormatError(
-            f'{path}: has schema version {content.schema_version}, newer than {schema_version}; update aiida-anial.'
+            f'{source}: has schema version {content.schema_version}, newer than {schema_version}; update aiida-anial.'
         )
     return content

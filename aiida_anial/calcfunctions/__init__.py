@@ -1,0 +1,1 @@
+"""Steps of seconds, each a process that links what it makes to what it was made from."""

@@ -1,0 +1,45 @@
+"""Labels of an evaluation job as one shard of the dataset."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from aiida import orm
+from aiida.engine import calcfunction
+
+from aiida_anial.calcfunctions.collect_labels import collected
+from aiida_anial.calcfunctions.structures import to_cells
+from aiida_anial.common.labels import Label
+from aiida_anial.data.dataset import DatasetData
+
+__all__ = ('collect_evaluated',)
+
+
+@calcfunction
+def collect_evaluated(
+    settings: orm.Dict, source: orm.Dict, labels: orm.ArrayData, failures: orm.Dict, **nodes: Any
+) -> dict[str, DatasetData | orm.Dict]:
+    """Return the sound labels as a dataset and the others with their reasons.
+
+    :param settings: ``LabelSettings``, for the largest force that is physical.
+    :param source: ``iteration`` and ``origin`` of the cells.
+    :param labels: ``energies`` [C], ``forces`` [N, 3] and ``stresses`` [C, 3, 3] of all cells, in eV and angstrom.
+    :param failures: reason by cell label, of the cells that could not be evaluated.
+    :param nodes: the namespace ``cells``.
+    :return: ``dataset`` where there is a sound label, and ``rejected``: reason by cell label.
+    """
+    cells = to_cells(nodes['cells'])
+    energies, forces, stresses = (labels.get_array(name) for name in ('energies', 'forces', 'stresses'))
+    sound = {
+        name: Label(
+            positions=cells.one(index)[0],
+            lattice=cells.lattices[index],
+            energy=float(energies[index]),
+            forces=forces[cells.offsets[index] : cells.offsets[index + 1]],
+            stress=stresses[index],
+            uuid=labels.creator.uuid,
+        )
+        for index, name in enumerate(sorted(nodes['cells']))
+        if name not in failures
+    }
+    return collected(sound, settings, source, failures.get_dict())

@@ -1,0 +1,17 @@
+"""The configuration of a trajectory that goes to the labelling queue."""
+
+from __future__ import annotations
+
+from aiida import orm
+from aiida.engine import calcfunction
+
+from aiida_anial.calcfunctions.structures import to_structure
+
+__all__ = ('extract_candidate',)
+
+
+@calcfunction
+def extract_candidate(trajectory: orm.TrajectoryData) -> orm.StructureData:
+    """Return the frame that the sampler marked as candidate: where disagreement stopped it, or the last sound one."""
+    frame = trajectory.base.attributes.get('candidate_frame')
+    return to_structure(trajectory.get_positions()[frame], trajectory.get_cells()[frame])

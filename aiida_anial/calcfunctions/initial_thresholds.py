@@ -1,0 +1,27 @@
+"""The thresholds of the first iteration."""
+
+from __future__ import annotations
+
+from aiida import orm
+from aiida.engine import calcfunction
+
+from aiida_anial.calcfunctions.thresholds import thresholds_with_energy
+from aiida_anial.protocols.settings import ThresholdRule
+
+__all__ = ('initial_thresholds',)
+
+
+@calcfunction
+def initial_thresholds(rule: orm.Dict, training: orm.Dict) -> orm.Dict:
+    """Return the thresholds of the first iteration: fixed, or from the held-out error of the first ensemble.
+
+    :param rule: ``ThresholdRule``.
+    :param training: summary of the training, for ``median_heldout_error_ev_per_sqrt_atom``.
+    """
+    parsed = ThresholdRule.parse(rule.get_dict())
+    if parsed.mode == 'fixed':
+        return orm.Dict(thresholds_with_energy(parsed, parsed.energy_ev_per_sqrt_atom))
+    error = training.get('median_heldout_error_ev_per_sqrt_atom')
+    if error is None:
+        error = parsed.energy_ev_per_sqrt_atom
+    return orm.Dict(thresholds_with_energy(parsed, parsed.initial_factor * error))

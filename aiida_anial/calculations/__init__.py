@@ -1,0 +1,1 @@
+"""Jobs that run ``anial-worker`` on a computer."""

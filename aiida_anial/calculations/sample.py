@@ -1,0 +1,87 @@
+"""Molecular dynamics that stops where the networks disagree."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from aiida import orm
+from aiida.common.folders import Folder
+from aiida.engine.processes.calcjobs.calcjob import CalcJobProcessSpec
+
+from aiida_anial.calcfunctions.structures import to_cells
+from aiida_anial.calculations.checkpoint import define_checkpoint
+from aiida_anial.calculations.worker import CopyList, WorkerCalculation
+from aiida_anial.common.tensors import tensor_bytes
+from aiida_anial.data.ensemble import EnsembleData
+from aiida_anial.sampling.settings import SamplingSettings, Thresholds
+from aiida_anial.validation import settings_validator, validate_aluminium
+
+__all__ = ('SampleCalculation',)
+
+
+class SampleCalculation(WorkerCalculation):
+    """Run many Langevin trajectories, each from its own cell, schedule and seed (Smith et al., II.B.3)."""
+
+    COMMAND = 'sample'
+    CELLS = 'cells.safetensors'
+    TRAJECTORIES = 'trajectories'
+    RETRIEVE = (WorkerCalculation.CHECKPOINT,)
+    RETRIEVE_TEMPORARY = (TRAJECTORIES,)
+
+    @classmethod
+    def define(cls, spec: CalcJobProcessSpec) -> None:
+        """Define the process specification."""
+        super().define(spec)
+        spec.input('ensemble', valid_type=EnsembleData, help='The networks that drive the dynamics.')
+        spec.input_namespace(
+            'cells', valid_type=orm.StructureData, dynamic=True, validator=validate_aluminium, help='Where they start.'
+        )
+        spec.input('schedules', valid_type=orm.List, help='One temperature schedule a cell, in the order of labels.')
+        spec.input(
+            'settings',
+            valid_type=orm.Dict,
+            validator=settings_validator(SamplingSettings, 'sampling'),
+            help='Time step, friction, checks and frames.',
+        )
+        spec.input(
+            'thresholds',
+            valid_type=orm.Dict,
+            validator=settings_validator(Thresholds, 'thresholds'),
+            help='Disagreement at which a trajectory stops: eV/sqrt(atom), eV/angstrom.',
+        )
+        spec.input('seed', valid_type=orm.Int, help='Seed of the velocities and of the thermostat.')
+        define_checkpoint(spec)
+        spec.inputs.validator = cls.validate_inputs
+        spec.output_namespace(
+            'trajectories', valid_type=orm.TrajectoryData, dynamic=True, help='Thinned frames, one node a cell.'
+        )
+        spec.output('table', valid_type=orm.Dict, help='What happened to each trajectory.')
+        spec.default_output_node = 'table'
+
+    @staticmethod
+    def validate_inputs(inputs: dict[str, Any], _: Any) -> str | None:
+        """Refuse a number of schedules that is not the number of cells."""
+        n_cells, n_schedules = len(inputs.get('cells', {})), len(inputs['schedules']) if 'schedules' in inputs else 0
+        if n_cells != n_schedules:
+            return f'schedules: there are {n_schedules} for {n_cells} cells.'
+        return None
+
+    def job_inputs(self) -> dict[str, Any]:
+        """Return the schedules, thresholds and settings."""
+        return {
+            'settings': self.inputs.settings.get_dict(),
+            'thresholds': self.inputs.thresholds.get_dict(),
+            'schedules': self.inputs.schedules.get_list(),
+            'seed': self.inputs.seed.value,
+        }
+
+    def files(self, folder: Folder) -> CopyList:
+        """Write the cells; return the ensemble and the checkpoint."""
+        write_cells(folder, self.CELLS, self.inputs.cells)
+        return self.ensemble_file() + self.checkpoint_file()
+
+
+def write_cells(folder: Folder, name: str, structures: dict[str, orm.StructureData]) -> None:
+    """Write the structures to the file ``name`` in the order of their labels."""
+    with folder.open(name, 'wb') as stream:
+        stream.write(tensor_bytes(to_cells(structures).content()))

@@ -1,0 +1,76 @@
+"""Training of an ensemble on shards of labels."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from aiida import orm
+from aiida.common.folders import Folder
+from aiida.engine.processes.calcjobs.calcjob import CalcJobProcessSpec
+
+from aiida_anial.calculations.checkpoint import define_checkpoint
+from aiida_anial.calculations.worker import CopyList, WorkerCalculation
+from aiida_anial.data.dataset import DatasetData
+from aiida_anial.data.ensemble import EnsembleData
+from aiida_anial.potential.settings import ModelSettings
+from aiida_anial.training.settings import TrainingSettings
+from aiida_anial.validation import settings_validator
+
+__all__ = ('TrainEnsembleCalculation',)
+
+
+class TrainEnsembleCalculation(WorkerCalculation):
+    """Train the members of an ensemble (Smith et al., Nat. Commun. 12, 1257 (2021), Eq. 1)."""
+
+    COMMAND = 'train'
+    INITIAL = 'initial.safetensors'
+    CURVES = 'learning_curves.safetensors'
+    ERRORS = 'errors.safetensors'
+    RETRIEVE = (WorkerCalculation.CHECKPOINT,)
+    RETRIEVE_TEMPORARY = (WorkerCalculation.ENSEMBLE, CURVES, ERRORS)
+
+    @classmethod
+    def define(cls, spec: CalcJobProcessSpec) -> None:
+        """Define the process specification."""
+        super().define(spec)
+        spec.input_namespace('shards', valid_type=DatasetData, dynamic=True, help='The labels, one node a shard.')
+        spec.input(
+            'model',
+            valid_type=orm.Dict,
+            validator=settings_validator(ModelSettings, 'model'),
+            help='Descriptor, network and number of members.',
+        )
+        spec.input(
+            'settings',
+            valid_type=orm.Dict,
+            validator=settings_validator(TrainingSettings, 'training'),
+            help='Loss, optimiser and stopping of the training.',
+        )
+        spec.input('seed', valid_type=orm.Int, help='Seed of the initial weights and of the order of the batches.')
+        spec.input('initial', valid_type=EnsembleData, required=False, help='Ensemble whose weights to start from.')
+        define_checkpoint(spec)
+        spec.output('ensemble', valid_type=EnsembleData, help='The best state of each member.')
+        spec.output(
+            'learning_curves',
+            valid_type=orm.ArrayData,
+            help='Errors by evaluation and member, in meV/atom and eV/angstrom.',
+        )
+        spec.output('errors', valid_type=orm.ArrayData, help='Errors by configuration, and its role for each member.')
+        spec.output('summary', valid_type=orm.Dict, help='Errors of train, validation and test; the members.')
+        spec.default_output_node = 'summary'
+        spec.exit_code(510, 'ERROR_NOT_TRAINED', message='The ensemble did not train: {reason}')
+
+    def job_inputs(self) -> dict[str, Any]:
+        """Return the settings and the seed."""
+        return {
+            'model': self.inputs.model.get_dict(),
+            'settings': self.inputs.settings.get_dict(),
+            'seed': self.inputs.seed.value,
+        }
+
+    def files(self, folder: Folder) -> CopyList:
+        """Return the shards, and the ensemble or checkpoint to start from."""
+        initial: CopyList = []
+        if 'initial' in self.inputs:
+            initial = [(self.inputs.initial.uuid, EnsembleData.FILENAME, self.INITIAL)]
+        return self.shard_files(folder, self.inputs.shards) + initial + self.checkpoint_file()

@@ -1,0 +1,137 @@
+"""Profile, computer, codes and pseudopotential of a machine."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+from aiida import load_profile, orm
+from aiida.common.exceptions import NotExistent
+from aiida.manage.configuration import get_config, reset_config
+from aiida.plugins import DataFactory, GroupFactory
+
+from aiida_anial.common.errors import AnialError
+from aiida_anial.pseudopotential import (
+    AL_PBE_UPF,
+    CHARGE_DENSITY_CUTOFF_RY,
+    PSEUDO_FAMILY,
+    WAVEFUNCTION_CUTOFF_RY,
+)
+
+__all__ = ('COMPUTER', 'PW_CODE', 'WORKER_CODE', 'install')
+
+COMPUTER = 'localhost'
+PW_CODE = 'pw'
+WORKER_CODE = 'anial-worker'
+
+# A job of five seconds would otherwise wait fifteen for the next poll, and as long for the next connection.
+_POLL_INTERVAL_S = 1.0
+_SAFE_INTERVAL_S = 0.0
+
+# Serial pw.x, two side by side, is faster on a laptop than one on two ranks.
+_PREPEND = 'export OMP_NUM_THREADS=1\n'
+
+
+def install(*, profile_name: str, pw: Path | None, worker: Path | None) -> Iterator[str]:
+    """Set up what is missing, and say what was done.
+
+    :param pw: executable of ``pw.x``; that on the PATH if not given.
+    :param worker: executable of ``anial-worker``; that beside the running Python if not given.
+    :raises AnialError: if an executable is not there.
+    """
+    paths = {
+        PW_CODE: _executable(pw, 'pw.x', hint='install quantum-espresso or give --pw'),
+        WORKER_CODE: _executable(worker, 'anial-worker', hint='install aiida-anial or give --worker'),
+    }
+    yield _profile(profile_name)
+    load_profile(profile_name)
+    yield _computer()
+    yield _code(PW_CODE, paths[PW_CODE], 'quantumespresso.pw')
+    yield _code(WORKER_CODE, paths[WORKER_CODE], 'anial.train')
+    yield _pseudo_family()
+
+
+def _executable(given: Path | None, name: str, *, hint: str) -> Path:
+    """Return the absolute path of an executable."""
+    beside = Path(sys.executable).parent / name
+    found = shutil.which(str(given or (beside if beside.exists() else name)))
+    if found is None:
+        raise AnialError(f'{given or name}: there is no such executable; {hint}.')
+    return Path(found).absolute()
+
+
+def _profile(name: str) -> str:
+    """Make the embedded profile."""
+    if name in get_config(create=True).profile_names:
+        return f'profile {name}: is there'
+    arguments = ['presto', '--use-zeromq', '--non-interactive', '--profile-name', name]
+    result = subprocess.run(  # noqa: S603 - a list, no shell
+        [sys.executable, '-m', 'aiida', *arguments], capture_output=True, text=True, check=False
+    )
+    if result.returncode != 0:
+        raise AnialError(f'profile {name}: `verdi {" ".join(arguments)}` failed: {" ".join(result.stderr.split())}')
+    # The configuration that this process has read does not know the new profile.
+    reset_config()
+    return f'profile {name}: made, with SQLite and the ZeroMQ broker'
+
+
+def _computer() -> str:
+    """Configure the computer of this machine for jobs of seconds."""
+    try:
+        computer = orm.load_computer(COMPUTER)
+    except NotExistent:
+        work = Path(get_config().dirpath) / 'scratch'
+        computer = orm.Computer(
+            label=COMPUTER,
+            hostname='localhost',
+            description='This machine',
+            transport_type='core.local',
+            scheduler_type='core.direct',
+            workdir=str(work),
+        ).store()
+    computer.set_minimum_job_poll_interval(_POLL_INTERVAL_S)
+    computer.set_default_mpiprocs_per_machine(1)
+    computer.configure(safe_interval=_SAFE_INTERVAL_S, use_login_shell=False)
+    return f'computer {COMPUTER}: configured, polled every {_POLL_INTERVAL_S:g} s'
+
+
+def _code(label: str, path: Path, plugin: str) -> str:
+    """Make a code."""
+    full = f'{label}@{COMPUTER}'
+    try:
+        code = orm.load_code(full)
+    except NotExistent:
+        orm.InstalledCode(
+            label=label,
+            computer=orm.load_computer(COMPUTER),
+            filepath_executable=str(path),
+            default_calc_job_plugin=plugin,
+            prepend_text=_PREPEND,
+            with_mpi=False,
+        ).store()
+        return f'code {full}: made, {path}'
+    if code.filepath_executable != path:
+        return f'code {full}: is there, but runs {code.filepath_executable} and not {path}'
+    return f'code {full}: is there'
+
+
+def _pseudo_family() -> str:
+    """Install the package's own pseudopotential as a family."""
+    family_class = GroupFactory('pseudo.family.cutoffs')
+    upf_class = DataFactory('pseudo.upf')
+    with AL_PBE_UPF.open('rb') as stream:
+        pseudo = upf_class.get_or_create(stream, filename=AL_PBE_UPF.name)
+    try:
+        family = family_class.collection.get(label=PSEUDO_FAMILY)
+    except NotExistent:
+        family = family_class(label=PSEUDO_FAMILY, description="aiida-anial's own soft norm-conserving PBE Al").store()
+        family.add_nodes([pseudo.store() if not pseudo.is_stored else pseudo])
+        cutoffs = {'cutoff_wfc': WAVEFUNCTION_CUTOFF_RY, 'cutoff_rho': CHARGE_DENSITY_CUTOFF_RY}
+        family.set_cutoffs({'Al': cutoffs}, 'normal', unit='Ry')
+        return f'pseudopotential family {PSEUDO_FAMILY}: installed'
+    if family.get_pseudo('Al').md5 != pseudo.md5:
+        raise AnialError(f'pseudopotential family {PSEUDO_FAMILY}: holds another pseudopotential; relabel that family.')
+    return f'pseudopotential family {PSEUDO_FAMILY}: is there'

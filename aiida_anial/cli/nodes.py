@@ -1,0 +1,89 @@
+"""Nodes that options name: found, or refused in one sentence."""
+
+from __future__ import annotations
+
+import difflib
+from pathlib import Path
+
+from aiida import orm
+from aiida.common.exceptions import MultipleObjectsError, NotExistent
+from aiida_pseudo.data.pseudo.upf import UpfData
+from aiida_pseudo.groups.family import PseudoPotentialFamily
+from aiida_pseudo.groups.mixins import RecommendedCutoffMixin
+
+from aiida_anial.common.errors import AnialError
+from aiida_anial.data.ensemble import EnsembleData
+from aiida_anial.protocols.settings import CampaignInputs
+
+__all__ = ('code', 'ensemble', 'potential_file', 'pseudo_and_cutoffs')
+
+
+def code(identifier: str, plugin: str, option: str) -> orm.AbstractCode:
+    """Return the code ``identifier``.
+
+    :param plugin: what it must be for.
+    :param option: the option to name in messages.
+    :raises AnialError: if there is none, or it is for something else.
+    """
+    try:
+        found = orm.load_code(identifier)
+    except (NotExistent, MultipleObjectsError, ValueError) as exception:
+        labels = [entry.full_label for entry in orm.QueryBuilder().append(orm.AbstractCode).all(flat=True)]
+        close = difflib.get_close_matches(identifier, labels, n=1)
+        hint = f'did you mean {close[0]!r}?' if close else 'run `aiida-anial setup`, or see `verdi code list`.'
+        raise AnialError(f'{option}: there is no code {identifier!r}; {hint}') from exception
+    given = found.default_calc_job_plugin
+    if given is not None and given.split('.')[0] != plugin.split('.')[0]:
+        raise AnialError(f'{option}: code {identifier!r} runs {given!r}, not {plugin!r}.')
+    return found
+
+
+def pseudo_and_cutoffs(inputs: CampaignInputs) -> tuple[UpfData, CampaignInputs]:
+    """Return the pseudopotential of aluminium, and the inputs with its family's cutoffs where none are given.
+
+    :raises AnialError: if the family is not installed, has no aluminium, or recommends no cutoffs.
+    """
+    label = inputs.label.qe.pseudo_family
+    key = 'label.qe.pseudo_family'
+    family = orm.QueryBuilder().append(PseudoPotentialFamily, filters={'label': label}).first(flat=True)
+    if family is None:
+        raise AnialError(f'{key}: no family {label!r} is installed; run `aiida-anial setup` or `aiida-pseudo install`.')
+    try:
+        pseudo = family.get_pseudo('Al')
+    except ValueError as exception:
+        raise AnialError(f'{key}: the family {label!r} has no pseudopotential for Al.') from exception
+    if inputs.label.qe.ecutwfc_ry is not None:
+        return pseudo, inputs
+    if not isinstance(family, RecommendedCutoffMixin):
+        raise AnialError(f'label.qe.ecutwfc_ry: the family {label!r} recommends no cutoffs; give them.')
+    wfc, rho = family.get_recommended_cutoffs(elements='Al', unit='Ry')
+    qe = inputs.label.qe.model_copy(update={'ecutwfc_ry': wfc, 'ecutrho_ry': rho})
+    return pseudo, inputs.model_copy(update={'label': inputs.label.model_copy(update={'qe': qe})})
+
+
+def potential_file(path: Path | None) -> orm.SinglefileData:
+    """Return an EAM file as an unstored node.
+
+    :raises AnialError: if none is given, or its name does not tell its style.
+    """
+    if path is None:
+        raise AnialError('--potential: the labeller eam needs a potential file.')
+    if not path.name.endswith(('.eam.alloy', '.eam.fs')):
+        raise AnialError(f'--potential: {path.name!r} must end in .eam.alloy or .eam.fs.')
+    return orm.SinglefileData(path.absolute())
+
+
+def ensemble(identifier: str | None, option: str = '--teacher') -> EnsembleData:
+    """Return the ensemble ``identifier``.
+
+    :raises AnialError: if there is none, or the node is something else.
+    """
+    if identifier is None:
+        raise AnialError(f'{option}: the labeller ensemble needs the pk or UUID of a trained ensemble.')
+    try:
+        node = orm.load_node(identifier)
+    except (NotExistent, MultipleObjectsError, ValueError) as exception:
+        raise AnialError(f'{option}: there is no node {identifier!r}.') from exception
+    if not isinstance(node, EnsembleData):
+        raise AnialError(f'{option}: node {identifier} is a {type(node).__name__}, not an EnsembleData.')
+    return node

@@ -1,0 +1,60 @@
+"""The root of the command line: what all commands share."""
+
+from __future__ import annotations
+
+import functools
+import importlib
+from typing import Any
+
+import click
+from aiida.cmdline.params import options, types
+from aiida.common.exceptions import AiidaException
+
+from aiida_anial import __version__
+from aiida_anial.common.errors import AnialError
+
+__all__ = ('main', 'profile_option')
+
+profile_option = functools.partial(
+    options.PROFILE, type=types.ProfileParamType(load_profile=True), expose_value=False
+)
+
+_COMMANDS = {
+    'setup': 'aiida_anial.cli.setup',
+    'doctor': 'aiida_anial.cli.doctor',
+    'submit': 'aiida_anial.cli.submit',
+    'status': 'aiida_anial.cli.status',
+    'watch': 'aiida_anial.cli.watch',
+    'import-model': 'aiida_anial.cli.import_model',
+}
+
+
+class _Group(click.Group):
+    """Commands that are imported when they are called, and whose errors are one sentence."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - click's signature
+        return list(_COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002
+        if cmd_name not in _COMMANDS:
+            return None
+        command: click.Command = importlib.import_module(_COMMANDS[cmd_name]).command
+        return command
+
+    def resolve_command(self, ctx: click.Context, args: list[str]) -> Any:
+        try:
+            return super().resolve_command(ctx, args)
+        except click.UsageError as exception:
+            raise click.UsageError(f'{exception.message} Known are: {", ".join(_COMMANDS)}.', ctx) from exception
+
+    def invoke(self, ctx: click.Context) -> Any:
+        try:
+            return super().invoke(ctx)
+        except (AnialError, AiidaException) as exception:
+            raise click.ClickException(' '.join(str(exception).split())) from exception
+
+
+@click.group(cls=_Group, context_settings={'help_option_names': ['-h', '--help']})
+@click.version_option(__version__)
+def main() -> None:
+    """Build interatomic potentials for aluminium by active learning, every step in an AiiDA graph."""

@@ -1,0 +1,71 @@
+"""A shard of the DFT dataset: the labels of one cycle, as arrays in one file."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+from collections import Counter
+from typing import Any
+
+import numpy as np
+from aiida.orm import Data
+from aiida.orm.nodes.caching import NodeCaching
+
+from aiida_anial.common.labelled_cells import LabelledCells
+
+__all__ = ('DatasetData',)
+
+
+class _ContentCaching(NodeCaching):
+    """Equal labels are equal nodes, whichever calculations gave them: the UUIDs stay out of the hash."""
+
+    def get_objects_to_hash(self) -> dict[str, Any]:
+        attributes = self._node.base.attributes
+        return {'class': str(type(self._node)), 'content': attributes.get('content_checksum')}
+
+
+class DatasetData(Data):
+    """Labelled configurations, with the numbers to query by in the attributes.
+
+    :param labelled: the configurations and their labels.
+    """
+
+    FILENAME = 'dataset.safetensors'
+
+    _CLS_NODE_CACHING = _ContentCaching
+
+    def __init__(self, labelled: LabelledCells | None = None, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        if labelled is None:
+            return
+        self.base.repository.put_object_from_filelike(io.BytesIO(labelled.to_bytes()), self.FILENAME)
+        self.base.attributes.set_many(_summary(labelled))
+
+    @property
+    def labelled(self) -> LabelledCells:
+        """The configurations and their labels, in eV, angstrom, eV/angstrom and eV/angstrom^3."""
+        content = self.base.repository.get_object_content(self.FILENAME, mode='rb')
+        return LabelledCells.from_bytes(content, source=f'DatasetData<{self.pk}>')
+
+    @property
+    def n_configurations(self) -> int:
+        """How many labelled configurations there are."""
+        return int(self.base.attributes.get('n_configurations'))
+
+
+def _summary(labelled: LabelledCells) -> dict[str, Any]:
+    """Return the attributes by which shards are queried."""
+    per_atom = labelled.energies / labelled.cells.n_atoms
+    arrays = (labelled.cells.positions, labelled.cells.lattices, labelled.energies, labelled.forces, labelled.stresses)
+    digest = hashlib.sha256(b''.join(np.ascontiguousarray(array).tobytes() for array in arrays))
+    return {
+        'schema_version': LabelledCells.SCHEMA_VERSION,
+        'n_configurations': len(labelled),
+        'n_atoms': int(labelled.cells.n_atoms.sum()),
+        'n_atoms_range': [int(labelled.cells.n_atoms.min()), int(labelled.cells.n_atoms.max())],
+        'energy_per_atom_range_ev': [float(per_atom.min()), float(per_atom.max())],
+        'max_force_ev_per_angstrom': float(np.linalg.norm(labelled.forces, axis=1).max()),
+        'iterations': sorted({int(iteration) for iteration in labelled.iterations}),
+        'origins': dict(Counter(labelled.origins)),
+        'content_checksum': digest.hexdigest(),
+    }

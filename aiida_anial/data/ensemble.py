@@ -1,0 +1,55 @@
+"""A trained ensemble of ANI networks, loadable with or without AiiDA."""
+
+from __future__ import annotations
+
+import io
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from aiida.orm import Data
+
+from aiida_anial.potential.ensemble import Ensemble
+from aiida_anial.potential.files import ensemble_bytes, parse_ensemble
+
+if TYPE_CHECKING:
+    from ase.calculators.calculator import Calculator
+
+__all__ = ('EnsembleData',)
+
+
+class EnsembleData(Data):
+    """The weights of all members over one descriptor, as one safetensors file.
+
+    :param ensemble: the networks.
+    """
+
+    FILENAME = 'ensemble.safetensors'
+
+    def __init__(self, ensemble: Ensemble | None = None, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        if ensemble is None:
+            return
+        self.base.repository.put_object_from_filelike(io.BytesIO(ensemble_bytes(ensemble)), self.FILENAME)
+        self.base.attributes.set_many(
+            {
+                'n_members': ensemble.n_members,
+                'self_energy_ev': ensemble.self_energy,
+                'model': ensemble.model.to_dict(),
+            }
+        )
+
+    @property
+    def ensemble(self) -> Ensemble:
+        """The networks as plain arrays."""
+        content = self.base.repository.get_object_content(self.FILENAME, mode='rb')
+        return parse_ensemble(content, source=f'EnsembleData<{self.pk}>')
+
+    def get_ase_calculator(self) -> Calculator:
+        """Return an ASE calculator for the mean of the members (loads torch)."""
+        from aiida_anial.potential.calculator import AnialCalculator
+
+        return AnialCalculator(self.ensemble)
+
+    def export(self, path: Path) -> None:
+        """Write the safetensors file to ``path``."""
+        path.write_bytes(self.base.repository.get_object_content(self.FILENAME, mode='rb'))

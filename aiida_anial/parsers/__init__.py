@@ -1,0 +1,1 @@
+"""What the jobs of ``anial-worker`` left, as nodes."""

@@ -1,0 +1,23 @@
+"""What an evaluation left."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from aiida import orm
+
+from aiida_anial.calculations.evaluate import EvaluateCalculation
+from aiida_anial.parsers.worker import WorkerParser
+
+__all__ = ('EvaluateParser',)
+
+
+class EvaluateParser(WorkerParser):
+    """Parse the labels, and name the rejected cells by their labels."""
+
+    def read(self, folder: Path, summary: dict[str, Any]) -> None:
+        """Attach the outputs of a finished evaluation."""
+        names = sorted(self.node.inputs.cells)
+        self.out('labels', self.arrays(folder / EvaluateCalculation.LABELS, 'labels'))
+        self.out('rejected', orm.Dict({names[int(index)]: reason for index, reason in summary['rejected'].items()}))

@@ -1,0 +1,52 @@
+"""What the dynamics left."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from aiida import orm
+
+from aiida_anial.calcfunctions.structures import ELEMENT
+from aiida_anial.calculations.sample import SampleCalculation
+from aiida_anial.parsers.worker import WorkerParser
+from aiida_anial.sampling.trajectory import Trajectory
+
+__all__ = ('SampleParser',)
+
+
+class SampleParser(WorkerParser):
+    """Parse one node a trajectory, named after the cell that it started from."""
+
+    def read(self, folder: Path, summary: dict[str, Any]) -> None:
+        """Attach the outputs of a finished sampling."""
+        names = sorted(self.node.inputs.cells)
+        rows = summary['trajectories']
+        if len(rows) != len(names):
+            raise ValueError(f'{len(rows)} trajectories for {len(names)} cells')
+        trajectories = {
+            name: Trajectory.read(folder / SampleCalculation.TRAJECTORIES / f'{index:03d}.safetensors')
+            for index, name in enumerate(names)
+        }
+        self.out('trajectories', {name: _node(trajectory) for name, trajectory in trajectories.items()})
+        named = [row | {'cell': name} for row, name in zip(rows, names, strict=True)]
+        self.out('table', orm.Dict({'trajectories': named}))
+
+
+def _node(trajectory: Trajectory) -> orm.TrajectoryData:
+    """Return the trajectory as a node, with its end in the attributes to query by."""
+    n_frames, n_atoms = trajectory.positions.shape[:2]
+    node = orm.TrajectoryData()
+    node.set_trajectory(
+        symbols=[ELEMENT] * n_atoms,
+        positions=trajectory.positions,
+        stepids=trajectory.steps.astype(int),
+        cells=np.repeat(trajectory.lattice[None], n_frames, axis=0),
+        times=trajectory.times_ps,
+        pbc=(True, True, True),
+    )
+    for name in trajectory.SCALARS:
+        node.set_array(name, getattr(trajectory, name))
+    node.base.attributes.set_many(trajectory.row())
+    return node

@@ -1,0 +1,35 @@
+"""What a training left."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from aiida import orm
+from aiida.engine import ExitCode
+
+from aiida_anial.calculations.train import TrainEnsembleCalculation
+from aiida_anial.data.ensemble import EnsembleData
+from aiida_anial.parsers.worker import WorkerParser
+from aiida_anial.potential.files import read_ensemble
+
+__all__ = ('TrainEnsembleParser',)
+
+
+class TrainEnsembleParser(WorkerParser):
+    """Parse the ensemble, the learning curves and the errors."""
+
+    def read(self, folder: Path, summary: dict[str, Any]) -> None:
+        """Attach the outputs of a finished training."""
+        curves = self.arrays(folder / TrainEnsembleCalculation.CURVES, 'learning_curves')
+        errors = self.arrays(folder / TrainEnsembleCalculation.ERRORS, 'errors')
+        self.out('ensemble', EnsembleData(read_ensemble(folder / TrainEnsembleCalculation.ENSEMBLE)))
+        self.out('learning_curves', curves)
+        self.out('errors', errors)
+        self.out('summary', orm.Dict(summary))
+
+    def failed(self, output: dict[str, Any]) -> ExitCode:
+        """Tell an ensemble that did not train from a worker that could not run."""
+        if output.get('error') == 'TrainingFailed':
+            return self._exit('ERROR_NOT_TRAINED', reason=output['message'])
+        return super().failed(output)

@@ -1,0 +1,70 @@
+"""What all parsers of ``anial-worker`` have in common."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+from aiida import orm
+from aiida.engine import ExitCode
+from aiida.parsers import Parser
+
+from aiida_anial.calculations.worker import WorkerCalculation
+from aiida_anial.common.errors import AnialError
+from aiida_anial.common.tensors import read_tensors
+
+__all__ = ('WorkerParser',)
+
+
+class WorkerParser(Parser):
+    """Read ``output.json``, turn its status into an exit code, and let subclasses read the rest."""
+
+    def parse(self, **kwargs: Any) -> ExitCode | None:
+        """Parse the retrieved files.
+
+        :param kwargs: ``retrieved_temporary_folder``, where the large files are.
+        """
+        names = self.retrieved.base.repository.list_object_names()
+        if WorkerCalculation.OUTPUT not in names:
+            # A job that the scheduler killed writes no output, but may have left its last checkpoint.
+            return self._exit('ERROR_INTERRUPTED' if WorkerCalculation.CHECKPOINT in names else 'ERROR_OUTPUT_MISSING')
+        try:
+            output = json.loads(self.retrieved.base.repository.get_object_content(WorkerCalculation.OUTPUT))
+            status, summary = output['status'], output['summary']
+        except (ValueError, KeyError, TypeError) as exception:
+            return self._exit('ERROR_OUTPUT_UNREADABLE', reason=f'{WorkerCalculation.OUTPUT}: {exception}')
+        if status == 'interrupted':
+            return self._exit('ERROR_INTERRUPTED')
+        if status != 'finished':
+            return self.failed(output)
+        try:
+            self.read(Path(kwargs['retrieved_temporary_folder']), summary)
+        except (AnialError, KeyError, OSError, ValueError) as exception:
+            return self._exit('ERROR_OUTPUT_UNREADABLE', reason=str(exception))
+        return None
+
+    def read(self, folder: Path, summary: dict[str, Any]) -> None:
+        """Attach the outputs of a finished job.
+
+        :param folder: where the large files are.
+        :param summary: the summary in ``output.json``.
+        :raises AnialError, KeyError, OSError, ValueError: if a file is missing or wrong.
+        """
+        raise NotImplementedError
+
+    def failed(self, output: dict[str, Any]) -> ExitCode:
+        """Return the exit code of a job that says that it failed."""
+        return self._exit('ERROR_WORKER_FAILED', reason=output.get('message', 'it does not say why'))
+
+    def _exit(self, label: str, **values: str) -> ExitCode:
+        code: ExitCode = getattr(self.exit_codes, label)
+        return code.format(**values) if values else code
+
+    @staticmethod
+    def arrays(path: Path, kind: str) -> orm.ArrayData:
+        """Return the arrays of a tensor file as a node."""
+        node = orm.ArrayData()
+        for name, array in read_tensors(path, kind=kind, schema_version=1).arrays.items():
+            node.set_array(name, array)
+        return node

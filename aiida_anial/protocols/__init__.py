@@ -1,0 +1,1 @@
+"""What a campaign can be told, and the protocols that tell it: demo, laptop, paper."""

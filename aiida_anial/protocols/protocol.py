@@ -1,0 +1,82 @@
+"""The inputs that a protocol and its overrides give."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Mapping
+from copy import deepcopy
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from aiida_anial.common.errors import SettingsError
+from aiida_anial.protocols.settings import CampaignInputs
+from aiida_anial.sampling.random_cells import check_fillable
+
+__all__ = ('campaign_inputs', 'default_protocol', 'protocols', 'read_overrides')
+
+
+def _content() -> dict[str, Any]:
+    content: dict[str, Any] = yaml.safe_load((files(__package__) / 'active_learning.yaml').read_text())
+    return content
+
+
+def protocols() -> dict[str, str]:
+    """Return the description of each protocol."""
+    return {name: inputs['description'] for name, inputs in _content()['protocols'].items()}
+
+
+def default_protocol() -> str:
+    """Return the name of the protocol that is used where none is named."""
+    return str(_content()['default_protocol'])
+
+
+def campaign_inputs(protocol: str | None = None, overrides: Mapping[str, Any] | None = None) -> CampaignInputs:
+    """Return the inputs of a campaign: the defaults, changed by the protocol, changed by the overrides.
+
+    :param protocol: one of ``protocols()``.
+    :param overrides: nested mappings; a key that no setting has is an error, and lists are replaced as a whole.
+    :raises SettingsError: one sentence that names the key.
+    """
+    content = _content()
+    name = protocol or content['default_protocol']
+    if name not in content['protocols']:
+        close = difflib.get_close_matches(name, content['protocols'], n=1)
+        hint = f'did you mean {close[0]!r}?' if close else f'known are {", ".join(content["protocols"])}.'
+        raise SettingsError(f'protocol: unknown protocol {name!r}; {hint}')
+    merged = _merge(_merge(content['default_inputs'], content['protocols'][name]), overrides or {})
+    inputs = CampaignInputs.parse(merged)
+    check_fillable(inputs.cells)
+    return inputs
+
+
+def read_overrides(path: Path) -> dict[str, Any]:
+    """Return the overrides in a YAML file.
+
+    :raises SettingsError: if the file is not YAML, or not a mapping.
+    """
+    try:
+        content = yaml.safe_load(path.read_text(encoding='utf-8'))
+    except (OSError, UnicodeDecodeError) as exception:
+        raise SettingsError(f'{path}: cannot be read ({exception}).') from exception
+    except yaml.YAMLError as exception:
+        problem = ' '.join(str(exception).split())
+        raise SettingsError(f'{path}: not valid YAML ({problem}).') from exception
+    if content is None:
+        return {}
+    if not isinstance(content, dict):
+        raise SettingsError(f'{path}: a mapping of keys to values is needed, not a {type(content).__name__}.')
+    return content
+
+
+def _merge(base: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
+    """Return ``base`` with ``changes`` laid over it, both untouched."""
+    merged = deepcopy(dict(base))
+    for key, value in changes.items():
+        if isinstance(value, Mapping) and isinstance(merged.get(key), Mapping):
+            merged[key] = _merge(merged[key], value)
+        else:
+            merged[key] = deepcopy(value)
+    return merged

@@ -1,0 +1,46 @@
+"""Validators of process inputs: one sentence, before anything is stored."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from aiida import orm
+
+from aiida_anial.common.errors import SettingsError
+from aiida_anial.common.settings import Settings
+
+__all__ = ('settings_validator', 'validate_aluminium', 'validate_positive')
+
+
+def settings_validator(settings: type[Settings], where: str) -> Callable[[orm.Dict | None, Any], str | None]:
+    """Return a port validator that parses the node as ``settings``.
+
+    :param where: the name of the port, put before the key in messages.
+    """
+
+    def validate(node: orm.Dict | None, _: Any) -> str | None:
+        if node is None:
+            return None
+        try:
+            settings.parse(node.get_dict(), where=where)
+        except SettingsError as exception:
+            return str(exception)
+        return None
+
+    return validate
+
+
+def validate_aluminium(structures: dict[str, orm.StructureData] | None, _: Any) -> str | None:
+    """Refuse cells that are not periodic aluminium."""
+    for label, structure in (structures or {}).items():
+        if structure.get_symbols_set() != {'Al'}:
+            return f'cells.{label}: only aluminium is supported, this cell holds {structure.get_formula()}.'
+        if structure.pbc != (True, True, True):
+            return f'cells.{label}: the cell must be periodic in three directions.'
+    return None
+
+
+def validate_positive(node: orm.Int | None, _: Any) -> str | None:
+    """Refuse counts below one."""
+    return None if node is None or node.value > 0 else f'{node.value} is not allowed: at least 1 is needed.'

@@ -1,0 +1,1 @@
+"""The loop: label, train, sample, and the campaign over its iterations."""

@@ -1,0 +1,259 @@
+"""A campaign: random cells, labels, a first ensemble, and iterations until it has converged."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from aiida import orm
+from aiida.common import AttributeDict
+from aiida.engine import ExitCode, ProcessBuilder, ToContext, WorkChain, if_, while_
+from aiida.engine.processes.workchains.workchain import WorkChainSpec
+
+from aiida_anial.calcfunctions.derive_seeds import derive_seeds
+from aiida_anial.calcfunctions.generate_cells import generate_cells
+from aiida_anial.calcfunctions.initial_thresholds import initial_thresholds
+from aiida_anial.calcfunctions.lengthen_schedules import lengthen_schedules
+from aiida_anial.calcfunctions.summarise_campaign import summarise_campaign
+from aiida_anial.data.dataset import DatasetData
+from aiida_anial.data.ensemble import EnsembleData
+from aiida_anial.protocols.settings import CampaignSettings
+from aiida_anial.training.settings import TrainingSettings
+from aiida_anial.validation import settings_validator
+from aiida_anial.workchains.iteration import AlIterationWorkChain
+from aiida_anial.workchains.label import LabelWorkChain
+from aiida_anial.workchains.reasons import reason
+from aiida_anial.workchains.train import TrainWorkChain
+
+__all__ = ('ActiveLearningWorkChain',)
+
+
+class ActiveLearningWorkChain(WorkChain):
+    """Build a potential by active learning (Smith et al., Nat. Commun. 12, 1257 (2021), II.B)."""
+
+    @classmethod
+    def define(cls, spec: WorkChainSpec) -> None:
+        """Define the process specification."""
+        super().define(spec)
+        spec.expose_inputs(
+            AlIterationWorkChain,
+            exclude=(
+                'shards',
+                'n_trajectories',
+                'cycle.iteration',
+                'cycle.ensemble',
+                'cycle.thresholds',
+                'cycle.seed',
+                'cycle.campaign',
+                'train.worker.settings',
+            ),
+        )
+        spec.input('seed', valid_type=orm.Int, help='Every random draw of the campaign follows from it.')
+        spec.input(
+            'campaign',
+            valid_type=orm.Dict,
+            validator=settings_validator(CampaignSettings, 'campaign'),
+            help='How many cells, trajectories and iterations.',
+        )
+        spec.input_namespace('training', help='Settings of the training by stage.')
+        for stage, text in (('initial', 'first ensemble'), ('retrain', 'iterations'), ('final', 'last ensemble')):
+            spec.input(
+                f'training.{stage}',
+                valid_type=orm.Dict,
+                required=stage != 'final',
+                validator=settings_validator(TrainingSettings, f'training.{stage}'),
+                help=f'Settings of the training of the {text}.',
+            )
+        spec.outline(
+            cls.setup,
+            cls.run_initial_labels,
+            cls.inspect_initial_labels,
+            cls.run_initial_training,
+            cls.inspect_initial_training,
+            while_(cls.should_run_iteration)(
+                cls.run_iteration,
+                cls.inspect_iteration,
+            ),
+            if_(cls.should_run_final_training)(
+                cls.run_final_training,
+                cls.inspect_final_training,
+            ),
+            cls.results,
+        )
+        spec.output('ensemble', valid_type=EnsembleData, required=False, help='The newest networks.')
+        spec.output('training', valid_type=orm.Dict, required=False, help='Summary of their training.')
+        spec.output_namespace('shards', valid_type=DatasetData, dynamic=True, help='All labels, by iteration.')
+        spec.output('summary', valid_type=orm.Dict, required=False, help='The campaign in numbers, and its verdict.')
+        spec.exit_code(401, 'ERROR_INITIAL_LABELS_FAILED', message='The initial labelling failed: {reason}')
+        spec.exit_code(402, 'ERROR_TRAINING_FAILED', message='The training failed: {reason}')
+        spec.exit_code(403, 'ERROR_ITERATION_FAILED', message='Iteration {iteration} failed: {reason}')
+        spec.exit_code(
+            600,
+            'ERROR_NOT_CONVERGED',
+            message='Not converged after {iterations} iterations; everything so far is in the outputs.',
+        )
+
+    @classmethod
+    def get_builder_from_protocol(cls, *args: Any, **kwargs: Any) -> ProcessBuilder:
+        """Return a builder with the inputs of a protocol; see ``aiida_anial.protocols.builder.campaign_builder``."""
+        from aiida_anial.protocols.builder import campaign_builder
+
+        return campaign_builder(*args, **kwargs)
+
+    def setup(self) -> None:
+        """Draw the initial random cells."""
+        self.ctx.iteration = 0
+        self.ctx.shards = {}
+        self.ctx.summaries = {}
+        self.ctx.verdict = None
+        self.ctx.seeds = derive_seeds(self.inputs.seed, orm.Int(0), orm.Int(0))
+        number = orm.Int(self.inputs.campaign['n_initial_cells'])
+        self.ctx.cells = generate_cells(self.inputs.cycle.cell_settings, self.ctx.seeds['cells'], number)
+
+    def run_initial_labels(self) -> ToContext:
+        """Launch the labelling of the random cells."""
+        inputs = AttributeDict(self.exposed_inputs(AlIterationWorkChain)).cycle.label
+        inputs.cells = self.ctx.cells
+        inputs.source = orm.Dict({'iteration': 0, 'origin': 'random'})
+        inputs.metadata = {'call_link_label': 'initial_labels', 'label': 'initial random cells'}
+        node = self.submit(LabelWorkChain, **inputs)
+        self.report(f'iteration 0: launching LabelWorkChain<{node.pk}> for {len(self.ctx.cells)} random cells')
+        return ToContext(labelling=node)
+
+    def inspect_initial_labels(self) -> ExitCode | None:
+        """Take the first shard."""
+        node = self.ctx.labelling
+        if not node.is_finished_ok or 'dataset' not in node.outputs:
+            return self._give_up('ERROR_INITIAL_LABELS_FAILED', node)
+        self.ctx.shards['shard_000'] = node.outputs.dataset
+        return None
+
+    def run_initial_training(self) -> ToContext:
+        """Launch the training of the first ensemble."""
+        return self._train(self.inputs.training.initial, 'initial_training')
+
+    def inspect_initial_training(self) -> ExitCode | None:
+        """Take the first ensemble and set the thresholds."""
+        failed = self._inspect_training()
+        if failed is None:
+            self.ctx.thresholds = initial_thresholds(self.inputs.threshold_rule, self.ctx.training_summary)
+        return failed
+
+    def should_run_iteration(self) -> bool:
+        """Return whether the campaign has neither a verdict nor used up its iterations."""
+        return self.ctx.verdict is None and self.ctx.iteration < self.inputs.campaign['max_iterations']
+
+    def run_iteration(self) -> ToContext:
+        """Launch the next iteration on the newest ensemble."""
+        self.ctx.iteration += 1
+        iteration = orm.Int(self.ctx.iteration)
+        inputs = AttributeDict(self.exposed_inputs(AlIterationWorkChain))
+        campaign = CampaignSettings.parse(self.inputs.campaign.get_dict())
+        inputs.shards = self.ctx.shards
+        inputs.n_trajectories = orm.Int(campaign.trajectories(self._n_labels()))
+        inputs.train.worker.settings = self.inputs.training.retrain
+        inputs.cycle.update(
+            iteration=iteration,
+            seed=self.inputs.seed,
+            campaign=self.inputs.campaign,
+            ensemble=self.ctx.ensemble,
+            thresholds=self.ctx.thresholds,
+        )
+        if campaign.t_max_growth > 0 and self.ctx.iteration > 1:
+            inputs.cycle.schedule_settings = lengthen_schedules(
+                inputs.cycle.schedule_settings, self.inputs.campaign, iteration
+            )
+        name = f'iteration_{self.ctx.iteration:03d}'
+        inputs.metadata = {'call_link_label': name, 'label': f'iteration {self.ctx.iteration}'}
+        node = self.submit(AlIterationWorkChain, **inputs)
+        self.report(
+            f'iteration {self.ctx.iteration}: launching AlIterationWorkChain<{node.pk}> with '
+            f'{inputs.n_trajectories.value} trajectories, threshold '
+            f'{self.ctx.thresholds["energy_ev_per_sqrt_atom"]:.4f} eV/sqrt(atom), {self._n_labels()} labels so far'
+        )
+        return ToContext(current=node)
+
+    def inspect_iteration(self) -> ExitCode | None:
+        """Take the fresh labels and the retrained ensemble, and judge."""
+        node = self.ctx.current
+        outputs = node.outputs
+        for name, shard in dict(outputs.shards if 'shards' in outputs else {}).items():
+            self.ctx.shards[f'shard_{self.ctx.iteration:03d}_{name}'] = shard
+        if not node.is_finished_ok:
+            return self._give_up('ERROR_ITERATION_FAILED', node, iteration=self.ctx.iteration)
+        self.ctx.summaries[f'iteration_{self.ctx.iteration:03d}'] = outputs.summary
+        self.ctx.thresholds = outputs.thresholds
+        if 'ensemble' in outputs:
+            self.ctx.ensemble, self.ctx.training_summary = outputs.ensemble, outputs.training
+        if outputs.summary['converged']:
+            self.ctx.verdict = 'converged'
+        elif 'ensemble' not in outputs:
+            self.ctx.verdict = 'nothing to label'
+        self.report(f'iteration {self.ctx.iteration}: {self._n_labels()} labels, {self.ctx.verdict or "going on"}')
+        return None
+
+    def should_run_final_training(self) -> bool:
+        """Return whether the last ensemble is trained longer."""
+        return 'final' in self.inputs.training
+
+    def run_final_training(self) -> ToContext:
+        """Launch the training of the last ensemble."""
+        return self._train(self.inputs.training.final, 'final_training')
+
+    def inspect_final_training(self) -> ExitCode | None:
+        """Take the last ensemble."""
+        return self._inspect_training()
+
+    def results(self) -> ExitCode | None:
+        """Attach the outputs and give the verdict."""
+        verdict = self.ctx.verdict or 'iterations used up'
+        self._attach(verdict)
+        self.report(f'{verdict} after {self.ctx.iteration} iterations with {self._n_labels()} labels')
+        if self.ctx.verdict is None and self.inputs.campaign['max_iterations_is_failure']:
+            code: ExitCode = self.exit_codes.ERROR_NOT_CONVERGED
+            return code.format(iterations=self.ctx.iteration)
+        return None
+
+    def _train(self, settings: orm.Dict, name: str) -> ToContext:
+        """Launch a training on all labels."""
+        inputs = AttributeDict(self.exposed_inputs(AlIterationWorkChain)).train
+        inputs.worker.shards = self.ctx.shards
+        inputs.worker.settings = settings
+        inputs.worker.seed = self.ctx.seeds['training']
+        if 'ensemble' in self.ctx and self.inputs.warm_start.value:
+            inputs.worker.initial = self.ctx.ensemble
+        inputs.metadata = {'call_link_label': name, 'label': name.replace('_', ' ')}
+        node = self.submit(TrainWorkChain, **inputs)
+        self.report(f'launching TrainWorkChain<{node.pk}> ({name}) on {self._n_labels()} labels')
+        return ToContext(current=node)
+
+    def _inspect_training(self) -> ExitCode | None:
+        """Take the ensemble of the last training."""
+        node = self.ctx.current
+        if not node.is_finished_ok:
+            return self._give_up('ERROR_TRAINING_FAILED', node)
+        self.ctx.ensemble, self.ctx.training_summary = node.outputs.ensemble, node.outputs.summary
+        return None
+
+    def _give_up(self, label: str, node: orm.ProcessNode, **values: Any) -> ExitCode:
+        """Attach everything so far and return the exit code with the child's reason."""
+        self.report(f'{node.process_label}<{node.pk}> failed with exit status {node.exit_status}')
+        self._attach('failed')
+        code: ExitCode = getattr(self.exit_codes, label)
+        return code.format(reason=reason(node), **values)
+
+    def _attach(self, verdict: str) -> None:
+        """Attach the newest ensemble, all shards and the summary."""
+        self.out('shards', self.ctx.shards)
+        if 'ensemble' not in self.ctx:
+            return
+        self.out('ensemble', self.ctx.ensemble)
+        self.out('training', self.ctx.training_summary)
+        self.out(
+            'summary',
+            summarise_campaign(
+                orm.Str(verdict), self.ctx.training_summary, shards=self.ctx.shards, iterations=self.ctx.summaries
+            ),
+        )
+
+    def _n_labels(self) -> int:
+        return sum(shard.n_configurations for shard in self.ctx.shards.values())

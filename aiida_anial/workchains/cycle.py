@@ -1,0 +1,152 @@
+"""One sample-and-label cycle: random cells, dynamics until the networks disagree, labels."""
+
+from __future__ import annotations
+
+from aiida import orm
+from aiida.common import AttributeDict
+from aiida.engine import ExitCode, ToContext, WorkChain, if_
+from aiida.engine.processes.workchains.workchain import WorkChainSpec
+
+from aiida_anial.calcfunctions.derive_seeds import derive_seeds
+from aiida_anial.calcfunctions.draw_schedules import draw_schedules
+from aiida_anial.calcfunctions.extract_candidate import extract_candidate
+from aiida_anial.calcfunctions.generate_cells import generate_cells
+from aiida_anial.data.ensemble import EnsembleData
+from aiida_anial.protocols.settings import CampaignSettings
+from aiida_anial.sampling.settings import CellSettings, ScheduleSettings
+from aiida_anial.validation import settings_validator, validate_positive
+from aiida_anial.workchains.label import LabelWorkChain
+from aiida_anial.workchains.reasons import reason
+from aiida_anial.workchains.sample import SampleWorkChain
+
+__all__ = ('CycleWorkChain',)
+
+
+class CycleWorkChain(WorkChain):
+    """Fresh random cells and schedules, molecular dynamics on the newest ensemble, labels of what it does not know."""
+
+    @classmethod
+    def define(cls, spec: WorkChainSpec) -> None:
+        """Define the process specification."""
+        super().define(spec)
+        spec.input('seed', valid_type=orm.Int, help='Seed of the campaign.')
+        spec.input('iteration', valid_type=orm.Int, help='Active-learning iteration, from 1.')
+        spec.input('cycle', valid_type=orm.Int, default=lambda: orm.Int(0), help='Cycle within the iteration.')
+        spec.input('number', valid_type=orm.Int, validator=validate_positive, help='How many trajectories.')
+        spec.input(
+            'cell_settings',
+            valid_type=orm.Dict,
+            validator=settings_validator(CellSettings, 'cells'),
+            help='Ranges of the random cells: angstrom, g/cm3.',
+        )
+        spec.input(
+            'schedule_settings',
+            valid_type=orm.Dict,
+            validator=settings_validator(ScheduleSettings, 'schedules'),
+            help='Ranges of the temperature schedules: K, ps.',
+        )
+        spec.input(
+            'campaign',
+            valid_type=orm.Dict,
+            validator=settings_validator(CampaignSettings, 'campaign'),
+            help='For the fraction of completed trajectories whose last frame is labelled.',
+        )
+        spec.input('ensemble', valid_type=EnsembleData, help='The networks that drive the dynamics.')
+        spec.input('thresholds', valid_type=orm.Dict, help='Disagreement at which a trajectory stops.')
+        spec.expose_inputs(
+            SampleWorkChain,
+            namespace='sample',
+            exclude=('worker.cells', 'worker.schedules', 'worker.seed', 'worker.ensemble', 'worker.thresholds'),
+        )
+        spec.expose_inputs(LabelWorkChain, namespace='label', exclude=('cells', 'source'))
+        spec.outline(
+            cls.draw,
+            cls.run_sampling,
+            cls.inspect_sampling,
+            cls.extract_candidates,
+            if_(cls.should_run_labels)(
+                cls.run_labels,
+                cls.inspect_labels,
+            ),
+        )
+        spec.expose_outputs(SampleWorkChain, include=('table', 'trajectories'))
+        spec.expose_outputs(LabelWorkChain, include=('rejected', 'dataset'))
+        spec.outputs['rejected'].required = False
+        spec.exit_code(401, 'ERROR_SAMPLING_FAILED', message='The dynamics failed: {reason}')
+        spec.exit_code(402, 'ERROR_LABELLING_FAILED', message='The labelling failed: {reason}')
+
+    def draw(self) -> None:
+        """Draw the random cells and the schedules."""
+        inputs = self.inputs
+        self.ctx.seeds = derive_seeds(inputs.seed, inputs.iteration, inputs.cycle)
+        self.ctx.cells = generate_cells(inputs.cell_settings, self.ctx.seeds['cells'], inputs.number)
+        self.ctx.schedules = draw_schedules(inputs.schedule_settings, self.ctx.seeds['schedules'], inputs.number)
+
+    def run_sampling(self) -> ToContext:
+        """Launch the dynamics."""
+        inputs = AttributeDict(self.exposed_inputs(SampleWorkChain, 'sample'))
+        inputs.worker.cells = self.ctx.cells
+        inputs.worker.schedules = self.ctx.schedules
+        inputs.worker.seed = self.ctx.seeds['sampling']
+        inputs.worker.ensemble = self.inputs.ensemble
+        inputs.worker.thresholds = self.inputs.thresholds
+        inputs.metadata.call_link_label = 'sample'
+        node = self.submit(SampleWorkChain, **inputs)
+        self.report(f'launching SampleWorkChain<{node.pk}> for {self.inputs.number.value} trajectories')
+        return ToContext(sampling=node)
+
+    def inspect_sampling(self) -> ExitCode | None:
+        """Take the trajectories."""
+        node = self.ctx.sampling
+        if not node.is_finished_ok:
+            self.report(f'SampleWorkChain<{node.pk}> failed with exit status {node.exit_status}')
+            code: ExitCode = self.exit_codes.ERROR_SAMPLING_FAILED
+            return code.format(reason=reason(node))
+        self.out('table', node.outputs.table)
+        self.out('trajectories', dict(node.outputs.trajectories))
+        return None
+
+    def extract_candidates(self) -> None:
+        """Take the configuration where each trajectory stopped, and a fraction of the ends of the others."""
+        trajectories = self.ctx.sampling.outputs.trajectories
+        fraction = self.inputs.campaign['label_completed_fraction']
+        completed = 0
+        self.ctx.candidates = {}
+        for name in sorted(trajectories):
+            trajectory = trajectories[name]
+            if trajectory.base.attributes.get('stop_reason') == 'completed':
+                completed += 1
+                # Every so many of them, evenly: no draw is needed.
+                if int(completed * fraction) == int((completed - 1) * fraction):
+                    continue
+            self.ctx.candidates[name] = extract_candidate(trajectory)
+        self.report(
+            f'{len(trajectories) - completed} of {len(trajectories)} trajectories stopped, '
+            f'{len(self.ctx.candidates)} candidates'
+        )
+
+    def should_run_labels(self) -> bool:
+        """Return whether there is anything to label."""
+        return bool(self.ctx.candidates)
+
+    def run_labels(self) -> ToContext:
+        """Launch the labelling of the candidates."""
+        inputs = AttributeDict(self.exposed_inputs(LabelWorkChain, 'label'))
+        inputs.cells = self.ctx.candidates
+        inputs.source = orm.Dict({'iteration': self.inputs.iteration.value, 'origin': 'active_learning'})
+        inputs.metadata.call_link_label = 'label'
+        node = self.submit(LabelWorkChain, **inputs)
+        self.report(f'launching LabelWorkChain<{node.pk}> for {len(self.ctx.candidates)} cells')
+        return ToContext(labelling=node)
+
+    def inspect_labels(self) -> ExitCode | None:
+        """Take the labels, those of a labelling with too many failures included."""
+        node = self.ctx.labelling
+        for name in ('dataset', 'rejected'):
+            if name in node.outputs:
+                self.out(name, node.outputs[name])
+        if not node.is_finished_ok:
+            self.report(f'LabelWorkChain<{node.pk}> failed with exit status {node.exit_status}')
+            code: ExitCode = self.exit_codes.ERROR_LABELLING_FAILED
+            return code.format(reason=reason(node))
+        return None

@@ -1,0 +1,180 @@
+"""One active-learning iteration: cycles side by side, then one retraining on everything."""
+
+from __future__ import annotations
+
+from aiida import orm
+from aiida.common import AttributeDict
+from aiida.engine import ExitCode, ToContext, WorkChain, if_
+from aiida.engine.processes.workchains.workchain import WorkChainSpec
+
+from aiida_anial.calcfunctions.derive_seeds import derive_seeds
+from aiida_anial.calcfunctions.next_thresholds import next_thresholds
+from aiida_anial.calcfunctions.summarise_iteration import summarise_iteration
+from aiida_anial.calculations.validate import ValidateCalculation
+from aiida_anial.data.dataset import DatasetData
+from aiida_anial.data.ensemble import EnsembleData
+from aiida_anial.protocols.settings import ThresholdRule
+from aiida_anial.validation import settings_validator, validate_positive
+from aiida_anial.workchains.cycle import CycleWorkChain
+from aiida_anial.workchains.reasons import reason
+from aiida_anial.workchains.train import TrainWorkChain
+
+__all__ = ('AlIterationWorkChain',)
+
+
+class AlIterationWorkChain(WorkChain):
+    """Sample and label in ``n_cycles`` cycles, test the old ensemble on the fresh labels, and retrain on all labels."""
+
+    @classmethod
+    def define(cls, spec: WorkChainSpec) -> None:
+        """Define the process specification."""
+        super().define(spec)
+        spec.expose_inputs(CycleWorkChain, namespace='cycle', exclude=('cycle', 'number', 'label.max_concurrent'))
+        spec.input(
+            'n_trajectories',
+            valid_type=orm.Int,
+            validator=validate_positive,
+            help='Trajectories, shared evenly among the cycles.',
+        )
+        spec.input_namespace('shards', valid_type=DatasetData, dynamic=True, help='All labels so far.')
+        spec.input(
+            'threshold_rule',
+            valid_type=orm.Dict,
+            validator=settings_validator(ThresholdRule, 'thresholds'),
+            help='How the thresholds of the next iteration follow from this one.',
+        )
+        spec.expose_inputs(ValidateCalculation, namespace='validate', exclude=('ensemble', 'shards'))
+        spec.expose_inputs(
+            TrainWorkChain, namespace='train', exclude=('worker.shards', 'worker.seed', 'worker.initial')
+        )
+        spec.input(
+            'warm_start',
+            valid_type=orm.Bool,
+            default=lambda: orm.Bool(True),
+            help='Whether the retraining starts from the weights of the old ensemble.',
+        )
+        spec.outline(
+            cls.run_cycles,
+            cls.inspect_cycles,
+            if_(cls.should_train)(
+                cls.run_validation,
+                cls.inspect_validation,
+                cls.run_training,
+                cls.inspect_training,
+            ),
+        )
+        spec.output('summary', valid_type=orm.Dict, help='Counts, median time to a stop, convergence.')
+        spec.output('thresholds', valid_type=orm.Dict, help='Thresholds of the next iteration.')
+        spec.output_namespace('shards', valid_type=DatasetData, dynamic=True, help='The fresh labels, by cycle.')
+        spec.output('ensemble', valid_type=EnsembleData, required=False, help='The retrained networks.')
+        spec.output('training', valid_type=orm.Dict, required=False, help='Summary of the retraining.')
+        spec.output(
+            'fresh_errors',
+            valid_type=orm.Dict,
+            required=False,
+            help='Errors of the old ensemble on the fresh labels, beside the disagreement that it claimed.',
+        )
+        spec.exit_code(401, 'ERROR_CYCLES_FAILED', message='Every cycle failed; the last one: {reason}')
+        spec.exit_code(402, 'ERROR_VALIDATION_FAILED', message='The errors on the fresh labels are missing: {reason}')
+        spec.exit_code(403, 'ERROR_TRAINING_FAILED', message='The retraining failed: {reason}')
+
+    def run_cycles(self) -> ToContext:
+        """Launch all cycles."""
+        base = AttributeDict(self.exposed_inputs(CycleWorkChain, 'cycle'))
+        n_cycles = base.campaign['n_cycles']
+        total, slots = self.inputs.n_trajectories.value, base.label.limits['max_concurrent']
+        nodes = {}
+        for cycle in range(n_cycles):
+            inputs = AttributeDict(self.exposed_inputs(CycleWorkChain, 'cycle'))
+            inputs.cycle = orm.Int(cycle)
+            inputs.number = orm.Int(_share(total, n_cycles, cycle))
+            inputs.label.max_concurrent = max(_share(slots, n_cycles, cycle), 1)
+            inputs.metadata = {'call_link_label': f'cycle_{cycle:02d}', 'label': f'cycle {cycle}'}
+            nodes[f'cycle_{cycle:02d}'] = self.submit(CycleWorkChain, **inputs)
+        self.ctx.cycles = sorted(nodes)
+        pks = ', '.join(f'CycleWorkChain<{node.pk}>' for node in nodes.values())
+        self.report(f'iteration {base.iteration.value}: launching {pks}')
+        return ToContext(**nodes)
+
+    def inspect_cycles(self) -> ExitCode | None:
+        """Take the fresh labels; a failed cycle costs its own labels only."""
+        nodes = {name: self.ctx[name] for name in self.ctx.cycles}
+        for node in nodes.values():
+            if not node.is_finished_ok:
+                self.report(f'CycleWorkChain<{node.pk}> failed with exit status {node.exit_status}')
+        outputs = {name: node.outputs for name, node in nodes.items() if 'table' in node.outputs}
+        self.ctx.shards = {name: entry.dataset for name, entry in outputs.items() if 'dataset' in entry}
+        failed = [node for node in nodes.values() if not node.is_finished_ok]
+        if len(failed) == len(nodes):
+            code: ExitCode = self.exit_codes.ERROR_CYCLES_FAILED
+            return code.format(reason=reason(failed[-1]))
+        summary = summarise_iteration(
+            tables={name: entry.table for name, entry in outputs.items()},
+            rejected={name: entry.rejected for name, entry in outputs.items() if 'rejected' in entry},
+            datasets=self.ctx.shards,
+        )
+        self.out('summary', summary)
+        self.out('shards', self.ctx.shards)
+        self.out('thresholds', next_thresholds(self.inputs.threshold_rule, self.inputs.cycle.thresholds, summary))
+        values = summary.get_dict()
+        self.report(
+            f'{values["n_stopped"]} of {values["n_trajectories"]} trajectories stopped by disagreement, '
+            f'median time {values["median_time_ps"]:.2f} ps, {values["n_labels"]} fresh labels, '
+            f'{values["n_rejected"]} set aside'
+        )
+        return None
+
+    def should_train(self) -> bool:
+        """Return whether there are fresh labels."""
+        return bool(self.ctx.shards)
+
+    def run_validation(self) -> ToContext:
+        """Launch the old ensemble on the fresh labels."""
+        inputs = AttributeDict(self.exposed_inputs(ValidateCalculation, 'validate'))
+        inputs.ensemble = self.inputs.cycle.ensemble
+        inputs.shards = self.ctx.shards
+        inputs.metadata.call_link_label = 'validate'
+        node = self.submit(ValidateCalculation, **inputs)
+        self.report(f'launching ValidateCalculation<{node.pk}> of the old ensemble on the fresh labels')
+        return ToContext(validation=node)
+
+    def inspect_validation(self) -> ExitCode | None:
+        """Take the errors on the fresh labels."""
+        node = self.ctx.validation
+        if not node.is_finished_ok:
+            self.report(f'ValidateCalculation<{node.pk}> failed with exit status {node.exit_status}')
+            code: ExitCode = self.exit_codes.ERROR_VALIDATION_FAILED
+            return code.format(reason=reason(node))
+        self.out('fresh_errors', node.outputs.summary)
+        return None
+
+    def run_training(self) -> ToContext:
+        """Launch the retraining on everything."""
+        iteration = self.inputs.cycle.iteration
+        inputs = AttributeDict(self.exposed_inputs(TrainWorkChain, 'train'))
+        fresh = {f'shard_{iteration.value:03d}_{name}': shard for name, shard in self.ctx.shards.items()}
+        inputs.worker.shards = {**self.inputs.shards, **fresh}
+        # Every cycle has such a seed and none uses it; the first one's serves.
+        inputs.worker.seed = derive_seeds(self.inputs.cycle.seed, iteration, orm.Int(0))['training']
+        if self.inputs.warm_start.value:
+            inputs.worker.initial = self.inputs.cycle.ensemble
+        inputs.metadata.call_link_label = 'train'
+        node = self.submit(TrainWorkChain, **inputs)
+        self.report(f'launching TrainWorkChain<{node.pk}> on {len(inputs.worker.shards)} shards')
+        return ToContext(training=node)
+
+    def inspect_training(self) -> ExitCode | None:
+        """Take the retrained ensemble."""
+        node = self.ctx.training
+        if not node.is_finished_ok:
+            self.report(f'TrainWorkChain<{node.pk}> failed with exit status {node.exit_status}')
+            code: ExitCode = self.exit_codes.ERROR_TRAINING_FAILED
+            return code.format(reason=reason(node))
+        self.out('ensemble', node.outputs.ensemble)
+        self.out('training', node.outputs.summary)
+        return None
+
+
+def _share(total: int, parts: int, index: int) -> int:
+    """Return the size of one of ``parts`` shares of ``total`` that differ by one at most."""
+    return total // parts + (index < total % parts)

@@ -1,0 +1,195 @@
+"""Labels for any number of cells, never more than a few calculations at once."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from aiida import orm
+from aiida.common import AttributeDict
+from aiida.engine import ExitCode, ToContext, if_, while_
+from aiida.engine.processes.workchains.workchain import WorkChainSpec
+from aiida.plugins import WorkflowFactory
+
+from aiida_anial.calcfunctions.collect_evaluated import collect_evaluated
+from aiida_anial.calcfunctions.collect_labels import collect_labels
+from aiida_anial.calculations.evaluate import EvaluateCalculation
+from aiida_anial.data.dataset import DatasetData
+from aiida_anial.protocols.settings import LabelSettings
+from aiida_anial.validation import settings_validator, validate_aluminium
+from aiida_anial.workchains.reasons import reason
+from aiida_anial.workchains.rolling import RollingWorkChain
+
+__all__ = ('LabelWorkChain',)
+
+PwBaseWorkChain = WorkflowFactory('quantumespresso.pw.base')
+
+
+class LabelWorkChain(RollingWorkChain):
+    """Label cells with energies, forces and stresses, set failures aside with their reasons, and go on.
+
+    Exactly one labeller is given: ``qe``, a ``PwBaseWorkChain`` for each cell, or ``evaluate``, one job for all.
+    """
+
+    @classmethod
+    def define(cls, spec: WorkChainSpec) -> None:
+        """Define the process specification."""
+        super().define(spec)
+        spec.input_namespace(
+            'cells', valid_type=orm.StructureData, dynamic=True, validator=validate_aluminium, help='What to label.'
+        )
+        spec.input(
+            'limits',
+            valid_type=orm.Dict,
+            default=lambda: orm.Dict(LabelSettings().to_dict()),
+            validator=settings_validator(LabelSettings, 'limits'),
+            help='`max_concurrent`, `max_failed_fraction`, `max_force_ev_per_angstrom`.',
+        )
+        spec.input(
+            'source',
+            valid_type=orm.Dict,
+            default=lambda: orm.Dict({'iteration': 0, 'origin': 'random'}),
+            help='`iteration` and `origin` that the labels carry.',
+        )
+        spec.input(
+            'max_concurrent',
+            valid_type=int,
+            non_db=True,
+            required=False,
+            help='Share of `limits.max_concurrent` that this one may use, where several run side by side.',
+        )
+        labeller: dict[str, Any] = {'required': False, 'populate_defaults': False}
+        spec.expose_inputs(
+            PwBaseWorkChain, namespace='qe', exclude=('pw.structure',), namespace_options={**labeller, 'help': 'pw.x.'}
+        )
+        spec.inputs['qe']['clean_workdir'].default = lambda: orm.Bool(True)
+        spec.expose_inputs(
+            EvaluateCalculation,
+            namespace='evaluate',
+            exclude=('cells',),
+            namespace_options={**labeller, 'help': 'A potential.'},
+        )
+        spec.inputs.validator = cls.validate_labeller
+        spec.outline(
+            cls.setup,
+            if_(cls.should_run_qe)(
+                while_(cls.should_run_calculations)(
+                    cls.run_calculations,
+                ),
+                cls.collect_calculations,
+            ).else_(
+                cls.run_evaluation,
+                cls.inspect_evaluation,
+            ),
+            cls.results,
+        )
+        spec.output('dataset', valid_type=DatasetData, required=False, help='The sound labels.')
+        spec.output('rejected', valid_type=orm.Dict, help='Reason by cell label, of those that were set aside.')
+        spec.exit_code(
+            410,
+            'ERROR_TOO_MANY_FAILED',
+            message='{failed} of {total} labels failed, more than the fraction {allowed} that is allowed.',
+        )
+        spec.exit_code(420, 'ERROR_EVALUATION_FAILED', message='The evaluation of the cells failed: {reason}')
+
+    @staticmethod
+    def validate_labeller(inputs: dict[str, Any], _: Any) -> str | None:
+        """Refuse no labeller, or two."""
+        given = [name for name in ('qe', 'evaluate') if inputs.get(name)]
+        if len(given) != 1:
+            return f'give exactly one labeller, `qe` or `evaluate`, not {len(given)}.'
+        if not inputs.get('cells'):
+            return 'cells: there is nothing to label.'
+        return None
+
+    def setup(self) -> None:
+        """Queue the cells."""
+        self.ctx.waiting = sorted(self.inputs.cells)
+        self.ctx.labelled = {}
+        self.ctx.failures = {}
+        self.ctx.max_concurrent = self.inputs.get('max_concurrent') or self.inputs.limits['max_concurrent']
+
+    def should_run_qe(self) -> bool:
+        """Return whether pw.x labels."""
+        return bool(self.inputs.get('qe'))
+
+    def should_run_calculations(self) -> bool:
+        """Return whether cells wait, or calculations are alive."""
+        return bool(self.ctx.waiting or self.alive)
+
+    def run_calculations(self) -> None:
+        """Note what has ended, and fill the slots."""
+        for label, node in self.ended().items():
+            self._note(label, node)
+        while self.ctx.waiting and len(self.alive) < self.ctx.max_concurrent:
+            self._launch(self.ctx.waiting.pop(0))
+        self.wait()
+
+    def collect_calculations(self) -> None:
+        """Put the sound labels into one shard."""
+        nodes = {label: orm.load_node(pk) for label, pk in self.ctx.labelled.items()}
+        self.ctx.collected = collect_labels(
+            settings=self.inputs.limits,
+            source=self.inputs.source,
+            failures=orm.Dict(self.ctx.failures),
+            cells={label: self.inputs.cells[label] for label in nodes},
+            parameters={label: node.outputs.output_parameters for label, node in nodes.items()},
+            trajectories={label: node.outputs.output_trajectory for label, node in nodes.items()},
+        )
+
+    def run_evaluation(self) -> ToContext:
+        """Launch one job for all cells."""
+        inputs = AttributeDict(self.exposed_inputs(EvaluateCalculation, 'evaluate'))
+        inputs.cells = self.inputs.cells
+        inputs.metadata.call_link_label = 'evaluate'
+        node = self.submit(EvaluateCalculation, **inputs)
+        self.report(f'launching EvaluateCalculation<{node.pk}> for {len(self.inputs.cells)} cells')
+        return ToContext(evaluation=node)
+
+    def inspect_evaluation(self) -> ExitCode | None:
+        """Put the sound labels into one shard."""
+        node = self.ctx.evaluation
+        if not node.is_finished_ok:
+            self.report(f'EvaluateCalculation<{node.pk}> failed with exit status {node.exit_status}')
+            code: ExitCode = self.exit_codes.ERROR_EVALUATION_FAILED
+            return code.format(reason=reason(node))
+        self.ctx.collected = collect_evaluated(
+            settings=self.inputs.limits,
+            source=self.inputs.source,
+            labels=node.outputs.labels,
+            failures=node.outputs.rejected,
+            cells=dict(self.inputs.cells),
+        )
+        return None
+
+    def results(self) -> ExitCode | None:
+        """Attach the outputs; too many failures are an error only then."""
+        self.out_many(self.ctx.collected)
+        total, failed = len(self.inputs.cells), len(self.ctx.collected['rejected'].get_dict())
+        self.report(f'labelled {total - failed} of {total} cells')
+        allowed = self.inputs.limits['max_failed_fraction']
+        if failed > allowed * total:
+            code: ExitCode = self.exit_codes.ERROR_TOO_MANY_FAILED
+            return code.format(failed=failed, total=total, allowed=allowed)
+        return None
+
+    def _launch(self, label: str) -> None:
+        """Submit the calculation of one cell."""
+        inputs = AttributeDict(self.exposed_inputs(PwBaseWorkChain, 'qe'))
+        inputs.pw.structure = self.inputs.cells[label]
+        inputs.metadata.call_link_label = label
+        inputs.metadata.label = label
+        node = self.submit(PwBaseWorkChain, **inputs)
+        self.start(label, node)
+        self.report(
+            f'launching PwBaseWorkChain<{node.pk}> for {label}: '
+            f'{len(self.alive)} alive, {len(self.ctx.waiting)} waiting, {len(self.ctx.labelled)} done'
+        )
+
+    def _note(self, label: str, node: orm.ProcessNode) -> None:
+        """Note the label or the reason why there is none."""
+        outputs = node.outputs if node.is_finished_ok else {}
+        if 'output_parameters' in outputs and 'output_trajectory' in outputs:
+            self.ctx.labelled[label] = node.pk
+            return
+        self.ctx.failures[label] = reason(node)
+        self.report(f'{label} set aside: {self.ctx.failures[label]}')
