@@ -14,4 +14,4 @@ __all__ = ('extract_candidate',)
 def extract_candidate(trajectory: orm.TrajectoryData) -> orm.StructureData:
     """Return the frame that the sampler marked as candidate: where disagreement stopped it, or the last sound one."""
     frame = trajectory.base.attributes.get('candidate_frame')
-    return to_structure(trajectory.get_positions()[frame], trajectory.get_cells()[frame])
+    return to_structure(trajectory.get_array('positions')[frame], trajectory.get_array('cells')[frame])

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from aiida import orm
-from aiida.engine.processes.calcjobs.calcjob import CalcJobProcessSpec
+from aiida.engine.processes.process_spec import CalcJobProcessSpec
 
 __all__ = ('define_checkpoint',)
 

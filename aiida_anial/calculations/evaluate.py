@@ -6,7 +6,7 @@ from typing import Any, Literal
 
 from aiida import orm
 from aiida.common.folders import Folder
-from aiida.engine.processes.calcjobs.calcjob import CalcJobProcessSpec
+from aiida.engine.processes.process_spec import CalcJobProcessSpec
 
 from aiida_anial.calculations.sample import write_cells
 from aiida_anial.calculations.worker import CopyList, WorkerCalculation

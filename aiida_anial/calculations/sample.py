@@ -6,7 +6,7 @@ from typing import Any
 
 from aiida import orm
 from aiida.common.folders import Folder
-from aiida.engine.processes.calcjobs.calcjob import CalcJobProcessSpec
+from aiida.engine.processes.process_spec import CalcJobProcessSpec
 
 from aiida_anial.calcfunctions.structures import to_cells
 from aiida_anial.calculations.checkpoint import define_checkpoint
@@ -59,9 +59,11 @@ class SampleCalculation(WorkerCalculation):
         spec.default_output_node = 'table'
 
     @staticmethod
-    def validate_inputs(inputs: dict[str, Any], _: Any) -> str | None:
+    def validate_inputs(inputs: dict[str, Any], ports: Any) -> str | None:
         """Refuse a number of schedules that is not the number of cells."""
-        n_cells, n_schedules = len(inputs.get('cells', {})), len(inputs['schedules']) if 'schedules' in inputs else 0
+        if 'cells' not in ports or 'schedules' not in ports:
+            return None
+        n_cells, n_schedules = len(inputs['cells']), len(inputs['schedules'].get_list())
         if n_cells != n_schedules:
             return f'schedules: there are {n_schedules} for {n_cells} cells.'
         return None

@@ -10,7 +10,7 @@ from aiida import orm
 from aiida.common.datastructures import CalcInfo, CodeInfo
 from aiida.common.folders import Folder
 from aiida.engine import CalcJob
-from aiida.engine.processes.calcjobs.calcjob import CalcJobProcessSpec
+from aiida.engine.processes.process_spec import CalcJobProcessSpec
 
 from aiida_anial.data.dataset import DatasetData
 from aiida_anial.data.ensemble import EnsembleData

@@ -11,7 +11,8 @@ from pathlib import Path
 from aiida import load_profile, orm
 from aiida.common.exceptions import NotExistent
 from aiida.manage.configuration import get_config, reset_config
-from aiida.plugins import DataFactory, GroupFactory
+from aiida_pseudo.data.pseudo.upf import UpfData
+from aiida_pseudo.groups.family import CutoffsPseudoPotentialFamily
 
 from aiida_anial.common.errors import AnialError
 from aiida_anial.pseudopotential import (
@@ -120,14 +121,12 @@ def _code(label: str, path: Path, plugin: str) -> str:
 
 def _pseudo_family() -> str:
     """Install the package's own pseudopotential as a family."""
-    family_class = GroupFactory('pseudo.family.cutoffs')
-    upf_class = DataFactory('pseudo.upf')
     with AL_PBE_UPF.open('rb') as stream:
-        pseudo = upf_class.get_or_create(stream, filename=AL_PBE_UPF.name)
+        pseudo = UpfData.get_or_create(stream, filename=AL_PBE_UPF.name)
     try:
-        family = family_class.collection.get(label=PSEUDO_FAMILY)
+        family = CutoffsPseudoPotentialFamily.collection.get(label=PSEUDO_FAMILY)
     except NotExistent:
-        family = family_class(label=PSEUDO_FAMILY, description="aiida-anial's own soft norm-conserving PBE Al").store()
+        family = CutoffsPseudoPotentialFamily(label=PSEUDO_FAMILY, description='Soft PBE aluminium').store()
         family.add_nodes([pseudo.store() if not pseudo.is_stored else pseudo])
         cutoffs = {'cutoff_wfc': WAVEFUNCTION_CUTOFF_RY, 'cutoff_rho': CHARGE_DENSITY_CUTOFF_RY}
         family.set_cutoffs({'Al': cutoffs}, 'normal', unit='Ry')

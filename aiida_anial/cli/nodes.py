@@ -33,7 +33,7 @@ def code(identifier: str, plugin: str, option: str) -> orm.AbstractCode:
         hint = f'did you mean {close[0]!r}?' if close else 'run `aiida-anial setup`, or see `verdi code list`.'
         raise AnialError(f'{option}: there is no code {identifier!r}; {hint}') from exception
     given = found.default_calc_job_plugin
-    if given is not None and given.split('.')[0] != plugin.split('.')[0]:
+    if given is not None and given.split('.')[0] != plugin.split('.', maxsplit=1)[0]:
         raise AnialError(f'{option}: code {identifier!r} runs {given!r}, not {plugin!r}.')
     return found
 

@@ -7,6 +7,7 @@ import importlib
 from typing import Any
 
 import click
+from aiida.cmdline.groups.verdi import VerdiContext
 from aiida.cmdline.params import options, types
 from aiida.common.exceptions import AiidaException
 
@@ -15,9 +16,7 @@ from aiida_anial.common.errors import AnialError
 
 __all__ = ('main', 'profile_option')
 
-profile_option = functools.partial(
-    options.PROFILE, type=types.ProfileParamType(load_profile=True), expose_value=False
-)
+profile_option = functools.partial(options.PROFILE, type=types.ProfileParamType(load_profile=True), expose_value=False)
 
 _COMMANDS = {
     'setup': 'aiida_anial.cli.setup',
@@ -31,6 +30,8 @@ _COMMANDS = {
 
 class _Group(click.Group):
     """Commands that are imported when they are called, and whose errors are one sentence."""
+
+    context_class = VerdiContext  # what AiiDA's profile option expects
 
     def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - click's signature
         return list(_COMMANDS)

@@ -10,7 +10,7 @@ __all__ = ('command',)
 
 
 @click.command('setup')
-@click.option('-p', '--profile', 'profile_name', default='anial', show_default=True, help='AiiDA profile to make or use.')
+@click.option('-p', '--profile', 'profile_name', default='anial', show_default=True, help='Profile to make or use.')
 @click.option('--pw', type=click.Path(path_type=Path), help='Executable of pw.x.  [default: the one on the PATH]')
 @click.option(
     '--worker', type=click.Path(path_type=Path), help='Executable of anial-worker.  [default: the one of this package]'

@@ -73,10 +73,11 @@ def _submit(inputs: CampaignInputs, options: dict[str, Any]) -> int:
         resolved['potential'] = nodes.potential_file(options['potential'])
     if inputs.label.engine == 'ensemble':
         resolved['teacher'] = nodes.ensemble(options['teacher'])
-    builder = campaign_builder(inputs, **resolved)
+    builder: Any = campaign_builder(inputs, **resolved)
     builder.metadata.label = options['label']
     builder.metadata.description = inputs.description
     try:
-        return int(submit(builder).pk)
+        node: Any = submit(builder)
     except ValueError as exception:
         raise AnialError(str(exception)) from exception
+    return int(node.pk)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import io
 from collections import Counter
 from typing import Any
 
@@ -38,7 +37,7 @@ class DatasetData(Data):
         super().__init__(**kwargs)
         if labelled is None:
             return
-        self.base.repository.put_object_from_filelike(io.BytesIO(labelled.to_bytes()), self.FILENAME)
+        self.base.repository.put_object_from_bytes(labelled.to_bytes(), self.FILENAME)
         self.base.attributes.set_many(_summary(labelled))
 
     @property

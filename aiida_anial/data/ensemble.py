@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import io
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from aiida.orm import Data
@@ -29,7 +27,7 @@ class EnsembleData(Data):
         super().__init__(**kwargs)
         if ensemble is None:
             return
-        self.base.repository.put_object_from_filelike(io.BytesIO(ensemble_bytes(ensemble)), self.FILENAME)
+        self.base.repository.put_object_from_bytes(ensemble_bytes(ensemble), self.FILENAME)
         self.base.attributes.set_many(
             {
                 'n_members': ensemble.n_members,
@@ -49,7 +47,3 @@ class EnsembleData(Data):
         from aiida_anial.potential.calculator import AnialCalculator
 
         return AnialCalculator(self.ensemble)
-
-    def export(self, path: Path) -> None:
-        """Write the safetensors file to ``path``."""
-        path.write_bytes(self.base.repository.get_object_content(self.FILENAME, mode='rb'))

@@ -30,6 +30,6 @@ class TrainEnsembleParser(WorkerParser):
 
     def failed(self, output: dict[str, Any]) -> ExitCode:
         """Tell an ensemble that did not train from a worker that could not run."""
-        if output.get('error') == 'TrainingFailed':
+        if output['summary'].get('error') == 'TrainingFailed':
             return self._exit('ERROR_NOT_TRAINED', reason=output['message'])
         return super().failed(output)

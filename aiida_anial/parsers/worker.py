@@ -30,7 +30,7 @@ class WorkerParser(Parser):
             # A job that the scheduler killed writes no output, but may have left its last checkpoint.
             return self._exit('ERROR_INTERRUPTED' if WorkerCalculation.CHECKPOINT in names else 'ERROR_OUTPUT_MISSING')
         try:
-            output = json.loads(self.retrieved.base.repository.get_object_content(WorkerCalculation.OUTPUT))
+            output = json.loads(self.retrieved.base.repository.get_object_content(WorkerCalculation.OUTPUT, 'r'))
             status, summary = output['status'], output['summary']
         except (ValueError, KeyError, TypeError) as exception:
             return self._exit('ERROR_OUTPUT_UNREADABLE', reason=f'{WorkerCalculation.OUTPUT}: {exception}')

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, cast
 
 from aiida import orm
 from aiida.engine import ProcessBuilder
-from aiida.plugins import WorkflowFactory
 from aiida_pseudo.data.pseudo.upf import UpfData
 
 from aiida_anial.common.errors import AnialError
 from aiida_anial.data.ensemble import EnsembleData
 from aiida_anial.protocols.settings import CampaignInputs, LabellerSettings, QeSettings
+from aiida_anial.workchains.active_learning import ActiveLearningWorkChain
 
 __all__ = ('campaign_builder',)
 
@@ -33,7 +33,7 @@ def campaign_builder(
     :param teacher: needed by the labeller ``ensemble``.
     :raises AnialError: if a node that the labeller needs is missing.
     """
-    builder = WorkflowFactory('anial.active_learning').get_builder()
+    builder: Any = ActiveLearningWorkChain.get_builder()
     engine = orm.Dict(inputs.engine.to_dict())
     worker = {'code': worker_code, 'engine': engine}
     builder.seed = orm.Int(inputs.seed)
@@ -63,7 +63,7 @@ def campaign_builder(
         builder.cycle.label.qe = _qe(inputs.label.qe, pw_code, pseudo)
     else:
         builder.cycle.label.evaluate = _evaluate(inputs.label, worker, potential, teacher)
-    return builder
+    return cast(ProcessBuilder, builder)
 
 
 def _qe(settings: QeSettings, code: orm.AbstractCode | None, pseudo: UpfData | None) -> dict[str, Any]:

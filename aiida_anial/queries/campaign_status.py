@@ -27,19 +27,19 @@ _EMPTY: dict[str, Any] = {
 }
 
 
-def load_campaign(identifier: str) -> orm.WorkChainNode:
+def load_campaign(identifier: str) -> Any:
     """Return the campaign with this pk, UUID or label.
 
     :raises AnialError: if there is none.
     """
-    node = orm.load_node(identifier)
-    if node.process_label != ActiveLearningWorkChain.__name__:
+    node: Any = orm.load_node(identifier)
+    if getattr(node, 'process_label', None) != ActiveLearningWorkChain.__name__:
         label = getattr(node, 'process_label', None) or type(node).__name__
         raise AnialError(f'PK: node {identifier} is a {label}, not an {ActiveLearningWorkChain.__name__}.')
     return node
 
 
-def campaign_status(campaign: orm.WorkChainNode) -> dict[str, Any]:
+def campaign_status(campaign: Any) -> dict[str, Any]:
     """Return the campaign in numbers, its iterations among them; index 0 is the initial random dataset."""
     children = sorted(campaign.called, key=lambda node: node.pk)
     iterations = [_iteration(child) for child in children if child.process_label == AlIterationWorkChain.__name__]
@@ -61,7 +61,7 @@ def campaign_status(campaign: orm.WorkChainNode) -> dict[str, Any]:
     }
 
 
-def _initial(campaign: orm.WorkChainNode, children: list[orm.ProcessNode]) -> dict[str, Any]:
+def _initial(campaign: Any, children: list[Any]) -> dict[str, Any]:
     """Return the row of the initial random dataset."""
     row = {'index': 0, 'pk': campaign.pk, 'process_state': 'created', 'converged': False, **_EMPTY}
     for child in children:
@@ -73,7 +73,7 @@ def _initial(campaign: orm.WorkChainNode, children: list[orm.ProcessNode]) -> di
     return row
 
 
-def _iteration(node: orm.WorkChainNode) -> dict[str, Any]:
+def _iteration(node: Any) -> dict[str, Any]:
     """Return the row of one iteration, as far as it has come."""
     outputs = node.outputs
     row = {
@@ -86,7 +86,9 @@ def _iteration(node: orm.WorkChainNode) -> dict[str, Any]:
         'n_trajectories': node.inputs.n_trajectories.value,
     }
     cycles = [child for child in node.called if child.process_label == 'CycleWorkChain']
-    row.update(_labels([child for cycle in cycles for child in cycle.called if child.process_label == 'LabelWorkChain']))
+    row.update(
+        _labels([child for cycle in cycles for child in cycle.called if child.process_label == 'LabelWorkChain'])
+    )
     if 'summary' in outputs:
         summary = outputs.summary.get_dict()
         row.update({key: summary[key] for key in ('n_trajectories', 'n_stopped', 'median_time_ps', 'converged')})
@@ -97,7 +99,7 @@ def _iteration(node: orm.WorkChainNode) -> dict[str, Any]:
     return row
 
 
-def _labels(nodes: list[orm.WorkChainNode]) -> dict[str, int]:
+def _labels(nodes: list[Any]) -> dict[str, int]:
     """Return how many labels the work chains have, finished ones from their outputs, running ones by their children."""
     n_labels = n_rejected = 0
     for node in nodes:

@@ -21,6 +21,7 @@ class CheckpointedWorkChain(BaseRestartWorkChain):
         super().define(spec)
         spec.expose_inputs(cls._process_class, namespace='worker', exclude=('parent_folder',))
         spec.inputs['max_iterations'].default = lambda: orm.Int(100)
+        spec.inputs['clean_workdir'].default = lambda: orm.Bool(True)
         spec.inputs['on_unhandled_failure'].default = lambda: orm.Str('restart_once')
         spec.outline(
             cls.setup,

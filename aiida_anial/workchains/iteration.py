@@ -109,6 +109,8 @@ class AlIterationWorkChain(WorkChain):
             code: ExitCode = self.exit_codes.ERROR_CYCLES_FAILED
             return code.format(reason=reason(failed[-1]))
         summary = summarise_iteration(
+            rule=self.inputs.threshold_rule,
+            thresholds=self.inputs.cycle.thresholds,
             tables={name: entry.table for name, entry in outputs.items()},
             rejected={name: entry.rejected for name, entry in outputs.items() if 'rejected' in entry},
             datasets=self.ctx.shards,

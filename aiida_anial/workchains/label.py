@@ -8,7 +8,7 @@ from aiida import orm
 from aiida.common import AttributeDict
 from aiida.engine import ExitCode, ToContext, if_, while_
 from aiida.engine.processes.workchains.workchain import WorkChainSpec
-from aiida.plugins import WorkflowFactory
+from aiida_quantumespresso.workflows.pw.base import PwBaseWorkChain
 
 from aiida_anial.calcfunctions.collect_evaluated import collect_evaluated
 from aiida_anial.calcfunctions.collect_labels import collect_labels
@@ -20,8 +20,6 @@ from aiida_anial.workchains.reasons import reason
 from aiida_anial.workchains.rolling import RollingWorkChain
 
 __all__ = ('LabelWorkChain',)
-
-PwBaseWorkChain = WorkflowFactory('quantumespresso.pw.base')
 
 
 class LabelWorkChain(RollingWorkChain):
@@ -92,12 +90,12 @@ class LabelWorkChain(RollingWorkChain):
         spec.exit_code(420, 'ERROR_EVALUATION_FAILED', message='The evaluation of the cells failed: {reason}')
 
     @staticmethod
-    def validate_labeller(inputs: dict[str, Any], _: Any) -> str | None:
+    def validate_labeller(inputs: dict[str, Any], ports: Any) -> str | None:
         """Refuse no labeller, or two."""
         given = [name for name in ('qe', 'evaluate') if inputs.get(name)]
         if len(given) != 1:
             return f'give exactly one labeller, `qe` or `evaluate`, not {len(given)}.'
-        if not inputs.get('cells'):
+        if 'cells' in ports and not inputs.get('cells'):
             return 'cells: there is nothing to label.'
         return None
 
@@ -169,7 +167,7 @@ class LabelWorkChain(RollingWorkChain):
         allowed = self.inputs.limits['max_failed_fraction']
         if failed > allowed * total:
             code: ExitCode = self.exit_codes.ERROR_TOO_MANY_FAILED
-            return code.format(failed=failed, total=total, allowed=allowed)
+            return code.format(failed=str(failed), total=str(total), allowed=str(allowed))
         return None
 
     def _launch(self, label: str) -> None:

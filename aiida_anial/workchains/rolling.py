@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+from typing import Any
 
 from aiida import orm
 from aiida.engine import ProcessState, WorkChain
@@ -29,14 +30,14 @@ class RollingWorkChain(WorkChain):
         alive: dict[str, int] = self.ctx.setdefault('alive', {})
         return alive
 
-    def start(self, key: str, node: orm.ProcessNode) -> None:
+    def start(self, key: str, node: Any) -> None:
         """Count the submitted child ``node`` as alive."""
         self.alive[key] = node.pk
 
-    def ended(self) -> dict[str, orm.ProcessNode]:
+    def ended(self) -> dict[str, Any]:
         """Return the children that have ended since the last call, by key."""
         self._ended_while_running = False
-        nodes = {key: orm.load_node(pk) for key, pk in self.alive.items()}
+        nodes: dict[str, Any] = {key: orm.load_node(pk) for key, pk in self.alive.items()}
         done = {key: node for key, node in nodes.items() if node.is_terminated}
         for key in done:
             del self.alive[key]
@@ -44,11 +45,15 @@ class RollingWorkChain(WorkChain):
 
     def wait(self) -> None:
         """Let the next step come when a child has ended."""
-        self._awaitables = [construct_awaitable(orm.load_node(pk)) for pk in self.alive.values()]
+        nodes: list[Any] = [orm.load_node(pk) for pk in self.alive.values()]
+        self._awaitables = [construct_awaitable(node) for node in nodes]
         self._update_process_status()
 
     def _action_awaitables(self) -> None:
-        """Watch the children that are not watched yet."""
+        """Watch the rolling children that are not watched yet; leave those of ``ToContext`` to AiiDA."""
+        if not self.alive:
+            super()._action_awaitables()
+            return
         for awaitable in self._awaitables:
             if awaitable.pk not in self._watched:
                 self._watched |= {awaitable.pk}
@@ -58,9 +63,12 @@ class RollingWorkChain(WorkChain):
             self.call_soon(self.resume)
 
     def _on_awaitable_finished(self, awaitable: Awaitable) -> None:
-        """Wake up, whichever child it was."""
+        """Wake up, whichever rolling child it was."""
+        if awaitable.pk not in self._watched:
+            super()._on_awaitable_finished(awaitable)
+            return
         self._watched -= {awaitable.pk}
-        if self.state == ProcessState.WAITING:
-            self.resume()
-        else:
+        if self.state != ProcessState.WAITING:
             self._ended_while_running = True
+        elif self.alive:
+            self.resume()

@@ -1,0 +1,58 @@
+"""Records as tables for a terminal."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+
+__all__ = ('campaign_line', 'print_campaign')
+
+# Heading, key of the record, digits behind the point.
+_COLUMNS: tuple[tuple[str, str, int], ...] = (
+    ('iteration', 'index', 0),
+    ('state', 'process_state', 0),
+    ('threshold\neV/√atom', 'threshold_ev_per_sqrt_atom', 4),
+    ('traject-\nories', 'n_trajectories', 0),
+    ('stopped', 'n_stopped', 0),
+    ('median\ntime ps', 'median_time_ps', 2),
+    ('labels', 'n_labels', 0),
+    ('set\naside', 'n_rejected', 0),
+    ('fresh E\nmeV/atom', 'fresh_energy_rmse_mev_per_atom', 1),
+    ('fresh F\neV/Å', 'fresh_force_rmse_ev_per_angstrom', 3),
+    ('test E\nmeV/atom', 'test_energy_rmse_mev_per_atom', 1),
+    ('test F\neV/Å', 'test_force_rmse_ev_per_angstrom', 3),
+)
+
+
+def print_campaign(status: dict[str, Any]) -> None:
+    """Print a campaign, a row an iteration."""
+    table = Table(title=campaign_line(status), title_justify='left')
+    for heading, _, _ in _COLUMNS:
+        table.add_column(heading, justify='right', no_wrap=True)
+    for row in status['iterations']:
+        table.add_row(*(_cell(row[key], digits) for _, key, digits in _COLUMNS))
+    # A narrow terminal wraps lines, and a pipe has no width: the table keeps all its columns there.
+    console = Console(width=max(Console().width, 130))
+    console.print(table)
+    energy, force = (status[f'final_test_{key}'] for key in ('energy_rmse_mev_per_atom', 'force_rmse_ev_per_angstrom'))
+    if energy is not None:
+        console.print(f'Last ensemble, test blocks: {energy:.1f} meV/atom, {force:.3f} eV/Å (root mean square).')
+
+
+def campaign_line(status: dict[str, Any]) -> str:
+    """Return the campaign in one line."""
+    line = f'Campaign {status["pk"]}: {status["process_state"]}'
+    if status['exit_status'] is not None:
+        line += f' [{status["exit_status"]}]'
+    if status['verdict']:
+        line += f', {status["verdict"]}'
+    line += f', {status["n_labels"]} labels, {status["n_rejected"]} set aside'
+    return f'{line}. {status["exit_message"]}' if status['exit_message'] else line
+
+
+def _cell(value: Any, digits: int) -> str:
+    if value is None:
+        return '-'
+    return f'{value:.{digits}f}' if isinstance(value, float) else str(value)
