@@ -34,7 +34,7 @@ class DatasetData(Data):
     _CLS_NODE_CACHING = _ContentCaching
 
     def __init__(self, labelled: LabelledCells | None = None, **kwargs: Any) -> None:
-        super().__init__(**kwargs)
+        super().__init__(**kwargs)  # type: ignore[no-untyped-call]
         if labelled is None:
             return
         self.base.repository.put_object_from_bytes(labelled.to_bytes(), self.FILENAME)

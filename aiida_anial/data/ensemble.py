@@ -24,7 +24,7 @@ class EnsembleData(Data):
     FILENAME = 'ensemble.safetensors'
 
     def __init__(self, ensemble: Ensemble | None = None, **kwargs: Any) -> None:
-        super().__init__(**kwargs)
+        super().__init__(**kwargs)  # type: ignore[no-untyped-call]
         if ensemble is None:
             return
         self.base.repository.put_object_from_bytes(ensemble_bytes(ensemble), self.FILENAME)

@@ -6,7 +6,7 @@ from typing import Any
 
 from aiida import orm
 from aiida.common import AttributeDict
-from aiida.engine import ExitCode, ProcessBuilder, ToContext, WorkChain, if_, while_
+from aiida.engine import ExitCode, ProcessBuilder, ToContext, if_, while_
 from aiida.engine.processes.workchains.workchain import WorkChainSpec
 
 from aiida_anial.calcfunctions.derive_seeds import derive_seeds
@@ -22,12 +22,13 @@ from aiida_anial.validation import settings_validator
 from aiida_anial.workchains.iteration import AlIterationWorkChain
 from aiida_anial.workchains.label import LabelWorkChain
 from aiida_anial.workchains.reasons import reason
+from aiida_anial.workchains.staged import StagedWorkChain
 from aiida_anial.workchains.train import TrainWorkChain
 
 __all__ = ('ActiveLearningWorkChain',)
 
 
-class ActiveLearningWorkChain(WorkChain):
+class ActiveLearningWorkChain(StagedWorkChain):
     """Build a potential by active learning (Smith et al., Nat. Commun. 12, 1257 (2021), II.B)."""
 
     @classmethod
@@ -117,6 +118,7 @@ class ActiveLearningWorkChain(WorkChain):
         inputs.metadata = {'call_link_label': 'initial_labels', 'label': 'initial random cells'}
         node = self.submit(LabelWorkChain, **inputs)
         self.report(f'iteration 0: launching LabelWorkChain<{node.pk}> for {len(self.ctx.cells)} random cells')
+        self.ctx.stage = 'labelling the initial random cells'
         return ToContext(labelling=node)
 
     def inspect_initial_labels(self) -> ExitCode | None:
@@ -170,6 +172,7 @@ class ActiveLearningWorkChain(WorkChain):
             f'{inputs.n_trajectories.value} trajectories, threshold '
             f'{self.ctx.thresholds["energy_ev_per_sqrt_atom"]:.4f} eV/sqrt(atom), {self._n_labels()} labels so far'
         )
+        self.ctx.stage = f'iteration {self.ctx.iteration} of at most {campaign.max_iterations}'
         return ToContext(current=node)
 
     def inspect_iteration(self) -> ExitCode | None:
@@ -224,6 +227,7 @@ class ActiveLearningWorkChain(WorkChain):
         inputs.metadata = {'call_link_label': name, 'label': name.replace('_', ' ')}
         node = self.submit(TrainWorkChain, **inputs)
         self.report(f'launching TrainWorkChain<{node.pk}> ({name}) on {self._n_labels()} labels')
+        self.ctx.stage = name.replace('_', ' ')
         return ToContext(current=node)
 
     def _inspect_training(self) -> ExitCode | None:

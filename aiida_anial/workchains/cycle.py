@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from aiida import orm
 from aiida.common import AttributeDict
-from aiida.engine import ExitCode, ToContext, WorkChain, if_
+from aiida.engine import ExitCode, ToContext, if_
 from aiida.engine.processes.workchains.workchain import WorkChainSpec
 
 from aiida_anial.calcfunctions.derive_seeds import derive_seeds
@@ -18,11 +18,12 @@ from aiida_anial.validation import settings_validator, validate_positive
 from aiida_anial.workchains.label import LabelWorkChain
 from aiida_anial.workchains.reasons import reason
 from aiida_anial.workchains.sample import SampleWorkChain
+from aiida_anial.workchains.staged import StagedWorkChain
 
 __all__ = ('CycleWorkChain',)
 
 
-class CycleWorkChain(WorkChain):
+class CycleWorkChain(StagedWorkChain):
     """Fresh random cells and schedules, molecular dynamics on the newest ensemble, labels of what it does not know."""
 
     @classmethod
@@ -91,6 +92,7 @@ class CycleWorkChain(WorkChain):
         inputs.worker.ensemble = self.inputs.ensemble
         inputs.worker.thresholds = self.inputs.thresholds
         inputs.metadata.call_link_label = 'sample'
+        self.ctx.stage = f'running {self.inputs.number.value} trajectories'
         node = self.submit(SampleWorkChain, **inputs)
         self.report(f'launching SampleWorkChain<{node.pk}> for {self.inputs.number.value} trajectories')
         return ToContext(sampling=node)
@@ -135,6 +137,7 @@ class CycleWorkChain(WorkChain):
         inputs.cells = self.ctx.candidates
         inputs.source = orm.Dict({'iteration': self.inputs.iteration.value, 'origin': 'active_learning'})
         inputs.metadata.call_link_label = 'label'
+        self.ctx.stage = f'labelling {len(self.ctx.candidates)} candidates'
         node = self.submit(LabelWorkChain, **inputs)
         self.report(f'launching LabelWorkChain<{node.pk}> for {len(self.ctx.candidates)} cells')
         return ToContext(labelling=node)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from aiida import orm
 from aiida.common import AttributeDict
-from aiida.engine import ExitCode, ToContext, WorkChain, if_
+from aiida.engine import ExitCode, ToContext, if_
 from aiida.engine.processes.workchains.workchain import WorkChainSpec
 
 from aiida_anial.calcfunctions.derive_seeds import derive_seeds
@@ -17,12 +17,13 @@ from aiida_anial.protocols.settings import ThresholdRule
 from aiida_anial.validation import settings_validator, validate_positive
 from aiida_anial.workchains.cycle import CycleWorkChain
 from aiida_anial.workchains.reasons import reason
+from aiida_anial.workchains.staged import StagedWorkChain
 from aiida_anial.workchains.train import TrainWorkChain
 
 __all__ = ('AlIterationWorkChain',)
 
 
-class AlIterationWorkChain(WorkChain):
+class AlIterationWorkChain(StagedWorkChain):
     """Sample and label in ``n_cycles`` cycles, test the old ensemble on the fresh labels, and retrain on all labels."""
 
     @classmethod
@@ -92,6 +93,7 @@ class AlIterationWorkChain(WorkChain):
             inputs.metadata = {'call_link_label': f'cycle_{cycle:02d}', 'label': f'cycle {cycle}'}
             nodes[f'cycle_{cycle:02d}'] = self.submit(CycleWorkChain, **inputs)
         self.ctx.cycles = sorted(nodes)
+        self.ctx.stage = 'sampling and labelling'
         pks = ', '.join(f'CycleWorkChain<{node.pk}>' for node in nodes.values())
         self.report(f'iteration {base.iteration.value}: launching {pks}')
         return ToContext(**nodes)
@@ -136,6 +138,7 @@ class AlIterationWorkChain(WorkChain):
         inputs.ensemble = self.inputs.cycle.ensemble
         inputs.shards = self.ctx.shards
         inputs.metadata.call_link_label = 'validate'
+        self.ctx.stage = 'errors on the fresh labels'
         node = self.submit(ValidateCalculation, **inputs)
         self.report(f'launching ValidateCalculation<{node.pk}> of the old ensemble on the fresh labels')
         return ToContext(validation=node)
@@ -161,6 +164,7 @@ class AlIterationWorkChain(WorkChain):
         if self.inputs.warm_start.value:
             inputs.worker.initial = self.inputs.cycle.ensemble
         inputs.metadata.call_link_label = 'train'
+        self.ctx.stage = 'retraining'
         node = self.submit(TrainWorkChain, **inputs)
         self.report(f'launching TrainWorkChain<{node.pk}> on {len(inputs.worker.shards)} shards')
         return ToContext(training=node)

@@ -120,6 +120,8 @@ class LabelWorkChain(RollingWorkChain):
             self._note(label, node)
         while self.ctx.waiting and len(self.alive) < self.ctx.max_concurrent:
             self._launch(self.ctx.waiting.pop(0))
+        done = len(self.ctx.labelled) + len(self.ctx.failures)
+        self.ctx.stage = f'{done} of {len(self.inputs.cells)} labels done'
         self.wait()
 
     def collect_calculations(self) -> None:
@@ -139,6 +141,7 @@ class LabelWorkChain(RollingWorkChain):
         inputs = AttributeDict(self.exposed_inputs(EvaluateCalculation, 'evaluate'))
         inputs.cells = self.inputs.cells
         inputs.metadata.call_link_label = 'evaluate'
+        self.ctx.stage = f'evaluating {len(self.inputs.cells)} cells'
         node = self.submit(EvaluateCalculation, **inputs)
         self.report(f'launching EvaluateCalculation<{node.pk}> for {len(self.inputs.cells)} cells')
         return ToContext(evaluation=node)

@@ -6,13 +6,15 @@ import functools
 from typing import Any
 
 from aiida import orm
-from aiida.engine import ProcessState, WorkChain
+from aiida.engine import ProcessState
 from aiida.engine.processes.workchains.awaitable import Awaitable, construct_awaitable
+
+from aiida_anial.workchains.staged import StagedWorkChain
 
 __all__ = ('RollingWorkChain',)
 
 
-class RollingWorkChain(WorkChain):
+class RollingWorkChain(StagedWorkChain):
     """Wake up whenever *one* child has ended, where a plain work chain waits for all of them.
 
     An outline step inside ``while_`` calls ``ended`` for the children that have ended since, ``start`` for new ones,
