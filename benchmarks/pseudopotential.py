@@ -9,6 +9,7 @@ Run it from the repository root::
 
     python benchmarks/pseudopotential.py --cutoffs 12 14 16 20 30
     python benchmarks/pseudopotential.py --generate
+    python benchmarks/pseudopotential.py --contacts
 """
 
 from __future__ import annotations
@@ -36,6 +37,10 @@ ANGSTROM_PER_BOHR: Final = 0.529177210903
 STRAINS: Final = np.linspace(0.94, 1.06, 7)
 CUTOFFS_RY: Final = (12.0, 14.0, 16.0, 20.0, 30.0)
 PSEUDODOJO: Final = {'a0_A': 4.0406, 'B_GPa': 76.6, 'bcc_fcc_meV': 96.8, 'diamond_fcc_meV': 756.7}
+HARD_RADII_BOHR: Final = {'3S': 1.8, '3P': 1.9, '3D': 1.9}
+HARD_CORE_RADIUS_BOHR: Final = 1.1
+HARD_CUTOFF_RY: Final = 60.0
+CONTACTS_A: Final = (3.0, 2.7, 2.4, 2.2, 2.0, 1.8, 1.6, 1.4)
 BASIS_DIAMOND: Final = ((0.0, 0.0, 0.0), (0.25, 0.25, 0.25))
 BASIS_ONE: Final = ((0.0, 0.0, 0.0),)
 
@@ -108,29 +113,47 @@ def generate(ld1_input: Path, upf: Path) -> str:
     return log
 
 
-def pw_input(lattice: Lattice, volume: float, cutoff: float, upf: Path) -> str:
-    """Return the ``pw.x`` input of `lattice` at `volume` (cubic angstrom per atom) and `cutoff` (Ry)."""
-    celldm = lattice.lattice_parameter(volume) / ANGSTROM_PER_BOHR
-    atoms = '\n'.join(f'Al {x} {y} {z}' for x, y, z in lattice.basis)
-    mesh = f'{lattice.mesh} {lattice.mesh} {lattice.mesh} 0 0 0'
+def pw_text(cell: str, sites: str, mesh: str, cutoff: float, upf: Path) -> str:
+    """Return a ``pw.x`` input with the settings all calculations here share.
+
+    :param cell: the cell's and atom count's lines of the ``system`` namelist.
+    :param sites: the ``ATOMIC_POSITIONS`` card.
+    :param mesh: the ``K_POINTS`` card.
+    :param cutoff: plane-wave cutoff in Ry; the charge density gets four times as much.
+    :param upf: the pseudopotential.
+    """
     return f"""&control
   calculation = 'scf', prefix = 'al', outdir = '.', pseudo_dir = '{upf.parent}', disk_io = 'none'
 /
 &system
-  ibrav = {lattice.ibrav}, celldm(1) = {celldm:.10f}, nat = {len(lattice.basis)}, ntyp = 1
+  {cell}, ntyp = 1
   ecutwfc = {cutoff}, ecutrho = {4 * cutoff}
   occupations = 'smearing', smearing = 'cold', degauss = 0.02
 /
 &electrons
-  conv_thr = 1e-10, mixing_beta = 0.7
+  conv_thr = 1e-10, mixing_beta = 0.4
 /
 ATOMIC_SPECIES
 Al 26.9815 {upf.name}
-ATOMIC_POSITIONS alat
-{atoms}
-K_POINTS automatic
+{sites}
 {mesh}
 """
+
+
+def pw_input(lattice: Lattice, volume: float, cutoff: float, upf: Path) -> str:
+    """Return the ``pw.x`` input of `lattice` at `volume` (cubic angstrom per atom) and `cutoff` (Ry)."""
+    celldm = lattice.lattice_parameter(volume) / ANGSTROM_PER_BOHR
+    cell = f'ibrav = {lattice.ibrav}, celldm(1) = {celldm:.10f}, nat = {len(lattice.basis)}'
+    atoms = '\n'.join(f'Al {x} {y} {z}' for x, y, z in lattice.basis)
+    mesh = f'K_POINTS automatic\n{lattice.mesh} {lattice.mesh} {lattice.mesh} 0 0 0'
+    return pw_text(cell, f'ATOMIC_POSITIONS alat\n{atoms}', mesh, cutoff, upf)
+
+
+def dimer_input(distance: float, cutoff: float, upf: Path) -> str:
+    """Return the ``pw.x`` input of two atoms `distance` angstrom apart in a 12 x 12 x 16.8 bohr box."""
+    cell = 'ibrav = 6, celldm(1) = 12.0, celldm(3) = 1.4, nat = 2'
+    sites = f'ATOMIC_POSITIONS angstrom\nAl 0 0 {-distance / 2}\nAl 0 0 {distance / 2}'
+    return pw_text(cell, sites, 'K_POINTS gamma', cutoff, upf)
 
 
 def run_pw(text: str) -> str:
@@ -148,7 +171,7 @@ def run_pw(text: str) -> str:
 def total_energy(output: str) -> float:
     """Return the total (free) energy of a ``pw.x`` output, in eV."""
     found = re.findall(r'^!\s+total energy\s+=\s+(\S+) Ry', output, flags=re.MULTILINE)
-    return float(found[-1]) * Ry
+    return float(float(found[-1]) * Ry)
 
 
 def equation_of_state(lattice: Lattice, cutoff: float, upf: Path) -> Fit:
@@ -178,6 +201,38 @@ def measure(cutoff: float, upf: Path) -> dict[str, float]:
     }
 
 
+def hard_potential(folder: Path) -> Path:
+    """Generate a potential with much shorter radii in `folder` and return its path.
+
+    It shares the frozen core and the functional, so what it shows is the effect of the radii alone.
+    """
+    text = AL_PBE_UPF.with_name('Al.ld1.in').read_text()
+    text = re.sub(r'rcore = \S+,', f'rcore = {HARD_CORE_RADIUS_BOHR},', text)
+    for label, radius in HARD_RADII_BOHR.items():
+        text = re.sub(rf'^({label} .*?)\S+ +\S+$', rf'\g<1>{radius}  {radius}', text, flags=re.MULTILINE)
+    source = folder / 'Al.ld1.in'
+    source.write_text(text)
+    generate(source, folder / 'Al.upf')
+    return folder / 'Al.upf'
+
+
+def contact_curve(cutoff: float, upf: Path) -> list[float]:
+    """Return the dimer's energies at `CONTACTS_A` relative to the longest distance, in eV."""
+    energies = [total_energy(run_pw(dimer_input(distance, cutoff, upf))) for distance in CONTACTS_A]
+    return [energy - energies[0] for energy in energies]
+
+
+def contacts(upf: Path) -> dict[str, list[float]]:
+    """Return, and print, the dimer's curve with `upf` and with the short-radius potential, in eV."""
+    with tempfile.TemporaryDirectory() as scratch:
+        hard = contact_curve(HARD_CUTOFF_RY, hard_potential(Path(scratch)))
+    soft = contact_curve(WAVEFUNCTION_CUTOFF_RY, upf)
+    print('  distance/A  Al.upf/eV  short radii/eV')
+    for distance, energy, reference in zip(CONTACTS_A, soft, hard, strict=True):
+        print(f'{distance:12.1f} {energy:10.4f} {reference:15.4f}')
+    return {'distance_A': list(CONTACTS_A), 'energy_eV': soft, 'short_radii_energy_eV': hard}
+
+
 def format_row(row: dict[str, float]) -> str:
     """Return one line of the printed table."""
     return (
@@ -193,6 +248,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument('--upf', type=Path, default=AL_PBE_UPF, help='potential to measure')
     parser.add_argument('--output', type=Path, default=RESULTS, help='JSON file to write')
     parser.add_argument('--generate', action='store_true', help='first regenerate the UPF from Al.ld1.in')
+    parser.add_argument('--contacts', action='store_true', help='also compare close contacts with short radii')
     return parser.parse_args()
 
 
@@ -207,9 +263,11 @@ def main() -> int:
     for cutoff in options.cutoffs:
         rows.append(measure(cutoff, upf))
         print(format_row(rows[-1]), flush=True)
-    lattices = {name: asdict(lattice) for name, lattice in LATTICES.items()}
+    record: dict[str, object] = {'potential': upf.name, 'pseudodojo_30_Ry': PSEUDODOJO, 'rows': rows}
+    record['lattices'] = {name: asdict(lattice) for name, lattice in LATTICES.items()}
+    if options.contacts:
+        record['contacts'] = contacts(upf)
     options.output.parent.mkdir(parents=True, exist_ok=True)
-    record = {'potential': upf.name, 'pseudodojo_30_Ry': PSEUDODOJO, 'lattices': lattices, 'rows': rows}
     options.output.write_text(json.dumps(record, indent=2) + '\n')
     return 0
 

@@ -9,7 +9,7 @@ measured against and what it must not be used for stand in the reference page
 from pathlib import Path
 from typing import Final
 
-__all__ = ('AL_PBE_UPF', 'CHARGE_DENSITY_CUTOFF_RY', 'WAVEFUNCTION_CUTOFF_RY')
+__all__ = ('AL_PBE_UPF', 'CHARGE_DENSITY_CUTOFF_RY', 'PSEUDO_FAMILY', 'WAVEFUNCTION_CUTOFF_RY')
 
 AL_PBE_UPF: Final[Path] = Path(__file__).resolve().parent / 'Al.upf'
 """Path of the pseudopotential file (UPF version 2)."""
@@ -19,3 +19,6 @@ WAVEFUNCTION_CUTOFF_RY: Final[float] = 16.0
 
 CHARGE_DENSITY_CUTOFF_RY: Final[float] = 64.0
 """Recommended cutoff for the charge density, in Ry: four times the wavefunctions' cutoff."""
+
+PSEUDO_FAMILY = 'AniAl/1.0/PBE'
+"""Label of the aiida-pseudo family that ``aiida-anial setup`` installs it as."""

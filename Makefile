@@ -1,0 +1,52 @@
+# `make help` lists the targets. Every one of them sets up what it needs first, so that a fresh checkout can start anywhere.
+
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.installed
+
+# One thread for each process: pw.x, the worker and the tests run side by side.
+export OMP_NUM_THREADS ?= 1
+
+.DEFAULT_GOAL := help
+.PHONY: help install venv qe demo test lint docs clean
+
+help: ## list the targets
+	@echo 'help: the targets of this Makefile'
+	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+install: venv qe ## set up the Python environment .venv and Quantum ESPRESSO
+	@echo 'install: done; activate the environment with: . $(BIN)/activate'
+
+venv: $(STAMP)
+
+$(STAMP): pyproject.toml constraints.txt scripts/install-python.sh
+	@echo 'install: the Python environment $(VENV), with the versions of constraints.txt'
+	@scripts/install-python.sh $(VENV)
+	@touch $@
+
+qe:
+	@scripts/install-qe.sh
+
+demo: install ## run a small campaign on real PBE labels, and show what it found
+	@echo 'demo: a small active-learning campaign, labelled by pw.x'
+	@$(BIN)/python scripts/demo.py
+
+test: install ## run the whole test suite, with a daemon and pw.x
+	@echo 'test: the whole suite, with a daemon and pw.x; published model: $(or $(ANIAL_PUBLISHED_MODEL),not given)'
+	@$(BIN)/python -m pytest -v --durations=15
+
+lint: venv ## check style and types
+	@echo 'lint: ruff check, ruff format, mypy'
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(BIN)/mypy aiida_anial scripts
+
+docs: venv ## build the documentation; warnings are errors
+	@echo 'docs: the pages in docs/_build/html'
+	@$(BIN)/sphinx-build -W --keep-going -q -b html docs docs/_build/html
+	@echo 'docs: open docs/_build/html/index.html'
+
+clean: ## remove built pages and caches; the environment and the data in .aiida stay
+	@echo 'clean: built pages and caches'
+	@rm -rf build dist docs/_build .mypy_cache .ruff_cache .pytest_cache .coverage *.egg-info
+	@find . -name __pycache__ -not -path './$(VENV)/*' -not -path './.aiida/*' -prune -exec rm -rf {} +

@@ -1,0 +1,95 @@
+"""An ensemble as a calculator of ASE."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, ClassVar
+
+import numpy as np
+from ase import Atoms
+from ase.calculators.calculator import Calculator, PropertyNotImplementedError, all_changes
+from ase.geometry import complete_cell
+from numpy.typing import NDArray
+
+from aiida_anial.common.cells import Cells
+from aiida_anial.common.errors import AnialError
+from aiida_anial.potential.engine import EngineSettings, make_engine
+from aiida_anial.potential.ensemble import Ensemble
+from aiida_anial.potential.files import read_ensemble
+
+__all__ = ('AnialCalculator',)
+
+
+class AnialCalculator(Calculator):  # type: ignore[misc]
+    """Energies, forces and stresses of the mean of an ensemble, and how far its members disagree.
+
+    Beyond ASE's properties, ``calculator.results`` holds ``member_energies`` (``[M]``, eV), ``energy_disagreement``
+    (eV, of :attr:`Prediction.energy_disagreement`) and, once asked for by ``calculator.get_property``,
+    ``force_disagreement`` (``[n]``, eV/angstrom). Directions that are not periodic get a vacuum wider than the cutoff.
+
+    :param potential: an ensemble, or the path of its file.
+    :param settings: of the engine; double precision on the CPU when left out.
+    """
+
+    implemented_properties: ClassVar[list[str]] = [
+        'energy',
+        'free_energy',
+        'forces',
+        'stress',
+        'member_energies',
+        'energy_disagreement',
+        'force_disagreement',
+    ]
+
+    def __init__(
+        self, potential: Ensemble | Path | str, *, settings: EngineSettings | None = None, **kwargs: Any
+    ) -> None:
+        super().__init__(**kwargs)
+        self.ensemble = potential if isinstance(potential, Ensemble) else read_ensemble(Path(potential))
+        self._engine = make_engine(self.ensemble, settings or EngineSettings(dtype='float64'))
+
+    def calculate(
+        self,
+        atoms: Atoms | None = None,
+        properties: Sequence[str] = ('energy',),
+        system_changes: Sequence[str] = all_changes,
+    ) -> None:
+        """Fill ``results``; ASE calls this.
+
+        :raises AnialError: if there are other elements than the potential's.
+        """
+        super().calculate(atoms, properties, system_changes)
+        others = set(self.atoms.get_chemical_symbols()) - {self.ensemble.model.element}
+        if others:
+            raise AnialError(f'the potential knows {self.ensemble.model.element} and not {", ".join(sorted(others))}.')
+        periodic = bool(self.atoms.pbc.all())
+        if 'stress' in properties and not periodic:
+            raise PropertyNotImplementedError('there is no stress where a direction is not periodic.')
+        lattice = _periodic_lattice(self.atoms, self.ensemble.model.descriptor.radial_cutoff_angstrom)
+        cells = Cells.from_lists([self.atoms.positions], [lattice])
+        prediction = self._engine.evaluate(cells, stress=periodic, member_forces='force_disagreement' in properties)
+        energy = float(prediction.energies[0])
+        self.results = {
+            'energy': energy,
+            'free_energy': energy,
+            'forces': prediction.forces,
+            'member_energies': prediction.member_energies[:, 0],
+            'energy_disagreement': float(prediction.energy_disagreement[0]),
+        }
+        if prediction.stresses is not None:
+            self.results['stress'] = prediction.stresses[0][(0, 1, 2, 1, 0, 0), (0, 1, 2, 2, 2, 1)]
+        if prediction.member_forces is not None:
+            self.results['force_disagreement'] = prediction.force_disagreement
+
+
+def _periodic_lattice(atoms: Atoms, cutoff: float) -> NDArray[np.float64]:
+    """Return lattice vectors ``[3, 3]`` in angstrom, so long where ``atoms`` are not periodic that no image is seen."""
+    lattice = np.asarray(atoms.cell[:], dtype=np.float64).copy()
+    lattice[~atoms.pbc] = 0.0
+    lattice = np.asarray(complete_cell(lattice), dtype=np.float64)
+    for axis in np.flatnonzero(~atoms.pbc):
+        # complete_cell puts unit vectors, orthogonal to all others, where there was nothing.
+        along = atoms.positions @ lattice[axis]
+        lattice[axis] *= np.ptp(along) + cutoff + 1.0
+    return lattice

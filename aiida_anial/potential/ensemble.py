@@ -1,0 +1,75 @@
+"""The numbers of a trained ensemble, without any library that computes with them."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from aiida_anial.common.errors import AnialError
+from aiida_anial.potential.settings import ModelSettings
+
+__all__ = ('Ensemble',)
+
+
+@dataclass(frozen=True, eq=False)
+class Ensemble:
+    """M networks of one architecture; a member's energy of a cell is the sum over its atoms, the ensemble's their mean.
+
+    :param model: the architecture.
+    :param weights: for each layer ``[M, out, in]``, float32 or float64; energies come out in eV.
+    :param biases: for each layer ``[M, out]``.
+    :param self_energy: eV added to the energy of every atom.
+    :raises AnialError: if a shape does not fit the architecture or a number is not finite.
+    """
+
+    model: ModelSettings
+    weights: tuple[NDArray[np.floating], ...]
+    biases: tuple[NDArray[np.floating], ...]
+    self_energy: float
+
+    def __post_init__(self) -> None:
+        sizes, n_members = self.model.layer_sizes, self.model.n_members
+        if not len(self.weights) == len(self.biases) == len(sizes) - 1:
+            raise AnialError(
+                f'ensemble: {len(self.weights)} layers of weights and {len(self.biases)} of biases '
+                f'where {len(sizes) - 1} are needed.'
+            )
+        for layer, (weight, bias) in enumerate(zip(self.weights, self.biases, strict=True)):
+            n_in, n_out = sizes[layer : layer + 2]
+            _check(f'weights of layer {layer}', weight, (n_members, n_out, n_in))
+            _check(f'biases of layer {layer}', bias, (n_members, n_out))
+        if not math.isfinite(self.self_energy):
+            raise AnialError('ensemble: the self energy is not finite.')
+
+    @property
+    def n_members(self) -> int:
+        """The number of members M."""
+        return self.model.n_members
+
+    def member(self, index: int) -> Self:
+        """Return the ensemble of member ``index`` alone.
+
+        :raises AnialError: if there is no such member.
+        """
+        if not 0 <= index < self.n_members:
+            raise AnialError(f'ensemble: there is no member {index} among {self.n_members}.')
+        return type(self)(
+            self.model.model_copy(update={'n_members': 1}),
+            tuple(weight[index : index + 1] for weight in self.weights),
+            tuple(bias[index : index + 1] for bias in self.biases),
+            self.self_energy,
+        )
+
+
+def _check(name: str, array: NDArray[np.floating], shape: tuple[int, ...]) -> None:
+    """Raise an error unless ``array`` holds finite numbers in this shape."""
+    if array.shape != shape:
+        raise AnialError(f'ensemble: the {name} have shape {array.shape} where {shape} is needed.')
+    if array.dtype not in (np.float32, np.float64):
+        raise AnialError(f'ensemble: the {name} are {array.dtype} where float32 or float64 is needed.')
+    if not np.isfinite(array).all():
+        raise AnialError(f'ensemble: a number among the {name} is not finite.')

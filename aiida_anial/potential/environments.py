@@ -1,0 +1,117 @@
+"""The neighbours of many atoms in dense tables, atoms with about as many neighbours side by side."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Self
+
+import torch
+from torch import Tensor
+
+from aiida_anial.potential.settings import DescriptorSettings
+
+__all__ = ('Environments', 'NeighbourTable', 'Shell', 'neighbour_tables')
+
+
+@dataclass(frozen=True)
+class Shell:
+    """Q directed pairs within a cutoff, sorted by centre, and one more that stands for nothing.
+
+    :param index: ``[Q]`` number of each among all pairs.
+    :param r: ``[Q + 1]`` distances in angstrom; the last is the cutoff, where every term vanishes.
+    :param u: ``[3, Q + 1]`` unit vectors from centre to neighbour; the last one is arbitrary.
+    :param counts: ``[N]`` pairs of each centre.
+    :param starts: ``[N]`` the first pair of each centre.
+    """
+
+    index: Tensor
+    r: Tensor
+    u: Tensor
+    counts: Tensor
+    starts: Tensor
+
+    @classmethod
+    def of(cls, r: Tensor, u: Tensor, centre: Tensor, n_atoms: int, cutoff: float) -> Self:
+        """Return the pairs among those given that are closer than ``cutoff``."""
+        index = torch.nonzero(r.detach() < cutoff).squeeze(1)
+        counts = torch.bincount(centre[index], minlength=n_atoms)
+        padded_r = torch.cat([r[index], r.new_full((1,), cutoff)])
+        padded_u = torch.cat([u[:, index], u.new_tensor([[1.0], [0.0], [0.0]])], dim=1)
+        return cls(index, padded_r, padded_u, counts, torch.cumsum(counts, 0) - counts)
+
+    def geometry(self, table: Tensor) -> tuple[Tensor, Tensor]:
+        """Return distances ``[n, K]`` in angstrom and directions ``[n, 3, K]`` of the pairs in a table."""
+        return self.r[table], self.u[:, table].transpose(0, 1)
+
+    def table(self, centres: Tensor, width: int) -> Tensor:
+        """Return ``[n, width]``: the pairs of each of n centres, filled up with the one that stands for nothing."""
+        column = torch.arange(width, device=centres.device)
+        table = self.starts[centres, None] + column
+        return torch.where(column < self.counts[centres, None], table, len(self.index))
+
+
+@dataclass(frozen=True)
+class NeighbourTable:
+    """The pairs of n centres.
+
+    :param centres: ``[n]``.
+    :param radial: ``[n, K_r]`` pairs in the radial shell.
+    :param angular: ``[n, K_a]`` pairs in the angular shell; K_a is odd and 3 at least.
+    """
+
+    centres: Tensor
+    radial: Tensor
+    angular: Tensor
+
+
+@dataclass(frozen=True)
+class Environments:
+    """The radial and the angular shell of N atoms.
+
+    :param radial: pairs within the radial cutoff.
+    :param angular: pairs within the angular cutoff.
+    """
+
+    radial: Shell
+    angular: Shell
+
+    @classmethod
+    def of(cls, vectors: Tensor, centre: Tensor, n_atoms: int, settings: DescriptorSettings) -> Self:
+        """Return the environments that the pairs make.
+
+        :param vectors: ``[P, 3]`` from centres to neighbours in angstrom.
+        :param centre: ``[P]`` index of each centre, ascending.
+        """
+        r = torch.linalg.vector_norm(vectors, dim=1)
+        u = (vectors / r[:, None]).T.contiguous()
+        return cls(
+            Shell.of(r, u, centre, n_atoms, settings.radial_cutoff_angstrom),
+            Shell.of(r, u, centre, n_atoms, settings.angular_cutoff_angstrom),
+        )
+
+    def radial_geometry(self, table: NeighbourTable) -> tuple[Tensor, Tensor]:
+        """Return distances ``[n, K_r]`` in angstrom and directions ``[n, 3, K_r]``."""
+        return self.radial.geometry(table.radial)
+
+    def angular_geometry(self, table: NeighbourTable) -> tuple[Tensor, Tensor]:
+        """Return distances ``[n, K_a]`` in angstrom and directions ``[n, 3, K_a]``."""
+        return self.angular.geometry(table.angular)
+
+
+def neighbour_tables(environments: Environments, *, max_triples: int) -> Iterator[NeighbourTable]:
+    """Yield tables that hold every atom once, those with the most neighbours first.
+
+    :param max_triples: of a table, as far as a table of one atom allows; bounds the memory.
+    """
+    radial, angular = environments.radial, environments.angular
+    order = torch.argsort(angular.counts, descending=True, stable=True)
+    widths = [max(count, 2) // 2 * 2 + 1 for count in angular.counts[order].tolist()]
+    first = 0
+    while first < len(widths):
+        width = widths[first]
+        last = first + max(1, 2 * max_triples // (width * (width - 1)))
+        centres = order[first:last]
+        radial_width = max(int(radial.counts[centres].max()), 1)
+        yield NeighbourTable(centres, radial.table(centres, radial_width), angular.table(centres, width))
+        first = last

@@ -1,0 +1,169 @@
+"""Ensembles in the files of the NeuroChem program, such as the published ANI-Al.
+
+A model is a folder with constants (``*.params``), self energies (``sae*.dat``) and, for member m,
+``train<m>/networks/ANN-<element>.nnf``, which names files of raw float32 weights and biases. torchani has readers of
+these files too, which run a part of them as Python code; here nothing that is read is ever run.
+"""
+
+from __future__ import annotations
+
+import bz2
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeVar
+
+import numpy as np
+from ase.units import Hartree
+from numpy.typing import NDArray
+
+from aiida_anial.common.errors import AnialError, FileFormatError
+from aiida_anial.potential.ensemble import Ensemble
+from aiida_anial.potential.settings import ModelSettings
+
+__all__ = ('read_neurochem',)
+
+T = TypeVar('T')
+
+_KEYS = {
+    'Rcr': 'radial_cutoff_angstrom',
+    'Rca': 'angular_cutoff_angstrom',
+    'EtaR': 'radial_eta_per_angstrom2',
+    'ShfR': 'radial_shifts_angstrom',
+    'EtaA': 'angular_eta_per_angstrom2',
+    'ShfA': 'angular_shifts_angstrom',
+    'Zeta': 'angular_zeta',
+    'ShfZ': 'angle_shifts_rad',
+}
+
+# NeuroChem's numbers for the activations that ANI networks have, and the alpha that is built into its CELU.
+_CELU, _LINEAR, _CELU_ALPHA = '9', '6', 0.1
+
+
+def read_neurochem(directory: Path) -> Ensemble:
+    """Return the ensemble in a NeuroChem folder of one element.
+
+    Energies are hartree there and eV here, by ASE's conversion (CODATA 2014, 27.211386024 eV, which torchani has too;
+    later recommendations differ from it by 1e-8). All numbers of a network but its last layer's are taken over as they
+    are; those are multiplied in float64.
+
+    :param directory: the folder with the ``.params`` file.
+    :raises FileFormatError: if a file is missing or damaged, or the model is not one that this package has.
+    """
+    parameters = _only_file(directory, '*.params')
+    element, descriptor = _guarded(parameters, _read_parameters)
+    self_energies = _only_file(directory, 'sae*.dat')
+    self_energy = _guarded(self_energies, lambda path: _read_self_energy(path, element))
+    members: list[_Network] = []
+    while (folder := directory / f'train{len(members)}').is_dir():
+        members.append(_guarded(folder / 'networks' / f'ANN-{element}.nnf', _read_network))
+    if not members:
+        raise FileFormatError(f'{directory}: there is no folder train0 with a network in it.')
+    sizes = [tuple(weight.shape for weight in member.weights) for member in members]
+    if len(set(sizes)) > 1:
+        raise FileFormatError(f'{directory}: the members have networks of different shapes.')
+    hidden = [n_out for n_out, _ in sizes[0][:-1]]
+    return _guarded(directory, lambda _: _ensemble(element, descriptor, hidden, members, self_energy))
+
+
+@dataclass(frozen=True)
+class _Network:
+    """One member's layers: weights ``[out, in]`` and biases ``[out]``."""
+
+    weights: list[NDArray[np.float32]]
+    biases: list[NDArray[np.float32]]
+
+
+def _ensemble(
+    element: str, descriptor: dict[str, Any], hidden: list[int], members: list[_Network], self_energy: float
+) -> Ensemble:
+    values = {
+        'element': element,
+        'descriptor': descriptor,
+        'hidden_layers': hidden,
+        'celu_alpha': _CELU_ALPHA,
+        'n_members': len(members),
+    }
+    layers = range(len(hidden) + 1)
+    weights: list[NDArray[np.floating]] = [np.stack([member.weights[layer] for member in members]) for layer in layers]
+    biases: list[NDArray[np.floating]] = [np.stack([member.biases[layer] for member in members]) for layer in layers]
+    weights[-1] = weights[-1].astype(np.float64) * Hartree
+    biases[-1] = biases[-1].astype(np.float64) * Hartree
+    return Ensemble(ModelSettings.parse(values), tuple(weights), tuple(biases), self_energy * Hartree)
+
+
+def _guarded(path: Path, read: Callable[[Path], T]) -> T:
+    """Return ``read(path)``, with every failure as one sentence about ``path``."""
+    try:
+        return read(path)
+    except FileFormatError:
+        raise
+    except FileNotFoundError as exception:
+        raise FileFormatError(f'{exception.filename}: there is no such file.') from exception
+    except (AnialError, ArithmeticError, EOFError, KeyError, OSError, TypeError, ValueError) as exception:
+        raise FileFormatError(f'{path}: not a NeuroChem file of one element, or damaged ({exception}).') from exception
+
+
+def _only_file(directory: Path, pattern: str) -> Path:
+    """Return the one file in ``directory`` that matches."""
+    found = sorted(directory.glob(pattern))
+    if len(found) != 1:
+        raise FileFormatError(f'{directory}: {len(found)} files match {pattern} where a NeuroChem model has one.')
+    return found[0]
+
+
+def _read_parameters(path: Path) -> tuple[str, dict[str, Any]]:
+    """Return the element and the values of its descriptor settings."""
+    entries = dict(re.findall(r'^\s*(\w+)\s*=\s*\[?(.*?)\]?\s*$', path.read_text(encoding='utf-8'), re.MULTILINE))
+    elements = [symbol.strip() for symbol in entries['Atyp'].split(',')]
+    if len(elements) != 1:
+        raise FileFormatError(f'{path}: describes {len(elements)} elements where one is needed.')
+    values: dict[str, Any] = {}
+    for key, name in _KEYS.items():
+        numbers = [float(number) for number in entries[key].split(',')]
+        values[name] = numbers if key.startswith('Shf') else numbers[0]
+        if not key.startswith('Shf') and len(numbers) > 1:
+            raise FileFormatError(f'{path}: {key} has {len(numbers)} values where one is supported.')
+    return elements[0], values
+
+
+def _read_self_energy(path: Path, element: str) -> float:
+    """Return the energy of an atom of ``element`` in hartree."""
+    for line in path.read_text(encoding='utf-8').splitlines():
+        name, _, value = line.partition('=')
+        if name.partition(',')[0].strip() == element:
+            return float(value)
+    raise FileFormatError(f'{path}: has no self energy of {element}.')
+
+
+def _read_network(path: Path) -> _Network:
+    """Return the network that an ``.nnf`` file describes."""
+    content = path.read_bytes()
+    # Before the compressed text stands its length.
+    text = bz2.decompress(content[content.index(b'BZh') :]).decode('ascii')
+    layers = [dict(re.findall(r'(\w+)=([^;]*);', layer)) for layer in text.split('layer')[1:]]
+    activations = [layer['activation'] for layer in layers]
+    if activations != [_CELU] * (len(layers) - 1) + [_LINEAR] or len(layers) < 2:
+        raise FileFormatError(f'{path}: has activations {activations} where CELU (9) and a linear layer (6) are known.')
+    weights, biases = [], []
+    for layer in layers:
+        n_out, n_in = int(layer['nodes']), int(layer['blocksize'])
+        weights.append(_read_numbers(path, layer['weights'], (n_out, n_in)))
+        biases.append(_read_numbers(path, layer['biases'], (n_out,)))
+    return _Network(weights, biases)
+
+
+def _read_numbers(network: Path, entry: str, shape: tuple[int, ...]) -> NDArray[np.float32]:
+    """Return the numbers in the file that an entry ``FILE:<name>[<count>]`` of ``network`` stands for."""
+    match = re.fullmatch(r'FILE:([\w.-]+)\[(\d+)\]', entry)
+    if match is None:
+        raise ValueError(f'{entry!r} does not name a file')
+    path = network.with_name(match[1])
+    numbers = np.frombuffer(path.read_bytes(), dtype='<f4') if path.stat().st_size % 4 == 0 else np.zeros(0)
+    if numbers.size != np.prod(shape) or numbers.size != int(match[2]):
+        raise FileFormatError(f'{path}: holds {path.stat().st_size} bytes where {4 * np.prod(shape)} are needed.')
+    if not np.isfinite(numbers).all():
+        raise FileFormatError(f'{path}: a number in it is not finite.')
+    reshaped: NDArray[np.float32] = numbers.astype(np.float32).reshape(shape)
+    return reshaped

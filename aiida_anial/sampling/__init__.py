@@ -1,0 +1,1 @@
+"""Random cells, temperature schedules, and Langevin dynamics that stop where the ensemble disagrees."""

@@ -1,0 +1,150 @@
+"""How far a batch of trajectories has come, and the file it goes on from."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.random import PCG64, Generator
+
+from aiida_anial.common.errors import AnialError, FileFormatError
+from aiida_anial.common.tensors import TensorFile, read_tensors, write_tensors
+from aiida_anial.sampling.dynamics import Walkers
+from aiida_anial.sampling.frames import Frame, stack, unstack
+from aiida_anial.sampling.trajectory import Trajectory
+
+__all__ = ('Progress', 'Record', 'read_checkpoint', 'write_checkpoint')
+
+_KIND = 'sampling_checkpoint'
+_SCHEMA_VERSION = 1
+_WALKER_ARRAYS = ('indices', 'lattices', 'offsets', 'positions', 'velocities', 'forces', 'references')
+
+
+@dataclass(eq=False)
+class Record:
+    """What is kept of a running trajectory.
+
+    :param frames: those stored, of which the first is the initial cell.
+    :param last_sound: the configuration at the last check, stored or not.
+    :param max_temperature_k: highest kinetic temperature at a check.
+    """
+
+    frames: list[Frame]
+    last_sound: Frame
+    max_temperature_k: float
+
+    def add(self, frame: Frame, *, store: bool) -> None:
+        """Take a sound configuration, and store it if asked to."""
+        if frame.step > self.last_sound.step:
+            self.last_sound = frame
+            if store:
+                self.frames.append(frame)
+
+    def all_frames(self) -> list[Frame]:
+        """Return the stored frames, and the last sound configuration as the last one."""
+        return self.frames if self.last_sound is self.frames[-1] else [*self.frames, self.last_sound]
+
+
+@dataclass(eq=False)
+class Progress:
+    """A batch of trajectories under way.
+
+    :param walkers: those running.
+    :param records: what is kept of them, by their number.
+    :param ended: those that have ended, by their number.
+    """
+
+    walkers: Walkers
+    records: dict[int, Record] = field(default_factory=dict)
+    ended: dict[int, Trajectory] = field(default_factory=dict)
+
+
+def write_checkpoint(path: Path, progress: Progress, *, fingerprint: str) -> None:
+    """Write all that is needed to go on as if nothing had happened, to the last digit.
+
+    :param fingerprint: of the inputs of the batch.
+    """
+    walkers = progress.walkers
+    arrays = {f'walkers.{name}': getattr(walkers, name) for name in _WALKER_ARRAYS}
+    metadata: dict[str, Any] = {
+        'fingerprint': fingerprint,
+        'step': walkers.step,
+        'generators': [_generator_state(generator) for generator in walkers.generators],
+        'records': {},
+        'ended': {},
+    }
+    for index, record in progress.records.items():
+        arrays |= _prefixed(f'record.{index}.', stack(record.all_frames()))
+        metadata['records'][str(index)] = [len(record.frames), record.max_temperature_k]
+    for index, trajectory in progress.ended.items():
+        content = trajectory.content()
+        arrays |= _prefixed(f'ended.{index}.', content.arrays)
+        metadata['ended'][str(index)] = content.metadata
+    write_tensors(path, TensorFile(_KIND, _SCHEMA_VERSION, metadata, arrays))
+
+
+def read_checkpoint(path: Path, *, fingerprint: str) -> Progress:
+    """Return what ``write_checkpoint`` put into ``path``.
+
+    :raises FileFormatError: if the file is not such a checkpoint.
+    :raises AnialError: if it belongs to a batch with other inputs.
+    """
+    content = read_tensors(path, kind=_KIND, schema_version=_SCHEMA_VERSION)
+    metadata, arrays = content.metadata, content.arrays
+    if metadata.get('fingerprint') != fingerprint:
+        raise AnialError(f'{path}: belongs to a sampling with other inputs; remove it to begin anew.')
+    try:
+        # Copies, because the walkers change theirs in place.
+        state = {name: np.array(arrays[f'walkers.{name}']) for name in _WALKER_ARRAYS}
+        generators = [_generator(values) for values in metadata['generators']]
+        records = {
+            int(index): _record(_unprefixed(f'record.{index}.', arrays), *values)
+            for index, values in metadata['records'].items()
+        }
+        ended = {
+            int(index): Trajectory.from_content(values, _unprefixed(f'ended.{index}.', arrays))
+            for index, values in metadata['ended'].items()
+        }
+        return Progress(Walkers(**state, generators=generators, step=metadata['step']), records, ended)
+    except (AnialError, KeyError, TypeError, ValueError, IndexError) as exception:
+        raise FileFormatError(f'{path}: not a complete checkpoint ({exception}).') from exception
+
+
+def _record(arrays: Mapping[str, np.ndarray], n_stored: int, max_temperature_k: float) -> Record:
+    """Return the record whose ``all_frames`` were stacked into ``arrays``."""
+    frames = unstack(arrays)
+    return Record(frames[:n_stored], frames[-1], max_temperature_k)
+
+
+def _prefixed(prefix: str, arrays: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+    return {prefix + name: array for name, array in arrays.items()}
+
+
+def _unprefixed(prefix: str, arrays: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+    return {name.removeprefix(prefix): array for name, array in arrays.items() if name.startswith(prefix)}
+
+
+def _generator_state(generator: Generator) -> dict[str, Any]:
+    """Return the state in JSON's types; its two 128-bit integers as text, which no JSON reader rounds."""
+    state: Any = generator.bit_generator.state
+    return {
+        'state': str(state['state']['state']),
+        'inc': str(state['state']['inc']),
+        'has_uint32': int(state['has_uint32']),
+        'uinteger': int(state['uinteger']),
+    }
+
+
+def _generator(values: Mapping[str, Any]) -> Generator:
+    """Return the generator whose state ``_generator_state`` gave."""
+    source = PCG64()
+    source.state = {
+        'bit_generator': 'PCG64',
+        'state': {'state': int(values['state']), 'inc': int(values['inc'])},
+        'has_uint32': values['has_uint32'],
+        'uinteger': values['uinteger'],
+    }
+    return Generator(source)

@@ -1,0 +1,61 @@
+"""Random temperature schedules."""
+
+from __future__ import annotations
+
+import math
+
+from aiida_anial.common.settings import NonNegative, Positive, Settings
+from aiida_anial.sampling.settings import ScheduleSettings
+from aiida_anial.sampling.streams import Purpose, stream, uniform
+
+__all__ = ('Schedule', 'draw_schedule', 'draw_schedules')
+
+
+class Schedule(Settings):
+    """The target temperature of a trajectory.
+
+    Eq. 2 of Smith et al., Nat. Commun. 12, 1257 (2021):
+    T(t) = T_start + (t / t_max) (T_end - T_start) + T_mod sin^2(pi t / t_0)
+
+    :param t_start_k: T_start, in K.
+    :param t_end_k: T_end, in K.
+    :param t_mod_k: T_mod, in K.
+    :param t_0_ps: t_0, period of the modulation, in ps.
+    :param t_max_ps: t_max, length of the trajectory, in ps.
+    """
+
+    t_start_k: NonNegative
+    t_end_k: NonNegative
+    t_mod_k: NonNegative
+    t_0_ps: Positive
+    t_max_ps: Positive
+
+    def temperature(self, time_ps: float) -> float:
+        """Return the target temperature in K at ``time_ps``."""
+        ramp = self.t_start_k + time_ps / self.t_max_ps * (self.t_end_k - self.t_start_k)
+        return ramp + self.t_mod_k * math.sin(math.pi * time_ps / self.t_0_ps) ** 2
+
+    def n_steps(self, time_step_fs: float) -> int:
+        """Return the number of time steps to t_max, at least one."""
+        return max(1, round(self.t_max_ps * 1000.0 / time_step_fs))
+
+
+def draw_schedule(settings: ScheduleSettings, *, seed: int, index: int) -> Schedule:
+    """Return schedule ``index`` of those that follow from ``seed``; each parameter is uniform in its range."""
+    source = stream(Purpose.SCHEDULE, seed=seed, index=index)
+
+    def draw(bounds: tuple[float, float]) -> float:
+        return uniform(source, low=bounds[0], high=bounds[1])
+
+    return Schedule(
+        t_start_k=draw(settings.t_start_k),
+        t_end_k=draw(settings.t_end_k),
+        t_mod_k=draw(settings.t_mod_k),
+        t_0_ps=draw(settings.t_0_ps),
+        t_max_ps=settings.t_max_ps,
+    )
+
+
+def draw_schedules(settings: ScheduleSettings, *, seed: int, n: int) -> tuple[Schedule, ...]:
+    """Return the schedules 0 to ``n - 1`` of ``seed``."""
+    return tuple(draw_schedule(settings, seed=seed, index=index) for index in range(n))

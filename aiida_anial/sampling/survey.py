@@ -1,0 +1,118 @@
+"""What is measured on all running trajectories at one time step."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from aiida_anial.potential.prediction import Prediction
+from aiida_anial.sampling.dynamics import Dynamics, Walkers
+from aiida_anial.sampling.frames import Frame
+from aiida_anial.sampling.stop_rules import Measurement
+
+__all__ = ('Survey', 'are_finite')
+
+# In eV/angstrom: an atom under it flies through any cell in one time step, to where coordinates lose their digits.
+_MEANINGLESS_FORCE = 1e5
+
+
+@dataclass(frozen=True, eq=False)
+class Survey:
+    """Measurements on T trajectories at the same time step, each ``[T]``.
+
+    :param step: time steps since the start.
+    :param time_ps: time since the start.
+    :param are_last: whether t_max is reached.
+    :param are_finite: whether energy and forces are finite.
+    :param temperatures_k: kinetic.
+    :param targets_k: of the schedules.
+    :param contacts_angstrom: distance of the closest two atoms.
+    :param energies: eV.
+    :param energy_disagreement: eV.
+    :param force_mean: force disagreement, mean over atoms, eV/angstrom; NaN: not computed.
+    :param force_max: force disagreement, largest of all atoms, eV/angstrom; NaN: not computed.
+    """
+
+    step: int
+    time_ps: float
+    are_last: NDArray[np.bool_]
+    are_finite: NDArray[np.bool_]
+    temperatures_k: NDArray[np.float64]
+    targets_k: NDArray[np.float64]
+    contacts_angstrom: NDArray[np.float64]
+    energies: NDArray[np.float64]
+    energy_disagreement: NDArray[np.float64]
+    force_mean: NDArray[np.float64]
+    force_max: NDArray[np.float64]
+
+    @classmethod
+    def take(cls, dynamics: Dynamics, prediction: Prediction, *, are_last: NDArray[np.bool_]) -> Self:
+        """Return what there is to measure, the prediction being that at the present positions."""
+        walkers = dynamics.walkers
+        force_mean, force_max = _force_disagreement(prediction, walkers)
+        # Where values are not finite already, arithmetic with them is expected to be invalid.
+        with np.errstate(invalid='ignore', over='ignore'):
+            energy_disagreement = prediction.energy_disagreement
+        return cls(
+            step=walkers.step,
+            time_ps=dynamics.time_ps(steps=walkers.step),
+            are_last=are_last,
+            are_finite=are_finite(prediction, walkers),
+            temperatures_k=dynamics.temperatures(),
+            targets_k=dynamics.target_temperatures(steps=walkers.step),
+            contacts_angstrom=dynamics.closest_contacts(),
+            energies=prediction.energies,
+            energy_disagreement=energy_disagreement,
+            force_mean=force_mean,
+            force_max=force_max,
+        )
+
+    def measurement(self, walker: int) -> Measurement:
+        """Return what the stop rules look at for one trajectory."""
+        return Measurement(
+            time_ps=self.time_ps,
+            is_last=bool(self.are_last[walker]),
+            is_finite=bool(self.are_finite[walker]),
+            temperature_k=float(self.temperatures_k[walker]),
+            closest_contact_angstrom=float(self.contacts_angstrom[walker]),
+            energy_disagreement=float(self.energy_disagreement[walker]),
+            force_disagreement_mean=float(self.force_mean[walker]),
+            force_disagreement_max=float(self.force_max[walker]),
+        )
+
+    def frame(self, walker: int, walkers: Walkers) -> Frame:
+        """Return the snapshot of one trajectory."""
+        atoms = walkers.atoms(walker)
+        return Frame(
+            positions=walkers.positions[atoms].copy(),
+            velocities=walkers.velocities[atoms].astype(np.float32),
+            step=self.step,
+            time_ps=self.time_ps,
+            energy=float(self.energies[walker]),
+            energy_disagreement=float(self.energy_disagreement[walker]),
+            force_disagreement_mean=float(self.force_mean[walker]),
+            force_disagreement_max=float(self.force_max[walker]),
+            target_temperature_k=float(self.targets_k[walker]),
+            temperature_k=float(self.temperatures_k[walker]),
+        )
+
+
+def are_finite(prediction: Prediction, walkers: Walkers) -> NDArray[np.bool_]:
+    """Return ``[T]`` whether the energies of all members and the forces are finite, and no force beyond all meaning."""
+    energies = np.all(np.isfinite(prediction.member_energies), axis=0)
+    forces = np.all(np.abs(walkers.forces) < _MEANINGLESS_FORCE, axis=1)  # false for NaN
+    return np.asarray(energies & np.logical_and.reduceat(forces, walkers.offsets[:-1]))
+
+
+def _force_disagreement(prediction: Prediction, walkers: Walkers) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Return ``[T]`` mean and maximum over atoms, NaN where the members' forces were not computed."""
+    if prediction.member_forces is None:
+        unknown = np.full(len(walkers), np.nan)
+        return unknown, unknown
+    with np.errstate(invalid='ignore', over='ignore'):
+        by_atom = prediction.force_disagreement
+        first = walkers.offsets[:-1]
+        return np.add.reduceat(by_atom, first) / walkers.n_atoms, np.maximum.reduceat(by_atom, first)

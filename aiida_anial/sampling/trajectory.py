@@ -1,0 +1,158 @@
+"""A trajectory that has ended."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, ClassVar, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from aiida_anial.common.errors import AnialError, FileFormatError
+from aiida_anial.common.tensors import TensorFile, read_tensors, write_tensors
+from aiida_anial.sampling.frames import SCALARS
+from aiida_anial.sampling.stop_rules import StopReason
+
+__all__ = ('Trajectory',)
+
+_KIND = 'trajectory'
+_SCHEMA_VERSION = 1
+_UNITS = {
+    'length': 'angstrom',
+    'velocity': 'angstrom/fs',
+    'energy': 'eV',
+    'force': 'eV/angstrom',
+    'time': 'ps',
+    'temperature': 'K',
+}
+_END = ('index', 'stop_reason', 'stop_step', 'stop_time_ps', 'candidate_frame', 'max_temperature_k')
+_OPTIONAL_END = ('closest_contact_angstrom',)
+
+
+@dataclass(frozen=True, eq=False)
+class Trajectory:
+    """S thinned frames of n atoms in a fixed cell, and how the trajectory ended.
+
+    All frames are sound. The first is the initial cell and the last is the candidate for a label: where disagreement
+    (or t_max) ended the trajectory, the configuration at its end, and where something unphysical did, the last sound
+    one before.
+
+    :param index: number of the trajectory in its batch, that of its cell and schedule.
+    :param lattice: ``[3, 3]`` lattice vectors, angstrom.
+    :param positions: ``[S, n, 3]`` angstrom, not wrapped into the cell, float64.
+    :param velocities: ``[S, n, 3]`` angstrom/fs, float32.
+    :param steps: ``[S]`` time steps since the start.
+    :param times_ps: ``[S]``.
+    :param energies: ``[S]`` potential energies, eV.
+    :param energy_disagreement: ``[S]`` standard deviation over the members / sqrt(n), eV.
+    :param force_disagreement_mean: ``[S]`` mean over atoms, eV/angstrom; NaN where no force threshold was set.
+    :param force_disagreement_max: ``[S]`` largest of all atoms, eV/angstrom; NaN where no force threshold was set.
+    :param target_temperatures_k: ``[S]`` of the schedule.
+    :param temperatures_k: ``[S]`` kinetic, all 3 n degrees of freedom counted.
+    :param stop_reason: why the trajectory ended.
+    :param stop_step: time steps to the end, which is after the last frame where the end was unphysical.
+    :param stop_time_ps: time to the end.
+    :param candidate_frame: the frame that is the candidate for a label.
+    :param max_temperature_k: highest kinetic temperature at a check, the end included.
+    :param closest_contact_angstrom: distance of the closest two atoms at the end, periodic images included; None where
+        it is beyond the cutoff of the potential.
+    :raises AnialError: if the shapes do not fit.
+    """
+
+    SCALARS: ClassVar[tuple[str, ...]] = tuple(SCALARS)
+
+    index: int
+    lattice: NDArray[np.float64]
+    positions: NDArray[np.float64]
+    velocities: NDArray[np.float32]
+    steps: NDArray[np.int64]
+    times_ps: NDArray[np.float64]
+    energies: NDArray[np.float64]
+    energy_disagreement: NDArray[np.float64]
+    force_disagreement_mean: NDArray[np.float64]
+    force_disagreement_max: NDArray[np.float64]
+    target_temperatures_k: NDArray[np.float64]
+    temperatures_k: NDArray[np.float64]
+    stop_reason: StopReason
+    stop_step: int
+    stop_time_ps: float
+    candidate_frame: int
+    max_temperature_k: float
+    closest_contact_angstrom: float | None
+
+    def __post_init__(self) -> None:
+        n_frames = len(self.steps)
+        shape = (n_frames, self.n_atoms, 3)
+        if self.lattice.shape != (3, 3) or self.positions.shape != shape or self.velocities.shape != shape:
+            raise AnialError(f'trajectory {self.index}: {n_frames} frames and positions {self.positions.shape}.')
+        if any(getattr(self, name).shape != (n_frames,) for name in self.SCALARS):
+            raise AnialError(f'trajectory {self.index}: not all arrays have {n_frames} frames.')
+        if not 0 <= self.candidate_frame < n_frames:
+            raise AnialError(f'trajectory {self.index}: frame {self.candidate_frame} is not one of {n_frames}.')
+
+    @property
+    def n_atoms(self) -> int:
+        """Number of atoms."""
+        return int(self.positions.shape[1])
+
+    def row(self) -> dict[str, Any]:
+        """Return what a table of trajectories says about this one, in JSON's types."""
+        return {
+            'index': self.index,
+            'n_atoms': self.n_atoms,
+            'n_frames': len(self.steps),
+            'stop_reason': self.stop_reason.value,
+            'stop_time_ps': self.stop_time_ps,
+            'stop_step': self.stop_step,
+            'candidate_frame': self.candidate_frame,
+            'candidate_time_ps': float(self.times_ps[self.candidate_frame]),
+            'candidate_energy_disagreement': _finite(self.energy_disagreement[self.candidate_frame]),
+            'candidate_force_disagreement_max': _finite(self.force_disagreement_max[self.candidate_frame]),
+            'max_temperature_k': _finite(self.max_temperature_k),
+            'closest_contact_angstrom': self.closest_contact_angstrom,
+        }
+
+    def content(self) -> TensorFile:
+        """Return the arrays and metadata of the trajectory's file."""
+        names = ('lattice', 'positions', 'velocities', *self.SCALARS)
+        end = {name: getattr(self, name) for name in (*_END, *_OPTIONAL_END)}
+        metadata = {'units': _UNITS, 'element': 'Al', 'end': end}
+        return TensorFile(_KIND, _SCHEMA_VERSION, metadata, {name: getattr(self, name) for name in names})
+
+    @classmethod
+    def from_content(cls, metadata: Mapping[str, Any], arrays: Mapping[str, np.ndarray]) -> Self:
+        """Return the trajectory that ``content`` describes.
+
+        :raises FileFormatError: if something is missing or makes no sense.
+        """
+        try:
+            end = {name: metadata['end'][name] for name in (*_END, *_OPTIONAL_END)}
+            end['stop_reason'] = StopReason(end['stop_reason'])
+            names = ('lattice', 'positions', 'velocities', *cls.SCALARS)
+            values: dict[str, Any] = {name: arrays[name] for name in names} | end
+            return cls(**values)
+        except (KeyError, TypeError, ValueError) as exception:
+            raise FileFormatError(f'not a complete trajectory ({exception}).') from exception
+
+    def write(self, path: Path) -> None:
+        """Write the trajectory to a safetensors file."""
+        write_tensors(path, self.content())
+
+    @classmethod
+    def read(cls, path: Path) -> Self:
+        """Return the trajectory that ``write`` put into ``path``.
+
+        :raises FileFormatError: if the file is not a trajectory.
+        """
+        content = read_tensors(path, kind=_KIND, schema_version=_SCHEMA_VERSION)
+        try:
+            return cls.from_content(content.metadata, content.arrays)
+        except AnialError as exception:
+            raise FileFormatError(f'{path}: {exception}') from exception
+
+
+def _finite(value: float | np.float64) -> float | None:
+    """Return ``value`` for JSON and for AiiDA's attributes, which know no NaN and no infinity."""
+    return float(value) if np.isfinite(value) else None

@@ -1,0 +1,57 @@
+"""Learning curves: what each member's errors were at each evaluation."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from aiida_anial.common.tensors import TensorFile, write_tensors
+
+__all__ = ('CURVES', 'LearningCurves', 'evaluation_steps')
+
+CURVES = {
+    'train_energy_rmse': 'meV/atom',
+    'validation_energy_rmse': 'meV/atom',
+    'train_force_rmse': 'eV/angstrom',
+    'validation_force_rmse': 'eV/angstrom',
+    'train_loss': 'eV^2',
+    'selection_loss': 'eV^2',
+    'learning_rate': '1',
+}
+_KIND = 'learning_curves'
+_SCHEMA_VERSION = 1
+
+
+def evaluation_steps(max_steps: int, interval: int) -> NDArray[np.int64]:
+    """Return the steps at which all configurations are evaluated: 0, each ``interval``, and the last."""
+    return np.unique(np.append(np.arange(0, max_steps, interval), max_steps)).astype(np.int64)
+
+
+@dataclass(frozen=True, eq=False)
+class LearningCurves:
+    """Curves of M members at n evaluations.
+
+    :param steps: ``[n]`` optimiser steps taken before the evaluation.
+    :param values: for each name in ``CURVES`` ``[M, n]`` in the unit given there; NaN where a member has no such
+        configurations or had stopped.
+    """
+
+    steps: NDArray[np.int64]
+    values: dict[str, NDArray[np.float64]]
+
+    @classmethod
+    def empty(cls, n_members: int, steps: NDArray[np.int64]) -> Self:
+        """Return curves before the first evaluation."""
+        return cls(steps, {name: np.full((n_members, len(steps)), np.nan) for name in CURVES})
+
+    def arrays(self) -> dict[str, np.ndarray]:
+        """Return ``step`` and all curves by name."""
+        return {'step': self.steps, **self.values}
+
+    def write(self, path: Path) -> None:
+        """Write the curves to a safetensors file of kind ``learning_curves``."""
+        write_tensors(path, TensorFile(_KIND, _SCHEMA_VERSION, {'units': CURVES}, self.arrays()))

@@ -1,0 +1,157 @@
+"""What stays the same in the course of a training."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Self
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from aiida_anial.common.errors import AnialError
+from aiida_anial.common.labelled_cells import LabelledCells
+from aiida_anial.potential.engine import EngineSettings
+from aiida_anial.potential.ensemble import Ensemble
+from aiida_anial.potential.files import ensemble_bytes
+from aiida_anial.potential.settings import ModelSettings
+from aiida_anial.training.jacobians import JacobianStore
+from aiida_anial.training.parameters import draw_parameters, pack
+from aiida_anial.training.settings import TrainingSettings
+from aiida_anial.training.splits import Role, roles
+from aiida_anial.training.targets import Targets, least_squares_self_energy
+
+__all__ = ('Problem',)
+
+# Settings that change neither the numbers nor what a checkpoint means.
+_WITHOUT_EFFECT = ('memory_gib', 'checkpoint_interval_s')
+
+
+@dataclass(frozen=True, eq=False)
+class Problem:
+    """A dataset, an architecture and the settings of a training.
+
+    :param model: architecture.
+    :param settings: of the training.
+    :param seed: of every random number.
+    :param initial: ensemble whose weights the first attempt of each member starts from, or None.
+    :param self_energy: eV per atom; of ``initial`` if there is one, else by least squares.
+    :param targets: labels and descriptors of the C configurations.
+    :param n_atoms: ``[C]``.
+    :param roles: ``[M, C]`` values of ``Role``.
+    :param fingerprint: SHA-256 of all that the result depends on.
+    :param loss_bound: ``[M]`` training loss in eV^2 above which a member has diverged.
+    """
+
+    model: ModelSettings
+    settings: TrainingSettings
+    seed: int
+    initial: Ensemble | None
+    self_energy: float
+    targets: Targets
+    n_atoms: NDArray[np.int64]
+    roles: NDArray[np.int8]
+    fingerprint: str
+    loss_bound: NDArray[np.float64]
+
+    @classmethod
+    def prepare(
+        cls,
+        data: LabelledCells,
+        *,
+        model: ModelSettings,
+        settings: TrainingSettings,
+        seed: int,
+        initial: Ensemble | None,
+        engine: EngineSettings,
+        check: Callable[[int], None],
+    ) -> Self:
+        """Return the problem, after having computed descriptors and Jacobians.
+
+        :param engine: gives precision and device of the training.
+        :param check: called with the index of each configuration before its Jacobian is computed.
+        :raises AnialError: if a member has nothing to train on, or ``initial`` is of another architecture.
+        """
+        split = roles(data.hashes(), model.n_members)
+        _check_split(split)
+        if initial is not None and initial.model != model:
+            raise AnialError('training: the initial ensemble has another architecture than the model to be trained.')
+        known = {key: value for key, value in settings.to_dict().items() if key not in _WITHOUT_EFFECT}
+        self_energy = least_squares_self_energy(data) if initial is None else initial.self_energy
+        store = JacobianStore(
+            data.cells,
+            model.descriptor,
+            dtype=getattr(torch, engine.dtype),
+            device=engine.device,
+            memory_gib=settings.memory_gib,
+            check=check,
+        )
+        return cls(
+            model=model,
+            settings=settings,
+            seed=seed,
+            initial=initial,
+            self_energy=self_energy,
+            targets=Targets(data, store, self_energy=self_energy),
+            n_atoms=data.cells.n_atoms,
+            roles=split,
+            fingerprint=_fingerprint(data, initial, [model.to_dict(), known, seed, engine.dtype]),
+            loss_bound=_loss_bound(data, settings, split, self_energy),
+        )
+
+    def initial_parameters(self, members: NDArray[np.int64], *, attempt: int) -> Tensor:
+        """Return the parameters ``[len(members), P]`` that these members start from."""
+        if self.initial is not None and attempt == 0:
+            drawn = pack(self.initial)[members]
+        else:
+            drawn = np.stack(
+                [
+                    draw_parameters(
+                        self.model,
+                        seed=self.seed,
+                        member=int(member),
+                        attempt=attempt,
+                        feature_norm=self.targets.feature_norm,
+                    )
+                    for member in members
+                ]
+            )
+        features = self.targets.features
+        return torch.as_tensor(drawn, dtype=features.dtype, device=features.device)
+
+
+def _check_split(split: NDArray[np.int8]) -> None:
+    """Raise an error if a member has no configuration to train on."""
+    empty = np.flatnonzero(~(split == Role.TRAIN).any(axis=1))
+    if empty.size:
+        raise AnialError(
+            f'training: member {empty[0]} would have nothing to train on among {split.shape[1]} labelled '
+            'configurations; add more of them.'
+        )
+
+
+def _loss_bound(
+    data: LabelledCells, settings: TrainingSettings, split: NDArray[np.int8], self_energy: float
+) -> NDArray[np.float64]:
+    """Return ten times the loss of a member that predicts no forces and energies wrong by one more eV an atom."""
+    n_atoms = data.cells.n_atoms
+    forces = np.add.reduceat((data.forces**2).sum(axis=1), data.cells.offsets[:-1])
+    virials = data.cells.volumes**2 * (data.stresses**2).sum(axis=(1, 2))
+    loss = (data.energies - self_energy * n_atoms) ** 2 + n_atoms**2
+    loss = loss + settings.force_weight * forces + settings.stress_weight * virials
+    return np.array([10.0 * loss[row == Role.TRAIN].mean() for row in split])
+
+
+def _fingerprint(data: LabelledCells, initial: Ensemble | None, settings: list[Any]) -> str:
+    """Return a hash of everything that the course of the training depends on."""
+    digest = hashlib.sha256(json.dumps(settings, sort_keys=True).encode())
+    cells = data.cells
+    for array in (cells.positions, cells.lattices, cells.offsets, data.energies, data.forces, data.stresses):
+        digest.update(np.ascontiguousarray(array).tobytes())
+    if initial is not None:
+        digest.update(ensemble_bytes(initial))
+    return digest.hexdigest()

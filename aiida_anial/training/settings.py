@@ -1,0 +1,62 @@
+"""Settings of a training."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal, Self
+
+from pydantic import Field, model_validator
+
+from aiida_anial.common.settings import NonNegative, Positive, Settings
+
+__all__ = ('TrainingSettings',)
+
+Count = Annotated[int, Field(ge=1)]
+Fraction = Annotated[float, Field(ge=0, le=1)]
+
+
+class TrainingSettings(Settings):
+    """How the members of an ensemble are trained; all of them in one stacked computation.
+
+    :param max_steps: optimiser steps; one step takes one batch.
+    :param batch_size: configurations in a batch, the same ones for all members, each of which counts only those of
+        its own training blocks.
+    :param learning_rate: of Adam, at the first step.
+    :param final_learning_rate: where the schedule ends.
+    :param schedule: ``cosine`` falls from ``learning_rate`` to ``final_learning_rate`` over ``max_steps``;
+        ``plateau`` halves the learning rate of a member that has not improved for ``plateau_evaluations``, and stops
+        the member once the rate would fall below ``final_learning_rate`` (the paper's).
+    :param plateau_evaluations: evaluations without improvement after which ``plateau`` halves.
+    :param force_weight: l0^2 of Eq. 1, in angstrom^2: weight of the squared force errors.
+    :param stress_weight: weight of the squared errors of the virial (volume times stress, eV); 0 leaves stress out.
+    :param gradient_clip: largest norm of a member's gradient, as a multiple of its running mean; 0 never clips.
+    :param evaluation_interval: steps between two evaluations of all configurations.
+    :param early_stopping_evaluations: evaluations without improvement after which a member stops; 0 never.
+    :param memory_gib: memory for descriptor Jacobians in GiB; those that do not fit are computed anew in every batch.
+    :param max_restarts: how often a diverged member is trained again from another seed.
+    :param max_diverged_fraction: the training fails at once when more than this fraction of the members diverge.
+    :param checkpoint_interval_s: least wall-clock seconds between two checkpoints.
+    """
+
+    max_steps: Count = 1000
+    batch_size: Count = 16
+    learning_rate: Positive = 2e-3
+    final_learning_rate: Positive = 1e-5
+    schedule: Literal['cosine', 'plateau'] = 'cosine'
+    plateau_evaluations: Count = 100
+    force_weight: NonNegative = 1.0
+    stress_weight: NonNegative = 0.0
+    gradient_clip: NonNegative = 0.0
+    evaluation_interval: Count = 50
+    early_stopping_evaluations: Annotated[int, Field(ge=0)] = 0
+    memory_gib: NonNegative = 2.0
+    max_restarts: Annotated[int, Field(ge=0)] = 2
+    max_diverged_fraction: Fraction = 0.5
+    checkpoint_interval_s: NonNegative = 60.0
+
+    @model_validator(mode='after')
+    def _rates_fall(self) -> Self:
+        if self.final_learning_rate > self.learning_rate:
+            raise ValueError(
+                f'final_learning_rate {self.final_learning_rate:g} is above learning_rate {self.learning_rate:g}'
+            )
+        return self

@@ -1,0 +1,267 @@
+"""Training of all members of an ensemble in one stacked computation."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from aiida_anial.common.labelled_cells import LabelledCells
+from aiida_anial.potential.engine import EngineSettings, make_engine
+from aiida_anial.potential.ensemble import Ensemble
+from aiida_anial.potential.settings import ModelSettings
+from aiida_anial.training.batches import batch_indices
+from aiida_anial.training.curves import evaluation_steps
+from aiida_anial.training.errors import configuration_errors, summarise, summarise_roles
+from aiida_anial.training.evaluation import Evaluation, evaluate, mean_over, selection_mask
+from aiida_anial.training.exceptions import TrainingFailed, TrainingInterrupted
+from aiida_anial.training.loss import squared_errors
+from aiida_anial.training.parameters import to_ensemble
+from aiida_anial.training.problem import Problem
+from aiida_anial.training.result import TrainingResult
+from aiida_anial.training.schedule import learning_rates
+from aiida_anial.training.settings import TrainingSettings
+from aiida_anial.training.splits import Role
+from aiida_anial.training.state import TrainingState
+
+__all__ = ('train_ensemble',)
+
+
+def train_ensemble(
+    data: LabelledCells,
+    *,
+    model: ModelSettings,
+    settings: TrainingSettings,
+    seed: int,
+    initial: Ensemble | None,
+    checkpoint: Path,
+    interrupted: Callable[[], bool],
+    report: Callable[[str], None],
+    engine: EngineSettings | None = None,
+) -> TrainingResult:
+    """Return an ensemble trained on ``data``.
+
+    The result is a function of the arguments (and of the number of threads, by rounding): a training that was
+    interrupted and goes on from its checkpoint ends in the same bits as one that was not.
+
+    :param data: labelled configurations.
+    :param model: architecture.
+    :param settings: how to train.
+    :param seed: of every random number.
+    :param initial: ensemble to start from, or None to start from random weights.
+    :param checkpoint: file to continue from if it is there, and to write to; left in place.
+    :param interrupted: asked before each step whether to stop.
+    :param report: takes lines on the progress.
+    :param engine: precision and device of the training, and the engine that computes the final errors.
+    :raises TrainingInterrupted: when ``interrupted`` said so; the checkpoint is there unless not a step was taken.
+    :raises TrainingFailed: if too many members diverged, or one did at every attempt.
+    :raises AnialError: if there is too little to train on, or the initial ensemble or the checkpoint does not fit.
+    """
+    engine = engine or EngineSettings()
+    n_cells, n_atoms = len(data), len(data.cells.positions)
+
+    def check(index: int) -> None:
+        if interrupted():
+            raise TrainingInterrupted(f'stopped before the first step, at descriptors of cell {index} of {n_cells}.')
+
+    report(f'training {model.n_members} members on {n_cells} configurations with {n_atoms} atoms')
+    problem = Problem.prepare(
+        data, model=model, settings=settings, seed=seed, initial=initial, engine=engine, check=check
+    )
+    report(f'descriptors done; self energy {problem.self_energy:.6f} eV/atom')
+    trainer = _Trainer(problem, checkpoint=checkpoint, interrupted=interrupted, report=report, device=engine.device)
+    state = trainer.run()
+    ensemble = to_ensemble(state.best_parameters, model, self_energy=problem.self_energy)
+    errors = configuration_errors(ensemble, data, make_engine(ensemble, engine))
+    summary = {**summarise(errors), **summarise_roles(errors), 'self_energy_ev': problem.self_energy}
+    return TrainingResult(ensemble, state.curves, errors, {**summary, 'members': _members(state, seed)})
+
+
+def _members(state: TrainingState, seed: int) -> list[dict[str, Any]]:
+    """Return what became of each member."""
+    return [
+        {
+            'seed': [seed, member, int(attempt)],
+            'attempts': int(attempt) + 1,
+            'best_step': int(state.best_step[member]),
+            'best_selection_loss_ev2': float(state.best_score[member]),
+        }
+        for member, attempt in enumerate(state.attempts)
+    ]
+
+
+class _Trainer:
+    """Takes a training from its state to its end."""
+
+    def __init__(
+        self,
+        problem: Problem,
+        *,
+        checkpoint: Path,
+        interrupted: Callable[[], bool],
+        report: Callable[[str], None],
+        device: str,
+    ) -> None:
+        self._problem, self._settings = problem, problem.settings
+        self._checkpoint, self._interrupted, self._report = checkpoint, interrupted, report
+        self._train = torch.tensor(problem.roles == Role.TRAIN, device=device)
+        self._selection = selection_mask(problem.roles)
+        self._evaluation_steps = evaluation_steps(self._settings.max_steps, self._settings.evaluation_interval)
+        self._state = self._first_state(device)
+
+    def _first_state(self, device: str) -> TrainingState:
+        """Return the state in the checkpoint, or that of a fresh training."""
+        if self._checkpoint.exists():
+            state = TrainingState.read(self._checkpoint, fingerprint=self._problem.fingerprint, device=device)
+            self._report(f'going on from step {state.step} of {self._settings.max_steps}')
+            return state
+        members = np.arange(self._problem.model.n_members)
+        return TrainingState.start(self._problem.initial_parameters(members, attempt=0), self._evaluation_steps)
+
+    def run(self) -> TrainingState:
+        """Return the state at the end of the training."""
+        self._run_round()
+        while self._state.diverged.any():
+            self._begin_next_round()
+            self._run_round()
+        return self._state
+
+    def _begin_next_round(self) -> None:
+        """Give the diverged members new random weights.
+
+        :raises TrainingFailed: if the settings do not allow it.
+        """
+        members = np.flatnonzero(self._state.diverged)
+        n_members = len(self._state.diverged)
+        advice = 'lower training.learning_rate or look for unphysical labels'
+        if len(members) > self._settings.max_diverged_fraction * n_members:
+            raise TrainingFailed(f'training: {len(members)} of {n_members} members diverged; {advice}.')
+        if self._state.round >= self._settings.max_restarts:
+            raise TrainingFailed(
+                f'training: member {members[0]} diverged in all of its {self._state.round + 1} attempts; {advice}.'
+            )
+        attempt = self._state.round + 1
+        self._report(f'members {", ".join(map(str, members))} diverged: attempt {attempt + 1} with other weights')
+        self._state.begin_round(members, self._problem.initial_parameters(members, attempt=attempt))
+
+    def _run_round(self) -> None:
+        """Train the active members until the last step, or until all of them have stopped."""
+        state, settings = self._state, self._settings
+        written = time.monotonic()
+        while True:
+            if self._interrupted():
+                state.write(self._checkpoint, fingerprint=self._problem.fingerprint)
+                raise TrainingInterrupted(f'stopped at step {state.step} of {settings.max_steps}; checkpoint written.')
+            if time.monotonic() - written > settings.checkpoint_interval_s:
+                state.write(self._checkpoint, fingerprint=self._problem.fingerprint)
+                written = time.monotonic()
+            if state.step in self._evaluation_steps:
+                self._evaluate()
+            if state.step >= settings.max_steps or not state.active.any():
+                return
+            self._step()
+
+    def _step(self) -> None:
+        """Take one optimiser step with all active members."""
+        state, settings = self._state, self._settings
+        indices = batch_indices(
+            len(self._problem.targets),
+            settings.batch_size,
+            seed=self._problem.seed,
+            attempt=state.round,
+            step=state.step,
+        )
+        gradients = self._gradients(indices)
+        # A sum is finite only if all of its terms are; this costs less than looking at each of them.
+        finite = torch.isfinite(gradients.sum(dim=1))
+        if not finite.all():
+            gradients[~finite] = 0
+            self._drop(np.flatnonzero(~finite.cpu().numpy()))
+        # A member that trains on none of these configurations stays where it is.
+        rates = learning_rates(settings, state.step, state.halvings) * state.active
+        moving = self._train[:, indices].any(dim=1)
+        state.adam.step(state.parameters, gradients, torch.as_tensor(rates, device=gradients.device) * moving)
+        state.step += 1
+
+    def _gradients(self, indices: NDArray[np.int64]) -> Tensor:
+        """Return the gradients ``[M, P]`` of the members' losses on a batch, zero for members that are not active."""
+        state, settings = self._state, self._settings
+        active = slice(None) if state.active.all() else torch.tensor(state.active, device=state.parameters.device)
+        parameters = state.parameters[active].detach().requires_grad_()
+        batch = self._problem.targets.batch(indices.tolist())
+        losses = squared_errors(parameters, batch, self._problem.model).loss(
+            force_weight=settings.force_weight, stress_weight=settings.stress_weight
+        )
+        # Each member's loss is the mean over those configurations of the batch that it trains on.
+        counted = self._train[active][:, indices].to(losses.dtype)
+        member_losses = (losses * counted).sum(dim=1) / counted.sum(dim=1).clamp(min=1)
+        (gradient,) = torch.autograd.grad(member_losses.sum(), parameters)
+        gradients = torch.zeros_like(state.parameters)
+        gradients[active] = gradient
+        return gradients
+
+    def _drop(self, members: NDArray[np.int64]) -> None:
+        """Take diverged members out of this round."""
+        self._state.diverged[members] = True
+        self._state.active[members] = False
+
+    def _evaluate(self) -> None:
+        """Compute all errors, keep the best states, and stop or slow down the members that have stalled."""
+        state, settings = self._state, self._settings
+        evaluation = evaluate(
+            state.parameters,
+            self._problem.targets,
+            self._problem.model,
+            force_weight=settings.force_weight,
+            stress_weight=settings.stress_weight,
+        )
+        train_loss = mean_over(evaluation.loss, self._problem.roles == Role.TRAIN)
+        scores = mean_over(evaluation.loss, self._selection)
+        self._record(evaluation, train_loss, scores)
+        sound = np.isfinite(scores) & (train_loss <= self._problem.loss_bound)
+        self._drop(np.flatnonzero(state.active & ~sound))
+        state.keep_best(scores)
+        self._slow_down_or_stop()
+
+    def _record(self, evaluation: Evaluation, train_loss: NDArray[np.float64], scores: NDArray[np.float64]) -> None:
+        """Add an evaluation to the learning curves of the active members, and report it."""
+        state, problem = self._state, self._problem
+        values = {'train_loss': train_loss, 'selection_loss': scores}
+        values['learning_rate'] = learning_rates(self._settings, state.step, state.halvings)
+        for role in (Role.TRAIN, Role.VALIDATION):
+            mask, name = problem.roles == role, role.name.lower()
+            values[f'{name}_energy_rmse'] = evaluation.energy_rmse(mask, problem.n_atoms)
+            values[f'{name}_force_rmse'] = evaluation.force_rmse(mask, problem.n_atoms)
+        position = int(np.searchsorted(self._evaluation_steps, state.step))
+        for name, curve in state.curves.values.items():
+            curve[state.active, position] = values[name][state.active]
+        self._report(_progress(state, values, self._settings.max_steps))
+
+    def _slow_down_or_stop(self) -> None:
+        """Stop the members that have not improved for long, or halve their learning rate."""
+        state, settings = self._state, self._settings
+        if settings.early_stopping_evaluations:
+            state.active &= state.stalled < settings.early_stopping_evaluations
+        if settings.schedule == 'plateau':
+            waiting = state.active & (state.waited >= settings.plateau_evaluations)
+            state.halvings[waiting] += 1
+            state.waited[waiting] = 0
+            # A relative margin, because a rate halved many times is not exactly the final one.
+            rates = settings.learning_rate * 0.5**state.halvings
+            state.active &= rates > (1 - 1e-9) * settings.final_learning_rate
+
+
+def _progress(state: TrainingState, values: dict[str, NDArray[np.float64]], max_steps: int) -> str:
+    """Return a line on the median errors of the active members."""
+    parts = []
+    for name in ('train', 'validation'):
+        energy, force = values[f'{name}_energy_rmse'][state.active], values[f'{name}_force_rmse'][state.active]
+        if np.isfinite(energy).any():
+            parts.append(f'{name} {np.nanmedian(energy):.1f} meV/atom {np.nanmedian(force):.3f} eV/A')
+    return f'step {state.step} of {max_steps}: ' + ', '.join(parts or ['no member is sound'])

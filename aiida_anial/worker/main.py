@@ -1,0 +1,137 @@
+"""``anial-worker``: trains, samples, evaluates and validates in the directory of a job."""
+
+from __future__ import annotations
+
+import importlib
+import os
+import sys
+import time
+import traceback
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import click
+
+from aiida_anial import __version__
+from aiida_anial.common.errors import AnialError
+from aiida_anial.worker.job import Job, JobInterrupted, Status
+
+__all__ = ('main',)
+
+_STARTED = time.monotonic()
+
+_DIRECTORY = click.argument(
+    'directory', default='.', type=click.Path(exists=True, file_okay=False, path_type=Path), metavar='[DIRECTORY]'
+)
+
+
+@click.group(context_settings={'help_option_names': ['-h', '--help']})
+@click.version_option(__version__)
+def main() -> None:
+    """Run the heavy parts of aiida-anial without AiiDA.
+
+    Each command reads input.json and its other files from DIRECTORY (the current one unless given), and writes its
+    results and output.json there. The exit status is 0 when it finished or was interrupted (SIGTERM, or the wall-clock
+    limit in input.json) with a checkpoint to go on from, and 1 when it failed; output.json says which, and why.
+    """
+
+
+@main.command()
+@_DIRECTORY
+def train(directory: Path) -> None:
+    """Train an ensemble on labelled cells.
+
+    \b
+    reads:   input.json {model, settings, engine, seed, max_wallclock_seconds}, shards/*.safetensors,
+             initial.safetensors and checkpoint.safetensors if there
+    writes:  ensemble.safetensors, learning_curves.safetensors, errors.safetensors, output.json
+    """  # noqa: D301 - click reads the control character
+    sys.exit(execute('train', directory))
+
+
+@main.command()
+@_DIRECTORY
+def sample(directory: Path) -> None:
+    """Run molecular dynamics until the ensemble disagrees.
+
+    \b
+    reads:   input.json {settings, thresholds, schedules, engine, seed, max_wallclock_seconds},
+             cells.safetensors, ensemble.safetensors, checkpoint.safetensors if there
+    writes:  trajectories/NNN.safetensors, output.json
+    """  # noqa: D301 - click reads the control character
+    sys.exit(execute('sample', directory))
+
+
+@main.command()
+@_DIRECTORY
+def evaluate(directory: Path) -> None:
+    """Compute energies, forces and stresses of cells with EMT, EAM or an ensemble.
+
+    \b
+    reads:   input.json {labeller, engine, max_force_ev_per_angstrom}, cells.safetensors,
+             potential.eam.alloy or potential.eam.fs (eam), ensemble.safetensors (ensemble)
+    writes:  labels.safetensors, output.json
+    """  # noqa: D301 - click reads the control character
+    sys.exit(execute('evaluate', directory))
+
+
+@main.command()
+@_DIRECTORY
+def validate(directory: Path) -> None:
+    """Compute the errors of an ensemble on labelled cells.
+
+    \b
+    reads:   input.json {engine}, ensemble.safetensors, shards/*.safetensors
+    writes:  errors.safetensors, output.json
+    """  # noqa: D301 - click reads the control character
+    sys.exit(execute('validate', directory))
+
+
+def execute(command: str, directory: Path) -> int:
+    """Run ``command`` in ``directory``, write ``output.json`` and return the exit status."""
+    job = Job(directory, {})
+    try:
+        job = Job.read(directory, started=_STARTED)
+        with job.catch_signals():
+            _set_threads(job.inputs)
+            # Imported only now: the number of threads must be known before torch is loaded.
+            run: Callable[[Job], dict[str, Any]] = importlib.import_module(f'aiida_anial.worker.{command}').run
+            summary = run(job)
+            job.finish(Status.FINISHED, message=f'{command} finished.', summary=summary)
+    except JobInterrupted as exception:
+        job.finish(Status.INTERRUPTED, message=str(exception), summary=exception.summary)
+    except AnialError as exception:
+        return _fail(job, str(exception), type(exception))
+    except Exception as exception:  # a bug: told to the user in one sentence, and to the log in full
+        traceback.print_exc()
+        return _fail(job, f'{command} stopped on an unexpected {type(exception).__name__}: {exception}', type(exception))
+    return 0
+
+
+def _fail(job: Job, message: str, error: type[Exception]) -> int:
+    """Write why the job failed, also to the standard error, and return the exit status."""
+    job.finish(Status.FAILED, message=message, summary={'error': error.__name__})
+    print(message, file=sys.stderr, flush=True)
+    return 1
+
+
+def _set_threads(inputs: Mapping[str, Any]) -> None:
+    """Give torch and BLAS the threads that ``engine.threads`` names, one unless given."""
+    engine = inputs.get('engine')
+    threads = engine.get('threads', 1) if isinstance(engine, Mapping) else 1
+    if isinstance(threads, bool) or not isinstance(threads, int) or threads < 1:
+        threads = 1  # the command's own validation of ``engine`` names the mistake
+    for name in ('OMP_NUM_THREADS', 'MKL_NUM_THREADS', 'OPENBLAS_NUM_THREADS'):
+        os.environ[name] = str(threads)
+    labeller = inputs.get('labeller')
+    if isinstance(labeller, Mapping) and labeller.get('kind') != 'ensemble':
+        return  # EMT and EAM run without torch
+    import torch
+
+    torch.set_num_threads(threads)
+    torch.set_flush_denormal(True)
+
+
+if __name__ == '__main__':
+    main()

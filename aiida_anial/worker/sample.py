@@ -1,0 +1,74 @@
+"""``anial-worker sample``: molecular dynamics that stop where the ensemble disagrees."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from typing import Annotated, Any
+
+from pydantic import Field
+
+from aiida_anial.common.cells import Cells
+from aiida_anial.potential.engine import EngineSettings, make_engine
+from aiida_anial.potential.files import read_ensemble
+from aiida_anial.sampling.sampler import SamplingInterrupted, sample
+from aiida_anial.sampling.schedules import Schedule
+from aiida_anial.sampling.settings import SamplingSettings, Thresholds
+from aiida_anial.sampling.task import SamplingTask
+from aiida_anial.worker.job import Job, JobInputs, JobInterrupted
+
+__all__ = ('SampleInputs', 'run')
+
+CELLS_FILE = 'cells.safetensors'
+ENSEMBLE_FILE = 'ensemble.safetensors'
+CHECKPOINT_FILE = 'checkpoint.safetensors'
+TRAJECTORIES = 'trajectories'
+
+
+class SampleInputs(JobInputs):
+    """What ``input.json`` holds; see the classes of its parts."""
+
+    settings: SamplingSettings = SamplingSettings()
+    thresholds: Thresholds
+    schedules: Annotated[tuple[Schedule, ...], Field(min_length=1)]
+    engine: EngineSettings = EngineSettings()
+    seed: Annotated[int, Field(ge=0)]
+
+
+def run(job: Job) -> dict[str, Any]:
+    """Run the trajectories and write one file for each.
+
+    :return: ``trajectories``: one row for each, in the order of the cells.
+    :raises JobInterrupted: after having written the checkpoint.
+    """
+    inputs = job.parse(SampleInputs)
+    task = SamplingTask(
+        Cells.read(job.path(CELLS_FILE)), inputs.schedules, inputs.settings, inputs.thresholds, inputs.seed
+    )
+    engine = make_engine(read_ensemble(job.path(ENSEMBLE_FILE)), inputs.engine)
+    try:
+        trajectories = sample(
+            task,
+            engine=engine,
+            checkpoint=job.path(CHECKPOINT_FILE),
+            fingerprint=_fingerprint(job, inputs),
+            interrupted=job.interrupted,
+            report=job.report,
+        )
+    except SamplingInterrupted as exception:
+        raise JobInterrupted(f'{exception}.') from exception
+    job.path(TRAJECTORIES).mkdir(exist_ok=True)
+    for trajectory in trajectories:
+        trajectory.write(job.path(TRAJECTORIES) / f'{trajectory.index:03d}.safetensors')
+    job.path(CHECKPOINT_FILE).unlink(missing_ok=True)
+    return {'trajectories': [trajectory.row() for trajectory in trajectories]}
+
+
+def _fingerprint(job: Job, inputs: SampleInputs) -> str:
+    """Return a digest of all that decides the trajectories; the engine and the time limit do not."""
+    values = inputs.to_dict()
+    parts = {name: values[name] for name in ('settings', 'thresholds', 'schedules', 'seed')}
+    digest = hashlib.sha256(json.dumps(parts, sort_keys=True).encode())
+    for name in (CELLS_FILE, ENSEMBLE_FILE):
+        digest.update(hashlib.sha256(job.path(name).read_bytes()).digest())
+    return digest.hexdigest()

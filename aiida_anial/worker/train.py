@@ -1,0 +1,79 @@
+"""``anial-worker train``: an ensemble from labelled configurations."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any
+
+from pydantic import Field
+
+from aiida_anial.common.errors import FileFormatError
+from aiida_anial.common.labelled_cells import LabelledCells
+from aiida_anial.potential.engine import EngineSettings
+from aiida_anial.potential.files import read_ensemble, write_ensemble
+from aiida_anial.potential.settings import ModelSettings
+from aiida_anial.training.exceptions import TrainingInterrupted
+from aiida_anial.training.settings import TrainingSettings
+from aiida_anial.training.trainer import train_ensemble
+from aiida_anial.worker.job import Job, JobInputs, JobInterrupted
+
+__all__ = ('TrainInputs', 'read_shards', 'run')
+
+_INITIAL = 'initial.safetensors'
+_CHECKPOINT = 'checkpoint.safetensors'
+
+
+class TrainInputs(JobInputs):
+    """Content of ``input.json``.
+
+    :param model: architecture of the ensemble.
+    :param settings: how to train it.
+    :param engine: precision, device and threads.
+    :param seed: of every random number.
+    """
+
+    model: ModelSettings = ModelSettings()
+    settings: TrainingSettings = TrainingSettings()
+    engine: EngineSettings = EngineSettings()
+    seed: Annotated[int, Field(ge=0)]
+
+
+def run(job: Job) -> dict[str, Any]:
+    """Train an ensemble, write it with its learning curves and errors, and return the summary.
+
+    :raises JobInterrupted: if the job was asked to stop; ``checkpoint.safetensors`` is there unless not a step was
+        taken.
+    :raises AnialError: if an input is wrong or the training fails.
+    """
+    inputs = job.parse(TrainInputs)
+    initial = job.path(_INITIAL)
+    try:
+        result = train_ensemble(
+            read_shards(job.directory),
+            model=inputs.model,
+            settings=inputs.settings,
+            seed=inputs.seed,
+            initial=read_ensemble(initial) if initial.exists() else None,
+            checkpoint=job.path(_CHECKPOINT),
+            interrupted=job.interrupted,
+            report=job.report,
+            engine=inputs.engine,
+        )
+    except TrainingInterrupted as exception:
+        raise JobInterrupted(f'training {exception}') from exception
+    write_ensemble(job.path('ensemble.safetensors'), result.ensemble)
+    result.learning_curves.write(job.path('learning_curves.safetensors'))
+    result.errors.write(job.path('errors.safetensors'))
+    job.path(_CHECKPOINT).unlink(missing_ok=True)
+    return result.summary
+
+
+def read_shards(directory: Path) -> LabelledCells:
+    """Return the configurations of all files in ``shards/``, in the order of their names.
+
+    :raises FileFormatError: if there are none, or one is not a dataset.
+    """
+    paths = sorted((directory / 'shards').glob('*.safetensors'))
+    if not paths:
+        raise FileFormatError(f'{directory / "shards"}: there is no dataset (*.safetensors).')
+    return LabelledCells.concatenate([LabelledCells.read(path) for path in paths])

@@ -1,0 +1,169 @@
+"""Run a small campaign on this machine, from nothing to a trained potential, and show what it found.
+
+Everything that is stored goes into ``.aiida`` at the root of the checkout.  Run it with the Python of the environment
+that has ``aiida-anial``, as ``make demo`` does.
+"""
+
+from __future__ import annotations
+
+import os
+import shlex
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from types import FrameType
+
+ROOT = Path(__file__).resolve().parent.parent
+BIN = Path(sys.executable).parent
+PROFILE = 'demo'
+PROTOCOL = 'demo'
+CAMPAIGN = 'ActiveLearningWorkChain'
+
+
+class DemoError(Exception):
+    """A step of the demo failed; its own message has been printed."""
+
+
+def main() -> int:
+    """Run the demo and return its exit status."""
+    started = time.monotonic()
+    # A plain kill unwinds as Ctrl-C does, so that no daemon is left behind.
+    signal.signal(signal.SIGTERM, _interrupt)
+    try:
+        run('aiida-anial', 'setup', '--profile', PROFILE)
+        with daemon():
+            run('aiida-anial', 'doctor', '-p', PROFILE)
+            pk = unfinished() or submit()
+            finished = follow(pk)
+    except DemoError as exception:
+        say(f'demo: {exception}')
+        return 1
+    except KeyboardInterrupt:
+        say('demo: interrupted. The campaign is kept as it is; `make demo` or `verdi daemon start` resumes it.')
+        say_environment()
+        return 130
+    say_more(pk)
+    say(f'demo: {"done" if finished else "the campaign failed"} after {elapsed(time.monotonic() - started)}')
+    return 0 if finished else 1
+
+
+def follow(pk: str) -> bool:
+    """Print the progress of the campaign until it ends, then its table; return whether it finished well."""
+    finished = succeeds('aiida-anial', 'watch', '-p', PROFILE, pk)
+    run('aiida-anial', 'status', '-p', PROFILE, pk)
+    return finished
+
+
+def submit() -> str:
+    """Submit a campaign and return its pk."""
+    return output(
+        'aiida-anial', 'submit', '-p', PROFILE, '--protocol', PROTOCOL, '--label', 'demo', '--pk-only'
+    ).strip()
+
+
+def unfinished() -> str | None:
+    """Return the pk of the campaign that an interrupted demo left, if there is one."""
+    rows = output('verdi', '-p', PROFILE, 'process', 'list', '--raw', '--project', 'pk', 'process_label')
+    pks = [row.split()[0] for row in rows.splitlines() if row.split()[1:] == [CAMPAIGN]]
+    if pks:
+        say(f'demo: going on with campaign {pks[-1]}, which is not finished')
+    return pks[-1] if pks else None
+
+
+@contextmanager
+def daemon() -> Iterator[None]:
+    """Have the daemon running, and stop it at the end if it was not running before."""
+    if succeeds('verdi', '-p', PROFILE, 'daemon', 'status', quiet=True):
+        say('demo: the daemon is running already')
+        yield
+        return
+    try:
+        run('verdi', '-p', PROFILE, 'daemon', 'start')
+        yield
+    finally:
+        say('demo: stopping the daemon')
+        succeeds('verdi', '-p', PROFILE, 'daemon', 'stop', quiet=True)
+
+
+def run(*arguments: str) -> None:
+    """Run a command of the environment and let it print.
+
+    :raises DemoError: if it fails.
+    """
+    say(f'$ {shlex.join(arguments)}')
+    if not succeeds(*arguments):
+        raise DemoError(f'`{shlex.join(arguments)}` failed.')
+
+
+def output(*arguments: str) -> str:
+    """Run a command of the environment and return what it prints.
+
+    :raises DemoError: if it fails.
+    """
+    result = subprocess.run(  # noqa: S603 - a list, no shell
+        command(arguments), env=environment(), stdout=subprocess.PIPE, text=True, check=False
+    )
+    if result.returncode != 0:
+        raise DemoError(f'`{shlex.join(arguments)}` failed.')
+    return result.stdout
+
+
+def succeeds(*arguments: str, quiet: bool = False) -> bool:
+    """Run a command of the environment and return whether its exit status is 0.
+
+    :param quiet: print nothing, and let the command finish where Ctrl-C would end it.
+    """
+    target = subprocess.DEVNULL if quiet else None
+    result = subprocess.run(  # noqa: S603 - a list, no shell
+        command(arguments), env=environment(), stdout=target, stderr=target, start_new_session=quiet, check=False
+    )
+    return result.returncode == 0
+
+
+def command(arguments: tuple[str, ...]) -> list[str]:
+    """Return the arguments with the executable of this environment in the first place."""
+    return [str(BIN / arguments[0]), *arguments[1:]]
+
+
+def environment() -> dict[str, str]:
+    """Return the variables of this process, with AiiDA's data in the checkout and this environment's commands first."""
+    path = os.pathsep.join([str(BIN), os.environ.get('PATH', os.defpath)])
+    return {**os.environ, 'AIIDA_PATH': str(ROOT), 'PATH': path, 'PYTHONUNBUFFERED': '1'}
+
+
+def elapsed(seconds: float) -> str:
+    """Return a time in minutes and seconds."""
+    minutes, rest = divmod(round(seconds), 60)
+    return f'{minutes} min {rest} s' if minutes else f'{rest} s'
+
+
+def say_more(pk: str) -> None:
+    """Print how to look further."""
+    say('\nTo look further:')
+    say_environment()
+    say(f'  aiida-anial status -p {PROFILE} {pk}    # this table again')
+    say(f'  verdi -p {PROFILE} process status {pk}  # every process of the campaign')
+    say(f'  verdi -p {PROFILE} process show {pk}    # inputs and outputs, with the ensemble and the labels\n')
+
+
+def say_environment() -> None:
+    """Print how to come to the commands and the data of the demo."""
+    say(f'  . {shlex.quote(str(BIN / "activate"))}')
+    say(f'  export AIIDA_PATH={shlex.quote(str(ROOT))}')
+
+
+def say(text: str) -> None:
+    """Print a line at once."""
+    print(text, flush=True)  # noqa: T201 - a script talks to its user
+
+
+def _interrupt(_signal_number: int, _frame: FrameType | None) -> None:
+    raise KeyboardInterrupt
+
+
+if __name__ == '__main__':
+    sys.exit(main())

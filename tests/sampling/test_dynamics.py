@@ -1,0 +1,163 @@
+"""The integrator against conservation laws, closed forms and ASE."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+from ase import Atoms, units
+from ase.calculators.calculator import Calculator, all_changes
+from ase.md.verlet import VelocityVerlet
+
+from aiida_anial.common.cells import Cells
+from aiida_anial.sampling.dynamics import MASS, Dynamics, Walkers
+from aiida_anial.sampling.schedules import Schedule
+from aiida_anial.sampling.settings import SamplingSettings
+
+
+def make(engine, cells, *, temperature=600.0, schedule=None, seed=1, **settings):
+    """Return dynamics at their start, forces evaluated."""
+    schedule = schedule or Schedule(t_start_k=temperature, t_end_k=temperature, t_mod_k=0, t_0_ps=10, t_max_ps=1)
+    schedules = [schedule] * len(cells)
+    walkers = Walkers.start(cells, schedules=schedules, seed=seed)
+    dynamics = Dynamics(walkers, schedules=schedules, engine=engine, settings=SamplingSettings(**settings))
+    dynamics.evaluate(member_forces=False)
+    return dynamics
+
+
+def kinetic(dynamics) -> float:
+    return 0.5 * MASS * float((dynamics.walkers.velocities**2).sum())
+
+
+@pytest.fixture
+def crystal(crystals) -> Cells:
+    """32 atoms of FCC."""
+    return Cells.from_lists(*([part] for part in crystals.fcc(2, jitter=0.05)))
+
+
+def test_energy_drift_of_second_order(engines, crystal):
+    """No friction: velocity Verlet, whose error of the energy falls with the square of the time step."""
+    errors = {}
+    for time_step in (1.0, 2.0, 4.0):
+        dynamics = make(engines.PairEngine(), crystal, time_step_fs=time_step, friction_per_fs=0)
+        start = float(dynamics.evaluate(member_forces=False).energies[0]) + kinetic(dynamics)
+        energies = []
+        for _ in range(int(400 / time_step)):
+            energy = float(dynamics.step(member_forces=False).energies[0]) + kinetic(dynamics)
+            energies.append(energy - start)
+        errors[time_step] = np.std(energies[int(4 / time_step) - 1 :: int(4 / time_step)])
+    assert errors[1.0] < 1e-5 * 32
+    assert errors[2.0] / errors[1.0] == pytest.approx(4, rel=0.1)
+    assert errors[4.0] / errors[2.0] == pytest.approx(4, rel=0.1)
+
+
+def test_same_path_as_ase(engines, crystal):
+    """Units, mass and the order of kick and drift."""
+    engine = engines.PairEngine()
+
+    class Pairs(Calculator):
+        implemented_properties = ('energy', 'forces')
+
+        def calculate(self, atoms=None, properties=('energy',), system_changes=all_changes):
+            super().calculate(atoms, properties, system_changes)
+            prediction = engine.evaluate(Cells.from_lists([atoms.positions], [atoms.cell[:]]))
+            self.results = {'energy': prediction.energies[0], 'forces': prediction.forces}
+
+    dynamics = make(engine, crystal, temperature=900.0, time_step_fs=2.0, friction_per_fs=0)
+    atoms = Atoms('Al32', positions=crystal.positions, cell=crystal.lattices[0], pbc=True, calculator=Pairs())
+    atoms.set_velocities(dynamics.walkers.velocities / units.fs)
+    assert dynamics.temperatures()[0] == pytest.approx(atoms.get_temperature(), rel=1e-12)
+    VelocityVerlet(atoms, timestep=2.0 * units.fs).run(60)
+    for _ in range(60):
+        dynamics.step(member_forces=False)
+    np.testing.assert_allclose(dynamics.walkers.positions, atoms.positions, atol=1e-10)
+    np.testing.assert_allclose(dynamics.walkers.velocities, atoms.get_velocities() * units.fs, atol=1e-12)
+
+
+def test_harmonic_crystal_in_equilibrium(engines, crystals):
+    """BAOAB samples positions of a harmonic oscillator exactly, <x^2> = kT / k, at any time step.
+
+    Its velocities have <v^2> = kT / m (1 - (omega dt)^2 / 4) (Leimkuhler and Matthews, J. Chem. Phys. 138, 174102).
+    """
+    time_step, omega, temperature = 4.0, 0.1, 300.0
+    stiffness = MASS * omega**2
+    cells = Cells.from_lists(*([part] for part in crystals.fcc(5)))
+    dynamics = make(
+        engines.EinsteinEngine(cells, stiffness),
+        cells,
+        temperature=temperature,
+        time_step_fs=time_step,
+        friction_per_fs=0.05,
+    )
+    squares, speeds = [], []
+    for step in range(1800):
+        dynamics.step(member_forces=False)
+        if step >= 100:
+            squares.append(((dynamics.walkers.positions - cells.positions) ** 2).mean())
+            speeds.append((dynamics.walkers.velocities**2).mean())
+    assert np.mean(squares) == pytest.approx(units.kB * temperature / stiffness, rel=0.01)
+    factor = 1 - (omega * time_step) ** 2 / 4
+    assert factor < 0.97
+    assert np.mean(speeds) == pytest.approx(units.kB * temperature / MASS * factor, rel=0.01)
+
+
+def test_ideal_gas_follows_the_schedule(engines):
+    """Without forces <v^2> relaxes by the damping of each step towards the target at the middle of the step.
+
+    The temperature of n atoms scatters around that with a relative variance of 2 / (3 n).
+    """
+    schedule = Schedule(t_start_k=1000, t_end_k=200, t_mod_k=2000, t_0_ps=0.5, t_max_ps=1)
+    n, friction, time_step = 6000, 0.02, 20.0
+    generator = np.random.default_rng(0)
+    cells = Cells.from_lists([generator.uniform(0, 150, (n, 3))], [np.eye(3) * 150])
+    engine = engines.EinsteinEngine(cells, 0.0, cutoff=1.5)
+    dynamics = make(engine, cells, schedule=schedule, friction_per_fs=friction, time_step_fs=time_step)
+    expected, kept = schedule.temperature(0), math.exp(-2 * friction * time_step)
+    deviations = [dynamics.temperatures()[0] / expected - 1]
+    for step in range(50):
+        dynamics.step(member_forces=False)
+        expected = kept * expected + (1 - kept) * schedule.temperature((step + 0.5) * time_step / 1000)
+        deviations.append(dynamics.temperatures()[0] / expected - 1)
+    assert 0.5 < np.mean(np.square(deviations)) * 3 * n / 2 < 2
+
+
+def test_skin_changes_nothing_but_the_number_of_lists(engines, crystal):
+    paths, lists = [], []
+    for skin in (1e-6, 0.7):
+        engine = engines.PairEngine()
+        dynamics = make(engine, crystal, temperature=2000.0, skin_angstrom=skin)
+        for _ in range(150):
+            dynamics.step(member_forces=False)
+        paths.append(dynamics.walkers.positions)
+        lists.append(engine.n_lists)
+    np.testing.assert_allclose(*paths, atol=1e-8)
+    assert lists[0] > 150
+    assert 2 < lists[1] < 30
+
+
+def test_positions_may_start_and_go_outside_of_the_cell(engines, crystal):
+    """The path is the same, and the engine, which may work in float32, sees small coordinates."""
+    wandered = 40 * crystal.lattices[0, 1] - 7 * crystal.lattices[0, 2]
+    far = Cells(crystal.positions + wandered, crystal.lattices, crystal.offsets)
+    paths = []
+    for cells in (crystal, far):
+        engine = engines.PairEngine()
+        dynamics = make(engine, cells, temperature=1500.0)
+        for _ in range(60):
+            dynamics.step(member_forces=False)
+        paths.append(dynamics.walkers.positions - cells.positions)
+        assert np.abs(engine.last_seen).max() < crystal.lattices[0, 0, 0] + 0.5
+    np.testing.assert_allclose(*paths, atol=1e-8)
+
+
+def test_own_random_numbers(engines, crystal, small_cells):
+    """The same index draws the same numbers whatever else is in the batch, another index others."""
+    alone, together = (make(engines.PairEngine(), cells) for cells in (small_cells.select([0]), small_cells))
+    np.testing.assert_array_equal(together.walkers.velocities[:3], alone.walkers.velocities)
+    twice = make(engines.PairEngine(), Cells.from_lists([crystal.positions] * 2, [crystal.lattices[0]] * 2))
+    assert not np.any(twice.walkers.velocities[:32] == twice.walkers.velocities[32:])
+    for _ in range(100):
+        alone.step(member_forces=False)
+        together.step(member_forces=False)
+    np.testing.assert_allclose(together.walkers.positions[:3], alone.walkers.positions, atol=1e-9)
