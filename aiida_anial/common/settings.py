@@ -60,7 +60,9 @@ class Settings(BaseModel):
 
 def _sentence(model: type[BaseModel], exception: ValidationError, where: str) -> str:
     """Return one sentence for the first error of ``exception``."""
-    error = exception.errors()[0]
+    # A misspelt key that is required is both unknown and missing: the first says more.
+    errors = exception.errors()
+    error = next((entry for entry in errors if entry['type'] == 'extra_forbidden'), errors[0])
     path = [str(part) for part in error['loc']]
     key = '.'.join(([where] if where else []) + path) or 'the settings'
     if error['type'] == 'extra_forbidden':

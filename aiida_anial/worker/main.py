@@ -105,12 +105,16 @@ def execute(command: str, directory: Path) -> int:
         return _fail(job, str(exception), type(exception))
     except Exception as exception:  # a bug: told to the user in one sentence, and to the log in full
         traceback.print_exc()
-        return _fail(job, f'{command} stopped on an unexpected {type(exception).__name__}: {exception}', type(exception))
+        kind = type(exception)
+        return _fail(job, f'{command} stopped on an unexpected {kind.__name__}: {exception}', kind)
     return 0
 
 
 def _fail(job: Job, message: str, error: type[Exception]) -> int:
-    """Write why the job failed, also to the standard error, and return the exit status."""
+    """Write why the job failed, also to the standard error, and return the exit status.
+
+    :param error: its name goes into the summary, from which a parser tells apart what the sentence cannot.
+    """
     job.finish(Status.FAILED, message=message, summary={'error': error.__name__})
     print(message, file=sys.stderr, flush=True)
     return 1

@@ -82,5 +82,5 @@ def test_dynamics_keep_the_energy(atoms):
     totals = []
     dynamics = VelocityVerlet(atoms, timestep=0.5 * units.fs)
     dynamics.attach(lambda: totals.append(atoms.get_total_energy()))
-    dynamics.run(40)
+    dynamics.run(25)
     assert np.ptp(totals) < 0.02 * atoms.get_kinetic_energy()

@@ -7,7 +7,7 @@ from aiida_anial.common.errors import SettingsError
 from aiida_anial.potential import torch_engine
 from aiida_anial.potential.engine import EngineSettings, make_engine
 
-# Short, because the slope of an activation has a kink: across one, differences are off by the step times its change.
+# Short, because the slopes of activations and cutoffs have kinks: across one, differences are off in proportion to it.
 STEP = 1e-5
 
 

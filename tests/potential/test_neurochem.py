@@ -165,7 +165,7 @@ def test_a_network_cannot_name_files_elsewhere(model):
 def test_the_published_ani_al_has_its_equation_of_state():
     folder = os.environ.get('ANIAL_PUBLISHED_MODEL')
     if not folder:
-        pytest.skip('ANIAL_PUBLISHED_MODEL does not name the folder of the published ANI-Al')
+        pytest.skip('the environment variable ANIAL_PUBLISHED_MODEL does not name the folder of the published ANI-Al')
     calculator = AnialCalculator(read_neurochem(Path(folder)))
     volumes, energies = [], []
     for edge in np.linspace(3.9, 4.2, 13):

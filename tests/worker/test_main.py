@@ -67,14 +67,14 @@ def test_unknown_key_fails_in_one_sentence(call, make_job, command):
 
 def test_missing_input(call, tmp_path):
     code, output, _ = call('sample', tmp_path)
-    assert code == 1
+    assert (code, output['summary']) == (1, {'error': 'FileFormatError'})
     assert 'input.json: cannot be read (No such file or directory)' in output['message']
 
 
 def test_bug_is_told_in_one_sentence_and_logged_in_full(call, make_job, monkeypatch):
     monkeypatch.setattr(evaluate, 'run', lambda job: 1 / 0)
     code, output, stderr = call('evaluate', make_job(labeller={'kind': 'emt'}))
-    assert (code, output['status']) == (1, 'failed')
+    assert (code, output['status'], output['summary']) == (1, 'failed', {'error': 'ZeroDivisionError'})
     assert output['message'] == 'evaluate stopped on an unexpected ZeroDivisionError: division by zero'
     assert 'Traceback' in stderr
 

@@ -1,0 +1,287 @@
+"""Directives that write reference tables from the code, so that they cannot disagree with it.
+
+``anial-settings``   every key of a campaign with type, default, unit and meaning
+``anial-protocols``  the keys in which the protocols differ
+``anial-api``        autodoc of every module of a package
+"""
+
+from __future__ import annotations
+
+import importlib
+import inspect
+import pkgutil
+import re
+import types
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any, Literal, Union, get_args, get_origin
+
+from docutils import nodes
+from docutils.statemachine import StringList
+from pydantic import BaseModel
+from pydantic_core import PydanticUndefined
+from sphinx.application import Sphinx
+from sphinx.util.docutils import SphinxDirective
+
+from aiida_anial.protocols.protocol import campaign_inputs, protocols
+from aiida_anial.protocols.settings import CampaignInputs
+from aiida_anial.sampling.schedules import Schedule
+
+__all__ = ('Key', 'keys', 'setup')
+
+# The endings of keys, longest first where one ends in another.
+UNITS = {
+    '_ev_per_sqrt_atom': 'eV/√atom',
+    '_ev_per_angstrom': 'eV/Å',
+    '_g_per_cm3': 'g/cm³',
+    '_per_angstrom2': '1/Å²',
+    '_per_angstrom': '1/Å',
+    '_per_fs': '1/fs',
+    '_angstrom': 'Å',
+    '_seconds': 's',
+    '_gib': 'GiB',
+    '_rad': 'rad',
+    '_ry': 'Ry',
+    '_fs': 'fs',
+    '_ps': 'ps',
+    '_k': 'K',
+    '_s': 's',
+}
+
+# What the class itself leaves to a reader of AiiDA's or the paper's terms.
+MEANINGS = {
+    'description': 'Description that the campaign carries; a protocol gives its own.',
+    'campaign': 'How many of everything, and when to stop.',
+    'model': 'Descriptor and networks.',
+    'engine': 'How an ensemble is evaluated.',
+    'cells': 'How random cells are drawn.',
+    'schedules': 'Ranges of the temperature schedules.',
+    'sampling': 'The dynamics and its job.',
+    'sampling.dynamics': 'Dynamics, and when a trajectory is looked at.',
+    'thresholds': 'The disagreement at which a trajectory stops.',
+    'training': 'Training of the first ensemble, of the retraining, and of the last.',
+    'label': 'Which engine labels, and its settings.',
+    'label.limits': 'What all labellers share.',
+    'label.qe': 'PBE with `pw.x`.',
+    'descriptor': 'The atomic environment vector.',
+    'radial_cutoff_angstrom': 'Cutoff of the radial terms.',
+    'angular_cutoff_angstrom': 'Cutoff of the angular terms.',
+    'radial_eta_per_angstrom2': 'Width of the radial Gaussians.',
+    'radial_shifts_angstrom': 'Centres of the radial Gaussians.',
+    'angular_eta_per_angstrom2': 'Width of the angular Gaussians.',
+    'angular_shifts_angstrom': 'Centres of the angular Gaussians.',
+    'angular_zeta': 'Exponent of the angular terms.',
+    'angle_shifts_rad': 'Angles of the angular terms.',
+    'job': 'The job for the scheduler.',
+    'num_machines': 'Machines of a job.',
+    'num_mpiprocs_per_machine': 'MPI processes on a machine.',
+    'num_cores_per_mpiproc': 'Cores of an MPI process; `null` leaves it to the scheduler.',
+    'withmpi': 'Whether the executable is started through `mpirun`.',
+    'queue_name': 'Queue or partition; `null` takes that of the scheduler.',
+    'account': 'Account that pays; `null` takes that of the scheduler.',
+    'initial': 'Training of the first ensemble.',
+    'retrain': 'Training after each iteration.',
+    'mode': '`fixed` or `controlled`.',
+    'energy_ev_per_sqrt_atom': 'The threshold with mode `fixed`, and where there is no held-out error to start from.',
+    'initial_factor': 'First threshold over the median held-out error of the first ensemble.',
+    'gain': 'How fast the threshold follows the fraction of stopped trajectories.',
+    'target_stopped_fraction': 'Fraction of stopped trajectories at which the threshold stays.',
+    'floor_ev_per_sqrt_atom': 'Least threshold.',
+    'smearing': 'Kind of smearing.',
+    'degauss_ry': 'Width of the smearing.',
+    'conv_thr_ry': 'Convergence of the self-consistent energy.',
+    'ecutrho_ry': 'Cutoff of the charge density; given together with `ecutwfc_ry`.',
+}
+
+
+@dataclass(frozen=True)
+class Key:
+    """One setting of a campaign.
+
+    :param path: the key with those above it, joined by dots.
+    :param annotation: its type.
+    :param default: its default, or None for a group of settings.
+    :param meaning: what its class says about it.
+    """
+
+    path: str
+    annotation: Any
+    default: Any
+    meaning: str
+    is_group: bool
+
+    @property
+    def unit(self) -> str:
+        """The unit that the name ends in, if it is a number."""
+        if self.is_group or self.path.endswith('max_wallclock_seconds'):
+            return 's' if not self.is_group else ''
+        return next((unit for ending, unit in UNITS.items() if self.path.endswith(ending)), '')
+
+
+def keys(model: type[BaseModel] = CampaignInputs, prefix: str = '') -> Iterator[Key]:
+    """Return every key under ``model`` in the order of the classes, each group before its keys."""
+    meanings = parameters(model)
+    for name, field in model.model_fields.items():
+        path = f'{prefix}{name}'
+        group = settings_class(field.annotation)
+        meaning = meanings.get(name) or MEANINGS.get(path) or MEANINGS.get(name, '')
+        default = field.get_default(call_default_factory=True)
+        yield Key(path, field.annotation, None if default is PydanticUndefined else default, meaning, group is not None)
+        if group is not None:
+            listed = get_origin(field.annotation) is tuple
+            yield from keys(group, f'{path}[].' if listed else f'{path}.')
+
+
+def parameters(model: type[BaseModel]) -> dict[str, str]:
+    """Return the text of each ``:param:`` of the docstring of ``model``, and of what its ranges are ranges of."""
+    documented = [model] if model.__name__ != 'ScheduleSettings' else [Schedule]
+    text = '\n'.join(inspect.getdoc(cls) or '' for cls in documented)
+    entries = re.findall(r'^:param (\w+): (.*?)(?=^:|^\S|\Z)', text, re.MULTILINE | re.DOTALL)
+    return {name: sentence(body) for name, body in entries}
+
+
+def sentence(text: str) -> str:
+    """Return one line that begins with a capital and ends in a full stop."""
+    line = ' '.join(text.split()).rstrip('.')
+    return f'{line[:1].upper()}{line[1:]}.' if line else ''
+
+
+def settings_class(annotation: Any) -> type[BaseModel] | None:
+    """Return the settings class in an annotation such as ``X``, ``X | None`` or ``tuple[X, ...]``."""
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return annotation
+    return next((found for part in get_args(annotation) if (found := settings_class(part))), None)
+
+
+def type_name(annotation: Any) -> str:
+    """Return what a YAML file may hold, in words."""
+    origin, arguments = get_origin(annotation), get_args(annotation)
+    if hasattr(annotation, '__metadata__'):
+        return type_name(arguments[0])
+    if origin is Literal:
+        return ', '.join(f'`{value}`' for value in arguments)
+    if origin in (Union, types.UnionType):
+        return ' or '.join('`null`' if part is type(None) else type_name(part) for part in arguments)
+    if origin is tuple:
+        return 'list' if Ellipsis in arguments else f'{len(arguments)} of {type_name(arguments[0])}'
+    if origin is dict:
+        return 'mapping'
+    return {float: 'number', int: 'integer', bool: 'true or false', str: 'text'}.get(annotation, str(annotation))
+
+
+def value_text(value: Any) -> str:
+    """Return a value as YAML has it, long lists shortened."""
+    if value is None:
+        return '`null`'
+    if isinstance(value, bool):
+        return f'`{str(value).lower()}`'
+    if isinstance(value, float):
+        return f'`{value:g}`'
+    if isinstance(value, list | tuple):
+        parts = [f'{part:.6g}' if isinstance(part, float) else str(part) for part in value]
+        shown = parts if len(parts) <= 4 else [parts[0], parts[1], '…', parts[-1]]
+        return f'`[{", ".join(shown)}]`' + (f' ({len(parts)})' if len(parts) > 4 else '')
+    return f'`{value}`' if str(value) else '(empty)'
+
+
+def table(heading: list[str], rows: list[list[str]], widths: str) -> list[str]:
+    """Return a list-table."""
+    lines = ['.. list-table::', '   :header-rows: 1', f'   :widths: {widths}', '']
+    for row in [heading, *rows]:
+        lines += [f'   {"* -" if index == 0 else "  -"} {rst(cell)}' for index, cell in enumerate(row)]
+    return [*lines, '']
+
+
+def rst(text: str) -> str:
+    """Return text whose code is in single backticks with the double ones that RST wants."""
+    return re.sub(r'(?<!`)`([^`]+)`(?!`)', r'``\1``', text).replace('|', r'\|')
+
+
+def flatten(values: dict[str, Any], prefix: str = '') -> dict[str, Any]:
+    """Return the values by the keys that lead to them, joined by dots."""
+    flat: dict[str, Any] = {}
+    for name, value in values.items():
+        if isinstance(value, dict) and value:
+            flat |= flatten(value, f'{prefix}{name}.')
+        else:
+            flat[f'{prefix}{name}'] = value
+    return flat
+
+
+class _Directive(SphinxDirective):
+    """Writes RST and has it parsed."""
+
+    has_content = False
+
+    def lines(self) -> list[str]:
+        raise NotImplementedError
+
+    def run(self) -> list[nodes.Node]:
+        container = nodes.Element()
+        self.state.nested_parse(StringList(self.lines(), source='anial_reference'), self.content_offset, container)
+        return container.children
+
+
+class SettingsTable(_Directive):
+    """The keys under the group that is the argument."""
+
+    required_arguments = 1
+
+    def lines(self) -> list[str]:
+        """Return the table."""
+        group = self.arguments[0]
+        chosen = [key for key in keys() if key.path == group or re.match(rf'{re.escape(group)}[.\[]', key.path)]
+        rows = [
+            [f'`{key.path}`', type_name(key.annotation), value_text(key.default), key.unit, key.meaning]
+            for key in chosen
+            if not key.is_group
+        ]
+        return table(['key', 'type', 'default', 'unit', 'meaning'], rows, '30 14 16 8 40')
+
+
+class ProtocolTable(_Directive):
+    """The keys in which the protocols differ."""
+
+    def lines(self) -> list[str]:
+        """Return a list of descriptions and the table."""
+        names = list(protocols())
+        flat = {name: flatten(campaign_inputs(name).to_dict()) for name in names}
+        known = list(dict.fromkeys(key for values in flat.values() for key in values if key != 'description'))
+        different = [key for key in known if len({repr(flat[name].get(key)) for name in names}) > 1]
+        rows = [[f'`{key}`', *(self._cell(flat[name], key) for name in names)] for key in different]
+        described = [f'* ``{name}``: {description}' for name, description in protocols().items()]
+        return [*described, '', *table(['key', *names], rows, '31 23 23 23')]
+
+    @staticmethod
+    def _cell(values: dict[str, Any], key: str) -> str:
+        if key not in values:
+            return '—'
+        value = values[key]
+        if isinstance(value, list) and value and isinstance(value[0], dict):
+            return '; '.join(', '.join(f'{name} {value_text(part)}' for name, part in item.items()) for item in value)
+        return value_text(value)
+
+
+class ApiModules(_Directive):
+    """Autodoc of every public module of the package that is the argument."""
+
+    required_arguments = 1
+
+    def lines(self) -> list[str]:
+        """Return an automodule for each module with ``__all__``."""
+        package = importlib.import_module(self.arguments[0])
+        names = sorted(module.name for module in pkgutil.iter_modules(package.__path__))
+        lines: list[str] = []
+        for name in names:
+            full = f'{package.__name__}.{name}'
+            if getattr(importlib.import_module(full), '__all__', ()):
+                lines += [f'.. rubric:: {full}', '', f'.. automodule:: {full}', '']
+        return lines
+
+
+def setup(app: Sphinx) -> dict[str, bool]:
+    """Register the directives."""
+    app.add_directive('anial-settings', SettingsTable)
+    app.add_directive('anial-protocols', ProtocolTable)
+    app.add_directive('anial-api', ApiModules)
+    return {'parallel_read_safe': True, 'parallel_write_safe': True}
