@@ -43,7 +43,7 @@ lint: venv ## check style and types
 
 docs: venv ## build the documentation; warnings are errors
 	@echo 'docs: the pages in docs/_build/html'
-	@$(BIN)/sphinx-build -W --keep-going -q -b html docs docs/_build/html
+	@$(BIN)/sphinx-build -W --keep-going -q -E -b html docs docs/_build/html
 	@echo 'docs: open docs/_build/html/index.html'
 
 clean: ## remove built pages and caches; the environment and the data in .aiida stay

@@ -10,7 +10,7 @@ from aiida import orm
 from aiida_anial.common.errors import SettingsError
 from aiida_anial.common.settings import Settings
 
-__all__ = ('settings_validator', 'validate_aluminium', 'validate_positive')
+__all__ = ('settings_validator', 'validate_aluminium', 'validate_positive', 'validate_shards')
 
 
 def settings_validator(settings: type[Settings], where: str) -> Callable[[orm.Dict | None, Any], str | None]:
@@ -32,13 +32,20 @@ def settings_validator(settings: type[Settings], where: str) -> Callable[[orm.Di
 
 
 def validate_aluminium(structures: dict[str, orm.StructureData] | None, _: Any) -> str | None:
-    """Refuse cells that are not periodic aluminium."""
+    """Refuse cells that are not periodic aluminium, and no cells at all."""
+    if structures is not None and not structures:
+        return 'cells: at least one is needed.'
     for label, structure in (structures or {}).items():
         if structure.get_symbols_set() != {'Al'}:
             return f'cells.{label}: only aluminium is supported, this cell holds {structure.get_formula()}.'
         if structure.pbc != (True, True, True):
             return f'cells.{label}: the cell must be periodic in three directions.'
     return None
+
+
+def validate_shards(shards: dict[str, orm.Data] | None, _: Any) -> str | None:
+    """Refuse a dataset without shards."""
+    return 'shards: at least one is needed.' if shards is not None and not shards else None
 
 
 def validate_positive(node: orm.Int | None, _: Any) -> str | None:

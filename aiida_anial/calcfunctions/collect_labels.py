@@ -12,6 +12,7 @@ from ase import units
 from aiida_anial.calcfunctions.structures import to_cells
 from aiida_anial.common.labels import Label, assemble
 from aiida_anial.data.dataset import DatasetData
+from aiida_anial.protocols.settings import LabelSettings
 
 __all__ = ('collect_labels',)
 
@@ -43,7 +44,7 @@ def collected(
     """Return the outputs that every labeller gives: ``dataset`` and ``rejected``."""
     dataset, rejected = assemble(
         labels,
-        max_force=settings['max_force_ev_per_angstrom'],
+        max_force=LabelSettings.parse(settings.get_dict()).max_force_ev_per_angstrom,
         iteration=source['iteration'],
         origin=source['origin'],
     )

@@ -5,6 +5,9 @@ from __future__ import annotations
 from aiida import orm
 from aiida.engine import calcfunction
 
+from aiida_anial.protocols.settings import CampaignSettings
+from aiida_anial.sampling.settings import ScheduleSettings
+
 __all__ = ('lengthen_schedules',)
 
 
@@ -16,6 +19,7 @@ def lengthen_schedules(settings: orm.Dict, campaign: orm.Dict, iteration: orm.In
     :param campaign: ``CampaignSettings``, for ``t_max_growth``.
     :param iteration: from 1.
     """
-    values = settings.get_dict()
-    values['t_max_ps'] *= 1 + campaign['t_max_growth'] * (iteration.value - 1)
+    values = ScheduleSettings.parse(settings.get_dict()).to_dict()
+    growth = CampaignSettings.parse(campaign.get_dict()).t_max_growth
+    values['t_max_ps'] *= 1 + growth * (iteration.value - 1)
     return orm.Dict(values)

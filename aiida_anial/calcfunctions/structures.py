@@ -16,13 +16,15 @@ ELEMENT = 'Al'
 
 
 def to_structure(positions: NDArray[np.float64], lattice: NDArray[np.float64]) -> orm.StructureData:
-    """Return an unstored structure of aluminium.
+    """Return an unstored structure of aluminium, its lengths whole multiples of 1e-6 angstrom.
+
+    A text file keeps those, and with them the content hash from which the split of the dataset follows.
 
     :param positions: ``[n, 3]`` in angstrom.
     :param lattice: ``[3, 3]`` lattice vectors in angstrom, one a row.
     """
-    structure = orm.StructureData(cell=lattice.tolist())
-    for position in positions:
+    structure = orm.StructureData(cell=np.round(lattice, 6).tolist())
+    for position in np.round(positions, 6):
         structure.append_atom(position=position.tolist(), symbols=ELEMENT)
     return structure
 

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from aiida import orm
 from aiida.engine.processes.process_spec import CalcJobProcessSpec
 
-__all__ = ('define_checkpoint',)
+__all__ = ('CHECKPOINT', 'define_checkpoint')
+
+CHECKPOINT = 'checkpoint.safetensors'
 
 
 def define_checkpoint(spec: CalcJobProcessSpec) -> None:
@@ -14,5 +18,13 @@ def define_checkpoint(spec: CalcJobProcessSpec) -> None:
         'parent_folder',
         valid_type=orm.FolderData,
         required=False,
+        validator=validate_checkpoint,
         help='Retrieved files of an interrupted job with the same inputs; this one goes on from its checkpoint.',
     )
+
+
+def validate_checkpoint(folder: orm.FolderData | None, _: Any) -> str | None:
+    """Refuse the files of a job that left no checkpoint."""
+    if folder is None or CHECKPOINT in folder.base.repository.list_object_names():
+        return None
+    return f'parent_folder: FolderData<{folder.pk}> holds no checkpoint.'

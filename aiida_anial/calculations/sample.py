@@ -11,8 +11,10 @@ from aiida.engine.processes.process_spec import CalcJobProcessSpec
 from aiida_anial.calcfunctions.structures import to_cells
 from aiida_anial.calculations.checkpoint import define_checkpoint
 from aiida_anial.calculations.worker import CopyList, WorkerCalculation
+from aiida_anial.common.errors import SettingsError
 from aiida_anial.common.tensors import tensor_bytes
 from aiida_anial.data.ensemble import EnsembleData
+from aiida_anial.sampling.schedules import Schedule
 from aiida_anial.sampling.settings import SamplingSettings, Thresholds
 from aiida_anial.validation import settings_validator, validate_aluminium
 
@@ -60,12 +62,17 @@ class SampleCalculation(WorkerCalculation):
 
     @staticmethod
     def validate_inputs(inputs: dict[str, Any], ports: Any) -> str | None:
-        """Refuse a number of schedules that is not the number of cells."""
+        """Refuse what is not a schedule, and a number of schedules that is not the number of cells."""
         if 'cells' not in ports or 'schedules' not in ports:
             return None
-        n_cells, n_schedules = len(inputs['cells']), len(inputs['schedules'].get_list())
-        if n_cells != n_schedules:
-            return f'schedules: there are {n_schedules} for {n_cells} cells.'
+        schedules = inputs['schedules'].get_list()
+        if len(schedules) != len(inputs['cells']):
+            return f'schedules: there are {len(schedules)} for {len(inputs["cells"])} cells.'
+        try:
+            for index, schedule in enumerate(schedules):
+                Schedule.parse(schedule, where=f'schedules.{index}')
+        except SettingsError as exception:
+            return str(exception)
         return None
 
     def job_inputs(self) -> dict[str, Any]:

@@ -14,7 +14,7 @@ from aiida_anial.data.dataset import DatasetData
 from aiida_anial.data.ensemble import EnsembleData
 from aiida_anial.potential.settings import ModelSettings
 from aiida_anial.training.settings import TrainingSettings
-from aiida_anial.validation import settings_validator
+from aiida_anial.validation import settings_validator, validate_shards
 
 __all__ = ('TrainEnsembleCalculation',)
 
@@ -33,7 +33,13 @@ class TrainEnsembleCalculation(WorkerCalculation):
     def define(cls, spec: CalcJobProcessSpec) -> None:
         """Define the process specification."""
         super().define(spec)
-        spec.input_namespace('shards', valid_type=DatasetData, dynamic=True, help='The labels, one node a shard.')
+        spec.input_namespace(
+            'shards',
+            valid_type=DatasetData,
+            dynamic=True,
+            validator=validate_shards,
+            help='The labels, one node a shard.',
+        )
         spec.input(
             'model',
             valid_type=orm.Dict,

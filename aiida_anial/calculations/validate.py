@@ -11,6 +11,7 @@ from aiida.engine.processes.process_spec import CalcJobProcessSpec
 from aiida_anial.calculations.worker import CopyList, WorkerCalculation
 from aiida_anial.data.dataset import DatasetData
 from aiida_anial.data.ensemble import EnsembleData
+from aiida_anial.validation import validate_shards
 
 __all__ = ('ValidateCalculation',)
 
@@ -27,7 +28,13 @@ class ValidateCalculation(WorkerCalculation):
         """Define the process specification."""
         super().define(spec)
         spec.input('ensemble', valid_type=EnsembleData, help='The networks.')
-        spec.input_namespace('shards', valid_type=DatasetData, dynamic=True, help='The labels, one node a shard.')
+        spec.input_namespace(
+            'shards',
+            valid_type=DatasetData,
+            dynamic=True,
+            validator=validate_shards,
+            help='The labels, one node a shard.',
+        )
         spec.output('errors', valid_type=orm.ArrayData, help='Errors and disagreement by configuration.')
         spec.output('summary', valid_type=orm.Dict, help='Their means, in meV/atom and eV/angstrom.')
         spec.default_output_node = 'summary'

@@ -12,6 +12,7 @@ from aiida.common.folders import Folder
 from aiida.engine import CalcJob
 from aiida.engine.processes.process_spec import CalcJobProcessSpec
 
+from aiida_anial.calculations.checkpoint import CHECKPOINT
 from aiida_anial.data.dataset import DatasetData
 from aiida_anial.data.ensemble import EnsembleData
 from aiida_anial.potential.engine import EngineSettings
@@ -31,7 +32,7 @@ class WorkerCalculation(CalcJob):
 
     INPUT = 'input.json'
     OUTPUT = 'output.json'
-    CHECKPOINT = 'checkpoint.safetensors'
+    CHECKPOINT = CHECKPOINT
     ENSEMBLE = EnsembleData.FILENAME
 
     # One thread a process; and glibc must keep freed memory, which doubles the speed of torch on small tensors.
@@ -69,6 +70,12 @@ class WorkerCalculation(CalcJob):
             'ERROR_INTERRUPTED',
             invalidates_cache=True,
             message='The job ended before it was done; its checkpoint was retrieved.',
+        )
+        spec.exit_code(
+            401,
+            'ERROR_NO_CHECKPOINT',
+            invalidates_cache=True,
+            message='The job ended before it was done, and left no checkpoint to go on from: {reason}',
         )
         spec.exit_code(410, 'ERROR_WORKER_FAILED', message='The worker stopped: {reason}')
 

@@ -37,13 +37,13 @@ def command(pk: str, interval: float) -> None:
     from aiida_anial.cli.tables import campaign_line
     from aiida_anial.queries.campaign_status import campaign_status, load_campaign
 
-    node, seen = load_campaign(pk), 0
+    node = load_campaign(pk)
     if not node.is_terminated and not get_daemon_client().is_daemon_running:
         click.echo('The daemon is not running, so nothing will happen; start it with: verdi daemon start', err=True)
+    reports = _Reports(node)
     while True:
         ended = node.is_terminated
-        for identifier, line in _reports(node, after=seen):
-            seen = identifier
+        for line in reports.fresh():
             click.echo(line)
         if ended:
             break
@@ -52,16 +52,35 @@ def command(pk: str, interval: float) -> None:
     sys.exit(0 if node.is_finished_ok else 1)
 
 
-def _reports(node: Any, *, after: int) -> Iterator[tuple[int, str]]:
-    """Return id and text of the reports of a process and all work chains under it, from the log after ``after``."""
-    from aiida import orm
+class _Reports:
+    """What the work chains of a campaign report."""
 
-    chains = [node.pk, *(child.pk for child in node.called_descendants if isinstance(child, orm.WorkChainNode))]
-    logs = orm.QueryBuilder().append(
-        orm.Log, filters={'id': {'>': after}, 'dbnode_id': {'in': chains}}, project=['id', 'time', 'message']
-    )
-    for identifier, moment, message in sorted(logs.all()):
-        found = _REPORT.match(message)
-        process, text = (f'{found["name"]}<{found["pk"]}>', found['text']) if found else ('', message)
-        if not process.startswith(_QUIET):
-            yield identifier, f'[{(moment - node.ctime).total_seconds():4.0f} s] {process} {text}'
+    def __init__(self, campaign: Any) -> None:
+        self._campaign = campaign
+        self._last = 0
+        self._belongs = {campaign.pk: True}
+
+    def fresh(self) -> Iterator[str]:
+        """Return the reports since the last call, each a line with the seconds since the campaign began."""
+        from aiida import orm
+
+        # Of all processes, for the log knows no campaigns; asking for the descendants each time costs far more.
+        logs = orm.QueryBuilder().append(
+            orm.Log, filters={'id': {'>': self._last}}, project=['id', 'time', 'dbnode_id', 'message']
+        )
+        for identifier, moment, pk, message in sorted(logs.all()):
+            self._last = identifier
+            found = _REPORT.match(message)
+            process, text = (f'{found["name"]}<{found["pk"]}>', found['text']) if found else (f'<{pk}>', message)
+            if not process.startswith(_QUIET) and self._is_ours(pk):
+                yield f'[{(moment - self._campaign.ctime).total_seconds():4.0f} s] {process} {text}'
+
+    def _is_ours(self, pk: int) -> bool:
+        """Return whether the process ``pk`` is the campaign, or was called by one that is ours."""
+        from aiida import orm
+
+        if pk not in self._belongs:
+            node: Any = orm.load_node(pk)
+            caller = node.caller
+            self._belongs[pk] = caller is not None and self._is_ours(caller.pk)
+        return self._belongs[pk]

@@ -11,7 +11,7 @@ from typing import Self
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from aiida_anial.common.errors import AnialError
+from aiida_anial.common.errors import AnialError, FileFormatError
 from aiida_anial.common.tensors import TensorFile, read_tensors, write_tensors
 
 __all__ = ('Cells',)
@@ -59,9 +59,17 @@ class Cells:
 
     @classmethod
     def read(cls, path: Path) -> Self:
-        """Return the batch that ``write`` put into ``path``."""
+        """Return the batch that ``write`` put into ``path``.
+
+        :raises FileFormatError: if the file is not a batch of cells.
+        """
         arrays = read_tensors(path, kind=_KIND, schema_version=_SCHEMA_VERSION).arrays
-        return cls(arrays['positions'], arrays['lattices'], arrays['offsets'])
+        try:
+            return cls(arrays['positions'], arrays['lattices'], arrays['offsets'])
+        except KeyError as exception:
+            raise FileFormatError(f'{path}: the batch has no {exception}.') from exception
+        except AnialError as exception:
+            raise FileFormatError(f'{path}: {exception}') from exception
 
     def write(self, path: Path) -> None:
         """Write the batch to a safetensors file."""

@@ -25,7 +25,8 @@ _UNITS = {'length': 'angstrom', 'energy': 'eV', 'force': 'eV/angstrom', 'stress'
 def content_hash(positions: NDArray[np.float64], lattice: NDArray[np.float64]) -> str:
     """Return the SHA-256 of a configuration, the same wherever the configuration turns up.
 
-    Lengths are rounded to 1e-6 angstrom first, so that a round trip through a text file does not change the hash.
+    Lengths are rounded to 1e-6 angstrom first. The structures of this package are whole multiples of that, so that a
+    round trip through a text file with six digits or more does not change their hash.
 
     :param positions: ``[n, 3]`` in angstrom.
     :param lattice: ``[3, 3]`` in angstrom.
@@ -125,6 +126,8 @@ class LabelledCells:
             )
         except KeyError as exception:
             raise FileFormatError(f'{source}: the dataset has no {exception}.') from exception
+        except (AnialError, ValueError) as exception:
+            raise FileFormatError(f'{source}: {exception}') from exception
 
     def write(self, path: Path) -> None:
         """Write the dataset to a safetensors file."""

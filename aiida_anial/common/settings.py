@@ -50,12 +50,26 @@ class Settings(BaseModel):
             return cls.model_validate_json(json.dumps(values))
         except ValidationError as exception:
             raise SettingsError(_sentence(cls, exception, where)) from exception
-        except (TypeError, ValueError) as exception:
+        except TypeError as exception:
+            key = '.'.join(([where] if where else []) + _foreign(values)) or 'the settings'
+            raise SettingsError(f'{key}: {exception}.') from exception
+        except ValueError as exception:
             raise SettingsError(f'{where or "the settings"}: {exception}.') from exception
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain nested dictionaries and lists that ``parse`` takes back."""
         return self.model_dump(mode='json')
+
+
+def _foreign(values: Any) -> list[str]:
+    """Return the keys that lead to the first value inside ``values`` that JSON does not know."""
+    items = values.items() if isinstance(values, Mapping) else enumerate(values) if isinstance(values, list) else ()
+    for key, value in items:
+        try:
+            json.dumps({key: value})
+        except TypeError:
+            return [str(key), *_foreign(value)]
+    return []
 
 
 def _sentence(model: type[BaseModel], exception: ValidationError, where: str) -> str:

@@ -54,14 +54,16 @@ class DatasetData(Data):
 
 def _summary(labelled: LabelledCells) -> dict[str, Any]:
     """Return the attributes by which shards are queried."""
-    per_atom = labelled.energies / labelled.cells.n_atoms
-    arrays = (labelled.cells.positions, labelled.cells.lattices, labelled.energies, labelled.forces, labelled.stresses)
+    cells = labelled.cells
+    per_atom = labelled.energies / cells.n_atoms
+    geometry = (cells.positions, cells.lattices, cells.offsets)
+    arrays = (*geometry, labelled.energies, labelled.forces, labelled.stresses)
     digest = hashlib.sha256(b''.join(np.ascontiguousarray(array).tobytes() for array in arrays))
     return {
         'schema_version': LabelledCells.SCHEMA_VERSION,
         'n_configurations': len(labelled),
-        'n_atoms': int(labelled.cells.n_atoms.sum()),
-        'n_atoms_range': [int(labelled.cells.n_atoms.min()), int(labelled.cells.n_atoms.max())],
+        'n_atoms': int(cells.n_atoms.sum()),
+        'n_atoms_range': [int(cells.n_atoms.min()), int(cells.n_atoms.max())],
         'energy_per_atom_range_ev': [float(per_atom.min()), float(per_atom.max())],
         'max_force_ev_per_angstrom': float(np.linalg.norm(labelled.forces, axis=1).max()),
         'iterations': sorted({int(iteration) for iteration in labelled.iterations}),

@@ -19,5 +19,8 @@ class EvaluateParser(WorkerParser):
     def read(self, folder: Path, summary: dict[str, Any]) -> None:
         """Attach the outputs of a finished evaluation."""
         names = sorted(self.node.inputs.cells)
-        self.out('labels', self.arrays(folder / EvaluateCalculation.LABELS, 'labels'))
-        self.out('rejected', orm.Dict({names[int(index)]: reason for index, reason in summary['rejected'].items()}))
+        by_number = {str(number): name for number, name in enumerate(names)}
+        rejected = {by_number[number]: reason for number, reason in summary['rejected'].items()}
+        labels = self.arrays(folder / EvaluateCalculation.LABELS, 'labels', 'energies', 'forces', 'stresses')
+        self.out('labels', labels)
+        self.out('rejected', orm.Dict(rejected))

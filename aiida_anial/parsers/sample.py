@@ -29,9 +29,9 @@ class SampleParser(WorkerParser):
             name: Trajectory.read(folder / SampleCalculation.TRAJECTORIES / f'{index:03d}.safetensors')
             for index, name in enumerate(names)
         }
+        named = [row | {'cell': name} for row, name in zip(rows, names, strict=True)]
         for name, trajectory in trajectories.items():
             self.out(f'trajectories.{name}', _node(trajectory))
-        named = [row | {'cell': name} for row, name in zip(rows, names, strict=True)]
         self.out('table', orm.Dict({'trajectories': named}))
 
 

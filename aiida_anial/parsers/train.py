@@ -21,8 +21,8 @@ class TrainEnsembleParser(WorkerParser):
 
     def read(self, folder: Path, summary: dict[str, Any]) -> None:
         """Attach the outputs of a finished training."""
-        curves = self.arrays(folder / TrainEnsembleCalculation.CURVES, 'learning_curves')
-        errors = self.arrays(folder / TrainEnsembleCalculation.ERRORS, 'errors')
+        curves = self.arrays(folder / TrainEnsembleCalculation.CURVES, 'learning_curves', 'step')
+        errors = self.arrays(folder / TrainEnsembleCalculation.ERRORS, 'errors', 'n_atoms')
         self.out('ensemble', EnsembleData(read_ensemble(folder / TrainEnsembleCalculation.ENSEMBLE)))
         self.out('learning_curves', curves)
         self.out('errors', errors)
@@ -30,6 +30,6 @@ class TrainEnsembleParser(WorkerParser):
 
     def failed(self, output: dict[str, Any]) -> ExitCode:
         """Tell an ensemble that did not train from a worker that could not run."""
-        if output['summary'].get('error') == 'TrainingFailed':
+        if dict(output['summary']).get('error') == 'TrainingFailed':
             return self._exit('ERROR_NOT_TRAINED', reason=output['message'])
         return super().failed(output)

@@ -18,5 +18,5 @@ class ValidateParser(WorkerParser):
 
     def read(self, folder: Path, summary: dict[str, Any]) -> None:
         """Attach the outputs of a finished validation."""
-        self.out('errors', self.arrays(folder / ValidateCalculation.ERRORS, 'errors'))
+        self.out('errors', self.arrays(folder / ValidateCalculation.ERRORS, 'errors', 'n_atoms'))
         self.out('summary', orm.Dict(summary))

@@ -11,7 +11,7 @@ from aiida.engine import ExitCode
 from aiida.parsers import Parser
 
 from aiida_anial.calculations.worker import WorkerCalculation
-from aiida_anial.common.errors import AnialError
+from aiida_anial.common.errors import AnialError, FileFormatError
 from aiida_anial.common.tensors import read_tensors
 
 __all__ = ('WorkerParser',)
@@ -31,17 +31,17 @@ class WorkerParser(Parser):
             return self._exit('ERROR_INTERRUPTED' if WorkerCalculation.CHECKPOINT in names else 'ERROR_OUTPUT_MISSING')
         try:
             output = json.loads(self.retrieved.base.repository.get_object_content(WorkerCalculation.OUTPUT, 'r'))
-            status, summary = output['status'], output['summary']
+            status, summary = output['status'], dict(output['summary'])
         except (ValueError, KeyError, TypeError) as exception:
             return self._exit('ERROR_OUTPUT_UNREADABLE', reason=f'{WorkerCalculation.OUTPUT}: {exception}')
         if status == 'interrupted':
-            return self._exit('ERROR_INTERRUPTED')
+            return self.interrupted(output, has_checkpoint=WorkerCalculation.CHECKPOINT in names)
         if status != 'finished':
             return self.failed(output)
         try:
             self.read(Path(kwargs['retrieved_temporary_folder']), summary)
-        except (AnialError, KeyError, OSError, ValueError) as exception:
-            return self._exit('ERROR_OUTPUT_UNREADABLE', reason=str(exception))
+        except (AnialError, AttributeError, IndexError, KeyError, OSError, TypeError, ValueError) as exception:
+            return self._exit('ERROR_OUTPUT_UNREADABLE', reason=f'{type(exception).__name__}: {exception}')
         return None
 
     def read(self, folder: Path, summary: dict[str, Any]) -> None:
@@ -49,9 +49,16 @@ class WorkerParser(Parser):
 
         :param folder: where the large files are.
         :param summary: the summary in ``output.json``.
-        :raises AnialError, KeyError, OSError, ValueError: if a file is missing or wrong.
+        :raises AnialError, AttributeError, IndexError, KeyError, OSError, TypeError, ValueError: if a file is missing or
+            wrong.
         """
         raise NotImplementedError
+
+    def interrupted(self, output: dict[str, Any], *, has_checkpoint: bool) -> ExitCode:
+        """Return the exit code of a job that stopped because it was asked to."""
+        if has_checkpoint:
+            return self._exit('ERROR_INTERRUPTED')
+        return self._exit('ERROR_NO_CHECKPOINT', reason=output.get('message', 'it does not say why'))
 
     def failed(self, output: dict[str, Any]) -> ExitCode:
         """Return the exit code of a job that says that it failed."""
@@ -62,9 +69,16 @@ class WorkerParser(Parser):
         return code.format(**values) if values else code
 
     @staticmethod
-    def arrays(path: Path, kind: str) -> orm.ArrayData:
-        """Return the arrays of a tensor file as a node."""
+    def arrays(path: Path, kind: str, *names: str) -> orm.ArrayData:
+        """Return the arrays of a tensor file as a node.
+
+        :param names: arrays that must be among them.
+        :raises FileFormatError: if it is not a file of that kind, or an array is missing.
+        """
+        arrays = read_tensors(path, kind=kind, schema_version=1).arrays
+        if missing := set(names) - set(arrays):
+            raise FileFormatError(f'{path}: has no {min(missing)}.')
         node = orm.ArrayData()
-        for name, array in read_tensors(path, kind=kind, schema_version=1).arrays.items():
+        for name, array in arrays.items():
             node.set_array(name, array)
         return node

@@ -48,6 +48,11 @@ class LearningCurves:
         """Return curves before the first evaluation."""
         return cls(steps, {name: np.full((n_members, len(steps)), np.nan) for name in CURVES})
 
+    def reached(self) -> Self:
+        """Return the curves up to the last evaluation of any member, for all may have stopped before the last step."""
+        n_reached = int(np.isfinite(self.values['learning_rate']).any(axis=0).sum())
+        return type(self)(self.steps[:n_reached], {name: curve[:, :n_reached] for name, curve in self.values.items()})
+
     def arrays(self) -> dict[str, np.ndarray]:
         """Return ``step`` and all curves by name."""
         return {'step': self.steps, **self.values}

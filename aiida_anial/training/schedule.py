@@ -21,5 +21,5 @@ def learning_rates(settings: TrainingSettings, step: int, halvings: NDArray[np.i
     if settings.schedule == 'plateau':
         rates: NDArray[np.float64] = np.maximum(high * 0.5**halvings, low)
         return rates
-    fraction = step / max(settings.max_steps - 1, 1)
+    fraction = min(step / max(settings.max_steps - 1, 1), 1.0)
     return np.full(len(halvings), low + 0.5 * (high - low) * (1 + math.cos(math.pi * fraction)))

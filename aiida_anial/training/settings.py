@@ -28,7 +28,6 @@ class TrainingSettings(Settings):
     :param plateau_evaluations: evaluations without improvement after which ``plateau`` halves.
     :param force_weight: l0^2 of Eq. 1, in angstrom^2: weight of the squared force errors.
     :param stress_weight: weight of the squared errors of the virial (volume times stress, eV); 0 leaves stress out.
-    :param gradient_clip: largest norm of a member's gradient, as a multiple of its running mean; 0 never clips.
     :param evaluation_interval: steps between two evaluations of all configurations.
     :param early_stopping_evaluations: evaluations without improvement after which a member stops; 0 never.
     :param memory_gib: memory for descriptor Jacobians in GiB; those that do not fit are computed anew in every batch.
@@ -45,7 +44,6 @@ class TrainingSettings(Settings):
     plateau_evaluations: Count = 100
     force_weight: NonNegative = 1.0
     stress_weight: NonNegative = 0.0
-    gradient_clip: NonNegative = 0.0
     evaluation_interval: Count = 50
     early_stopping_evaluations: Annotated[int, Field(ge=0)] = 0
     memory_gib: NonNegative = 2.0

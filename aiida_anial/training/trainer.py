@@ -80,7 +80,7 @@ def train_ensemble(
     ensemble = to_ensemble(state.best_parameters, model, self_energy=problem.self_energy)
     errors = configuration_errors(ensemble, data, make_engine(ensemble, engine))
     summary = {**summarise(errors), **summarise_roles(errors), 'self_energy_ev': problem.self_energy}
-    return TrainingResult(ensemble, state.curves, errors, {**summary, 'members': _members(state, seed)})
+    return TrainingResult(ensemble, state.curves.reached(), errors, {**summary, 'members': _members(state, seed)})
 
 
 def _members(state: TrainingState, seed: int) -> list[dict[str, Any]]:

@@ -107,7 +107,7 @@ class ActiveLearningWorkChain(StagedWorkChain):
         self.ctx.summaries = {}
         self.ctx.verdict = None
         self.ctx.seeds = derive_seeds(self.inputs.seed, orm.Int(0), orm.Int(0))
-        number = orm.Int(self.inputs.campaign['n_initial_cells'])
+        number = orm.Int(self._campaign.n_initial_cells)
         self.ctx.cells = generate_cells(self.inputs.cycle.cell_settings, self.ctx.seeds['cells'], number)
 
     def run_initial_labels(self) -> ToContext:
@@ -142,14 +142,14 @@ class ActiveLearningWorkChain(StagedWorkChain):
 
     def should_run_iteration(self) -> bool:
         """Return whether the campaign has neither a verdict nor used up its iterations."""
-        return self.ctx.verdict is None and self.ctx.iteration < self.inputs.campaign['max_iterations']
+        return self.ctx.verdict is None and self.ctx.iteration < self._campaign.max_iterations
 
     def run_iteration(self) -> ToContext:
         """Launch the next iteration on the newest ensemble."""
         self.ctx.iteration += 1
         iteration = orm.Int(self.ctx.iteration)
         inputs = AttributeDict(self.exposed_inputs(AlIterationWorkChain))
-        campaign = CampaignSettings.parse(self.inputs.campaign.get_dict())
+        campaign = self._campaign
         inputs.shards = self.ctx.shards
         inputs.n_trajectories = orm.Int(campaign.trajectories(self._n_labels()))
         inputs.train.worker.settings = self.inputs.training.retrain
@@ -211,7 +211,7 @@ class ActiveLearningWorkChain(StagedWorkChain):
         verdict = self.ctx.verdict or 'iterations used up'
         self._attach(verdict)
         self.report(f'{verdict} after {self.ctx.iteration} iterations with {self._n_labels()} labels')
-        if self.ctx.verdict is None and self.inputs.campaign['max_iterations_is_failure']:
+        if self.ctx.verdict is None and self._campaign.max_iterations_is_failure:
             code: ExitCode = self.exit_codes.ERROR_NOT_CONVERGED
             return code.format(iterations=self.ctx.iteration)
         return None
@@ -258,6 +258,10 @@ class ActiveLearningWorkChain(StagedWorkChain):
                 orm.Str(verdict), self.ctx.training_summary, shards=self.ctx.shards, iterations=self.ctx.summaries
             ),
         )
+
+    @property
+    def _campaign(self) -> CampaignSettings:
+        return CampaignSettings.parse(self.inputs.campaign.get_dict())
 
     def _n_labels(self) -> int:
         return sum(shard.n_configurations for shard in self.ctx.shards.values())

@@ -111,7 +111,7 @@ class CycleWorkChain(StagedWorkChain):
     def extract_candidates(self) -> None:
         """Take the configuration where each trajectory stopped, and a fraction of the ends of the others."""
         trajectories = self.ctx.sampling.outputs.trajectories
-        fraction = self.inputs.campaign['label_completed_fraction']
+        fraction = CampaignSettings.parse(self.inputs.campaign.get_dict()).label_completed_fraction
         completed = 0
         self.ctx.candidates = {}
         for name in sorted(trajectories):

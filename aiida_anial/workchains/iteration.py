@@ -13,7 +13,7 @@ from aiida_anial.calcfunctions.summarise_iteration import summarise_iteration
 from aiida_anial.calculations.validate import ValidateCalculation
 from aiida_anial.data.dataset import DatasetData
 from aiida_anial.data.ensemble import EnsembleData
-from aiida_anial.protocols.settings import ThresholdRule
+from aiida_anial.protocols.settings import CampaignSettings, LabelSettings, ThresholdRule
 from aiida_anial.validation import settings_validator, validate_positive
 from aiida_anial.workchains.cycle import CycleWorkChain
 from aiida_anial.workchains.reasons import reason
@@ -82,8 +82,9 @@ class AlIterationWorkChain(StagedWorkChain):
     def run_cycles(self) -> ToContext:
         """Launch all cycles."""
         base = AttributeDict(self.exposed_inputs(CycleWorkChain, 'cycle'))
-        n_cycles = base.campaign['n_cycles']
-        total, slots = self.inputs.n_trajectories.value, base.label.limits['max_concurrent']
+        n_cycles = CampaignSettings.parse(base.campaign.get_dict()).n_cycles
+        slots = LabelSettings.parse(base.label.limits.get_dict()).max_concurrent
+        total = self.inputs.n_trajectories.value
         nodes = {}
         for cycle in range(n_cycles):
             inputs = AttributeDict(self.exposed_inputs(CycleWorkChain, 'cycle'))

@@ -104,7 +104,7 @@ class LabelWorkChain(RollingWorkChain):
         self.ctx.waiting = sorted(self.inputs.cells)
         self.ctx.labelled = {}
         self.ctx.failures = {}
-        self.ctx.max_concurrent = self.inputs.get('max_concurrent') or self.inputs.limits['max_concurrent']
+        self.ctx.max_concurrent = self.inputs.get('max_concurrent') or self._limits.max_concurrent
 
     def should_run_qe(self) -> bool:
         """Return whether pw.x labels."""
@@ -167,11 +167,15 @@ class LabelWorkChain(RollingWorkChain):
         self.out_many(self.ctx.collected)
         total, failed = len(self.inputs.cells), len(self.ctx.collected['rejected'].get_dict())
         self.report(f'labelled {total - failed} of {total} cells')
-        allowed = self.inputs.limits['max_failed_fraction']
+        allowed = self._limits.max_failed_fraction
         if failed > allowed * total:
             code: ExitCode = self.exit_codes.ERROR_TOO_MANY_FAILED
             return code.format(failed=str(failed), total=str(total), allowed=str(allowed))
         return None
+
+    @property
+    def _limits(self) -> LabelSettings:
+        return LabelSettings.parse(self.inputs.limits.get_dict())
 
     def _launch(self, label: str) -> None:
         """Submit the calculation of one cell."""

@@ -14,7 +14,7 @@ import re
 import types
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any, Literal, Union, get_args, get_origin
+from typing import Any, ClassVar, Literal, Union, get_args, get_origin
 
 from docutils import nodes
 from docutils.statemachine import StringList
@@ -27,7 +27,7 @@ from aiida_anial.protocols.protocol import campaign_inputs, protocols
 from aiida_anial.protocols.settings import CampaignInputs
 from aiida_anial.sampling.schedules import Schedule
 
-__all__ = ('Key', 'keys', 'setup')
+__all__ = ('Key', 'settings_keys', 'setup')
 
 # The endings of keys, longest first where one ends in another.
 UNITS = {
@@ -113,12 +113,12 @@ class Key:
     @property
     def unit(self) -> str:
         """The unit that the name ends in, if it is a number."""
-        if self.is_group or self.path.endswith('max_wallclock_seconds'):
-            return 's' if not self.is_group else ''
+        if self.is_group:
+            return ''
         return next((unit for ending, unit in UNITS.items() if self.path.endswith(ending)), '')
 
 
-def keys(model: type[BaseModel] = CampaignInputs, prefix: str = '') -> Iterator[Key]:
+def settings_keys(model: type[BaseModel] = CampaignInputs, prefix: str = '') -> Iterator[Key]:
     """Return every key under ``model`` in the order of the classes, each group before its keys."""
     meanings = parameters(model)
     for name, field in model.model_fields.items():
@@ -129,7 +129,7 @@ def keys(model: type[BaseModel] = CampaignInputs, prefix: str = '') -> Iterator[
         yield Key(path, field.annotation, None if default is PydanticUndefined else default, meaning, group is not None)
         if group is not None:
             listed = get_origin(field.annotation) is tuple
-            yield from keys(group, f'{path}[].' if listed else f'{path}.')
+            yield from settings_keys(group, f'{path}[].' if listed else f'{path}.')
 
 
 def parameters(model: type[BaseModel]) -> dict[str, str]:
@@ -141,9 +141,10 @@ def parameters(model: type[BaseModel]) -> dict[str, str]:
 
 
 def sentence(text: str) -> str:
-    """Return one line that begins with a capital and ends in a full stop."""
+    """Return one line that ends in a full stop, and begins with a capital unless with a symbol such as t_0."""
     line = ' '.join(text.split()).rstrip('.')
-    return f'{line[:1].upper()}{line[1:]}.' if line else ''
+    start = line[:1] if re.match(r'\w*_', line) else line[:1].upper()
+    return f'{start}{line[1:]}.' if line else ''
 
 
 def settings_class(annotation: Any) -> type[BaseModel] | None:
@@ -197,6 +198,11 @@ def rst(text: str) -> str:
     return re.sub(r'(?<!`)`([^`]+)`(?!`)', r'``\1``', text).replace('|', r'\|')
 
 
+def under(path: str, group: str) -> bool:
+    """Return whether ``path`` is ``group`` or one of the keys under it."""
+    return re.match(rf'{re.escape(group)}($|[.\[])', path) is not None
+
+
 def flatten(values: dict[str, Any], prefix: str = '') -> dict[str, Any]:
     """Return the values by the keys that lead to them, joined by dots."""
     flat: dict[str, Any] = {}
@@ -223,18 +229,19 @@ class _Directive(SphinxDirective):
 
 
 class SettingsTable(_Directive):
-    """The keys under the group that is the argument."""
+    """The keys under the group that is the argument, less those under the groups in ``without``."""
 
     required_arguments = 1
+    option_spec: ClassVar[dict[str, Any]] = {'without': str.split}
 
     def lines(self) -> list[str]:
         """Return the table."""
-        group = self.arguments[0]
-        chosen = [key for key in keys() if key.path == group or re.match(rf'{re.escape(group)}[.\[]', key.path)]
+        group, without = self.arguments[0], self.options.get('without', [])
+        chosen = (key for key in settings_keys() if under(key.path, group) and not key.is_group)
         rows = [
             [f'`{key.path}`', type_name(key.annotation), value_text(key.default), key.unit, key.meaning]
             for key in chosen
-            if not key.is_group
+            if not any(under(key.path, part) for part in without)
         ]
         return table(['key', 'type', 'default', 'unit', 'meaning'], rows, '30 14 16 8 40')
 
@@ -247,10 +254,15 @@ class ProtocolTable(_Directive):
         names = list(protocols())
         flat = {name: flatten(campaign_inputs(name).to_dict()) for name in names}
         known = list(dict.fromkeys(key for values in flat.values() for key in values if key != 'description'))
-        different = [key for key in known if len({repr(flat[name].get(key)) for name in names}) > 1]
+        different = [key for key in known if self._differs([values[key] for values in flat.values() if key in values])]
         rows = [[f'`{key}`', *(self._cell(flat[name], key) for name in names)] for key in different]
         described = [f'* ``{name}``: {description}' for name, description in protocols().items()]
         return [*described, '', *table(['key', *names], rows, '31 23 23 23')]
+
+    @staticmethod
+    def _differs(values: list[Any]) -> bool:
+        """Return whether protocols differ in a key, or one of them sets a whole group to nothing."""
+        return len({repr(value) for value in values}) > 1 or (len(values) < len(protocols()) and values[0] is None)
 
     @staticmethod
     def _cell(values: dict[str, Any], key: str) -> str:

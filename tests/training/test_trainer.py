@@ -218,10 +218,11 @@ def test_members_stop_early(train):
     settings = SETTINGS.model_copy(
         update={'max_steps': 400, 'learning_rate': 0.05, 'final_learning_rate': 0.05, 'early_stopping_evaluations': 2}
     )
-    curves = train(settings).curves['selection_loss']
-    for curve in curves:
+    curves = train(settings).curves
+    assert curves['step'][-1] < 400
+    assert np.isfinite(curves['selection_loss'][:, -1]).any()
+    for curve in curves['selection_loss']:
         done = curve[np.isfinite(curve)]
-        assert len(done) < len(curve)
         assert len(done) - 1 - np.argmin(done) == 2
 
 
@@ -235,11 +236,10 @@ def test_plateau_halves_and_stops(train):
             'final_learning_rate': 0.01,
         }
     )
-    result = train(settings)
-    rates = result.curves['learning_rate']
-    for curve in rates:
+    curves = train(settings).curves
+    assert curves['step'][-1] < 800
+    for curve in curves['learning_rate']:
         done = curve[np.isfinite(curve)]
-        assert len(done) < len(curve)
         assert sorted({*done}, reverse=True) == [0.04, 0.02, 0.01]
 
 
