@@ -257,3 +257,72 @@ def count_nodes(aiida_profile) -> Callable[[], int]:
     from aiida import orm
 
     return lambda: int(orm.QueryBuilder().append(orm.Node).count())
+
+
+CAMPAIGN: dict[str, Any] = {
+    'seed': 11,
+    'model': TINY_MODEL,
+    'campaign': {
+        'n_initial_cells': 12,
+        'max_iterations': 2,
+        'max_iterations_is_failure': False,
+        'n_trajectories': [4, 4],
+        'n_cycles': 2,
+        'label_completed_fraction': 1.0,
+        't_max_growth': 0.5,
+    },
+    'cells': {'families': [{'edges_angstrom': [4.0, 5.0], 'n_atoms': [4, 6]}]},
+    'schedules': {'t_max_ps': 0.06, 't_0_ps': [0.02, 0.05]},
+    'sampling': {'dynamics': {'frame_interval': 10, 'min_time_ps': 0.02}},
+    'thresholds': {'mode': 'controlled'},
+    'training': {
+        'initial': {'max_steps': 20, 'batch_size': 8, 'evaluation_interval': 10},
+        'retrain': {'max_steps': 10, 'batch_size': 8, 'evaluation_interval': 10},
+        'final': None,
+    },
+    'label': {'engine': 'emt', 'limits': {'max_force_ev_per_angstrom': 1000.0, 'max_concurrent': 2}},
+}
+
+
+def _merged(base: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
+    """Return ``base`` with ``changes`` laid over it."""
+    both = {
+        key: _merged(base[key], value) if isinstance(value, Mapping) and isinstance(base.get(key), Mapping) else value
+        for key, value in changes.items()
+    }
+    return {**base, **both}
+
+
+@pytest.fixture(scope='session')
+def campaign_overrides() -> Callable[..., dict[str, Any]]:
+    """Return a function that gives the overrides of a tiny campaign, labelled by EMT, with changes."""
+    return lambda **changes: _merged(CAMPAIGN, changes)
+
+
+@pytest.fixture(scope='session')
+def campaigns(run_all, worker_code, campaign_overrides) -> dict[str, Any]:
+    """Three campaigns by name.
+
+    ``main`` goes through two iterations and a last training; ``again``, with the same seed, converges at once, since
+    nothing stops its trajectories and no end of one is labelled; ``failed`` has nothing but unphysical labels.
+    """
+    from aiida_anial.protocols.builder import campaign_builder
+    from aiida_anial.protocols.protocol import campaign_inputs
+
+    short = {'max_steps': 10, 'batch_size': 8, 'evaluation_interval': 10}
+    changes: dict[str, dict[str, Any]] = {
+        'main': {'training': {'final': short}},
+        'again': {
+            'campaign': {'label_completed_fraction': 0.0},
+            'thresholds': {'mode': 'fixed', 'energy_ev_per_sqrt_atom': 1e6},
+        },
+        'failed': {'label': {'limits': {'max_force_ev_per_angstrom': 1e-6}}},
+    }
+    builders = []
+    for name, change in changes.items():
+        builder: Any = campaign_builder(
+            campaign_inputs('demo', campaign_overrides(**change)), worker_code=worker_code
+        )
+        builder.metadata.label = name
+        builders.append(builder)
+    return dict(zip(changes, run_all(*builders), strict=True))

@@ -3,9 +3,10 @@
 For a configuration of n atoms and a member, with predictions marked by a prime:
 (E' - E)^2 + l0^2 sum_j |f'_j - f_j|^2 + w V^2 sum_ab (sigma'_ab - sigma_ab)^2,
 the last term being an addition to the paper's. Energies are total energies, so a larger cell weighs more, as in the
-paper. Forces and virial are linear in the gradients of the networks by the descriptors, which are written out in
-closed form: one backward pass through the networks gives the gradients by the weights, and none goes through the
-descriptors.
+paper. Gradients are not clipped, for Adam divides each by its own size.
+
+Forces and virial are linear in the gradients of the networks by the descriptors, which are written out in closed form:
+one backward pass through the networks gives the gradients by the weights, and none goes through the descriptors.
 """
 
 from __future__ import annotations

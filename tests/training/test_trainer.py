@@ -266,7 +266,7 @@ def test_one_configuration_is_too_few(train, emt_data):
 
 
 def test_stress_weight_improves_stress(train):
-    settings = SETTINGS.model_copy(update={'max_steps': 200})
+    settings = SETTINGS.model_copy(update={'max_steps': 200, 'force_weight': 1.0, 'stress_weight': 0.0})
     without = train(settings).summary['stress_rmse_ev_per_angstrom3']
     with_stress = train(settings.model_copy(update={'stress_weight': 1.0})).summary['stress_rmse_ev_per_angstrom3']
     assert with_stress < without

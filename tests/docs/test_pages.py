@@ -1,0 +1,81 @@
+"""Links, commands, YAML and Python in the pages are of this package as it is."""
+
+from __future__ import annotations
+
+import ast
+import re
+import shlex
+from pathlib import Path
+
+import click
+import pytest
+import yaml
+
+from aiida_anial.cli import main
+from aiida_anial.protocols.protocol import campaign_inputs
+
+ROOT = Path(__file__).parents[2]
+PAGES = [ROOT / 'README.md', ROOT / 'DEVELOPERS.md', *sorted((ROOT / 'docs').rglob('[!_]*.md'))]
+PAGES = [page for page in PAGES if '_build' not in page.parts]
+
+
+def _blocks(page: Path, language: str) -> list[str]:
+    return re.findall(rf'^```{language}\n(.*?)^```', page.read_text(), re.MULTILINE | re.DOTALL)
+
+
+def _id(value) -> str | None:
+    return str(value.relative_to(ROOT)) if isinstance(value, Path) else None
+
+
+@pytest.mark.parametrize('page', PAGES, ids=_id)
+def test_links_lead_somewhere(page):
+    targets = re.findall(r'\]\((?!https?:|#)([^)#]+)', page.read_text())
+    assert [target for target in targets if not (page.parent / target).exists()] == []
+
+
+COMMANDS = [
+    (page, line[2:])
+    for page in PAGES
+    for block in _blocks(page, 'console')
+    for line in block.splitlines()
+    if line.startswith('$ aiida-anial ')
+]
+
+
+@pytest.mark.parametrize(('page', 'line'), COMMANDS, ids=_id)
+def test_commands_and_their_options_exist(page, line):
+    words = shlex.split(line, comments=True)[1:]
+    command = main.get_command(click.Context(main), words[0])
+    assert command is not None
+    known = {name for parameter in command.params for name in (*parameter.opts, *parameter.secondary_opts)}
+    assert {word.partition('=')[0] for word in words[1:] if word.startswith('-')} <= known | {'-h', '--help'}
+
+
+SETTINGS = [(page, block) for page in PAGES for block in _blocks(page, 'yaml')]
+
+
+@pytest.mark.parametrize(('page', 'block'), SETTINGS, ids=_id)
+def test_overrides_are_valid(page, block):
+    campaign_inputs('laptop', yaml.safe_load(block))
+
+
+TARGETS = [(page, target) for page in PAGES for target in re.findall(r'^\$ make (\w+)', page.read_text(), re.MULTILINE)]
+
+
+@pytest.mark.parametrize(('page', 'target'), TARGETS, ids=_id)
+def test_targets_of_make_exist(page, target):
+    assert re.search(rf'^{target}:', (ROOT / 'Makefile').read_text(), re.MULTILINE)
+
+
+PROGRAMS = [(page, block) for page in PAGES for block in _blocks(page, 'python')]
+
+
+@pytest.mark.parametrize(('page', 'block'), PROGRAMS, ids=_id)
+def test_python_imports_what_is_there(page, block):
+    tree = ast.parse(block)
+    imports = [node for node in ast.walk(tree) if isinstance(node, ast.Import | ast.ImportFrom)]
+    exec(compile(ast.Module(imports, []), page.name, 'exec'), {})
+
+
+def test_something_was_looked_at():
+    assert min(len(found) for found in (COMMANDS, SETTINGS, TARGETS, PROGRAMS)) >= 4

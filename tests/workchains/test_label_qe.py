@@ -1,0 +1,165 @@
+"""Labels by pw.x: bounded in number, sharing their settings, tidy, and what pw.x printed."""
+
+from __future__ import annotations
+
+import re
+import shutil
+
+import numpy as np
+import pytest
+from aiida import orm
+from ase import units
+
+from aiida_anial.calcfunctions.structures import to_structure
+from aiida_anial.protocols.settings import LabelSettings, QeSettings
+from aiida_anial.workchains.label import LabelWorkChain
+
+pytestmark = pytest.mark.skipif(shutil.which('pw.x') is None, reason='pw.x is not installed')
+
+STRAIN = 0.01
+MAX_CONCURRENT = 2
+LABELLED = ('a_large', 'c_minus', 'd_pressed', 'e_plus')
+
+
+@pytest.fixture(scope='module')
+def structures(make_cells):
+    """A large cell, a compressed cell unstrained and strained along x, one that pw.x refuses, and an unphysical one."""
+    (positions, lattice), (larger, larger_lattice) = make_cells(2, seed=3)
+    pressed, pressed_lattice = 0.92 * larger, 0.92 * larger_lattice
+
+    def strained(strain: float) -> orm.StructureData:
+        deformation = np.diag([1 + strain, 1, 1])
+        return to_structure(pressed @ deformation, pressed_lattice @ deformation)
+
+    return {
+        'a_large': to_structure(positions, 1.1 * lattice),
+        'b_overlap': to_structure(np.zeros((2, 3)), lattice),
+        'c_minus': strained(-STRAIN),
+        'd_pressed': strained(0.0),
+        'e_plus': strained(STRAIN),
+        'f_close': to_structure(np.array([[0, 0, 0], [0.3, 0, 0]]), lattice),
+    }
+
+
+@pytest.fixture(scope='module')
+def chain(run_all, pw_code, pseudo, structures):
+    """The labelling of these cells."""
+    from aiida_anial.protocols.builder import _qe
+
+    settings = QeSettings.parse(
+        {
+            'ecutwfc_ry': 14,
+            'ecutrho_ry': 56,
+            'kpoints_mesh': None,
+            'kpoints_distance_per_angstrom': 1.0,
+            'degauss_ry': 0.05,
+            'job': {'max_wallclock_seconds': 600},
+        }
+    )
+    builder = LabelWorkChain.get_builder()
+    builder.cells = structures
+    builder.qe = _qe(settings, pw_code, pseudo)
+    builder.limits = orm.Dict(LabelSettings(max_concurrent=MAX_CONCURRENT, max_failed_fraction=0.4).to_dict())
+    return run_all(builder)[0]
+
+
+@pytest.fixture
+def bases(chain):
+    """The ``PwBaseWorkChain`` of each cell."""
+    found = {child.base.links.get_incoming().all_nodes() and child.label: child for child in chain.called}
+    return {label: found[label] for label in chain.inputs.cells}
+
+
+@pytest.fixture
+def printed(bases):
+    """What pw.x printed for each cell."""
+    jobs = {label: base.called_descendants for label, base in bases.items()}
+    jobs = {label: [job for job in nodes if isinstance(job, orm.CalcJobNode)][-1] for label, nodes in jobs.items()}
+    return {label: job.outputs.retrieved.get_object_content('aiida.out') for label, job in jobs.items()}
+
+
+def test_a_cell_that_fails_is_set_aside_with_its_reason_and_the_others_stay(chain):
+    assert chain.is_finished_ok
+    assert chain.outputs.dataset.n_configurations == 4
+    rejected = chain.outputs.rejected.get_dict()
+    assert list(rejected) == ['b_overlap', 'f_close']
+    assert re.search(r'PwCalculation<\d+> exit status \d+: .{10}', rejected['b_overlap'])
+    assert re.search(r'unphysical: a force of \S+ eV/angstrom is above the limit of 50', rejected['f_close'])
+
+
+def test_never_more_calculations_are_alive_than_allowed_but_as_many(bases):
+    spans = [(base.ctime, base.mtime) for base in bases.values()]
+    alive = [sum(start <= moment < end for start, end in spans) for moment, _ in spans]
+    assert max(alive) == MAX_CONCURRENT
+
+
+def test_a_slot_is_filled_as_soon_as_one_is_free(bases):
+    spans = sorted((base.ctime, base.mtime) for base in bases.values())
+    third_start = spans[2][0]
+    assert min(end for _, end in spans[:2]) < third_start < max(end for _, end in spans[:2])
+
+
+def test_work_directories_are_cleaned(bases):
+    for label, base in bases.items():
+        if label != 'b_overlap':
+            jobs = [node for node in base.called if isinstance(node, orm.CalcJobNode)]
+            assert jobs
+            assert all(job.outputs.remote_folder.is_cleaned for job in jobs)
+
+
+def test_all_calculations_share_one_set_of_settings_nodes(bases):
+    for name in ('pw__parameters', 'pw__pseudos__Al', 'pw__code', 'kpoints_distance', 'clean_workdir'):
+        linked = {base.base.links.get_incoming(link_label_filter=name).one().node.pk for base in bases.values()}
+        assert len(linked) == 1, name
+
+
+def test_the_energy_is_the_free_energy_that_pw_prints(chain, printed):
+    labelled = chain.outputs.dataset.labelled
+    for index, label in enumerate(LABELLED):
+        (energy,) = re.findall(r'^!\s+total energy\s+=\s+(\S+) Ry', printed[label], re.MULTILINE)
+        (entropy,) = re.findall(r'smearing contrib. \(-TS\)\s+=\s+(\S+) Ry', printed[label])
+        # QE's Rydberg is not quite ASE's; the energy without -TS is far beyond that.
+        assert labelled.energies[index] == pytest.approx(float(energy) * units.Ry, rel=5e-7)
+        assert abs(float(entropy) / float(energy)) > 5e-6
+
+
+def test_the_forces_are_those_that_pw_prints(chain, printed):
+    labelled = chain.outputs.dataset.labelled
+    forces = re.findall(r'atom\s+\d+ type\s+1\s+force =\s+(\S+)\s+(\S+)\s+(\S+)', printed['a_large'])[:4]
+    expected = np.array(forces, dtype=float) * units.Ry / units.Bohr
+    np.testing.assert_allclose(labelled.forces_of(0), expected, atol=1e-5)
+
+
+def test_the_pressure_is_the_one_that_pw_prints(chain, printed):
+    labelled = chain.outputs.dataset.labelled
+    (kilobar,) = re.findall(r'total\s+stress.*P=\s*(\S+)', printed['d_pressed'])
+    assert float(kilobar) > 50
+    pressure = -np.trace(labelled.stresses[2]) / 3 / units.GPa
+    assert pressure == pytest.approx(float(kilobar) / 10, abs=0.01)
+
+
+def test_the_stress_is_the_derivative_of_the_energy_by_the_strain(chain):
+    """The cutoff is finite, so that the basis changes with the strain: a tenth of the stress is left to that."""
+    labelled = chain.outputs.dataset.labelled
+    minus, pressed, plus = 1, 2, 3
+    slope = (labelled.energies[plus] - labelled.energies[minus]) / (2 * STRAIN)
+    expected = slope / labelled.cells.volumes[pressed]
+    assert expected < 0
+    assert labelled.stresses[pressed, 0, 0] == pytest.approx(expected, rel=0.1)
+
+
+def test_a_label_leads_to_its_structure_through_its_calculation(chain, structures):
+    labelled = chain.outputs.dataset.labelled
+    for index, label in enumerate(LABELLED):
+        job = orm.load_node(labelled.uuids[index])
+        assert job.process_label == 'PwCalculation'
+        assert job.inputs.structure.uuid == chain.inputs.cells[label].uuid
+        sites = [site.position for site in job.inputs.structure.sites]
+        np.testing.assert_allclose(labelled.cells.one(index)[0], sites)
+
+
+def test_the_report_tells_what_was_launched_and_set_aside(chain):
+    reports = [log.message for log in orm.Log.collection.get_logs_for(chain)]
+    assert sum('launching PwBaseWorkChain' in line for line in reports) == 6
+    assert any('b_overlap set aside: ' in line for line in reports)
+    assert any('labelled 4 of 6 cells' in line for line in reports)
