@@ -3,7 +3,7 @@
 # An environment that exists is kept and brought up to date.
 #
 #   PYTHON       interpreter to use; the first of python3.11, python3.12, python3.13, python3 that serves, if not given
-#   TORCH_INDEX  package index to take torch from, such as https://download.pytorch.org/whl/cpu for the build without CUDA
+#   TORCH_INDEX  package index to take torch from, such as PyTorch's own of builds without CUDA
 set -eu
 
 venv=${1:?usage: install-python.sh VENV}

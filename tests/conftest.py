@@ -177,10 +177,10 @@ def worker(worker_code) -> dict[str, Any]:
 
 @pytest.fixture(scope='session')
 def local_runner(aiida_profile) -> Iterator[Any]:
-    """An engine in this process, without a broker, that looks for ended children twenty times a second."""
+    """An engine in this process, without a broker, that looks for ended children five times a second."""
     from aiida.manage import get_manager
 
-    runner = get_manager().create_runner(communicator=None, poll_interval=0.05)
+    runner = get_manager().create_runner(communicator=None, poll_interval=0.2)
     yield runner
     runner.close()
 

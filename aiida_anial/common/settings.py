@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import json
+import re
 from collections.abc import Mapping
 from typing import Annotated, Any, Self
 
@@ -93,7 +94,9 @@ def _sentence(model: type[BaseModel], exception: ValidationError, where: str) ->
     message = message[:1].lower() + message[1:]
     if 'input' in error and not isinstance(error['input'], Mapping):
         message = f'{error["input"]!r} is not allowed: {message}'
-    return f'{key}: {message.rstrip(".")}.'
+    # What a validator of several keys says begins with the key that it is about.
+    inner = re.match(r'[A-Za-z_][\w.]*(?=: )', message)
+    return f'{key}{"." if inner else ": "}{message.rstrip(".")}.'.removeprefix('the settings.')
 
 
 def _known_keys(model: type[BaseModel], path: tuple[int | str, ...]) -> list[str]:

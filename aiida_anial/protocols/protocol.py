@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import re
 from collections.abc import Mapping
 from copy import deepcopy
 from importlib.resources import files
@@ -16,6 +17,22 @@ from aiida_anial.protocols.settings import CampaignInputs
 from aiida_anial.sampling.random_cells import check_fillable
 
 __all__ = ('campaign_inputs', 'default_protocol', 'protocols', 'read_overrides')
+
+
+class _Loader(yaml.SafeLoader):
+    """YAML that knows ``1e-3`` for a number, as YAML 1.2 does, and no aliases, which can make a file of gigabytes."""
+
+    def compose_node(self, parent: yaml.Node | None, index: Any) -> yaml.Node | None:
+        if self.check_event(yaml.AliasEvent):
+            mark = self.peek_event().start_mark  # type: ignore[no-untyped-call]
+            raise yaml.YAMLError(f'line {mark.line + 1}: aliases (*name) are not supported')
+        node: yaml.Node | None = super().compose_node(parent, index)
+        return node
+
+
+_Loader.add_implicit_resolver(
+    'tag:yaml.org,2002:float', re.compile(r'[-+]?(\d+(\.\d*)?|\.\d+)[eE][-+]?\d+$'), list('-+.0123456789')
+)
 
 
 def _content() -> dict[str, Any]:
@@ -48,7 +65,10 @@ def campaign_inputs(protocol: str | None = None, overrides: Mapping[str, Any] | 
         raise SettingsError(f'protocol: unknown protocol {name!r}; {hint}')
     merged = _merge(_merge(content['default_inputs'], content['protocols'][name]), overrides or {})
     inputs = CampaignInputs.parse(merged)
-    check_fillable(inputs.cells)
+    try:
+        check_fillable(inputs.cells)
+    except SettingsError as exception:
+        raise SettingsError(f'cells.{exception}') from exception
     return inputs
 
 
@@ -58,7 +78,7 @@ def read_overrides(path: Path) -> dict[str, Any]:
     :raises SettingsError: if the file is not YAML, or not a mapping.
     """
     try:
-        content = yaml.safe_load(path.read_text(encoding='utf-8'))
+        content = yaml.load(path.read_text(encoding='utf-8'), Loader=_Loader)  # noqa: S506 - a safe loader
     except (OSError, UnicodeDecodeError) as exception:
         raise SettingsError(f'{path}: cannot be read ({exception}).') from exception
     except yaml.YAMLError as exception:

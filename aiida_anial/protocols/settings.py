@@ -26,6 +26,16 @@ __all__ = (
 
 Fraction = Annotated[float, Field(ge=0, le=1)]
 Count = Annotated[int, Field(ge=1)]
+MeshCount = Annotated[int, Field(ge=1, le=100)]
+
+
+_NAMELISTS = ('CONTROL', 'SYSTEM', 'ELECTRONS')
+
+# Keywords of pw.x that have a key of their own, or that AiiDA writes from the structure and the job.
+_OURS = (
+    *('calculation', 'tprnfor', 'tstress', 'occupations', 'smearing', 'degauss', 'ecutwfc', 'ecutrho', 'conv_thr'),
+    *('pseudo_dir', 'outdir', 'prefix', 'ibrav', 'nat', 'ntyp', 'celldm', 'a', 'b', 'c', 'cosab', 'cosac', 'cosbc'),
+)
 
 
 class CampaignSettings(Settings):
@@ -146,23 +156,25 @@ class QeSettings(Settings):
     smearing: Literal['cold', 'gaussian', 'methfessel-paxton', 'fermi-dirac'] = 'cold'
     degauss_ry: Positive = 0.02
     conv_thr_ry: Positive = 1e-8
-    kpoints_mesh: tuple[Count, Count, Count] | None = None
-    kpoints_distance_per_angstrom: Positive | None = None
+    kpoints_mesh: tuple[MeshCount, MeshCount, MeshCount] | None = None
+    kpoints_distance_per_angstrom: Annotated[float, Field(ge=0.02, le=2)] | None = None
     parameters: dict[str, dict[str, Any]] = Field(default_factory=dict)
     job: JobSettings = JobSettings()
 
     @model_validator(mode='after')
     def _check(self) -> Self:
+        for namelist in self.parameters:
+            if namelist not in _NAMELISTS:
+                raise ValueError(f'parameters.{namelist}: no such namelist; known are {", ".join(_NAMELISTS)}')
         if (self.kpoints_mesh is None) == (self.kpoints_distance_per_angstrom is None):
             raise ValueError('give either kpoints_mesh or kpoints_distance_per_angstrom, and set the other to null')
         if (self.ecutwfc_ry is None) != (self.ecutrho_ry is None):
             raise ValueError('give both ecutwfc_ry and ecutrho_ry, or neither')
         if self.ecutwfc_ry and self.ecutrho_ry and self.ecutrho_ry < 4 * self.ecutwfc_ry * (1 - 1e-9):
             raise ValueError(f'ecutrho_ry: {self.ecutrho_ry:g} is below four times ecutwfc_ry')
-        ours = {'occupations', 'smearing', 'degauss', 'ecutwfc', 'ecutrho', 'calculation', 'tprnfor', 'tstress'}
         for namelist, values in self.parameters.items():
-            if taken := ours & {key.lower() for key in values}:
-                raise ValueError(f'parameters.{namelist}.{min(taken)}: this one is set by a key of its own')
+            if taken := {key.lower() for key in values} & set(_OURS):
+                raise ValueError(f'parameters.{namelist}.{min(taken)}: this one follows from other keys or the cell')
         return self
 
 
@@ -217,3 +229,21 @@ class CampaignInputs(Settings):
     thresholds: ThresholdRule = ThresholdRule()
     training: TrainingStages = TrainingStages()
     label: LabellerSettings = LabellerSettings()
+
+    @model_validator(mode='after')
+    def _check(self) -> Self:
+        dynamics, schedules = self.sampling.dynamics, self.schedules
+        if self.model.element != 'Al':
+            raise ValueError(f'model.element: only Al is supported, not {self.model.element}')
+        if dynamics.min_time_ps >= schedules.t_max_ps:
+            raise ValueError(
+                f'sampling.dynamics.min_time_ps: disagreement would never count, for schedules.t_max_ps is '
+                f'{schedules.t_max_ps:g}'
+            )
+        hottest = max(schedules.t_start_k[1], schedules.t_end_k[1]) + schedules.t_mod_k[1]
+        if hottest >= dynamics.max_temperature_k:
+            raise ValueError(
+                f'schedules: they reach {hottest:g} K, not below sampling.dynamics.max_temperature_k '
+                f'({dynamics.max_temperature_k:g})'
+            )
+        return self

@@ -14,8 +14,6 @@ from aiida_anial.common.labelled_cells import content_hash
 from aiida_anial.data.dataset import DatasetData
 from aiida_anial.data.ensemble import EnsembleData
 from aiida_anial.training.splits import block_of
-from aiida_anial.workchains.cycle import CycleWorkChain
-from aiida_anial.workchains.iteration import AlIterationWorkChain
 
 
 def called(node: Any, label: str) -> list[Any]:
@@ -103,7 +101,7 @@ def test_trajectories_grow_from_iteration_to_iteration(iterations):
         for iteration in iterations
         for cycle in called(iteration, 'CycleWorkChain')
     ]
-    assert lengths == [{pytest.approx(0.06)}] * 2 + [{pytest.approx(0.09)}] * 2
+    assert [round(length, 9) for (length,) in lengths] == [0.06, 0.06, 0.09, 0.09]
 
 
 def test_cycles_share_the_trajectories_and_the_slots_and_draw_other_cells(iterations):
@@ -247,4 +245,3 @@ def test_the_reports_tell_the_story(main, iterations):
 def test_work_chains_know_their_iteration_by_name(main):
     labels = {link.link_label for link in main.base.links.get_outgoing(link_type=LinkType.CALL_WORK).all()}
     assert labels >= {'initial_labels', 'initial_training', 'iteration_001', 'iteration_002', 'final_training'}
-    assert issubclass(AlIterationWorkChain, CycleWorkChain.__mro__[1])
