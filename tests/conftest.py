@@ -7,17 +7,20 @@ from __future__ import annotations
 
 import asyncio
 import shutil
+import sqlite3
 import time
 from collections.abc import Callable, Iterator, Mapping
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
-from uuid import UUID
+from uuid import UUID, uuid4
 
 import numpy as np
 import pytest
 from ase import Atoms
 from ase.calculators.emt import EMT
+from sqlalchemy import event
+from sqlalchemy.engine import Engine
 
 from aiida_anial.common.cells import Cells
 from aiida_anial.common.labelled_cells import LabelledCells
@@ -48,6 +51,13 @@ def pytest_configure(config: pytest.Config) -> None:
     """Silence what AiiDA says about its own temporary profile and session."""
     for message in ('Creating AiiDA configuration folder', 'Object of type <DbNode> not in session'):
         config.addinivalue_line('filterwarnings', f'ignore:{message}')
+
+
+@event.listens_for(Engine, 'connect')
+def _do_not_wait_for_the_disk(connection: Any, _: Any) -> None:
+    """Spare the database of a test, which nobody needs after a power cut, thousands of flushes."""
+    if isinstance(connection, sqlite3.Connection):
+        connection.execute('PRAGMA synchronous = OFF')
 
 
 @pytest.fixture(scope='session')
@@ -219,6 +229,7 @@ def fake_job(computer) -> Callable[..., Any]:
         outputs: Mapping[str, Any] | None = None,
         retrieved: Mapping[str, str | bytes] | None = None,
         exit_status: int = 0,
+        caller: Any = None,
     ) -> orm.CalcJobNode:
         kind = format_entry_point_string('aiida.calculations', entry_point)
         node = orm.CalcJobNode(computer=computer, process_type=kind)
@@ -227,6 +238,8 @@ def fake_job(computer) -> Callable[..., Any]:
         node.set_process_state(ProcessState.FINISHED)
         node.set_exit_status(exit_status)
         node.set_process_label(entry_point)
+        if caller is not None:
+            node.base.links.add_incoming(caller, link_type=LinkType.CALL_CALC, link_label=f'called_{uuid4().hex}')
         node.store()
         folder = orm.FolderData()
         for name, content in (retrieved or {}).items():

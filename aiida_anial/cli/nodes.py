@@ -28,7 +28,7 @@ def code(identifier: str, plugin: str, option: str) -> orm.AbstractCode:
     try:
         found = orm.load_code(identifier)
     except (NotExistent, MultipleObjectsError, ValueError) as exception:
-        labels = [entry.full_label for entry in orm.QueryBuilder().append(orm.AbstractCode).all(flat=True)]
+        labels = [entry.full_label for entry in orm.QueryBuilder().append(orm.InstalledCode).all(flat=True)]
         close = difflib.get_close_matches(identifier, labels, n=1)
         hint = f'did you mean {close[0]!r}?' if close else 'run `aiida-anial setup`, or see `verdi code list`.'
         raise AnialError(f'{option}: there is no code {identifier!r}; {hint}') from exception

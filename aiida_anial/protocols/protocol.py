@@ -20,7 +20,9 @@ __all__ = ('campaign_inputs', 'default_protocol', 'protocols', 'read_overrides')
 
 
 class _Loader(yaml.SafeLoader):
-    """YAML that knows ``1e-3`` for a number, as YAML 1.2 does, and no aliases, which can make a file of gigabytes."""
+    """YAML that knows ``1e-3`` for a number, as YAML 1.2 does; neither aliases, which can make a file of
+    gigabytes, nor keys given twice, the first of which would be forgotten.
+    """
 
     def compose_node(self, parent: yaml.Node | None, index: Any) -> yaml.Node | None:
         if self.check_event(yaml.AliasEvent):
@@ -28,6 +30,14 @@ class _Loader(yaml.SafeLoader):
             raise yaml.YAMLError(f'line {mark.line + 1}: aliases (*name) are not supported')
         node: yaml.Node | None = super().compose_node(parent, index)
         return node
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:  # noqa: FBT001, FBT002
+        keys = [key.value for key, _ in node.value]
+        for key in keys:
+            if keys.count(key) > 1:
+                raise yaml.YAMLError(f'line {node.start_mark.line + 1}: the key {key!r} is given twice')
+        mapping: dict[Any, Any] = super().construct_mapping(node, deep=deep)
+        return mapping
 
 
 _Loader.add_implicit_resolver(
@@ -81,7 +91,7 @@ def read_overrides(path: Path) -> dict[str, Any]:
         content = yaml.load(path.read_text(encoding='utf-8'), Loader=_Loader)  # noqa: S506 - a safe loader
     except (OSError, UnicodeDecodeError) as exception:
         raise SettingsError(f'{path}: cannot be read ({exception}).') from exception
-    except yaml.YAMLError as exception:
+    except (yaml.YAMLError, ValueError) as exception:  # a ValueError: a date that does not exist
         problem = ' '.join(str(exception).split())
         raise SettingsError(f'{path}: not valid YAML ({problem}).') from exception
     if content is None:

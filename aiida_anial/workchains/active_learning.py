@@ -122,11 +122,12 @@ class ActiveLearningWorkChain(StagedWorkChain):
         return ToContext(labelling=node)
 
     def inspect_initial_labels(self) -> ExitCode | None:
-        """Take the first shard."""
+        """Take the first shard, that of a labelling with too many failures included."""
         node = self.ctx.labelling
-        if not node.is_finished_ok or 'dataset' not in node.outputs:
+        if 'dataset' in node.outputs:
+            self.ctx.shards['shard_000'] = node.outputs.dataset
+        if not node.is_finished_ok or not self.ctx.shards:
             return self._give_up('ERROR_INITIAL_LABELS_FAILED', node)
-        self.ctx.shards['shard_000'] = node.outputs.dataset
         return None
 
     def run_initial_training(self) -> ToContext:

@@ -107,6 +107,7 @@ class AlIterationWorkChain(StagedWorkChain):
                 self.report(f'CycleWorkChain<{node.pk}> failed with exit status {node.exit_status}')
         outputs = {name: node.outputs for name, node in nodes.items() if 'table' in node.outputs}
         self.ctx.shards = {name: entry.dataset for name, entry in outputs.items() if 'dataset' in entry}
+        self.out('shards', self.ctx.shards)
         failed = [node for node in nodes.values() if not node.is_finished_ok]
         if len(failed) == len(nodes):
             code: ExitCode = self.exit_codes.ERROR_CYCLES_FAILED
@@ -119,7 +120,6 @@ class AlIterationWorkChain(StagedWorkChain):
             datasets=self.ctx.shards,
         )
         self.out('summary', summary)
-        self.out('shards', self.ctx.shards)
         self.out('thresholds', next_thresholds(self.inputs.threshold_rule, self.inputs.cycle.thresholds, summary))
         values = summary.get_dict()
         self.report(

@@ -13,9 +13,9 @@ def reason(node: orm.ProcessNode) -> str:
         return f'{node.process_label}<{node.pk}> excepted: {node.exception}'
     if node.is_killed:
         return f'{node.process_label}<{node.pk}> was killed'
-    failed = [child for child in getattr(node, 'called', []) if not child.is_finished_ok]
-    # The last child is the one whose failure its caller did not handle.
-    if failed and not isinstance(node, orm.CalcJobNode):
-        return reason(max(failed, key=lambda child: child.pk))
+    # A failure that is not that of the last child was handled by its caller.
+    last = max(getattr(node, 'called', []), key=lambda child: child.pk, default=None)
+    if last is not None and not last.is_finished_ok and not isinstance(node, orm.CalcJobNode):
+        return reason(last)
     message = node.exit_message or 'it left no outputs'
     return f'{node.process_label}<{node.pk}> exit status {node.exit_status}: {message.rstrip(".")}'
