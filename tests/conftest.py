@@ -333,9 +333,7 @@ def campaigns(run_all, worker_code, campaign_overrides) -> dict[str, Any]:
     }
     builders = []
     for name, change in changes.items():
-        builder: Any = campaign_builder(
-            campaign_inputs('demo', campaign_overrides(**change)), worker_code=worker_code
-        )
+        builder: Any = campaign_builder(campaign_inputs('demo', campaign_overrides(**change)), worker_code=worker_code)
         builder.metadata.label = name
         builders.append(builder)
     return dict(zip(changes, run_all(*builders), strict=True))

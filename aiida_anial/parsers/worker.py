@@ -40,7 +40,7 @@ class WorkerParser(Parser):
             return self.failed(output)
         try:
             self.read(Path(kwargs['retrieved_temporary_folder']), summary)
-        except (AnialError, AttributeError, IndexError, KeyError, OSError, TypeError, ValueError) as exception:
+        except (AnialError, AttributeError, LookupError, OSError, TypeError, ValueError) as exception:
             return self._exit('ERROR_OUTPUT_UNREADABLE', reason=f'{type(exception).__name__}: {exception}')
         return None
 
@@ -49,8 +49,7 @@ class WorkerParser(Parser):
 
         :param folder: where the large files are.
         :param summary: the summary in ``output.json``.
-        :raises AnialError, AttributeError, IndexError, KeyError, OSError, TypeError, ValueError: if a file is missing or
-            wrong.
+        :raises AnialError, LookupError, OSError, TypeError, ValueError, AttributeError: if a file is missing or wrong.
         """
         raise NotImplementedError
 

@@ -20,8 +20,9 @@ __all__ = ('campaign_inputs', 'default_protocol', 'protocols', 'read_overrides')
 
 
 class _Loader(yaml.SafeLoader):
-    """YAML that knows ``1e-3`` for a number, as YAML 1.2 does; neither aliases, which can make a file of
-    gigabytes, nor keys given twice, the first of which would be forgotten.
+    """YAML that knows ``1e-3`` for a number, as YAML 1.2 does, but no aliases and no key twice.
+
+    Aliases can make a file of gigabytes; of two equal keys the first would be forgotten.
     """
 
     def compose_node(self, parent: yaml.Node | None, index: Any) -> yaml.Node | None:
@@ -31,7 +32,7 @@ class _Loader(yaml.SafeLoader):
         node: yaml.Node | None = super().compose_node(parent, index)
         return node
 
-    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:  # noqa: FBT001, FBT002
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
         keys = [key.value for key, _ in node.value]
         for key in keys:
             if keys.count(key) > 1:

@@ -245,9 +245,6 @@ class CampaignInputs(Settings):
                 f'cells.min_distance_angstrom: {self.cells.min_distance_angstrom:g} is below '
                 f'sampling.dynamics.min_contact_angstrom ({dynamics.min_contact_angstrom:g}), no cell could start'
             )
-        slots, n_cycles = self.label.limits.max_concurrent, self.campaign.n_cycles
-        if self.label.engine == 'qe' and slots < n_cycles:
-            raise ValueError(f'label.limits.max_concurrent: {slots} is too few for campaign.n_cycles ({n_cycles})')
         hottest = max(schedules.t_start_k[1], schedules.t_end_k[1]) + schedules.t_mod_k[1]
         if hottest >= dynamics.max_temperature_k:
             raise ValueError(

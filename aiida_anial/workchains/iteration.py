@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from aiida import orm
 from aiida.common import AttributeDict
-from aiida.engine import ExitCode, ToContext, if_
+from aiida.engine import ExitCode, ToContext, if_, while_
 from aiida.engine.processes.workchains.workchain import WorkChainSpec
 
 from aiida_anial.calcfunctions.derive_seeds import derive_seeds
@@ -55,7 +55,10 @@ class AlIterationWorkChain(StagedWorkChain):
             help='Whether the retraining starts from the weights of the old ensemble.',
         )
         spec.outline(
-            cls.run_cycles,
+            cls.setup,
+            while_(cls.should_run_cycles)(
+                cls.run_cycles,
+            ),
             cls.inspect_cycles,
             if_(cls.should_train)(
                 cls.run_validation,
@@ -79,21 +82,29 @@ class AlIterationWorkChain(StagedWorkChain):
         spec.exit_code(402, 'ERROR_VALIDATION_FAILED', message='The errors on the fresh labels are missing: {reason}')
         spec.exit_code(403, 'ERROR_TRAINING_FAILED', message='The retraining failed: {reason}')
 
+    def setup(self) -> None:
+        """Begin with no cycle."""
+        self.ctx.cycles = []
+
+    def should_run_cycles(self) -> bool:
+        """Return whether a cycle has not been launched."""
+        return len(self.ctx.cycles) < self._n_cycles
+
     def run_cycles(self) -> ToContext:
-        """Launch all cycles."""
+        """Launch all cycles, or as many as there are slots for calculations where those are fewer."""
         base = AttributeDict(self.exposed_inputs(CycleWorkChain, 'cycle'))
-        n_cycles = CampaignSettings.parse(base.campaign.get_dict()).n_cycles
         slots = LabelSettings.parse(base.label.limits.get_dict()).max_concurrent
-        total = self.inputs.n_trajectories.value
+        n_done, n_cycles = len(self.ctx.cycles), self._n_cycles
+        n_now = min(n_cycles - n_done, slots if 'qe' in base.label else n_cycles)
         nodes = {}
-        for cycle in range(n_cycles):
+        for cycle in range(n_done, n_done + n_now):
             inputs = AttributeDict(self.exposed_inputs(CycleWorkChain, 'cycle'))
             inputs.cycle = orm.Int(cycle)
-            inputs.number = orm.Int(_share(total, n_cycles, cycle))
-            inputs.label.max_concurrent = max(_share(slots, n_cycles, cycle), 1)
+            inputs.number = orm.Int(_share(self.inputs.n_trajectories.value, n_cycles, cycle))
+            inputs.label.max_concurrent = max(_share(slots, n_now, cycle - n_done), 1)
             inputs.metadata = {'call_link_label': f'cycle_{cycle:02d}', 'label': f'cycle {cycle}'}
             nodes[f'cycle_{cycle:02d}'] = self.submit(CycleWorkChain, **inputs)
-        self.ctx.cycles = sorted(nodes)
+        self.ctx.cycles = [*self.ctx.cycles, *nodes]
         self.ctx.stage = 'sampling and labelling'
         pks = ', '.join(f'CycleWorkChain<{node.pk}>' for node in nodes.values())
         self.report(f'iteration {base.iteration.value}: launching {pks}')
@@ -180,6 +191,10 @@ class AlIterationWorkChain(StagedWorkChain):
         self.out('ensemble', node.outputs.ensemble)
         self.out('training', node.outputs.summary)
         return None
+
+    @property
+    def _n_cycles(self) -> int:
+        return CampaignSettings.parse(self.inputs.cycle.campaign.get_dict()).n_cycles
 
 
 def _share(total: int, parts: int, index: int) -> int:

@@ -23,7 +23,8 @@ CONTROLLED = {'mode': 'controlled', 'initial_factor': 0.5, 'gain': 2.0, 'floor_e
 
 def linked(node) -> dict[str, int]:
     """Return the pks of the inputs of the calculation that made ``node``, by label."""
-    return {link.link_label: link.node.pk for link in node.creator.base.links.get_incoming(link_type=LinkType.INPUT_CALC)}
+    links = node.creator.base.links.get_incoming(link_type=LinkType.INPUT_CALC)
+    return {link.link_label: link.node.pk for link in links}
 
 
 def first(rule: dict[str, Any], error: float | None) -> float:

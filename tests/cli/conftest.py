@@ -1,20 +1,35 @@
-"""The command line, run in this process."""
+"""The command line, in this process and in the temporary profile."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 from click.testing import CliRunner, Result
+
+from aiida_anial.cli import main
 
 
 @pytest.fixture
-def run_cli(aiida_profile, installed) -> Callable[..., Result]:
-    """Return a function that runs ``aiida-anial`` with arguments in the test profile."""
-    from aiida_anial.cli import main
+def invoke(aiida_profile) -> Callable[..., Result]:
+    """Return a function that runs a command."""
 
-    def run(*arguments: Any) -> Result:
+    def run(*arguments: object) -> Result:
         return CliRunner().invoke(main, [str(argument) for argument in arguments])
 
     return run
+
+
+@pytest.fixture
+def write(tmp_path) -> Callable[[Any], Path]:
+    """Return a function that writes overrides to a file, text as it is."""
+
+    def make(content: Any) -> Path:
+        path = tmp_path / 'over.yaml'
+        path.write_text(content if isinstance(content, str) else yaml.safe_dump(content))
+        return path
+
+    return make

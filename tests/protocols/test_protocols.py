@@ -111,7 +111,6 @@ def test_one_call_does_not_leak_into_the_next():
         ({'schedules': {'t_max_ps': 0.05}}, r'sampling\.dynamics\.min_time_ps: '),
         ({'campaign': {'n_trajectories': [10, 5]}}, r'n_trajectories: .*upside down, 10 > 5'),
         ({'campaign': {'n_cycles': 101}}, r'n_cycles: 101'),
-        ({'label': {'limits': {'max_concurrent': 1}}}, r'label\.limits\.max_concurrent: 1 is too few'),
         ({'label': {'qe': {'parameters': {'ELECTRON': {}}}}}, r'^label\.qe\.parameters\.ELECTRON: .*ELECTRONS'),
         ({'label': {'qe': {'parameters': {'SYSTEM': {'Smearing': 'mp'}}}}}, r'parameters\.SYSTEM\.smearing: '),
         ({'label': {'qe': {'parameters': {'ELECTRONS': {'CONV_THR': 1}}}}}, r'parameters\.ELECTRONS\.conv_thr: '),
@@ -134,9 +133,7 @@ def test_an_unknown_protocol_is_refused_with_the_nearest():
         campaign_inputs('xyz')
 
 
-@pytest.mark.parametrize(
-    ('n_labels', 'expected'), [(0, 10), (39, 10), (44, 11), (100, 25), (10_000, 40)]
-)
+@pytest.mark.parametrize(('n_labels', 'expected'), [(0, 10), (39, 10), (44, 11), (100, 25), (10_000, 40)])
 def test_trajectories_are_a_fraction_of_the_labels_within_bounds(n_labels, expected):
     assert CampaignSettings(n_trajectories=(10, 40), trajectories_fraction=0.25).trajectories(n_labels) == expected
 

@@ -135,9 +135,7 @@ def test_from_a_label_of_active_learning_back_to_everything_it_follows_from(main
 
     sampling = trajectory.creator
     start = sampling.inputs.cells[label]
-    np.testing.assert_allclose(
-        trajectory.get_array('positions')[0], [site.position for site in start.sites], atol=1e-9
-    )
+    np.testing.assert_allclose(trajectory.get_array('positions')[0], [site.position for site in start.sites], atol=1e-9)
     row = sorted(sampling.inputs.cells).index(label)
     assert sampling.inputs.schedules[row]['t_max_ps'] == pytest.approx(0.09)
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import pytest
 from aiida import orm
 from aiida.common import LinkType
@@ -61,7 +63,7 @@ def test_an_interrupted_training_is_a_chain_of_jobs_each_from_the_checkpoint_bef
     assert len(jobs) >= 2
     assert [job.exit_status for job in jobs] == [400] * (len(jobs) - 1) + [0]
     assert 'parent_folder' not in jobs[0].inputs
-    for earlier, later in zip(jobs, jobs[1:], strict=False):
+    for earlier, later in pairwise(jobs):
         assert later.inputs.parent_folder.uuid == earlier.outputs.retrieved.uuid
 
 

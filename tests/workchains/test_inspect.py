@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -22,29 +23,54 @@ ROWS = {'trajectories': [{'stop_reason': 'energy_disagreement', 'stop_time_ps': 
 
 
 @pytest.fixture
-def campaign(local_runner, worker_code, campaign_overrides) -> Any:
-    """A campaign that has been set up but not run."""
-    builder: Any = campaign_builder(campaign_inputs('demo', campaign_overrides()), worker_code=worker_code)
-    process: Any = instantiate_process(local_runner, builder)
-    process.setup()
-    return process
+def make_campaign(local_runner, worker_code, pw_code, pseudo, campaign_overrides) -> Callable[..., Any]:
+    """Return a function that makes a campaign that has been set up but not run."""
+
+    def make(**changes: Any) -> Any:
+        changes['campaign'] = {'n_initial_cells': 1, **changes.get('campaign', {})}
+        inputs = campaign_inputs('demo', campaign_overrides(**changes))
+        builder: Any = campaign_builder(inputs, worker_code=worker_code, pw_code=pw_code, pseudo=pseudo)
+        process: Any = instantiate_process(local_runner, builder)
+        process.setup()
+        return process
+
+    return make
 
 
 @pytest.fixture
-def iteration(local_runner, campaign, make_ensemble, make_labelled) -> Any:
+def make_iteration(local_runner, make_campaign, make_ensemble, make_labelled) -> Callable[..., Any]:
+    """Return a function that makes an iteration that has been set up but not run."""
+
+    def make(**changes: Any) -> Any:
+        campaign = make_campaign(**changes)
+        inputs = campaign.exposed_inputs(AlIterationWorkChain)
+        inputs.shards = {'shard_000': DatasetData(make_labelled(2)).store()}
+        inputs.n_trajectories = orm.Int(4)
+        inputs.train.worker.settings = campaign.inputs.training.retrain
+        inputs.cycle.update(
+            iteration=orm.Int(1),
+            seed=campaign.inputs.seed,
+            campaign=campaign.inputs.campaign,
+            ensemble=EnsembleData(make_ensemble()).store(),
+            thresholds=orm.Dict({'energy_ev_per_sqrt_atom': 0.1}),
+        )
+        process: Any = instantiate_process(local_runner, AlIterationWorkChain, **inputs)
+        process.setup()
+        return process
+
+    return make
+
+
+@pytest.fixture
+def campaign(make_campaign) -> Any:
+    """A campaign."""
+    return make_campaign()
+
+
+@pytest.fixture
+def iteration(make_iteration) -> Any:
     """An iteration of it."""
-    inputs = campaign.exposed_inputs(AlIterationWorkChain)
-    inputs.shards = {'shard_000': DatasetData(make_labelled(2)).store()}
-    inputs.n_trajectories = orm.Int(4)
-    inputs.train.worker.settings = campaign.inputs.training.retrain
-    inputs.cycle.update(
-        iteration=orm.Int(1),
-        seed=campaign.inputs.seed,
-        campaign=campaign.inputs.campaign,
-        ensemble=EnsembleData(make_ensemble()).store(),
-        thresholds=orm.Dict({'energy_ev_per_sqrt_atom': 0.1}),
-    )
-    return instantiate_process(local_runner, AlIterationWorkChain, **inputs)
+    return make_iteration()
 
 
 @pytest.fixture
@@ -214,6 +240,32 @@ def test_every_run_step_has_its_inspect_step(process):
     missing = inspected - set(dir(process)) - {'inspect_calculations'}
     assert steps
     assert missing == set()
+
+
+@pytest.mark.parametrize(
+    ('n_cycles', 'slots', 'expected'),
+    [(2, 2, [[1, 1]]), (2, 5, [[3, 2]]), (2, 1, [[1], [1]]), (3, 2, [[1, 1], [2]]), (1, 4, [[4]])],
+)
+def test_cycles_never_share_out_more_slots_than_there_are(
+    make_iteration, fake_chain, n_cycles, slots, expected, monkeypatch
+):
+    """With fewer slots than cycles, some cycles wait for others."""
+    launched: list[int] = []
+
+    def submit(_: Any, **inputs: Any) -> Any:
+        launched.append(inputs['label']['max_concurrent'])
+        return fake_chain('CycleWorkChain')
+
+    label = {'engine': 'qe', 'limits': {'max_concurrent': slots}, 'qe': {'ecutwfc_ry': 16, 'ecutrho_ry': 64}}
+    iteration = make_iteration(campaign={'n_cycles': n_cycles}, label=label)
+    monkeypatch.setattr(iteration, 'submit', submit)
+    batches = []
+    while iteration.should_run_cycles():
+        launched.clear()
+        iteration.run_cycles()
+        batches.append(list(launched))
+    assert batches == expected
+    assert len(iteration.ctx.cycles) == n_cycles
 
 
 @pytest.mark.parametrize(('total', 'parts', 'expected'), [(7, 3, [3, 2, 2]), (4, 2, [2, 2]), (1, 2, [1, 0])])

@@ -1,0 +1,230 @@
+"""What the commands do when all is well."""
+
+from __future__ import annotations
+
+import json
+from types import SimpleNamespace
+
+import pytest
+import yaml
+from aiida import orm
+
+from aiida_anial import __version__
+from aiida_anial.cli import checks, installation, submit
+from aiida_anial.cli.root import _COMMANDS
+from aiida_anial.data.ensemble import EnsembleData
+from aiida_anial.potential.files import ensemble_bytes, write_ensemble
+from aiida_anial.protocols.protocol import campaign_inputs
+from aiida_anial.queries.campaign_status import campaign_status
+
+
+@pytest.mark.parametrize('command', sorted(_COMMANDS))
+def test_every_command_has_a_help(invoke, command):
+    result = invoke(command, '--help')
+    assert result.exit_code == 0, result.output
+    assert result.output.startswith('Usage: ')
+    text = result.output.split('Options:')[0].splitlines()[2:]
+    assert len(' '.join(text).split()) > 5
+
+
+def test_the_help_lists_every_command_and_the_version_is_the_package(invoke):
+    listed = invoke('--help').output
+    assert all(f'  {command} ' in listed for command in _COMMANDS)
+    assert __version__ in invoke('--version').output
+
+
+@pytest.mark.parametrize('protocol', ['demo', 'laptop', 'paper'])
+def test_a_dry_run_prints_the_inputs_that_it_would_submit(invoke, write, count_nodes, protocol):
+    before = count_nodes()
+    over = write({'seed': 42, 'cells': {'families': [{'edges_angstrom': [11, 12], 'n_atoms': [60, 70]}]}})
+    result = invoke('submit', over, '--protocol', protocol, '--dry-run', '--seed', 43)
+    assert result.exit_code == 0, result.output
+    printed = yaml.safe_load(result.stdout)
+    inputs = campaign_inputs('demo', printed)
+    assert inputs == campaign_inputs(protocol, yaml.safe_load(over.read_text()) | {'seed': 43})
+    assert count_nodes() == before
+
+
+def test_a_dry_run_given_back_gives_the_same_dry_run(invoke, write):
+    first = invoke('submit', '--protocol', 'demo', '--dry-run').stdout
+    assert invoke('submit', write(first), '--protocol', 'paper', '--dry-run').stdout == first
+
+
+def test_the_family_of_the_command_line_wins(invoke, write):
+    over = write({'label': {'qe': {'pseudo_family': 'A'}}})
+    result = invoke('submit', over, '--protocol', 'demo', '--pseudo-family', 'B', '--dry-run')
+    assert yaml.safe_load(result.stdout)['label']['qe']['pseudo_family'] == 'B'
+
+
+@pytest.fixture
+def submitted(monkeypatch):
+    """The builders that were submitted, instead of a daemon."""
+    builders: list = []
+
+    def fake(builder):
+        builders.append(builder)
+        return SimpleNamespace(pk=4711)
+
+    monkeypatch.setattr('aiida.engine.submit', fake)
+    return builders
+
+
+def test_a_campaign_is_submitted_with_codes_pseudopotential_and_recommended_cutoffs(
+    invoke, write, submitted, worker_code, pw_code, pseudo
+):
+    result = invoke('submit', write({'seed': 3}), '--protocol', 'demo', '--label', 'mine')
+    assert result.exit_code == 0, result.output
+    assert 'Submitted campaign 4711' in result.output
+    (builder,) = submitted
+    assert builder.seed.value == 3
+    assert builder.metadata.label == 'mine'
+    assert builder.metadata.description == campaign_inputs('demo').description
+    pw = builder.cycle.label.qe.pw
+    assert (pw.code.pk, pw.pseudos['Al'].pk) == (pw_code.pk, pseudo.pk)
+    assert pw.parameters['SYSTEM']['ecutwfc'] == installation.WAVEFUNCTION_CUTOFF_RY
+    assert pw.parameters['SYSTEM']['ecutrho'] == installation.CHARGE_DENSITY_CUTOFF_RY
+    assert builder.train.worker.code.pk == worker_code.pk
+
+
+def test_given_cutoffs_are_kept(invoke, write, submitted, installed):
+    over = write({'label': {'qe': {'ecutwfc_ry': 20, 'ecutrho_ry': 90}}})
+    assert invoke('submit', over, '--protocol', 'demo').exit_code == 0
+    system = submitted[0].cycle.label.qe.pw.parameters['SYSTEM']
+    assert (system['ecutwfc'], system['ecutrho']) == (20, 90)
+
+
+def test_only_the_pk_is_printed_where_only_the_pk_is_asked_for(invoke, write, submitted, installed):
+    result = invoke('submit', write({'label': {'engine': 'emt'}}), '--protocol', 'demo', '--pk-only')
+    assert result.stdout == '4711\n'
+
+
+def test_other_labellers_need_no_pw(invoke, write, submitted, installed, tmp_path, make_ensemble):
+    potential = tmp_path / 'Al.eam.alloy'
+    potential.write_text('x')
+    teacher = EnsembleData(make_ensemble()).store()
+    given = {'emt': (), 'eam': ('--potential', potential), 'ensemble': ('--teacher', teacher.uuid)}
+    for engine, options in given.items():
+        over = write({'label': {'engine': engine}})
+        result = invoke('submit', over, '--protocol', 'demo', '--pw-code', 'gone@nowhere', *options)
+        assert result.exit_code == 0, result.output
+    assert submitted[1].cycle.label.evaluate.potential.filename == 'Al.eam.alloy'
+    assert submitted[2].cycle.label.evaluate.ensemble.pk == teacher.pk
+
+
+def test_status_prints_the_json_of_the_query(invoke, campaigns):
+    campaign = campaigns['main']
+    for identifier in (campaign.pk, campaign.uuid):
+        result = invoke('status', identifier, '--json')
+        assert result.exit_code == 0, result.output
+        assert json.loads(result.stdout) == campaign_status(campaign)
+
+
+def test_status_prints_a_table_with_a_row_an_iteration(invoke, campaigns):
+    result = invoke('status', campaigns['main'].pk)
+    assert result.exit_code == 0, result.output
+    status = campaign_status(campaigns['main'])
+    assert f'Campaign {status["pk"]}: finished [0], iterations used up' in result.output
+    rows = [line.split('│')[1:] for line in result.output.splitlines() if line.startswith('│')]
+    table = [[cell.strip() for cell in row] for row in rows]
+    for row in status['iterations']:
+        (line,) = [cells for cells in table if cells[0] == str(row['index'])]
+        assert str(row['n_labels']) in line
+    assert 'Last ensemble, test blocks' in result.output
+
+
+def test_status_of_a_failed_campaign_says_why(invoke, campaigns):
+    result = invoke('status', campaigns['failed'].pk)
+    assert '[401]' in result.output
+    assert 'The initial labelling failed' in ' '.join(result.output.split())
+
+
+@pytest.mark.parametrize(('name', 'exit_code'), [('main', 0), ('failed', 1)])
+def test_watching_an_ended_campaign_prints_its_reports_and_ends_with_its_verdict(invoke, campaigns, name, exit_code):
+    result = invoke('watch', campaigns[name].pk)
+    assert result.exit_code == exit_code
+    lines = result.output.splitlines()
+    assert 'for 12 random cells' in lines[0]
+    assert lines[-1].startswith(f'Campaign {campaigns[name].pk}: finished [')
+    assert len(set(lines)) == len(lines)
+
+
+def test_an_ensemble_file_is_imported(invoke, tmp_path, make_ensemble, count_nodes):
+    write_ensemble(tmp_path / 'model.safetensors', make_ensemble())
+    before = count_nodes()
+    result = invoke('import-model', tmp_path / 'model.safetensors', '--label', 'mine')
+    assert result.exit_code == 0, result.output
+    assert count_nodes() == before + 1
+    pk = int(result.output.split('ensemble ')[1].split(':')[0])
+    node = orm.load_node(pk)
+    assert node.label == 'mine'
+    assert ensemble_bytes(node.ensemble) == ensemble_bytes(make_ensemble())
+    assert '2 members' in result.output
+
+
+def test_setup_again_keeps_what_is_there(installed, count_nodes):
+    groups = orm.QueryBuilder().append(orm.Group).count()
+    before = count_nodes()
+    worker = orm.load_code('anial-worker@localhost')
+    lines = [
+        installation._computer(),
+        installation._code(installation.WORKER_CODE, worker.filepath_executable, 'anial.train'),
+        installation._pseudo_family(),
+    ]
+    assert all('is there' in line or 'configured' in line for line in lines)
+    assert (count_nodes(), orm.QueryBuilder().append(orm.Group).count()) == (before, groups)
+
+
+def test_setup_says_when_a_code_runs_something_else(installed, tmp_path):
+    assert 'and not' in installation._code(installation.WORKER_CODE, tmp_path / 'other', 'anial.train')
+
+
+def test_the_computer_is_configured_for_jobs_of_seconds(installed):
+    installation._computer()
+    computer = orm.load_computer(installation.COMPUTER)
+    assert computer.get_minimum_job_poll_interval() <= 1
+    assert computer.get_configuration()['safe_interval'] == 0
+    computer.set_minimum_job_poll_interval(0.1)
+
+
+def found(output: str, name: str) -> str:
+    (line,) = [line for line in output.splitlines() if f' {name}: ' in line]
+    return line
+
+
+def test_the_doctor_finds_what_is_there_and_what_is_not(invoke, installed):
+    """The test profile has codes, but neither a broker nor a daemon."""
+    result = invoke('doctor')
+    assert result.exit_code == 1
+    for name in ('computer', 'worker', 'pseudopotentials', 'disk'):
+        assert found(result.output, name).startswith('ok'), result.output
+    assert found(result.output, 'daemon').startswith('missing')
+    assert 'mend: run `verdi daemon start`' in result.output
+
+
+def test_the_doctor_says_how_to_mend_a_missing_code(invoke, installed, monkeypatch):
+    monkeypatch.setattr(checks, 'WORKER_CODE', 'gone')
+    result = invoke('doctor')
+    assert result.exit_code == 1
+    assert 'there is no gone@localhost' in result.output
+    assert 'aiida-anial setup' in result.output
+
+
+def test_the_doctor_looks_whether_the_executable_is_there(invoke, computer, monkeypatch):
+    orm.InstalledCode(label='broken', computer=computer, filepath_executable='/no/such/pw.x').store()
+    monkeypatch.setattr(checks, 'PW_CODE', 'broken')
+    result = invoke('doctor')
+    assert result.exit_code == 1
+    assert 'broken@localhost' in result.output
+    assert '/no/such/pw.x' in result.output or 'cannot run' in result.output
+
+
+def test_the_doctor_misses_the_pseudopotential(invoke, installed, monkeypatch):
+    monkeypatch.setattr(checks, 'PSEUDO_FAMILY', 'Other/1.0')
+    result = invoke('doctor')
+    assert result.exit_code == 1
+    assert found(result.output, 'pseudopotentials').startswith('missing')
+
+
+def test_options_of_submit_are_those_of_its_help(invoke):
+    text = invoke('submit', '--help').output
+    assert all(option.opts[0] in text for option in submit.command.params if option.opts[0].startswith('--'))

@@ -1,0 +1,58 @@
+"""What only a real daemon shows: labelling over a restart, and a campaign from the command line."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+import yaml
+
+pytestmark = pytest.mark.daemon
+
+N_CELLS = 6
+
+DEMANDED = {'pk', 'uuid', 'process_state', 'exit_status', 'converged', 'n_labels', 'n_rejected', 'iterations'}
+DEMANDED_BY_ITERATION = {
+    *('index', 'pk', 'process_state', 'n_trajectories', 'n_stopped', 'median_time_ps', 'n_labels', 'n_rejected'),
+    *('fresh_energy_rmse_mev_per_atom', 'fresh_force_rmse_ev_per_angstrom'),
+    *('test_energy_rmse_mev_per_atom', 'test_force_rmse_ev_per_angstrom'),
+}
+
+
+def test_labels_survive_a_daemon_restart(shell):
+    pk = int(shell.run('verdi', '-p', 'test', 'run', _beside('submit_labels.py'), N_CELLS).splitlines()[-1])
+    shell.wait(lambda: shell.ask('look_at_labels.py', pk)['n_ended'] >= 1, limit_s=120)
+    shell.run('verdi', '-p', 'test', 'daemon', 'stop')
+    stopped = shell.ask('look_at_labels.py', pk)
+    assert not stopped['is_terminated']
+    shell.run('verdi', '-p', 'test', 'daemon', 'start')
+    seen = shell.wait(lambda: (found := shell.ask('look_at_labels.py', pk))['is_terminated'] and found, limit_s=240)
+    assert seen['exit_status'] == 0
+    assert seen['rejected'] == {}
+    # Every cell has its label, none was paid for twice, and never were more alive than allowed.
+    assert seen['n_jobs'] == N_CELLS
+    assert sorted(seen['uuids']) == sorted(seen['jobs'])
+    assert set(stopped['jobs']) <= set(seen['uuids'])
+    assert seen['most_alive'] <= 2
+    assert seen['files_left'] == []
+
+
+def test_a_campaign_from_the_command_line(shell, campaign_overrides, tmp_path):
+    overrides = tmp_path / 'overrides.yaml'
+    overrides.write_text(yaml.safe_dump(campaign_overrides()))
+    assert 'missing' not in shell.run('aiida-anial', 'doctor', '-p', 'test')
+    submit = ('submit', '-p', 'test', overrides, '--protocol', 'demo', '--pk-only')
+    pk = shell.run('aiida-anial', *submit).strip()
+    watched = shell.run('aiida-anial', 'watch', '-p', 'test', pk)
+    assert f'Campaign {pk}: finished [0]' in watched.splitlines()[-1]
+    status = json.loads(shell.run('aiida-anial', 'status', '-p', 'test', pk, '--json'))
+    assert set(status) >= DEMANDED
+    assert status['exit_status'] == 0
+    assert [row['index'] for row in status['iterations']] == [0, 1, 2]
+    assert all(set(row) >= DEMANDED_BY_ITERATION for row in status['iterations'])
+    assert status['n_labels'] == sum(row['n_labels'] for row in status['iterations']) > 12
+    assert 'iteration' in shell.run('aiida-anial', 'status', '-p', 'test', pk)
+
+
+def _beside(name: str) -> str:
+    return __file__.replace('test_daemon.py', name)
