@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from aiida import orm
+from aiida.common.exceptions import MultipleObjectsError, NotExistent
 
 from aiida_anial.common.errors import AnialError
 from aiida_anial.workchains.active_learning import ActiveLearningWorkChain
@@ -32,7 +33,10 @@ def load_campaign(identifier: str) -> Any:
 
     :raises AnialError: if there is none.
     """
-    node: Any = orm.load_node(identifier)
+    try:
+        node: Any = orm.load_node(identifier)
+    except (NotExistent, MultipleObjectsError, ValueError) as exception:
+        raise AnialError(f'PK: there is no node {identifier!r}.') from exception
     if getattr(node, 'process_label', None) != ActiveLearningWorkChain.__name__:
         label = getattr(node, 'process_label', None) or type(node).__name__
         raise AnialError(f'PK: node {identifier} is a {label}, not an {ActiveLearningWorkChain.__name__}.')

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import io
-from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
 from aiida import orm
+from aiida.manage.configuration import get_config
 from aiida_pseudo.data.pseudo.upf import UpfData
 from aiida_pseudo.groups.family import PseudoPotentialFamily
 
@@ -59,12 +58,16 @@ OVERRIDES: dict[str, tuple[Any, str]] = {
     'one cutoff': (qe(ecutwfc_ry=20), 'label.qe: give both ecutwfc_ry and ecutrho_ry'),
     'low density cutoff': (qe(ecutwfc_ry=20, ecutrho_ry=60), 'label.qe.ecutrho_ry: 60 is below four times'),
     'smearing by the back door': (qe(parameters={'SYSTEM': {'smearing': 'mv'}}), 'label.qe.parameters.SYSTEM.smearing'),
+    'a keyword of the structure': (qe(parameters={'SYSTEM': {'nat': 3}}), 'label.qe.parameters.SYSTEM.nat: '),
     'no such namelist': (qe(parameters={'ELECTRON': {'mixing_beta': 0.4}}), 'label.qe.parameters.ELECTRON: '),
     'parameters that are no mapping': (qe(parameters={'SYSTEM': 3}), 'label.qe.parameters.SYSTEM: '),
     'no such smearing': (qe(smearing='warm'), "label.qe.smearing: 'warm' is not allowed"),
     'unknown labeller': ({'label': {'engine': 'vasp'}}, "label.engine: 'vasp' is not allowed"),
     'more cycles than trajectories': ({'campaign': {'n_trajectories': [1, 9]}}, 'campaign.n_cycles: 2 cycles need'),
-    'rates upside down': ({'training': {'initial': {'learning_rate': 1e-9}}}, 'training.initial.final_learning_rate '),
+    'rates upside down': (
+        {'training': {'initial': {'learning_rate': 1e-9}}},
+        'training.initial: final_learning_rate 1e-05 is above',
+    ),
     'trajectories too short to stop': ({'schedules': {'t_max_ps': 0.01}}, 'sampling.dynamics.min_time_ps: '),
     'frames between checks': (
         {'sampling': {'dynamics': {'frame_interval': 7}}},
@@ -73,12 +76,17 @@ OVERRIDES: dict[str, tuple[Any, str]] = {
     'negative seed': ({'seed': -1}, 'seed: -1 is not allowed'),
     'a part that is no mapping': ({'campaign': 3}, 'campaign: 3 is not a mapping'),
     'a part taken away': ({'campaign': None}, 'campaign: None is not a mapping'),
+    'a period of nothing': ({'schedules': {'t_0_ps': [0, 3]}}, 'schedules.t_0_ps: '),
+    'hotter than allowed': ({'schedules': {'t_mod_k': [0, 200000]}}, 'sampling.dynamics.max_temperature_k'),
+    'cutoffs crossed': ({'model': {'descriptor': {'radial_cutoff_angstrom': 3.0}}}, 'angular_cutoff_angstrom must not'),
+    'closer than a contact': ({'cells': {'min_distance_angstrom': 1.0}}, 'cells.min_distance_angstrom: 1 is below'),
     'another element': ({'model': {'element': 'Cu'}}, 'model.element: only Al'),
     'no such device': ({'engine': {'device': 'gpu'}}, "engine.device: 'gpu' is not allowed"),
     'not YAML': ('campaign: [1, 2', 'over.yaml: not valid YAML'),
     'a tab': ('campaign:\n\tn_cycles: 1', 'over.yaml: not valid YAML'),
     'not a mapping': ('- 1\n- 2', 'over.yaml: a mapping of keys to values is needed'),
     'an object': ('campaign: !!python/object/apply:os.getcwd []', 'over.yaml: not valid YAML'),
+    'aliases': ('a: &a [1, 1]\nb: [*a, *a]', 'over.yaml: not valid YAML (line 2: aliases'),
     'a key twice': ('seed: 1\nseed: 2', "over.yaml: not valid YAML (line 1: the key 'seed' is given twice)"),
     'a date that is none': ('seed: 2020-13-45', 'over.yaml: not valid YAML'),
     'eam without a file': ({'label': {'engine': 'eam'}}, '--potential: '),
@@ -126,7 +134,7 @@ def test_wrong_overrides_are_refused(invoke, write, installed, count_nodes, case
         (('--pw-code', 'pw'), None),
         (('--pw-code', ''), '--pw-code: there is no code'),
         (('--pseudo-family', 'Gone/1.0'), "label.qe.pseudo_family: no family 'Gone/1.0'"),
-        (('--colour',), "No such option '--colour'"),
+        (('--colour',), 'No such option'),
     ],
 )
 def test_wrong_options_are_refused(invoke, installed, count_nodes, arguments, expected):
@@ -200,7 +208,12 @@ def test_a_wrong_potential_or_teacher_is_refused(
 @pytest.mark.parametrize('command', ['status', 'watch'])
 @pytest.mark.parametrize(
     ('identifier', 'expected'),
-    [('999999', '999999'), ('nothing', 'nothing'), ('', ''), ('int', 'is a Int, not an ActiveLearningWorkChain')],
+    [
+        ('999999', 'PK: there is no node'),
+        ('nothing', "'nothing'"),
+        ('', 'PK: '),
+        ('int', 'is a Int, not an ActiveLearningWorkChain'),
+    ],
 )
 def test_what_is_no_campaign_has_no_status(invoke, command, identifier, expected):
     given = orm.Int(1).store().pk if identifier == 'int' else identifier
@@ -210,7 +223,7 @@ def test_what_is_no_campaign_has_no_status(invoke, command, identifier, expected
 def test_commands_and_arguments_that_do_not_exist_are_named(invoke):
     assert_refused(invoke('submitt'), "No such command 'submitt'")
     assert_refused(invoke('status'), "Missing argument 'PK'")
-    assert_refused(invoke('status', '1', '--yaml'), "No such option '--yaml'")
+    assert_refused(invoke('status', '1', '--yaml'), 'No such option')
     assert_refused(invoke('watch', '1', '--interval', '0'), '--interval')
 
 
@@ -251,7 +264,7 @@ def test_a_folder_that_is_no_model_is_refused(invoke, tmp_path, count_nodes):
 def test_setup_refuses_an_executable_that_is_not_there_before_it_makes_anything(invoke, tmp_path, option):
     result = invoke('setup', '-p', 'other', option, tmp_path / 'gone')
     assert_refused(result, 'gone: there is no such executable')
-    assert 'other' not in Path(tmp_path).name
+    assert 'other' not in get_config().profile_names
 
 
 def test_every_wrong_override_would_be_refused_by_a_dry_run_too(invoke, write, installed):
@@ -260,5 +273,3 @@ def test_every_wrong_override_would_be_refused_by_a_dry_run_too(invoke, write, i
     for case in sorted(set(OVERRIDES) - of_the_profile):
         content, expected = OVERRIDES[case]
         assert_refused(invoke('submit', write(content), '--protocol', 'demo', '--dry-run'), expected)
-    assert len(OVERRIDES) >= 25
-    assert yaml.safe_load('a: 1') == {'a': 1}

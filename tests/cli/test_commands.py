@@ -191,12 +191,13 @@ def found(output: str, name: str) -> str:
     return line
 
 
-def test_the_doctor_finds_what_is_there_and_what_is_not(invoke, installed):
+def test_the_doctor_finds_what_is_there_and_what_is_not(invoke, worker_code):
     """The test profile has codes, but neither a broker nor a daemon."""
     result = invoke('doctor')
     assert result.exit_code == 1
-    for name in ('computer', 'worker', 'pseudopotentials', 'disk'):
+    for name in ('computer', 'pseudopotentials', 'disk'):
         assert found(result.output, name).startswith('ok'), result.output
+    assert f'ok       code: anial-worker@localhost, {worker_code.filepath_executable}, {__version__}' in result.output
     assert found(result.output, 'daemon').startswith('missing')
     assert 'mend: run `verdi daemon start`' in result.output
 
