@@ -145,7 +145,7 @@ def test_the_teacher_is_copied_for_the_labeller_ensemble(prepare, inputs, make_e
         ('anial.evaluate', {'labeller': {'kind': 'eam'}}, r'potential: the labeller `eam` needs this input'),
         ('anial.evaluate', {'labeller': {'kind': 'ensemble'}}, r'ensemble: the labeller `ensemble` needs this input'),
         ('anial.sample', {'thresholds': {}}, r'thresholds\.energy_ev_per_sqrt_atom: this key is required'),
-        ('anial.sample', {'settings': {'frame_interval': 15}}, r'sampling: frame_interval: 15'),
+        ('anial.sample', {'settings': {'frame_interval': 15}}, r'sampling.frame_interval: 15'),
         ('anial.sample', {'schedules': [{'t_max_ps': 1.0}]}, r'schedules: there are 1 for 2 cells'),
     ],
 )
