@@ -32,6 +32,9 @@ WORKER_CODE = 'anial-worker'
 _POLL_INTERVAL_S = 1.0
 _SAFE_INTERVAL_S = 0.0
 
+# AiiDA's two seconds are too few for the answer of a daemon on a machine whose cores are all labelling.
+_DAEMON_TIMEOUT_S = 30
+
 # Serial pw.x, two side by side, is faster on a laptop than one on two ranks.
 _PREPEND = 'export OMP_NUM_THREADS=1\n'
 
@@ -76,6 +79,9 @@ def _profile(name: str) -> str:
         raise AnialError(f'profile {name}: `verdi {" ".join(arguments)}` failed: {" ".join(result.stderr.split())}')
     # The configuration that this process has read does not know the new profile.
     reset_config()
+    config = get_config()
+    config.set_option('daemon.timeout', _DAEMON_TIMEOUT_S, scope=name)
+    config.store()
     return f'profile {name}: made, with SQLite and the ZeroMQ broker'
 
 

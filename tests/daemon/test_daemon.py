@@ -25,6 +25,8 @@ def test_labels_survive_a_daemon_restart(shell):
     shell.run('verdi', '-p', 'test', 'daemon', 'stop')
     stopped = shell.ask('look_at_labels.py', pk)
     assert not stopped['is_terminated']
+    # What the daemon submits while its broker is gone is lost; here that is done to all that had not ended.
+    assert shell.ask('lose_tasks.py', pk)
     shell.run('verdi', '-p', 'test', 'daemon', 'start')
     seen = shell.wait(lambda: (found := shell.ask('look_at_labels.py', pk))['is_terminated'] and found, limit_s=240)
     assert seen['exit_status'] == 0
