@@ -95,6 +95,19 @@ class Cells:
         chosen = [self.one(int(index)) for index in indices]
         return Cells.from_lists([positions for positions, _ in chosen], [lattice for _, lattice in chosen])
 
+    def moved(self, positions: NDArray[np.float64]) -> Self:
+        """Return the same cells with their atoms elsewhere; what depends on the lattices alone is not worked out again.
+
+        :param positions: ``[N, 3]`` in angstrom.
+        :raises AnialError: if there are more or fewer atoms, or a position is not finite.
+        """
+        if positions.shape != self.positions.shape or not np.isfinite(positions).all():
+            raise AnialError(f'cells: positions {positions.shape} do not fit or are not finite.')
+        moved = object.__new__(type(self))
+        # The dictionary, because the class is frozen, and because it holds the cached properties too.
+        moved.__dict__.update(self.__dict__, positions=positions)
+        return moved
+
     @cached_property
     def n_atoms(self) -> NDArray[np.int64]:
         """``[C]`` atoms in each cell."""

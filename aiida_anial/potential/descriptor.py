@@ -29,8 +29,8 @@ from torch import Tensor
 
 from aiida_anial.potential.environments import Environments, neighbour_tables
 from aiida_anial.potential.neighbours import NeighbourList
-from aiida_anial.potential.settings import DescriptorSettings
-from aiida_anial.potential.triples import EachTripleOnce, Triples
+from aiida_anial.potential.settings import COSINE_GUARD, DescriptorSettings
+from aiida_anial.potential.triples import EachTripleOnce
 
 __all__ = (
     'COSINE_GUARD',
@@ -44,9 +44,6 @@ __all__ = (
     'descriptors_of_vectors',
     'radial_terms',
 )
-
-# Keeps the sine of an angle away from zero, where the derivative of the angle is infinite.
-COSINE_GUARD = 0.95
 
 # The least exponent that is worked out: 1e-26 is nothing beside other terms, while results too small for the precision
 # take exp a hundred times as long and slow down what is done with them.
@@ -127,15 +124,14 @@ class AngularTerms:
     sine: Tensor
 
 
-def angular_terms(r: Tensor, u: Tensor, triples: type[Triples], c: Constants) -> AngularTerms:
+def angular_terms(r: Tensor, u: Tensor, c: Constants) -> AngularTerms:
     """Return the factors of the angular terms.
 
     :param r: ``[n, K]`` distances of the neighbours of n centres, angstrom.
     :param u: ``[n, 3, K]`` their directions.
-    :param triples: the layout.
     :param c: the descriptor's constants.
     """
-    cosine = (triples.first(u) * triples.second(u)).sum(1)
+    cosine = (EachTripleOnce.first(u) * EachTripleOnce.second(u)).sum(1)
     guarded = cosine * COSINE_GUARD
     sine = torch.sqrt(1 - guarded**2)
     # cos(theta - theta_z) without the angle: no arccos, and no branch of it.
@@ -143,18 +139,18 @@ def angular_terms(r: Tensor, u: Tensor, triples: type[Triples], c: Constants) ->
     base = torch.matmul(c.angles / 2, known.flatten(2)).view(len(r), -1, *sine.shape[1:])
     # exp and log together are five times as fast as pow.
     power = _exp(torch.log(base).mul_(c.settings.angular_zeta - 1))
-    return AngularTerms(_angular_radial(r, triples, c), power, base, cosine, guarded, sine)
+    return AngularTerms(_angular_radial(r, c), power, base, cosine, guarded, sine)
 
 
-def _angular_radial(r: Tensor, triples: type[Triples], c: Constants) -> Tensor:
+def _angular_radial(r: Tensor, c: Constants) -> Tensor:
     """Return 2 E ``[n, R, X, Y]``."""
     eta = c.settings.angular_eta_per_angstrom2
     x = r - c.settings.angular_centre_angstrom
     d = c.angular_shifts[:, None]
     exponents = d * x[:, None] - (x**2 / 4)[:, None] - d**2 / 2
     pair = torch.exp(exponents * eta) * (_cutoff(r, c.settings.angular_cutoff_angstrom) * math.sqrt(2))[:, None]
-    mixed = torch.exp(triples.first(x) * triples.second(x) * (-eta / 2))
-    return (triples.first(pair) * triples.second(pair)).mul_(mixed[:, None])
+    mixed = torch.exp(EachTripleOnce.first(x) * EachTripleOnce.second(x) * (-eta / 2))
+    return (EachTripleOnce.first(pair) * EachTripleOnce.second(pair)).mul_(mixed[:, None])
 
 
 def angular_features(terms: AngularTerms) -> Tensor:
@@ -189,7 +185,7 @@ def descriptors_of_vectors(vectors: Tensor, centre: Tensor, n_atoms: int, settin
     parts, order = [], []
     for table in neighbour_tables(environments, max_triples=_MAX_TRIPLES):
         r, u = environments.angular_geometry(table)
-        angular = angular_features(angular_terms(r, u, EachTripleOnce, c))
+        angular = angular_features(angular_terms(r, u, c))
         radial = radial_terms(environments.radial.r[table.radial], c).sum(-1)
         parts.append(torch.cat([radial, angular], dim=1))
         order.append(table.centres)

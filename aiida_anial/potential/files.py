@@ -10,10 +10,10 @@ from aiida_anial.common.tensors import TensorFile, parse_tensors, read_tensors, 
 from aiida_anial.potential.ensemble import Ensemble
 from aiida_anial.potential.settings import ModelSettings
 
-__all__ = ('ensemble_bytes', 'parse_ensemble', 'read_ensemble', 'write_ensemble')
+__all__ = ('SCHEMA_VERSION', 'ensemble_bytes', 'parse_ensemble', 'read_ensemble', 'write_ensemble')
 
 _KIND = 'ensemble'
-_SCHEMA_VERSION = 1
+SCHEMA_VERSION = 1
 _UNITS = {'length': 'angstrom', 'energy': 'eV'}
 
 
@@ -32,7 +32,7 @@ def read_ensemble(path: Path) -> Ensemble:
 
     :raises FileFormatError: if the file is missing, damaged, of another kind, or its numbers do not fit together.
     """
-    return _ensemble(read_tensors(path, kind=_KIND, schema_version=_SCHEMA_VERSION), str(path))
+    return _ensemble(read_tensors(path, kind=_KIND, schema_version=SCHEMA_VERSION), str(path))
 
 
 def parse_ensemble(data: bytes, *, source: str) -> Ensemble:
@@ -41,7 +41,7 @@ def parse_ensemble(data: bytes, *, source: str) -> Ensemble:
     :param source: what to call the file in messages.
     :raises FileFormatError: as ``read_ensemble``.
     """
-    return _ensemble(parse_tensors(data, source=source, kind=_KIND, schema_version=_SCHEMA_VERSION), source)
+    return _ensemble(parse_tensors(data, source=source, kind=_KIND, schema_version=SCHEMA_VERSION), source)
 
 
 def _ensemble(content: TensorFile, source: str) -> Ensemble:
@@ -72,4 +72,4 @@ def _file(ensemble: Ensemble) -> TensorFile:
     }
     arrays = {f'weight_{layer}': weight for layer, weight in enumerate(ensemble.weights)}
     arrays |= {f'bias_{layer}': bias for layer, bias in enumerate(ensemble.biases)}
-    return TensorFile(_KIND, _SCHEMA_VERSION, metadata, arrays)
+    return TensorFile(_KIND, SCHEMA_VERSION, metadata, arrays)

@@ -2,39 +2,60 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
 
 from aiida_anial.common.cells import Cells
 
-__all__ = ('NeighbourList', 'neighbour_list')
+__all__ = ('NeighbourList', 'joined', 'neighbour_lists')
+
+# More pairs than this times those of an even density are rare; a cell that has them is gone through twice.
+_USUAL_EXCESS = 1.3
 
 
 @dataclass(frozen=True, eq=False)
 class NeighbourList:
-    """P directed pairs of atoms of a batch: each pair of atoms stands there twice, once from either side.
+    """P directed pairs of n atoms: each pair of atoms stands there twice, once from either side.
 
-    The vector of a pair is ``positions[neighbour] - positions[centre] + shift_vectors``. As long as the lattices stay
+    The vector of a pair is ``positions[neighbour] - positions[centre] + shift_vectors``. As long as the lattice stays
     and no atom has moved further than half the skin, no pair within the cutoff less the skin is missing, provided that
     the positions are not wrapped back into the cell.
 
-    :param centre: ``[P]`` index of the central atom in the batch, ascending, int64.
-    :param neighbour: ``[P]`` index of the neighbour in the batch, int64; an atom may be its own, through images.
+    :param starts: ``[n + 1]`` the pairs of atom ``i`` are ``starts[i]`` to ``starts[i + 1] - 1``, int64.
+    :param neighbour: ``[P]`` index of the neighbour, int64; an atom may be its own, through images.
     :param shift_vectors: ``[P, 3]`` lattice translation of the neighbour's image in angstrom, float64.
     :param cutoff: the largest distance of a listed pair in angstrom, skin included.
     """
 
-    centre: NDArray[np.int64]
+    starts: NDArray[np.int64]
     neighbour: NDArray[np.int64]
     shift_vectors: NDArray[np.float64]
     cutoff: float
 
+    def __post_init__(self) -> None:
+        """Bring the arrays into the layout in which compiled code reads them."""
+        for name, dtype in (('starts', np.int64), ('neighbour', np.int64), ('shift_vectors', np.float64)):
+            object.__setattr__(self, name, np.ascontiguousarray(getattr(self, name), dtype=dtype))
+
+    @cached_property
+    def addresses(self) -> tuple[int, int, int]:
+        """Where ``starts``, ``neighbour`` and ``shift_vectors`` are in memory, as long as this list exists."""
+        return self.starts.ctypes.data, self.neighbour.ctypes.data, self.shift_vectors.ctypes.data
+
+    @cached_property
+    def centre(self) -> NDArray[np.int64]:
+        """``[P]`` index of the central atom, ascending."""
+        return np.repeat(np.arange(len(self.starts) - 1, dtype=np.int64), np.diff(self.starts))
+
     def vectors(self, positions: NDArray[np.float64]) -> NDArray[np.float64]:
         """Return the vectors ``[P, 3]`` in angstrom from centre to neighbour.
 
-        :param positions: ``[N, 3]`` in angstrom.
+        :param positions: ``[n, 3]`` in angstrom.
         """
         vectors = positions[self.neighbour]
         vectors -= positions[self.centre]
@@ -42,22 +63,45 @@ class NeighbourList:
         return vectors
 
 
-def neighbour_list(cells: Cells, *, cutoff: float) -> NeighbourList:
-    """Return all pairs no further apart than ``cutoff``, whatever the shape and size of the cells.
+def neighbour_lists(cells: Cells, *, cutoff: float) -> tuple[NeighbourList, ...]:
+    """Return, for each cell, all pairs no further apart than ``cutoff``, whatever its shape and size.
 
     :param cells: the batch; positions may lie outside of their cell.
     :param cutoff: in angstrom.
     """
-    # The import of vesin loads torch, which this module's importers may not want.
-    from vesin import NeighborList
+    return tuple(
+        _list(positions, lattice, float(volume), cutoff)
+        for (positions, lattice), volume in zip(cells, cells.volumes, strict=True)
+    )
 
-    finder = NeighborList(cutoff=cutoff, full_list=True, sorted=True, n_threads=1)
-    pairs, shifts = [np.zeros((0, 2), dtype=np.int64)], [np.zeros((0, 3))]
-    for (positions, lattice), offset in zip(cells, cells.offsets, strict=False):
-        found, images = finder.compute(positions, lattice, periodic=True, quantities='PS')
-        pairs.append(found.astype(np.int64) + offset)
-        shifts.append(images @ lattice)
-    stacked = np.concatenate(pairs)
+
+def _list(positions: NDArray[np.float64], lattice: NDArray[np.float64], volume: float, cutoff: float) -> NeighbourList:
+    """Return the list of one cell."""
+    # Compiled code is imported where it is used, since much that imports this module has no use for it.
+    from aiida_anial.potential.kernels.lists import find_pairs
+
+    n_atoms = len(positions)
+    positions, lattice = np.array(positions, order='C'), np.array(lattice, order='C')
+    starts = np.zeros(n_atoms + 1, dtype=np.int64)
+    room = int(_USUAL_EXCESS * n_atoms * n_atoms / volume * 4 / 3 * math.pi * cutoff**3) + 64
+    while True:
+        neighbour, shift_vectors = np.empty(room, dtype=np.int64), np.empty((room, 3))
+        n_pairs = find_pairs(positions, lattice, float(cutoff), starts, neighbour, shift_vectors)
+        if n_pairs <= room:
+            return NeighbourList(starts, neighbour[:n_pairs].copy(), shift_vectors[:n_pairs].copy(), cutoff)
+        room = n_pairs
+
+
+def joined(lists: Sequence[NeighbourList]) -> NeighbourList:
+    """Return the list of a batch, whose atoms are those of its cells one after another.
+
+    :param lists: for each cell.
+    """
+    atoms = np.cumsum([0] + [len(part.starts) - 1 for part in lists])
+    pairs = np.cumsum([0] + [len(part.neighbour) for part in lists])
     return NeighbourList(
-        np.ascontiguousarray(stacked[:, 0]), np.ascontiguousarray(stacked[:, 1]), np.concatenate(shifts), cutoff
+        np.concatenate([part.starts[:-1] + first for part, first in zip(lists, pairs, strict=False)] + [pairs[-1:]]),
+        np.concatenate([pairs[:0]] + [part.neighbour + first for part, first in zip(lists, atoms, strict=False)]),
+        np.concatenate([np.zeros((0, 3))] + [part.shift_vectors for part in lists]),
+        min((part.cutoff for part in lists), default=math.inf),
     )

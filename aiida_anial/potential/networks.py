@@ -5,12 +5,16 @@ Symbols: M members, N atoms, F features; layer l maps ``x`` to ``CELU(W x + b)``
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 import torch
 from torch import Tensor
 
-__all__ = ('atomic_energies', 'atomic_energies_and_gradients')
+__all__ = ('activations', 'atomic_energies', 'atomic_energies_and_gradients')
+
+# The least exponent that is worked out: numbers too small for the precision slow down what is done with them.
+_MIN_EXPONENT = -60.0
 
 
 def atomic_energies(weights: Sequence[Tensor], biases: Sequence[Tensor], g: Tensor, alpha: float) -> Tensor:
@@ -21,7 +25,7 @@ def atomic_energies(weights: Sequence[Tensor], biases: Sequence[Tensor], g: Tens
     :param g: ``[N, F]`` descriptors.
     :param alpha: of the activation CELU (Barron, arXiv:1704.07483).
     """
-    return _forward(weights, biases, g, alpha)[0]
+    return activations(weights, biases, g, alpha)[0]
 
 
 def atomic_energies_and_gradients(
@@ -37,25 +41,29 @@ def atomic_energies_and_gradients(
     :param g: ``[N, F]`` descriptors.
     :param alpha: of the activation CELU.
     """
-    energies, slopes = _forward(weights, biases, g, alpha)
+    energies, _, slopes = activations(weights, biases, g, alpha)
     gradients = weights[-1].expand(-1, g.shape[0], -1)
     for weight, slope in zip(reversed(weights[:-1]), reversed(slopes), strict=True):
         gradients = torch.bmm(gradients * slope, weight)
     return energies, gradients
 
 
-def _forward(
+def activations(
     weights: Sequence[Tensor], biases: Sequence[Tensor], g: Tensor, alpha: float
-) -> tuple[Tensor, list[Tensor]]:
-    """Return the energies ``[M, N]`` and, for each hidden layer, the slopes of its activations ``[M, N, out]``."""
+) -> tuple[Tensor, list[Tensor], list[Tensor]]:
+    """Return the energies ``[M, N]``, the input ``[M, N, in]`` of each layer and its slopes ``[M, N, out]``.
+
+    There are slopes of the hidden layers only: derivatives of the activations.
+    """
     slopes = []
-    x = g.expand(weights[0].shape[0], -1, -1)
+    inputs = [g.expand(weights[0].shape[0], -1, -1)]
     for weight, bias in zip(weights[:-1], biases[:-1], strict=True):
-        a = torch.baddbmm(bias[:, None], x, weight.transpose(1, 2))
-        slope = a.clamp(max=0).mul_(1 / alpha).exp_()
+        a = torch.baddbmm(bias[:, None], inputs[-1], weight.transpose(1, 2))
+        # torch's exp2 is three times as fast as its exp.
+        slope = a.clamp(min=_MIN_EXPONENT * alpha, max=0).mul_(1 / (alpha * math.log(2))).exp2_()
         slopes.append(slope)
         # relu and not clamp(min=0): at a = 0 exactly (an atom without neighbours) clamp would count the slope twice.
         # Written out because the derivative of torch.celu is off by 7e-9 in float64.
-        x = torch.add(torch.relu(a), slope, alpha=alpha).sub_(alpha)
-    energies = torch.baddbmm(biases[-1][:, None], x, weights[-1].transpose(1, 2))
-    return energies.squeeze(-1), slopes
+        inputs.append(torch.add(torch.relu(a), slope, alpha=alpha).sub_(alpha))
+    energies = torch.baddbmm(biases[-1][:, None], inputs[-1], weights[-1].transpose(1, 2))
+    return energies.squeeze(-1), inputs, slopes

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from aiida_anial.common.errors import AnialError
 
-__all__ = ('Prediction',)
+__all__ = ('Prediction', 'mean_over_members')
 
 
 @dataclass(frozen=True, eq=False)
@@ -54,9 +54,24 @@ class Prediction:
         return disagreement
 
 
+def mean_over_members(values: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return the mean over the first axis; see ``_members_last``."""
+    mean: NDArray[np.float64] = _members_last(values).mean(axis=-1)
+    return mean
+
+
 def _deviation(values: NDArray[np.float64]) -> NDArray[np.float64]:
     """Return the standard deviation of a sample over the first axis, 0 for a sample of one."""
     if len(values) < 2:
         return np.zeros(values.shape[1:])
-    deviation: NDArray[np.float64] = values.std(axis=0, ddof=1)
+    deviation: NDArray[np.float64] = _members_last(values).std(axis=-1, ddof=1)
     return deviation
+
+
+def _members_last(values: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return the values with the members along the last axis.
+
+    NumPy adds up a column that stands alone in another order than columns side by side, but rows always alike: the
+    value of a cell or an atom shall not depend on what else is in the batch.
+    """
+    return np.ascontiguousarray(np.moveaxis(values, 0, -1))

@@ -10,7 +10,10 @@ from pydantic import AfterValidator, Field, model_validator
 
 from aiida_anial.common.settings import NonNegative, Positive, Settings
 
-__all__ = ('DescriptorSettings', 'ModelSettings')
+__all__ = ('COSINE_GUARD', 'DescriptorSettings', 'ModelSettings')
+
+# Keeps the sine of an angle away from zero, where the derivative of the angle is infinite.
+COSINE_GUARD = 0.95
 
 # The largest exponent whose exponential a float32 holds with room to spare; `descriptor` factorises a Gaussian.
 _MAX_EXPONENT = 80.0

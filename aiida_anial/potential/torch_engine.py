@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Self
+
 import numpy as np
 import torch
 from numpy.typing import NDArray
@@ -13,11 +17,10 @@ from aiida_anial.potential.descriptor import angular_features, angular_terms, co
 from aiida_anial.potential.engine import EngineSettings
 from aiida_anial.potential.ensemble import Ensemble
 from aiida_anial.potential.environments import Environments, NeighbourTable, neighbour_tables
-from aiida_anial.potential.neighbours import NeighbourList, neighbour_list
+from aiida_anial.potential.neighbours import NeighbourList, joined, neighbour_lists
 from aiida_anial.potential.networks import atomic_energies, atomic_energies_and_gradients
-from aiida_anial.potential.prediction import Prediction
+from aiida_anial.potential.prediction import Prediction, mean_over_members
 from aiida_anial.potential.pulls import angular_pull, radial_pull
-from aiida_anial.potential.triples import EachTripleOnce
 
 __all__ = ('TorchEngine',)
 
@@ -25,6 +28,35 @@ __all__ = ('TorchEngine',)
 # every member; half of the fewer triples that would take may be filling.
 _MAX_TRIPLES = 32_000
 _MAX_TRIPLES_MEMBERS = 8_000
+# A GPU has no such cache and wants much to do at once: some 200 bytes a triple, and as much again for every member.
+_MAX_TRIPLES_GPU = 2_000_000
+
+
+@dataclass(frozen=True)
+class _Pairs:
+    """The pairs of a batch on the device.
+
+    :param lists: of its cells.
+    :param centre: ``[P]``.
+    :param neighbour: ``[P]``.
+    :param shift_vectors: ``[P, 3]`` angstrom, float64.
+    """
+
+    lists: Sequence[NeighbourList]
+    centre: Tensor
+    neighbour: Tensor
+    shift_vectors: Tensor
+
+    @classmethod
+    def of(cls, lists: Sequence[NeighbourList], device: torch.device) -> Self:
+        """Return the pairs of the cells with these lists."""
+        pairs = joined(lists)
+        arrays = (pairs.centre, pairs.neighbour, pairs.shift_vectors)
+        return cls(lists, *(torch.from_numpy(array).to(device) for array in arrays))
+
+    def vectors(self, positions: Tensor) -> Tensor:
+        """Return the vectors ``[P, 3]`` in angstrom from centre to neighbour, for positions in float64."""
+        return positions[self.neighbour] - positions[self.centre] + self.shift_vectors
 
 
 class TorchEngine:
@@ -46,32 +78,32 @@ class TorchEngine:
         self._weights = [torch.tensor(weight, dtype=self._dtype, device=self._device) for weight in ensemble.weights]
         self._biases = [torch.tensor(bias, dtype=self._dtype, device=self._device) for bias in ensemble.biases]
         self._constants = constants(ensemble.model.descriptor, self._dtype, self._device)
+        self._pairs: _Pairs | None = None
 
-    def neighbours(self, cells: Cells, *, skin: float) -> NeighbourList:
-        """Return the neighbours that ``evaluate`` needs until an atom has moved by half of ``skin`` (angstrom)."""
-        return neighbour_list(cells, cutoff=self._model.descriptor.radial_cutoff_angstrom + skin)
+    def neighbours(self, cells: Cells, *, skin: float) -> tuple[NeighbourList, ...]:
+        """Return, for each cell, what ``evaluate`` needs until an atom has moved by half of ``skin`` (angstrom)."""
+        return neighbour_lists(cells, cutoff=self._model.descriptor.radial_cutoff_angstrom + skin)
 
     @torch.no_grad()
     def evaluate(
         self,
         cells: Cells,
         *,
-        neighbours: NeighbourList | None = None,
+        neighbours: Sequence[NeighbourList] | None = None,
         forces: bool = True,
         stress: bool = False,
         member_forces: bool = False,
     ) -> Prediction:
         """Return energies and what else is asked for; see :class:`~aiida_anial.potential.engine.Engine`."""
-        neighbours = self.neighbours(cells, skin=0.0) if neighbours is None else neighbours
-        vectors = torch.from_numpy(neighbours.vectors(cells.positions)).to(self._device)
-        centre = torch.from_numpy(neighbours.centre).to(self._device)
+        pairs = self._pairs_of(self.neighbours(cells, skin=0.0) if neighbours is None else neighbours)
+        centre, vectors = pairs.centre, pairs.vectors(torch.from_numpy(cells.positions).to(self._device))
         wanted = self._model.n_members if member_forces else int(forces or stress)
         energies, gradients = self._atoms_and_pairs(vectors, centre, len(cells.positions), wanted)
 
         cell_of_atom = torch.from_numpy(cells.cell_of_atom).to(self._device)
         totals = energies.new_zeros(len(energies), len(cells)).index_add_(1, cell_of_atom, energies)
         member_energies = totals.cpu().numpy() + self._self_energy * cells.n_atoms
-        of_atoms = self._forces(gradients, neighbours, len(cells.positions)) if forces or member_forces else None
+        of_atoms = self._forces(gradients, pairs, len(cells.positions)) if forces or member_forces else None
         stresses = None
         if stress:
             virials = vectors[:, :, None] * gradients.mean(0)[:, None, :]
@@ -80,12 +112,19 @@ class TorchEngine:
             stresses = symmetric / cells.volumes[:, None, None]
         return Prediction(
             n_atoms=cells.n_atoms,
-            energies=member_energies.mean(axis=0),
+            energies=mean_over_members(member_energies),
             member_energies=member_energies,
             forces=of_atoms.mean(axis=0) if forces and of_atoms is not None else None,
             stresses=stresses,
             member_forces=of_atoms if member_forces else None,
         )
+
+    def _pairs_of(self, lists: Sequence[NeighbourList]) -> _Pairs:
+        """Return the pairs on the device, where those of the last evaluation still are."""
+        # A tuple cannot have been changed since.
+        if self._pairs is None or self._pairs.lists is not lists or not isinstance(lists, tuple):
+            self._pairs = _Pairs.of(lists, self._device)
+        return self._pairs
 
     def _atoms_and_pairs(self, vectors: Tensor, centre: Tensor, n_atoms: int, wanted: int) -> tuple[Tensor, Tensor]:
         """Return the energies ``[M, N]`` of the atoms and the gradients ``[B, P, 3]`` by the vectors of the pairs.
@@ -100,6 +139,8 @@ class TorchEngine:
         radial = energies.new_zeros(wanted, len(environments.radial.r))
         angular = energies.new_zeros(wanted, 3, len(environments.angular.r))
         max_triples = _MAX_TRIPLES if wanted < 2 else _MAX_TRIPLES_MEMBERS
+        if self._device.type != 'cpu':
+            max_triples = _MAX_TRIPLES_GPU // max(wanted, 1)
         for table in neighbour_tables(environments, max_triples=max_triples):
             energies[:, table.centres] = self._table(environments, table, radial, angular).to(energies.dtype)
         gradients = energies.new_zeros(wanted, 3, len(vectors))
@@ -119,7 +160,7 @@ class TorchEngine:
         distances = environments.radial.r[table.radial]
         r, u = environments.angular_geometry(table)
         pairs = radial_terms(distances, c)
-        terms = angular_terms(r, u, EachTripleOnce, c)
+        terms = angular_terms(r, u, c)
         features = torch.cat([pairs.sum(-1), angular_features(terms)], dim=1)
         if not wanted:
             return atomic_energies(self._weights, self._biases, features, alpha)
@@ -131,12 +172,12 @@ class TorchEngine:
         angular[..., table.angular] = pulls.to(angular.dtype)
         return energies
 
-    def _forces(self, gradients: Tensor, neighbours: NeighbourList, n_atoms: int) -> NDArray[np.float64]:
+    def _forces(self, gradients: Tensor, pairs: _Pairs, n_atoms: int) -> NDArray[np.float64]:
         """Return the forces ``[B, N, 3]``: a pair's gradient pulls its centre along it and its neighbour back."""
         by_pair = gradients.transpose(0, 1).contiguous()
         forces = gradients.new_zeros(n_atoms, len(gradients), 3)
-        forces.index_add_(0, torch.from_numpy(neighbours.centre).to(self._device), by_pair)
-        forces.index_add_(0, torch.from_numpy(neighbours.neighbour).to(self._device), by_pair, alpha=-1)
+        forces.index_add_(0, pairs.centre, by_pair)
+        forces.index_add_(0, pairs.neighbour, by_pair, alpha=-1)
         on_host: NDArray[np.float64] = forces.transpose(0, 1).cpu().numpy()
         return on_host
 

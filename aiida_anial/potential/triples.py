@@ -1,41 +1,11 @@
-"""Two ways to lay out the triples that K neighbours make with their centre."""
+"""The layout of the triples that K neighbours make with their centre."""
 
 from __future__ import annotations
-
-from typing import Protocol
 
 import torch
 from torch import Tensor
 
-__all__ = ('AllTriples', 'EachTripleOnce', 'Triples')
-
-
-class Triples(Protocol):
-    """Spreads numbers of the neighbours, ``[..., K]``, over the triples, ``[..., X, Y]``."""
-
-    @staticmethod
-    def first(values: Tensor) -> Tensor:
-        """Return the value of the first neighbour of each triple, ready to broadcast."""
-        ...
-
-    @staticmethod
-    def second(values: Tensor) -> Tensor:
-        """Return the value of the second neighbour of each triple, ready to broadcast."""
-        ...
-
-
-class AllTriples:
-    """The triples (j, k) at place ``[j, k]``, ``[..., K, K]``: each one twice, and the senseless (j, j)."""
-
-    @staticmethod
-    def first(values: Tensor) -> Tensor:
-        """Return ``[..., K, 1]``, the value of the first neighbour of each triple."""
-        return values[..., :, None]
-
-    @staticmethod
-    def second(values: Tensor) -> Tensor:
-        """Return ``[..., 1, K]``, the value of the second neighbour of each triple."""
-        return values[..., None, :]
+__all__ = ('EachTripleOnce',)
 
 
 class EachTripleOnce:

@@ -1,27 +1,24 @@
-"""The closest two atoms of each cell."""
+"""The closest two atoms of a cell."""
 
 from __future__ import annotations
 
-from itertools import pairwise
+import math
 
 import numpy as np
 from numpy.typing import NDArray
 
-from aiida_anial.common.cells import Cells
 from aiida_anial.potential.neighbours import NeighbourList
+from aiida_anial.sampling.loops import least_square
 
-__all__ = ('closest_contacts',)
+__all__ = ('closest_contact',)
 
 
-def closest_contacts(cells: Cells, neighbours: NeighbourList) -> NDArray[np.float64]:
-    """Return ``[C]`` the distance in angstrom of the closest two atoms, periodic images included.
+def closest_contact(positions: NDArray[np.float64], pairs: NeighbourList) -> float:
+    """Return the distance in angstrom of the closest two atoms, periodic images included.
 
-    An atom's own image counts as another atom. A cell without any listed pair has its closest contact at infinity.
+    An atom's own image counts as another atom. Without any listed pair the closest contact is at infinity.
 
-    :param neighbours: list that holds for these positions.
+    :param positions: ``[n, 3]`` angstrom.
+    :param pairs: a list that holds for these positions.
     """
-    vectors = neighbours.vectors(cells.positions)
-    squares = np.einsum('px,px->p', vectors, vectors)
-    bounds = np.searchsorted(neighbours.centre, cells.offsets)
-    closest = [squares[first:last].min() if last > first else np.inf for first, last in pairwise(bounds.tolist())]
-    return np.sqrt(np.array(closest, dtype=np.float64))
+    return math.sqrt(least_square(positions, pairs.starts, pairs.neighbour, pairs.shift_vectors))

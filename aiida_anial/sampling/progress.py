@@ -1,4 +1,4 @@
-"""How far a batch of trajectories has come, and the file it goes on from."""
+"""How far a task has come, and the file it goes on from."""
 
 from __future__ import annotations
 
@@ -12,15 +12,14 @@ from numpy.random import PCG64, Generator
 
 from aiida_anial.common.errors import AnialError, FileFormatError
 from aiida_anial.common.tensors import TensorFile, read_tensors, write_tensors
-from aiida_anial.sampling.dynamics import Walkers
 from aiida_anial.sampling.frames import Frame, stack, unstack
 from aiida_anial.sampling.trajectory import Trajectory
+from aiida_anial.sampling.walkers import Walkers
 
 __all__ = ('Progress', 'Record', 'read_checkpoint', 'write_checkpoint')
 
 _KIND = 'sampling_checkpoint'
-_SCHEMA_VERSION = 1
-_WALKER_ARRAYS = ('indices', 'lattices', 'offsets', 'positions', 'velocities', 'forces', 'references')
+_SCHEMA_VERSION = 2
 
 
 @dataclass(eq=False)
@@ -50,7 +49,7 @@ class Record:
 
 @dataclass(eq=False)
 class Progress:
-    """A batch of trajectories under way.
+    """A task under way; the trajectories that are named nowhere have not begun.
 
     :param walkers: those running.
     :param records: what is kept of them, by their number.
@@ -65,13 +64,12 @@ class Progress:
 def write_checkpoint(path: Path, progress: Progress, *, fingerprint: str) -> None:
     """Write all that is needed to go on as if nothing had happened, to the last digit.
 
-    :param fingerprint: of the inputs of the batch.
+    :param fingerprint: of the inputs of the task.
     """
     walkers = progress.walkers
-    arrays = {f'walkers.{name}': getattr(walkers, name) for name in _WALKER_ARRAYS}
+    arrays = {f'walkers.{name}': getattr(walkers, name) for name in Walkers.ARRAYS}
     metadata: dict[str, Any] = {
         'fingerprint': fingerprint,
-        'step': walkers.step,
         'generators': [_generator_state(generator) for generator in walkers.generators],
         'records': {},
         'ended': {},
@@ -90,7 +88,7 @@ def read_checkpoint(path: Path, *, fingerprint: str) -> Progress:
     """Return what ``write_checkpoint`` put into ``path``.
 
     :raises FileFormatError: if the file is not such a checkpoint.
-    :raises AnialError: if it belongs to a batch with other inputs.
+    :raises AnialError: if it belongs to a task with other inputs.
     """
     content = read_tensors(path, kind=_KIND, schema_version=_SCHEMA_VERSION)
     metadata, arrays = content.metadata, content.arrays
@@ -98,7 +96,7 @@ def read_checkpoint(path: Path, *, fingerprint: str) -> Progress:
         raise AnialError(f'{path}: belongs to a sampling with other inputs; remove it to begin anew.')
     try:
         # Copies, because the walkers change theirs in place.
-        state = {name: np.array(arrays[f'walkers.{name}']) for name in _WALKER_ARRAYS}
+        state = {name: np.array(arrays[f'walkers.{name}']) for name in Walkers.ARRAYS}
         generators = [_generator(values) for values in metadata['generators']]
         records = {
             int(index): _record(_unprefixed(f'record.{index}.', arrays), *values)
@@ -108,7 +106,7 @@ def read_checkpoint(path: Path, *, fingerprint: str) -> Progress:
             int(index): Trajectory.from_content(values, _unprefixed(f'ended.{index}.', arrays))
             for index, values in metadata['ended'].items()
         }
-        return Progress(Walkers(**state, generators=generators, step=metadata['step']), records, ended)
+        return Progress(Walkers(**state, generators=generators), records, ended)
     except (AnialError, KeyError, TypeError, ValueError, IndexError) as exception:
         raise FileFormatError(f'{path}: not a complete checkpoint ({exception}).') from exception
 

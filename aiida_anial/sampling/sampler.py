@@ -3,21 +3,24 @@
 from __future__ import annotations
 
 import time
+from collections import deque
 from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 
 from aiida_anial.common.errors import AnialError
 from aiida_anial.potential.engine import Engine
-from aiida_anial.sampling.dynamics import Dynamics, Walkers
+from aiida_anial.potential.prediction import Prediction
+from aiida_anial.sampling.contacts import closest_contact
+from aiida_anial.sampling.dynamics import Dynamics
 from aiida_anial.sampling.frames import stack
 from aiida_anial.sampling.progress import Progress, Record, read_checkpoint, write_checkpoint
-from aiida_anial.sampling.stop_rules import StopReason, judge
+from aiida_anial.sampling.stop_rules import Measurement, StopReason, judge
 from aiida_anial.sampling.survey import Survey, are_finite
 from aiida_anial.sampling.task import SamplingTask
 from aiida_anial.sampling.trajectory import Trajectory
+from aiida_anial.sampling.walkers import Walkers
 
 __all__ = ('SamplingInterrupted', 'sample')
 
@@ -51,17 +54,16 @@ def sample(
     :raises SamplingInterrupted: if ``interrupted`` said so, after having written the checkpoint.
     :raises AnialError: if a cell is unphysical from the beginning, or the checkpoint cannot be used.
     """
+    sampler = _Sampler(task, engine, report)
     if checkpoint.exists():
-        progress = read_checkpoint(checkpoint, fingerprint=fingerprint)
-        sampler = _Sampler(task, progress, engine, report)
-        report(f'continuing at step {progress.walkers.step}, {len(progress.ended)} trajectories have ended')
+        sampler.resume(read_checkpoint(checkpoint, fingerprint=fingerprint))
+        report(f'continuing: {sampler.status()}')
     else:
-        walkers = Walkers.start(task.cells, schedules=task.schedules, seed=task.seed)
-        sampler = _Sampler(task, Progress(walkers), engine, report)
-        sampler.begin()
+        _refuse_close_contacts(task, engine)
+    sampler.fill()
 
     def save() -> None:
-        write_checkpoint(checkpoint, sampler.progress, fingerprint=fingerprint)
+        write_checkpoint(checkpoint, sampler.progress(), fingerprint=fingerprint)
 
     clock = _Clock(save, lambda: report(sampler.status()))
     while sampler.is_running:
@@ -70,7 +72,7 @@ def sample(
             raise SamplingInterrupted(f'interrupted: {sampler.status()}')
         sampler.advance()
         clock.tick()
-    return tuple(sampler.progress.ended[index] for index in range(len(task.cells)))
+    return tuple(sampler.ended[index] for index in range(len(task.cells)))
 
 
 class _Clock:
@@ -94,93 +96,162 @@ class _Clock:
 
 
 class _Sampler:
-    """Steps the dynamics, looks at them, and takes out the trajectories that end."""
+    """Lets trajectories begin, steps the dynamics, looks at them, and takes out the trajectories that end."""
 
-    def __init__(self, task: SamplingTask, progress: Progress, engine: Engine, report: Callable[[str], None]) -> None:
-        self.progress = progress
+    def __init__(self, task: SamplingTask, engine: Engine, report: Callable[[str], None]) -> None:
+        self.ended: dict[int, Trajectory] = {}
         self._task = task
+        self._engine = engine
         self._report = report
         self._n_steps = np.array([schedule.n_steps(task.settings.time_step_fs) for schedule in task.schedules])
-        self._dynamics = Dynamics(progress.walkers, schedules=task.schedules, engine=engine, settings=task.settings)
+        self._waiting = deque(range(len(task.cells)))
+        self._records: dict[int, Record] = {}
+        self._dynamics = self._start([])
 
     @property
     def is_running(self) -> bool:
         """Whether a trajectory has not ended."""
-        return len(self.progress.walkers) > 0
+        return len(self.ended) < len(self._task.cells)
 
     def status(self) -> str:
-        """Return one line on how far the batch has come."""
-        walkers = self.progress.walkers
-        done = self._dynamics.time_ps(steps=walkers.step)
-        return f'{done:.3f} ps, {len(walkers)} of {len(self._task.cells)} trajectories running'
+        """Return one line on how far the task has come."""
+        furthest = max(self._dynamics.times_ps(), default=0.0)
+        return (
+            f'{len(self.ended)} of {len(self._task.cells)} trajectories have ended, {len(self._records)} are running, '
+            f'the furthest at {furthest:.3f} ps'
+        )
 
-    def begin(self) -> None:
-        """Look at the initial cells.
+    def progress(self) -> Progress:
+        """Return what is needed to go on later."""
+        return Progress(self._dynamics.walkers, self._records, self.ended)
 
-        :raises AnialError: if two atoms of one are closer than ``min_contact_angstrom``.
-        """
-        prediction = self._dynamics.evaluate(member_forces=self._task.thresholds.need_forces)
-        survey = Survey.take(self._dynamics, prediction, are_last=np.zeros(len(self.progress.walkers), dtype=bool))
-        limit = self._task.settings.min_contact_angstrom
-        for walker, contact in enumerate(survey.contacts_angstrom.tolist()):
-            if contact < limit:
-                raise AnialError(
-                    f'cells: two atoms of cell {walker} are {contact:.3f} angstrom apart, closer than '
-                    f'settings.min_contact_angstrom ({limit:g}).'
-                )
-            frame = survey.frame(walker, self.progress.walkers)
-            self.progress.records[walker] = Record([frame], frame, frame.temperature_k)
-        self._look(survey, np.arange(len(self.progress.walkers)))
+    def resume(self, progress: Progress) -> None:
+        """Go on from there, with trajectories that have not begun waiting."""
+        self.ended, self._records = progress.ended, progress.records
+        self._waiting = deque(index for index in self._waiting if index not in self.ended | self._records)
+        self._dynamics = self._of(progress.walkers)
+
+    def fill(self) -> None:
+        """Let trajectories begin where there is room for them, until as many run as may."""
+        while room := self._room():
+            self._begin([self._waiting.popleft() for _ in range(room)])
 
     def advance(self) -> None:
-        """Make one time step, and look at the trajectories where a check is due or something is wrong."""
-        settings, walkers = self._task.settings, self.progress.walkers
-        step = walkers.step + 1
-        are_last = self._n_steps[walkers.indices] == step
-        are_due = are_last | (step % settings.check_interval == 0)
-        need_forces = self._task.thresholds.need_forces and bool(are_due.any())
-        prediction = self._dynamics.step(member_forces=need_forces)
-        # At every step, lest a broken trajectory drag the engine into numbers that it cannot handle.
-        are_sound = are_finite(prediction, walkers) & (self._dynamics.temperatures() <= settings.max_temperature_k)
-        looked_at = np.flatnonzero(are_due | ~are_sound)
-        if len(looked_at):
-            self._look(Survey.take(self._dynamics, prediction, are_last=are_last), looked_at)
+        """Make one time step of the trajectories that are running, and let others take the places of those that end."""
+        self._step()
+        self.fill()
 
-    def _look(self, survey: Survey, looked_at: NDArray[np.int64]) -> None:
-        """Apply the stop rules to the trajectories ``looked_at`` (counted among those running)."""
-        walkers, settings = self.progress.walkers, self._task.settings
+    def _room(self) -> int:
+        """Return how many trajectories may begin now.
+
+        They begin when a check of those running is due, so that checks, for which an evaluation costs more where the
+        members' forces are needed, are due for all of them at the same time.
+        """
+        settings, steps = self._task.settings, self._dynamics.walkers.steps
+        if len(steps) and (not settings.refill or steps[0] % settings.check_interval):
+            return 0
+        size = settings.batch_size or len(self._n_steps)
+        return max(0, min(size - len(steps), len(self._waiting)))
+
+    def _start(self, indices: list[int]) -> Dynamics:
+        """Return the dynamics of trajectories at their first step, forces not evaluated."""
+        cells = self._task.cells.select(indices)
+        return self._of(Walkers.start(cells, indices=indices, schedules=self._task.schedules, seed=self._task.seed))
+
+    def _of(self, walkers: Walkers) -> Dynamics:
+        task = self._task
+        return Dynamics(walkers, schedules=task.schedules, engine=self._engine, settings=task.settings)
+
+    def _begin(self, indices: list[int]) -> None:
+        """Let trajectories begin."""
+        fresh = self._start(indices)
+        survey = self._survey(fresh, fresh.evaluate(member_forces=self._task.thresholds.need_forces))
+        for walker, index in enumerate(indices):
+            frame = survey.frame(walker, fresh.walkers)
+            self._records[index] = Record([frame], frame, frame.temperature_k)
+        self._dynamics = self._dynamics.joined(self._look(fresh, survey))
+
+    def _step(self) -> None:
+        """Make one time step, and look at the trajectories when a check is due or something is wrong."""
+        dynamics, settings, need_forces = self._dynamics, self._task.settings, self._task.thresholds.need_forces
+        walkers = dynamics.walkers
+        # For one as for all, see _room.
+        is_check = (walkers.steps[0] + 1) % settings.check_interval == 0
+        prediction = dynamics.step(member_forces=need_forces and bool(is_check))
+        if is_check:
+            self._dynamics = self._look(dynamics, self._survey(dynamics, prediction))
+            return
+        # At every step, lest a broken trajectory drag the engine into numbers that it cannot handle.
+        are_sound = are_finite(prediction, walkers) & (dynamics.temperatures() <= settings.max_temperature_k)
+        are_ending = ~are_sound | (walkers.steps == self._n_steps[walkers.indices])
+        if are_ending.any():
+            # Once more and for themselves: whether another ends here must not decide what is evaluated for those that
+            # go on, since the last digits of the mean force may depend on whether the members' are computed.
+            ending = dynamics.select(are_ending)
+            survey = self._survey(ending, ending.evaluate(member_forces=need_forces))
+            self._dynamics = dynamics.select(~are_ending).joined(self._look(ending, survey))
+
+    def _survey(self, dynamics: Dynamics, prediction: Prediction) -> Survey:
+        """Return what there is to measure."""
+        walkers = dynamics.walkers
+        return Survey.take(dynamics, prediction, are_last=walkers.steps == self._n_steps[walkers.indices])
+
+    def _look(self, dynamics: Dynamics, survey: Survey) -> Dynamics:
+        """Apply the stop rules, and return the dynamics of the trajectories that go on."""
+        walkers, settings = dynamics.walkers, self._task.settings
         keep = np.ones(len(walkers), dtype=bool)
-        for walker in looked_at.tolist():
-            index = int(walkers.indices[walker])
-            reason = judge(survey.measurement(walker), settings=settings, thresholds=self._task.thresholds)
-            record = self.progress.records[index]
-            record.max_temperature_k = float(np.fmax(record.max_temperature_k, survey.temperatures_k[walker]))
+        for walker, index in enumerate(walkers.indices.tolist()):
+            measured = survey.measurement(walker)
+            reason = judge(measured, settings=settings, thresholds=self._task.thresholds)
+            record = self._records[index]
+            record.max_temperature_k = float(np.fmax(record.max_temperature_k, measured.temperature_k))
             if reason is None or reason.is_physical:
-                record.add(survey.frame(walker, walkers), store=survey.step % settings.frame_interval == 0)
+                frame = survey.frame(walker, walkers)
+                record.add(frame, store=frame.step % settings.frame_interval == 0)
             if reason is not None:
                 keep[walker] = False
-                self._end(index, reason, survey, float(survey.contacts_angstrom[walker]))
-        if not keep.all():
-            self._dynamics.keep(keep)
-            self.progress.walkers = self._dynamics.walkers
+                self._end(index, reason, survey.steps[walker], measured)
+        return dynamics if keep.all() else dynamics.select(keep)
 
-    def _end(self, index: int, reason: StopReason, survey: Survey, contact: float) -> None:
+    def _end(self, index: int, reason: StopReason, step: int, measured: Measurement) -> None:
         """Move a trajectory from the running ones to those that have ended."""
-        record = self.progress.records.pop(index)
+        record = self._records.pop(index)
         frames = record.all_frames()
-        trajectory = Trajectory(
+        contact = measured.closest_contact_angstrom
+        self.ended[index] = Trajectory(
             index=index,
             lattice=np.array(self._task.cells.lattices[index]),
             **stack(frames),
             stop_reason=reason,
-            stop_step=survey.step,
-            stop_time_ps=survey.time_ps,
+            stop_step=step,
+            stop_time_ps=measured.time_ps,
             candidate_frame=len(frames) - 1,
             max_temperature_k=record.max_temperature_k,
             closest_contact_angstrom=contact if np.isfinite(contact) else None,
         )
-        self.progress.ended[index] = trajectory
         self._report(
-            f'trajectory {index} ended at {survey.time_ps:.3f} ps: {reason}, candidate at '
+            f'trajectory {index} ended at {measured.time_ps:.3f} ps: {reason}, candidate at '
             f'{frames[-1].time_ps:.3f} ps with a disagreement of {frames[-1].energy_disagreement:.4f} eV/sqrt(atom)'
         )
+
+
+def _refuse_close_contacts(task: SamplingTask, engine: Engine) -> None:
+    """Look at the initial cells.
+
+    :raises AnialError: if two atoms of one are closer than ``min_contact_angstrom``, or could not be seen in a list.
+    """
+    limit = task.settings.min_contact_angstrom
+    for index in range(len(task.cells)):
+        cell = task.cells.select([index])
+        (pairs,) = engine.neighbours(cell, skin=0.0)
+        if pairs.cutoff < limit:
+            raise AnialError(
+                f'min_contact_angstrom: {limit:g} is beyond the cutoff of the potential ({pairs.cutoff:g} angstrom), '
+                f'within which contacts are looked for.'
+            )
+        contact = closest_contact(cell.positions, pairs)
+        if contact < limit:
+            raise AnialError(
+                f'cells: two atoms of cell {index} are {contact:.3f} angstrom apart, closer than '
+                f'settings.min_contact_angstrom ({limit:g}).'
+            )

@@ -109,7 +109,12 @@ class SamplingSettings(Settings):
         pseudopotential of 1.4 angstrom overlap by half, and a label would mean nothing.
     :param max_temperature_k: a higher kinetic temperature is unphysical. A random cell of a few atoms on the published
         ANI-Al reaches 15,500 K for some femtoseconds when it relaxes; a broken potential passes any limit at once.
-    :param skin_angstrom: margin of the neighbour lists, which are renewed when an atom has moved half of it.
+    :param skin_angstrom: margin of the neighbour lists; that of a trajectory is renewed when one of its atoms has moved
+        half of it.
+    :param batch_size: trajectories that step together; None: all of the task, which keeps the machine busy for longest
+        if there is memory for it. It changes no trajectory.
+    :param refill: whether the next trajectory of the task begins when one ends, instead of the next batch when all
+        have ended. It changes no trajectory.
     """
 
     time_step_fs: Positive = 1.0
@@ -120,6 +125,8 @@ class SamplingSettings(Settings):
     min_contact_angstrom: NonNegative = 1.5
     max_temperature_k: Positive = 30000.0
     skin_angstrom: Positive = 0.5
+    batch_size: Annotated[int, Field(ge=1)] | None = None
+    refill: bool = True
 
     @model_validator(mode='after')
     def _check_intervals(self) -> Self:

@@ -1,4 +1,4 @@
-"""What is measured on all running trajectories at one time step."""
+"""What is measured on all walkers of some dynamics."""
 
 from __future__ import annotations
 
@@ -9,9 +9,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from aiida_anial.potential.prediction import Prediction
-from aiida_anial.sampling.dynamics import Dynamics, Walkers
+from aiida_anial.sampling.dynamics import Dynamics
 from aiida_anial.sampling.frames import Frame
+from aiida_anial.sampling.loops import are_within
 from aiida_anial.sampling.stop_rules import Measurement
+from aiida_anial.sampling.walkers import Walkers
 
 __all__ = ('Survey', 'are_finite')
 
@@ -21,10 +23,10 @@ _MEANINGLESS_FORCE = 1e5
 
 @dataclass(frozen=True, eq=False)
 class Survey:
-    """Measurements on T trajectories at the same time step, each ``[T]``.
+    """Measurements on T trajectories, each ``[T]``.
 
-    :param step: time steps since the start.
-    :param time_ps: time since the start.
+    :param steps: time steps since the start.
+    :param times_ps: time since the start.
     :param are_last: whether t_max is reached.
     :param are_finite: whether energy and forces are finite.
     :param temperatures_k: kinetic.
@@ -36,13 +38,13 @@ class Survey:
     :param force_max: force disagreement, largest of all atoms, eV/angstrom; NaN: not computed.
     """
 
-    step: int
-    time_ps: float
+    steps: list[int]
+    times_ps: list[float]
     are_last: NDArray[np.bool_]
     are_finite: NDArray[np.bool_]
     temperatures_k: NDArray[np.float64]
     targets_k: NDArray[np.float64]
-    contacts_angstrom: NDArray[np.float64]
+    contacts_angstrom: list[float]
     energies: NDArray[np.float64]
     energy_disagreement: NDArray[np.float64]
     force_mean: NDArray[np.float64]
@@ -57,12 +59,12 @@ class Survey:
         with np.errstate(invalid='ignore', over='ignore'):
             energy_disagreement = prediction.energy_disagreement
         return cls(
-            step=walkers.step,
-            time_ps=dynamics.time_ps(steps=walkers.step),
+            steps=walkers.steps.tolist(),
+            times_ps=dynamics.times_ps(),
             are_last=are_last,
             are_finite=are_finite(prediction, walkers),
             temperatures_k=dynamics.temperatures(),
-            targets_k=dynamics.target_temperatures(steps=walkers.step),
+            targets_k=dynamics.target_temperatures(),
             contacts_angstrom=dynamics.closest_contacts(),
             energies=prediction.energies,
             energy_disagreement=energy_disagreement,
@@ -73,11 +75,11 @@ class Survey:
     def measurement(self, walker: int) -> Measurement:
         """Return what the stop rules look at for one trajectory."""
         return Measurement(
-            time_ps=self.time_ps,
+            time_ps=self.times_ps[walker],
             is_last=bool(self.are_last[walker]),
             is_finite=bool(self.are_finite[walker]),
             temperature_k=float(self.temperatures_k[walker]),
-            closest_contact_angstrom=float(self.contacts_angstrom[walker]),
+            closest_contact_angstrom=self.contacts_angstrom[walker],
             energy_disagreement=float(self.energy_disagreement[walker]),
             force_disagreement_mean=float(self.force_mean[walker]),
             force_disagreement_max=float(self.force_max[walker]),
@@ -89,8 +91,8 @@ class Survey:
         return Frame(
             positions=walkers.positions[atoms].copy(),
             velocities=walkers.velocities[atoms].astype(np.float32),
-            step=self.step,
-            time_ps=self.time_ps,
+            step=self.steps[walker],
+            time_ps=self.times_ps[walker],
             energy=float(self.energies[walker]),
             energy_disagreement=float(self.energy_disagreement[walker]),
             force_disagreement_mean=float(self.force_mean[walker]),
@@ -102,9 +104,8 @@ class Survey:
 
 def are_finite(prediction: Prediction, walkers: Walkers) -> NDArray[np.bool_]:
     """Return ``[T]`` whether the energies of all members and the forces are finite, and no force beyond all meaning."""
-    energies = np.all(np.isfinite(prediction.member_energies), axis=0)
-    forces = np.all(np.abs(walkers.forces) < _MEANINGLESS_FORCE, axis=1)  # false for NaN
-    return np.asarray(energies & np.logical_and.reduceat(forces, walkers.offsets[:-1]))
+    energies = np.isfinite(prediction.member_energies).all(axis=0)
+    return np.asarray(energies & are_within(walkers.forces, walkers.offsets, _MEANINGLESS_FORCE))
 
 
 def _force_disagreement(prediction: Prediction, walkers: Walkers) -> tuple[NDArray[np.float64], NDArray[np.float64]]:

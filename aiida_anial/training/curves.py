@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from aiida_anial.common.tensors import TensorFile, write_tensors
+from aiida_anial.training.settings import TrainingSettings
 
 __all__ = ('CURVES', 'LearningCurves', 'evaluation_steps')
 
@@ -22,13 +23,16 @@ CURVES = {
     'selection_loss': 'eV^2',
     'learning_rate': '1',
 }
+_USUAL_INTERVAL = 50
 _KIND = 'learning_curves'
 _SCHEMA_VERSION = 1
 
 
-def evaluation_steps(max_steps: int, interval: int) -> NDArray[np.int64]:
-    """Return the steps at which all configurations are evaluated: 0, each ``interval``, and the last."""
-    return np.unique(np.append(np.arange(0, max_steps, interval), max_steps)).astype(np.int64)
+def evaluation_steps(settings: TrainingSettings, n_configurations: int) -> NDArray[np.int64]:
+    """Return the steps at which all configurations are evaluated: 0, each interval, and the last."""
+    two_epochs = -(-2 * n_configurations // settings.batch_size)
+    interval = settings.evaluation_interval or max(_USUAL_INTERVAL, two_epochs)
+    return np.unique(np.append(np.arange(0, settings.max_steps, interval), settings.max_steps)).astype(np.int64)
 
 
 @dataclass(frozen=True, eq=False)

@@ -18,7 +18,6 @@ __all__ = ('MIN_VALIDATION', 'Evaluation', 'evaluate', 'selection_mask')
 
 # The best state of a member with fewer validation configurations than this is chosen with its training data too.
 MIN_VALIDATION = 8
-_BATCH = 16
 
 
 @dataclass(frozen=True, eq=False)
@@ -77,13 +76,11 @@ def evaluate(
     :param stress_weight: weight of the virial.
     """
     energies, forces, losses = [], [], []
-    with torch.no_grad():
-        for start in range(0, len(targets), _BATCH):
-            batch = targets.batch(range(start, min(start + _BATCH, len(targets))))
-            errors = squared_errors(parameters, batch, model)
-            energies.append(errors.energies)
-            forces.append(errors.forces)
-            losses.append(errors.loss(force_weight=force_weight, stress_weight=stress_weight))
+    for _, batch in targets.batches(range(len(targets))):
+        errors = squared_errors(parameters, batch, model)
+        energies.append(errors.energies)
+        forces.append(errors.forces)
+        losses.append(errors.loss(force_weight=force_weight, stress_weight=stress_weight))
     return Evaluation(_join(energies), _join(forces), _join(losses))
 
 

@@ -1,78 +1,253 @@
-"""Descriptors of the dataset and their Jacobians, computed once and kept as far as memory allows."""
+"""The Jacobian of a cell's descriptors as a linear map, in one of three forms."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol, Self
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from aiida_anial.common.cells import Cells
-from aiida_anial.potential.jacobian import descriptor_jacobian
-from aiida_anial.potential.settings import DescriptorSettings
+from aiida_anial.potential.jacobian import DescriptorJacobian, PairSlopes
+from aiida_anial.potential.kernels.contraction import MEMBERS, SlopesBlock, Work, apply, transpose
+from aiida_anial.training.threads import map_in_threads
 
-__all__ = ('N_STRAINS', 'VOIGT', 'JacobianStore')
+__all__ = (
+    'VOIGT',
+    'DenseJacobian',
+    'Jacobian',
+    'SparseJacobian',
+    'SparseTensorJacobian',
+    'adjoint_each',
+    'apply_each',
+    'smaller_jacobian',
+)
 
 # The six independent strains in Voigt's order.
 VOIGT = ((0, 0), (1, 1), (2, 2), (1, 2), (0, 2), (0, 1))
 N_STRAINS = len(VOIGT)
+_ROWS, _COLUMNS = np.transpose(VOIGT)
 
 
-class JacobianStore:
-    """Descriptors ``G`` of C cells and their derivatives by positions and strain.
-
-    The derivatives of one cell of n atoms are a matrix ``[n F, 3 n + 6]``: from the gradients dE/dG of an energy, one
-    matrix product gives dE/dr of all atoms and the virial, for all members together.
-
-    :param cells: the cells.
-    :param settings: of the descriptor.
-    :param dtype: precision of everything kept.
-    :param device: where everything is kept.
-    :param memory_gib: matrices are kept up to this size; the others are computed anew whenever they are asked for.
-    :param check: called before each cell; an exception that it raises ends the computation.
-    """
-
-    def __init__(
-        self,
-        cells: Cells,
-        settings: DescriptorSettings,
-        *,
-        dtype: torch.dtype,
-        device: str,
-        memory_gib: float,
-        check: Callable[[int], None],
-    ) -> None:
-        self._cells, self._settings, self._dtype, self._device = cells, settings, dtype, device
-        self._kept: dict[int, Tensor] = {}
-        free = int(memory_gib * 2**30)
-        features = []
-        for index in range(len(cells)):
-            check(index)
-            values, matrix = self._compute(index)
-            features.append(values)
-            size = matrix.numel() * matrix.element_size()
-            if size <= free:
-                self._kept[index] = matrix
-                free -= size
-        self.features = torch.cat(features)
+class Jacobian(Protocol):
+    """The derivatives of the descriptors ``[n, F]`` of a cell by positions and strains, as a linear map."""
 
     @property
-    def n_kept(self) -> int:
-        """The number of cells whose matrices are in memory."""
-        return len(self._kept)
+    def n_bytes(self) -> int:
+        """The memory that it takes."""
+        ...
 
-    def matrix(self, index: int) -> Tensor:
-        """Return the derivatives ``[n F, 3 n + 6]`` of one cell, by the positions (1/angstrom) and then the strains."""
-        kept = self._kept.get(index)
-        return self._compute(index)[1] if kept is None else kept
+    def apply(self, gradients: Tensor) -> tuple[Tensor, Tensor]:
+        """Return the derivatives of M energies by positions ``[M, n, 3]`` and strains ``[M, 6]``.
 
-    def _compute(self, index: int) -> tuple[Tensor, Tensor]:
-        positions, lattice = self._cells.one(index)
-        jacobian = descriptor_jacobian(positions, lattice, self._settings, dtype=self._dtype)
-        n_atoms, n_features = jacobian.values.shape
-        rows, columns = np.transpose(VOIGT)
-        strain = jacobian.strain[:, :, rows, columns]
-        by_position = jacobian.positions.reshape(n_atoms * n_features, 3 * n_atoms)
-        matrix = torch.cat([by_position, strain.reshape(n_atoms * n_features, N_STRAINS)], dim=1)
-        return jacobian.values.to(self._device), matrix.contiguous().to(self._device)
+        :param gradients: ``[M, n, F]`` derivatives of the energies by the descriptors.
+        """
+        ...
+
+    def adjoint(self, by_position: Tensor, by_strain: Tensor) -> Tensor:
+        """Return the transpose of the map, which carries derivatives of a loss back: ``[M, n, F]``.
+
+        :param by_position: ``[M, n, 3]``.
+        :param by_strain: ``[M, 6]``.
+        """
+        ...
+
+
+@dataclass(frozen=True)
+class SparseJacobian:
+    """The derivatives by the vectors to the neighbours: of a size per atom that does not grow with the cell.
+
+    :param blocks: slopes of every atom, once.
+    :param n_atoms: n.
+    """
+
+    blocks: tuple[SlopesBlock, ...]
+    n_atoms: int
+
+    @classmethod
+    def of(cls, jacobian: DescriptorJacobian) -> Self:
+        """Return the slopes of ``jacobian``, which are where they were."""
+        blocks = []
+        for pairs in jacobian.pairs:
+            (n_atoms, n_near, _, n_angular), (n_neighbours, n_radial) = pairs.angular.shape, pairs.radial.shape[1:]
+            arrays = (part.numpy() for part in _tensors(pairs))
+            blocks.append(SlopesBlock(n_atoms, n_neighbours, n_near, n_radial, n_angular, *arrays))
+        return cls(tuple(blocks), len(jacobian.values))
+
+    @property
+    def n_bytes(self) -> int:
+        """The memory that it takes."""
+        return sum(array.nbytes for block in self.blocks for array in block[5:])
+
+    @property
+    def n_features(self) -> int:
+        """F."""
+        return int(self.blocks[0].n_radial + self.blocks[0].n_angular)
+
+    @property
+    def dtype(self) -> torch.dtype:
+        """The precision."""
+        return torch.from_numpy(self.blocks[0].vectors).dtype
+
+    @property
+    def n_bytes_dense(self) -> int:
+        """The memory that a `DenseJacobian` takes."""
+        return (3 * self.n_atoms + N_STRAINS) * self.n_atoms * self.n_features * self.dtype.itemsize
+
+    def apply(self, gradients: Tensor) -> tuple[Tensor, Tensor]:
+        """Return the derivatives of M energies by positions ``[M, n, 3]`` and strains ``[M, 6]``."""
+        by_position = gradients.new_empty(len(gradients), self.n_atoms, 3)
+        by_strain = gradients.new_empty(len(gradients), N_STRAINS)
+        for first in range(0, len(gradients), MEMBERS):
+            members = slice(first, min(first + MEMBERS, len(gradients)))
+            work = Work.zeros(self.blocks, self.n_atoms)
+            of_members = gradients[members].numpy()
+            for block in self.blocks:
+                apply(block, of_members, work)
+            by_position[members] = torch.from_numpy(work.by_position).permute(2, 0, 1)[: len(of_members)]
+            by_strain[members] = torch.from_numpy(work.by_strain).T[: len(of_members)]
+        return by_position, by_strain
+
+    def adjoint(self, by_position: Tensor, by_strain: Tensor) -> Tensor:
+        """Return the transpose of ``apply``."""
+        gradients = by_position.new_empty(len(by_position), self.n_atoms, self.n_features)
+        for first in range(0, len(gradients), MEMBERS):
+            members = slice(first, min(first + MEMBERS, len(gradients)))
+            work = Work.zeros(self.blocks, self.n_atoms)
+            of_members = gradients[members].numpy()
+            work.by_position[..., : len(of_members)] = by_position[members].permute(1, 2, 0).numpy()
+            work.by_strain[:, : len(of_members)] = by_strain[members].T.numpy()
+            for block in self.blocks:
+                transpose(block, work, of_members)
+        return gradients
+
+
+@dataclass(frozen=True)
+class DenseJacobian:
+    """All derivatives in a matrix, periodic images merged: the smallest one for cells of up to some thirty atoms.
+
+    :param matrix: ``[3 n + 6, n F]`` derivatives by the positions (1/angstrom) and then the strains.
+    """
+
+    matrix: Tensor
+
+    @classmethod
+    def of(cls, sparse: SparseJacobian, device: str) -> Self:
+        """Return the matrix of the same map."""
+        n_rows = 3 * sparse.n_atoms + N_STRAINS
+        unit = torch.eye(n_rows, dtype=sparse.dtype)
+        by_position, by_strain = unit[:, :-N_STRAINS].view(n_rows, -1, 3), unit[:, -N_STRAINS:]
+        return cls(sparse.adjoint(by_position, by_strain).flatten(1).to(device))
+
+    @property
+    def n_bytes(self) -> int:
+        """The memory that it takes."""
+        return self.matrix.nbytes
+
+    def apply(self, gradients: Tensor) -> tuple[Tensor, Tensor]:
+        """Return the derivatives of M energies by positions ``[M, n, 3]`` and strains ``[M, 6]``."""
+        derivatives = gradients.flatten(1) @ self.matrix.T
+        by_position = derivatives[:, :-N_STRAINS].reshape(*gradients.shape[:2], 3)
+        return by_position, derivatives[:, -N_STRAINS:]
+
+    def adjoint(self, by_position: Tensor, by_strain: Tensor) -> Tensor:
+        """Return the transpose of ``apply``."""
+        derivatives = torch.cat([by_position.flatten(1), by_strain], dim=1)
+        return (derivatives @ self.matrix).view(*by_position.shape[:2], -1)
+
+
+@dataclass(frozen=True)
+class SparseTensorJacobian:
+    """The same as `SparseJacobian` on a GPU.
+
+    :param pairs: slopes of every atom, once.
+    """
+
+    pairs: tuple[PairSlopes, ...]
+
+    @classmethod
+    def of(cls, jacobian: DescriptorJacobian, device: str) -> Self:
+        """Return the slopes of ``jacobian``."""
+        return cls(tuple(PairSlopes(*(part.to(device) for part in _tensors(pairs))) for pairs in jacobian.pairs))
+
+    @property
+    def n_bytes(self) -> int:
+        """The memory that it takes."""
+        return sum(part.nbytes for pairs in self.pairs for part in _tensors(pairs))
+
+    def apply(self, gradients: Tensor) -> tuple[Tensor, Tensor]:
+        """Return the derivatives of M energies by positions ``[M, n, 3]`` and strains ``[M, 6]``."""
+        n_members, n_atoms = gradients.shape[:2]
+        of_atoms = gradients.transpose(0, 1)
+        by_position = gradients.new_zeros(n_atoms, 3 * n_members)
+        by_strain = gradients.new_zeros(3, 3 * n_members)
+        for pairs in self.pairs:
+            g = of_atoms[pairs.centres].transpose(1, 2)
+            n_radial = pairs.radial.shape[2]
+            # By the vectors of the pairs, [B, K, 3, M].
+            slopes = pairs.vectors[..., None] * torch.bmm(pairs.radial, g[:, :n_radial])[:, :, None]
+            angular = torch.bmm(pairs.angular.flatten(1, 2), g[:, n_radial:])
+            slopes[:, : pairs.angular.shape[1]] += angular.view(*pairs.angular.shape[:3], n_members)
+            by_pair = slopes.view(-1, 3 * n_members)
+            by_position.index_add_(0, pairs.neighbours.flatten(), by_pair)
+            by_position[pairs.centres] -= slopes.sum(1).flatten(1)
+            by_strain.addmm_(pairs.vectors.flatten(0, 1).T, by_pair)
+        voigt = by_strain.view(3, 3, n_members)[_ROWS, _COLUMNS]
+        return by_position.view(n_atoms, 3, n_members).permute(2, 0, 1), voigt.T
+
+    def adjoint(self, by_position: Tensor, by_strain: Tensor) -> Tensor:
+        """Return the transpose of ``apply``."""
+        n_members, n_atoms = by_position.shape[:2]
+        of_atoms = by_position.permute(1, 2, 0).reshape(n_atoms, 3 * n_members)
+        of_cell = by_strain.new_zeros(3, 3, n_members)
+        of_cell[_ROWS, _COLUMNS] = by_strain.T
+        parts = []
+        for pairs in self.pairs:
+            width = pairs.angular.shape[1]
+            by_pair = of_atoms[pairs.neighbours] - of_atoms[pairs.centres][:, None]
+            by_pair += pairs.vectors @ of_cell.view(3, 3 * n_members)
+            slopes = by_pair.view(*pairs.vectors.shape, n_members)
+            along = (slopes * pairs.vectors[..., None]).sum(2)
+            turned = slopes[:, :width].flatten(1, 2)
+            radial = torch.bmm(along.transpose(1, 2), pairs.radial)
+            angular = torch.bmm(turned.transpose(1, 2), pairs.angular.flatten(1, 2))
+            parts.append(torch.cat([radial, angular], dim=2))
+        order = torch.argsort(torch.cat([pairs.centres for pairs in self.pairs]))
+        return torch.cat(parts)[order].transpose(0, 1)
+
+
+def _tensors(pairs: PairSlopes) -> tuple[Tensor, ...]:
+    return (pairs.centres, pairs.neighbours, pairs.vectors, pairs.radial, pairs.angular)
+
+
+def apply_each(
+    jacobians: Sequence[Jacobian], gradients: Sequence[Tensor]
+) -> tuple[tuple[Tensor, ...], tuple[Tensor, ...]]:
+    """Return what ``apply`` gives for each cell, by positions and by strains."""
+    by_position, by_strain = zip(
+        *_map_for(jacobians)(lambda jacobian, g: jacobian.apply(g), jacobians, gradients), strict=True
+    )
+    return by_position, by_strain
+
+
+def adjoint_each(
+    jacobians: Sequence[Jacobian], by_position: Sequence[Tensor], by_strain: Sequence[Tensor]
+) -> list[Tensor]:
+    """Return what ``adjoint`` gives for each cell."""
+    mapped = _map_for(jacobians)
+    return list(mapped(lambda jacobian, *parts: jacobian.adjoint(*parts), jacobians, by_position, by_strain))
+
+
+def _map_for(jacobians: Sequence[Jacobian]) -> Callable[..., Iterable[Any]]:
+    """Return what maps a function of Jacobians; torch shares out products with matrices by itself."""
+    return map_in_threads if all(isinstance(jacobian, SparseJacobian) for jacobian in jacobians) else map
+
+
+def smaller_jacobian(jacobian: DescriptorJacobian, device: str) -> Jacobian:
+    """Return that form of ``jacobian`` on ``device`` that takes the least memory."""
+    sparse = SparseJacobian.of(jacobian)
+    if sparse.n_bytes_dense <= sparse.n_bytes:
+        return DenseJacobian.of(sparse, device)
+    return sparse if device == 'cpu' else SparseTensorJacobian.of(jacobian, device)

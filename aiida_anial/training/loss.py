@@ -6,23 +6,27 @@ the last term being an addition to the paper's. Energies are total energies, so 
 paper. Gradients are not clipped, for Adam divides each by its own size.
 
 Forces and virial are linear in the gradients of the networks by the descriptors, which are written out in closed form:
-one backward pass through the networks gives the gradients by the weights, and none goes through the descriptors.
+one pass back through the networks gives the gradients by the weights, and none goes through the descriptors.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 import torch
 from torch import Tensor
 
 from aiida_anial.potential.networks import atomic_energies_and_gradients
 from aiida_anial.potential.settings import ModelSettings
+from aiida_anial.training.jacobians import adjoint_each, apply_each
 from aiida_anial.training.parameters import split
+from aiida_anial.training.propagation import Propagation
 from aiida_anial.training.targets import Batch
 
-__all__ = ('SquaredErrors', 'squared_errors')
+__all__ = ('SquaredErrors', 'add_loss_gradients', 'squared_errors')
+
+# How often a strain counts in the sum over the nine components of the virial.
+_COUNTS = torch.tensor([1.0, 1.0, 1.0, 2.0, 2.0, 2.0])
 
 
 @dataclass(frozen=True)
@@ -48,44 +52,74 @@ class SquaredErrors:
         return loss + stress_weight * self.virials if stress_weight > 0 else loss
 
 
-class _Contraction(torch.autograd.Function):
-    """Gradients by the descriptors ``[M, N, F]`` to derivatives by positions and strain ``[M, R]``, cell by cell.
+@dataclass(frozen=True)
+class _Errors:
+    """Predictions minus labels: total energies ``[M, C]``, dE/dr ``[M, N, 3]`` and dE/dstrain ``[M, C, 6]``."""
 
-    Cells differ in size; a matrix product for each, written by hand, costs less than padding them or than as many
-    steps of automatic differentiation.
-    """
+    energies: Tensor
+    by_position: Tensor
+    by_strain: Tensor
 
-    @staticmethod
-    def forward(ctx: Any, gradients: Tensor, batch: Batch) -> Tensor:
-        ctx.batch = batch
-        n_members = gradients.shape[0]
-        parts = torch.split(gradients, list(batch.n_atoms), dim=1)
-        products = [part.reshape(n_members, -1) @ matrix for part, matrix in zip(parts, batch.matrices, strict=True)]
-        return torch.cat(products, dim=1)
+    @classmethod
+    def of(cls, energies: Tensor, gradients: Tensor, batch: Batch) -> _Errors:
+        """Return the errors of predictions.
 
-    @staticmethod
-    def backward(ctx: Any, *outputs: Tensor) -> tuple[Tensor, None]:
-        batch: Batch = ctx.batch
-        (grad,) = outputs
-        parts = torch.split(grad, [matrix.shape[1] for matrix in batch.matrices], dim=1)
-        products = [
-            (part @ matrix.T).view(grad.shape[0], n, -1)
-            for part, matrix, n in zip(parts, batch.matrices, batch.n_atoms, strict=True)
-        ]
-        return torch.cat(products, dim=1), None
+        :param energies: ``[M, N]`` of the atoms.
+        :param gradients: ``[M, N, F]`` by the descriptors.
+        """
+        sizes = list(batch.n_atoms)
+        by_position, by_strain = apply_each(batch.jacobians, torch.split(gradients, sizes, dim=1))
+        totals = [part.sum(dim=1) for part in torch.split(energies, sizes, dim=1)]
+        return cls(
+            torch.stack(totals, dim=1) - batch.energies,
+            torch.cat(by_position, dim=1) - batch.by_position,
+            torch.stack(by_strain, dim=1) - batch.by_strain,
+        )
 
 
 def squared_errors(parameters: Tensor, batch: Batch, model: ModelSettings) -> SquaredErrors:
-    """Return the squared errors of all members on a batch, differentiable by the parameters.
+    """Return the squared errors of all members on a batch.
 
     :param parameters: ``[M, P]``.
     """
     weights, biases = split(parameters, model)
-    energies, gradients = atomic_energies_and_gradients(weights, biases, batch.features, model.celu_alpha)
-    derivatives: Tensor = _Contraction.apply(gradients, batch)  # type: ignore[no-untyped-call]
-    squares = (derivatives - batch.derivatives).square()
+    errors = _Errors.of(*atomic_energies_and_gradients(weights, biases, batch.features, model.celu_alpha), batch)
+    by_atom = torch.split(errors.by_position.square().sum(dim=2), list(batch.n_atoms), dim=1)
     return SquaredErrors(
-        energies=(energies @ batch.atoms_to_cells - batch.energies).square(),
-        forces=squares @ batch.forces_to_cells,
-        virials=squares @ batch.virials_to_cells,
+        energies=errors.energies.square(),
+        forces=torch.stack([part.sum(dim=1) for part in by_atom], dim=1),
+        virials=errors.by_strain.square() @ _COUNTS.to(errors.by_strain),
     )
+
+
+def add_loss_gradients(
+    parameters: Tensor,
+    batch: Batch,
+    model: ModelSettings,
+    *,
+    shares: Tensor,
+    force_weight: float,
+    stress_weight: float,
+    out: Tensor,
+) -> None:
+    """Add the gradients by the parameters of a sum of losses to ``out`` ``[M, P]``.
+
+    :param parameters: ``[M, P]``.
+    :param shares: ``[M, C]`` how much the loss of each configuration counts in the sum of each member.
+    :param force_weight: l0^2 in angstrom^2.
+    :param stress_weight: weight of the virial.
+    """
+    propagation = Propagation(parameters, batch.features, model)
+    errors = _Errors.of(propagation.energies, propagation.gradients, batch)
+    by_strain = errors.by_strain * (2 * stress_weight * shares)[..., None] * _COUNTS.to(shares)
+    by_position = errors.by_position * _of_atoms(2 * force_weight * shares, batch)[..., None]
+    parts = torch.split(by_position, list(batch.n_atoms), dim=1)
+    by_gradients = torch.cat(adjoint_each(batch.jacobians, parts, by_strain.unbind(1)), dim=1)
+    propagation.add_loss_gradients(_of_atoms(2 * shares * errors.energies, batch), by_gradients, out)
+
+
+def _of_atoms(values: Tensor, batch: Batch) -> Tensor:
+    """Return what each atom's cell has, ``[M, N]`` from ``[M, C]``."""
+    columns = zip(torch.split(values, 1, dim=1), batch.n_atoms, strict=True)
+    # Several times as fast as torch.repeat_interleave.
+    return torch.cat([column.expand(-1, n_atoms) for column, n_atoms in columns], dim=1)

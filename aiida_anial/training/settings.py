@@ -32,7 +32,8 @@ class TrainingSettings(Settings):
     :param plateau_evaluations: evaluations without improvement after which ``plateau`` halves.
     :param force_weight: l0^2 of Eq. 1, in angstrom^2: weight of the squared force errors.
     :param stress_weight: weight of the squared errors of the virial (volume times stress, eV); 0 leaves stress out.
-    :param evaluation_interval: steps between two evaluations of all configurations.
+    :param evaluation_interval: steps between two evaluations of all configurations; left out, 50 or, if these are more,
+        the steps of two epochs, so that evaluations take a sixth of the time at most.
     :param early_stopping_evaluations: evaluations without improvement after which a member stops; 0 never.
     :param memory_gib: memory for descriptor Jacobians in GiB; those that do not fit are computed anew in every batch.
     :param max_restarts: how often a diverged member is trained again from another seed.
@@ -48,7 +49,7 @@ class TrainingSettings(Settings):
     plateau_evaluations: Count = 100
     force_weight: NonNegative = 4.0
     stress_weight: NonNegative = 0.01
-    evaluation_interval: Count = 50
+    evaluation_interval: Count | None = None
     early_stopping_evaluations: Annotated[int, Field(ge=0)] = 0
     memory_gib: NonNegative = 2.0
     max_restarts: Annotated[int, Field(ge=0)] = 2

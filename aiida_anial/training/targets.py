@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -11,37 +11,33 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from aiida_anial.common.labelled_cells import LabelledCells
-from aiida_anial.training.jacobians import N_STRAINS, VOIGT, JacobianStore
+from aiida_anial.training.jacobians import VOIGT, Jacobian
+from aiida_anial.training.store import JacobianStore
 
 __all__ = ('Batch', 'Targets', 'least_squares_self_energy')
 
-# How often a derivative by position, then one by each strain, counts in the sums over forces and virial: off-diagonal
-# components stand twice in the sum over the nine components of a symmetric tensor.
-_COUNTS = torch.tensor([[1.0, 0.0]] + 3 * [[0.0, 1.0]] + 3 * [[0.0, 2.0]])
+# Atoms of a batch: enough for matrix products to be fast, few enough for the networks' numbers to stay in the cache.
+_MAX_ATOMS = 320
 
 
 @dataclass(frozen=True)
 class Batch:
-    """C configurations with N atoms; R = 3 N + 6 C derivatives: for each cell those by positions, then by strain.
+    """C configurations with N atoms.
 
     :param features: ``[N, F]`` descriptors.
-    :param matrices: for each cell the Jacobian ``[n F, 3 n + 6]``.
+    :param jacobians: of each configuration.
+    :param n_atoms: atoms of each.
     :param energies: ``[C]`` energies relative to free atoms of the self energy, eV.
-    :param derivatives: ``[R]`` dE/dr = -f in eV/angstrom, dE/dstrain = volume * stress in eV.
-    :param n_atoms: atoms of each cell.
-    :param atoms_to_cells: ``[N, C]`` one where the atom belongs to the cell.
-    :param forces_to_cells: ``[R, C]`` one where the derivative is one by positions and belongs to the cell.
-    :param virials_to_cells: ``[R, C]`` one, or two off the diagonal, where it is one by strain.
+    :param by_position: ``[N, 3]`` dE/dr = -f, eV/angstrom.
+    :param by_strain: ``[C, 6]`` dE/dstrain = volume * stress in Voigt's order, eV.
     """
 
     features: Tensor
-    matrices: tuple[Tensor, ...]
-    energies: Tensor
-    derivatives: Tensor
+    jacobians: tuple[Jacobian, ...]
     n_atoms: tuple[int, ...]
-    atoms_to_cells: Tensor
-    forces_to_cells: Tensor
-    virials_to_cells: Tensor
+    energies: Tensor
+    by_position: Tensor
+    by_strain: Tensor
 
 
 class Targets:
@@ -55,9 +51,11 @@ class Targets:
     def __init__(self, data: LabelledCells, store: JacobianStore, *, self_energy: float) -> None:
         self._store = store
         self._atoms = data.cells.offsets
-        energies = data.energies - self_energy * data.cells.n_atoms
-        self._energies = self._tensor(energies)
-        self._derivatives = [self._derivatives_of(data, index) for index in range(len(data))]
+        rows, columns = np.transpose(VOIGT)
+        stresses = 0.5 * (data.stresses + data.stresses.transpose(0, 2, 1))
+        self._energies = self._tensor(data.energies - self_energy * data.cells.n_atoms)
+        self._by_position = self._tensor(-data.forces)
+        self._by_strain = self._tensor(data.cells.volumes[:, None] * stresses[:, rows, columns])
 
     def __len__(self) -> int:
         return len(self._energies)
@@ -72,31 +70,27 @@ class Targets:
         """Root mean square over the atoms of the norm of their descriptors."""
         return float(self.features.double().square().sum(dim=1).mean().sqrt())
 
-    def _derivatives_of(self, data: LabelledCells, index: int) -> Tensor:
-        rows, columns = np.transpose(VOIGT)
-        stress = 0.5 * (data.stresses[index] + data.stresses[index].T)
-        virial = data.cells.volumes[index] * stress[rows, columns]
-        return self._tensor(np.concatenate([-data.forces_of(index).ravel(), virial]))
+    def batches(self, indices: Sequence[int]) -> Iterator[tuple[slice, Batch]]:
+        """Yield the configurations ``indices`` in pieces of a size that is worked on best, each with its place."""
+        first, n_atoms = 0, 0
+        for last, index in enumerate(indices):
+            of_this = int(self._atoms[index + 1] - self._atoms[index])
+            if n_atoms and n_atoms + of_this > _MAX_ATOMS:
+                yield slice(first, last), self.batch(indices[first:last])
+                first, n_atoms = last, 0
+            n_atoms += of_this
+        yield slice(first, len(indices)), self.batch(indices[first:])
 
     def batch(self, indices: Sequence[int]) -> Batch:
-        """Return the configurations ``indices`` as one batch."""
+        """Return the configurations ``indices``."""
         atoms = [slice(int(self._atoms[index]), int(self._atoms[index + 1])) for index in indices]
-        n_atoms = tuple(part.stop - part.start for part in atoms)
-        n_rows = [3 * n + N_STRAINS for n in n_atoms]
-        cells = torch.eye(len(n_atoms), dtype=self.features.dtype, device=self.features.device)
-        rows_to_cells = cells.repeat_interleave(torch.tensor(n_rows, device=cells.device), dim=0)
-        # What each row counts as a derivative by position, and as one by strain.
-        counts = torch.cat([_COUNTS[:1].expand(3 * n, 2) if k == 0 else _COUNTS[1:] for n in n_atoms for k in (0, 1)])
-        counts = counts.to(cells)
         return Batch(
             features=torch.cat([self.features[part] for part in atoms]),
-            matrices=tuple(self._store.matrix(index) for index in indices),
+            jacobians=self._store.jacobians(indices),
+            n_atoms=tuple(part.stop - part.start for part in atoms),
             energies=self._energies[list(indices)],
-            derivatives=torch.cat([self._derivatives[index] for index in indices]),
-            n_atoms=n_atoms,
-            atoms_to_cells=cells.repeat_interleave(torch.tensor(n_atoms, device=cells.device), dim=0),
-            forces_to_cells=rows_to_cells * counts[:, :1],
-            virials_to_cells=rows_to_cells * counts[:, 1:],
+            by_position=torch.cat([self._by_position[part] for part in atoms]),
+            by_strain=self._by_strain[list(indices)],
         )
 
     def _tensor(self, values: NDArray[np.float64]) -> Tensor:

@@ -21,7 +21,7 @@ from aiida_anial.training.curves import evaluation_steps
 from aiida_anial.training.errors import configuration_errors, summarise, summarise_roles
 from aiida_anial.training.evaluation import Evaluation, evaluate, mean_over, selection_mask
 from aiida_anial.training.exceptions import TrainingFailed, TrainingInterrupted
-from aiida_anial.training.loss import squared_errors
+from aiida_anial.training.loss import add_loss_gradients
 from aiida_anial.training.parameters import to_ensemble
 from aiida_anial.training.problem import Problem
 from aiida_anial.training.result import TrainingResult
@@ -112,7 +112,7 @@ class _Trainer:
         self._checkpoint, self._interrupted, self._report = checkpoint, interrupted, report
         self._train = torch.tensor(problem.roles == Role.TRAIN, device=device)
         self._selection = selection_mask(problem.roles)
-        self._evaluation_steps = evaluation_steps(self._settings.max_steps, self._settings.evaluation_interval)
+        self._evaluation_steps = evaluation_steps(self._settings, len(problem.targets))
         self._state = self._first_state(device)
 
     def _first_state(self, device: str) -> TrainingState:
@@ -191,19 +191,33 @@ class _Trainer:
 
     def _gradients(self, indices: NDArray[np.int64]) -> Tensor:
         """Return the gradients ``[M, P]`` of the members' losses on a batch, zero for members that are not active."""
-        state, settings = self._state, self._settings
-        active = slice(None) if state.active.all() else torch.tensor(state.active, device=state.parameters.device)
-        parameters = state.parameters[active].detach().requires_grad_()
-        batch = self._problem.targets.batch(indices.tolist())
-        losses = squared_errors(parameters, batch, self._problem.model).loss(
-            force_weight=settings.force_weight, stress_weight=settings.stress_weight
-        )
-        # Each member's loss is the mean over those configurations of the batch that it trains on.
-        counted = self._train[active][:, indices].to(losses.dtype)
-        member_losses = (losses * counted).sum(dim=1) / counted.sum(dim=1).clamp(min=1)
-        (gradient,) = torch.autograd.grad(member_losses.sum(), parameters)
+        state = self._state
+        if state.active.all():
+            return self._loss_gradients(state.parameters, self._train, indices)
+        active = torch.tensor(state.active, device=state.parameters.device)
         gradients = torch.zeros_like(state.parameters)
-        gradients[active] = gradient
+        gradients[active] = self._loss_gradients(state.parameters[active], self._train[active], indices)
+        return gradients
+
+    def _loss_gradients(self, parameters: Tensor, trained: Tensor, indices: NDArray[np.int64]) -> Tensor:
+        """Return the gradients of the mean loss over those configurations of a batch that each member trains on.
+
+        :param parameters: ``[M, P]``.
+        :param trained: ``[M, C]`` the configurations that the members train on.
+        """
+        counted = trained[:, indices]
+        shares = counted.to(parameters.dtype) / counted.sum(dim=1, keepdim=True).clamp(min=1)
+        gradients = torch.zeros_like(parameters)
+        for part, batch in self._problem.targets.batches(indices.tolist()):
+            add_loss_gradients(
+                parameters,
+                batch,
+                self._problem.model,
+                shares=shares[:, part],
+                force_weight=self._settings.force_weight,
+                stress_weight=self._settings.stress_weight,
+                out=gradients,
+            )
         return gradients
 
     def _drop(self, members: NDArray[np.int64]) -> None:

@@ -19,6 +19,7 @@ from pydantic import Field
 
 from aiida_anial.common.errors import FileFormatError
 from aiida_anial.common.settings import Settings
+from aiida_anial.worker.machine import machine_record
 
 __all__ = ('Job', 'JobInputs', 'JobInterrupted', 'Status')
 
@@ -142,11 +143,12 @@ class Job:
                 signal.signal(number, handler)
 
     def finish(self, status: Status, *, message: str, summary: Mapping[str, Any]) -> None:
-        """Write ``output.json``; a reader never sees half of it.
+        """Write ``output.json``, with the machine that it ran on; a reader never sees half of it.
 
         Numbers of NumPy become plain ones, and what is not finite becomes null, for JSON knows neither.
         """
-        content = {'status': status, 'message': message, 'summary': _plain(summary)}
+        machine = machine_record()
+        content = {'status': status, 'message': message, 'summary': _plain(summary), 'machine': machine}
         path = self.path(OUTPUT_FILE)
         temporary = path.with_name(path.name + '.part')
         temporary.write_text(json.dumps(content, indent=1, sort_keys=True, allow_nan=False) + '\n', encoding='utf-8')

@@ -94,7 +94,7 @@ def execute(command: str, directory: Path) -> int:
     try:
         job = Job.read(directory, started=_STARTED)
         with job.catch_signals():
-            _set_threads(job.inputs)
+            _set_threads(job.inputs, command=command)
             # Imported only now: the number of threads must be known before torch is loaded.
             run: Callable[[Job], dict[str, Any]] = importlib.import_module(f'aiida_anial.worker.{command}').run
             summary = run(job)
@@ -120,17 +120,17 @@ def _fail(job: Job, message: str, error: type[Exception]) -> int:
     return 1
 
 
-def _set_threads(inputs: Mapping[str, Any]) -> None:
+def _set_threads(inputs: Mapping[str, Any], *, command: str) -> None:
     """Give torch and BLAS the threads that ``engine.threads`` names, one unless given."""
     engine = inputs.get('engine')
-    threads = engine.get('threads', 1) if isinstance(engine, Mapping) else 1
+    engine = engine if isinstance(engine, Mapping) else {}
+    threads = engine.get('threads', 1)
     if isinstance(threads, bool) or not isinstance(threads, int) or threads < 1:
         threads = 1  # the command's own validation of ``engine`` names the mistake
     for name in ('OMP_NUM_THREADS', 'MKL_NUM_THREADS', 'OPENBLAS_NUM_THREADS'):
         os.environ[name] = str(threads)
-    labeller = inputs.get('labeller')
-    if isinstance(labeller, Mapping) and labeller.get('kind') != 'ensemble':
-        return  # EMT and EAM run without torch
+    if command != 'train' and engine.get('engine') != 'torch' and engine.get('device', 'cpu') == 'cpu':
+        return  # everything but a training and the torch engine runs without torch, whose import takes seconds
     import torch
 
     torch.set_num_threads(threads)

@@ -65,9 +65,12 @@ def run(job: Job) -> dict[str, Any]:
 
 
 def _fingerprint(job: Job, inputs: SampleInputs) -> str:
-    """Return a digest of all that decides the trajectories; the engine and the time limit do not."""
-    values = inputs.to_dict()
-    parts = {name: values[name] for name in ('settings', 'thresholds', 'schedules', 'seed')}
+    """Return a digest of all that decides the trajectories; the engine, the time limit and the batch do not."""
+    parts = inputs.model_dump(
+        mode='json',
+        include={'settings', 'thresholds', 'schedules', 'seed'},
+        exclude={'settings': {'batch_size', 'refill'}},
+    )
     digest = hashlib.sha256(json.dumps(parts, sort_keys=True).encode())
     for name in (CELLS_FILE, ENSEMBLE_FILE):
         digest.update(hashlib.sha256(job.path(name).read_bytes()).digest())

@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Annotated, Any
 
 from pydantic import Field
 
-from aiida_anial.common.errors import FileFormatError
-from aiida_anial.common.labelled_cells import LabelledCells
 from aiida_anial.potential.engine import EngineSettings
 from aiida_anial.potential.files import read_ensemble, write_ensemble
 from aiida_anial.potential.settings import ModelSettings
@@ -16,8 +13,9 @@ from aiida_anial.training.exceptions import TrainingInterrupted
 from aiida_anial.training.settings import TrainingSettings
 from aiida_anial.training.trainer import train_ensemble
 from aiida_anial.worker.job import Job, JobInputs, JobInterrupted
+from aiida_anial.worker.shards import read_shards
 
-__all__ = ('TrainInputs', 'read_shards', 'run')
+__all__ = ('TrainInputs', 'run')
 
 _INITIAL = 'initial.safetensors'
 _CHECKPOINT = 'checkpoint.safetensors'
@@ -66,14 +64,3 @@ def run(job: Job) -> dict[str, Any]:
     result.errors.write(job.path('errors.safetensors'))
     job.path(_CHECKPOINT).unlink(missing_ok=True)
     return result.summary
-
-
-def read_shards(directory: Path) -> LabelledCells:
-    """Return the configurations of all files in ``shards/``, in the order of their names.
-
-    :raises FileFormatError: if there are none, or one is not a dataset.
-    """
-    paths = sorted((directory / 'shards').glob('*.safetensors'))
-    if not paths:
-        raise FileFormatError(f'{directory / "shards"}: there is no dataset (*.safetensors).')
-    return LabelledCells.concatenate([LabelledCells.read(path) for path in paths])

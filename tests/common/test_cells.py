@@ -77,3 +77,15 @@ def test_a_file_without_an_array_is_refused_by_its_name(tmp_path):
 def test_impossible_cells_are_refused(positions, lattices, offsets):
     with pytest.raises(AnialError, match=r'^cells: '):
         Cells(positions, lattices, np.array(offsets, dtype=np.int64))
+
+
+def test_moved_atoms_keep_the_cells_and_what_is_known_of_them():
+    cells = batch()
+    volumes = cells.volumes
+    moved = cells.moved(cells.positions + 1.0)
+    np.testing.assert_array_equal(moved.positions, cells.positions + 1.0)
+    assert moved.volumes is volumes
+    assert moved.offsets is cells.offsets
+    for wrong in (cells.positions[1:], np.where(cells.positions > 2, np.nan, cells.positions)):
+        with pytest.raises(AnialError, match='do not fit or are not finite'):
+            cells.moved(wrong)

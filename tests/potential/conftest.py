@@ -7,13 +7,16 @@ from collections.abc import Callable
 
 import numpy as np
 import pytest
+import torch
 
 from aiida_anial.common.cells import Cells
 from aiida_anial.potential.engine import Engine, EngineSettings, make_engine
 from aiida_anial.potential.ensemble import Ensemble
 from aiida_anial.potential.settings import ModelSettings
 
-DOUBLE = EngineSettings(dtype='float64')
+# The GPU is among them where there is one.
+ENGINES = [{'engine': 'numba'}, {'engine': 'torch'}]
+ENGINES += [{'engine': 'torch', 'device': 'cuda'}] * torch.cuda.is_available()
 
 
 def random_cell(n_atoms: int, *, seed: int, volume: float = 17.0, shear: float = 0.25) -> tuple[np.ndarray, np.ndarray]:
@@ -47,9 +50,15 @@ def ensemble() -> Ensemble:
     return random_ensemble(ModelSettings(hidden_layers=(12, 10), n_members=3))
 
 
+@pytest.fixture(scope='session', params=ENGINES, ids=lambda options: '-'.join(options.values()))
+def engine_options(request: pytest.FixtureRequest) -> dict[str, str]:
+    return request.param
+
+
 @pytest.fixture(scope='session')
-def engine(ensemble: Ensemble) -> Engine:
-    return make_engine(ensemble, DOUBLE)
+def engine(ensemble: Ensemble, engine_options: dict[str, str]) -> Engine:
+    """Each of the engines, in double precision."""
+    return make_engine(ensemble, EngineSettings(**engine_options, dtype='float64'))
 
 
 @pytest.fixture(scope='session')

@@ -6,7 +6,7 @@ import torch
 
 from aiida_anial.common.cells import Cells
 from aiida_anial.potential.descriptor import descriptors
-from aiida_anial.potential.neighbours import neighbour_list
+from aiida_anial.potential.neighbours import joined, neighbour_lists
 from aiida_anial.potential.settings import DescriptorSettings
 
 SETTINGS = DescriptorSettings()
@@ -14,7 +14,7 @@ SETTINGS = DescriptorSettings()
 
 def _descriptors(positions, lattice, settings=SETTINGS, dtype=torch.float64):
     cells = Cells.from_lists([positions], [lattice])
-    neighbours = neighbour_list(cells, cutoff=settings.radial_cutoff_angstrom)
+    neighbours = joined(neighbour_lists(cells, cutoff=settings.radial_cutoff_angstrom))
     return descriptors(torch.tensor(cells.positions, dtype=dtype), neighbours, settings).numpy()
 
 
@@ -54,7 +54,8 @@ OTHER = DescriptorSettings(
 @pytest.mark.parametrize('n_atoms', [1, 4])
 def test_descriptors_follow_their_definition(make_cell, settings, n_atoms):
     positions, lattice = make_cell(n_atoms, seed=4, volume=24.0)
-    neighbours = neighbour_list(Cells.from_lists([positions], [lattice]), cutoff=settings.radial_cutoff_angstrom)
+    batch = Cells.from_lists([positions], [lattice])
+    neighbours = joined(neighbour_lists(batch, cutoff=settings.radial_cutoff_angstrom))
     vectors = neighbours.vectors(positions)
     expected = [_from_definition(vectors[neighbours.centre == atom], settings) for atom in range(n_atoms)]
     np.testing.assert_allclose(_descriptors(positions, lattice, settings), expected, rtol=1e-10, atol=1e-13)

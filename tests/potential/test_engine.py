@@ -6,6 +6,8 @@ from aiida_anial.common.cells import Cells
 from aiida_anial.common.errors import SettingsError
 from aiida_anial.potential import torch_engine
 from aiida_anial.potential.engine import EngineSettings, make_engine
+from aiida_anial.potential.numba_engine import NumbaEngine
+from aiida_anial.potential.torch_engine import TorchEngine
 
 # Short, because the slopes of activations and cutoffs have kinks: across one, differences are off in proportion to it.
 STEP = 1e-5
@@ -100,7 +102,8 @@ def test_a_cell_does_not_see_the_rest_of_its_batch(engine, cells):
         np.testing.assert_allclose(together.stresses[[index]], alone.stresses, atol=1e-14)
 
 
-def test_the_size_of_the_tables_does_not_matter(engine, cells, monkeypatch):
+def test_the_size_of_the_tables_does_not_matter(ensemble, cells, monkeypatch):
+    engine = make_engine(ensemble, EngineSettings(engine='torch', dtype='float64'))
     before = _everything(engine, cells)
     monkeypatch.setattr(torch_engine, '_MAX_TRIPLES_MEMBERS', 1)
     after = _everything(engine, cells)
@@ -151,8 +154,8 @@ def test_atoms_in_one_place_give_no_number_and_no_crash(engine):
     assert np.isnan(prediction.energies[0])
 
 
-def test_single_precision_is_close(ensemble, engine, cells):
-    single = _everything(make_engine(ensemble, EngineSettings()), cells)
+def test_single_precision_is_close(ensemble, engine, engine_options, cells):
+    single = _everything(make_engine(ensemble, EngineSettings(**engine_options)), cells)
     double = _everything(engine, cells)
     assert single.energies.dtype == single.forces.dtype == np.float64
     np.testing.assert_allclose(
@@ -162,9 +165,9 @@ def test_single_precision_is_close(ensemble, engine, cells):
     np.testing.assert_allclose(single.stresses, double.stresses, atol=1e-6)
 
 
-def test_results_repeat_bit_for_bit(ensemble, cells):
-    first = _everything(make_engine(ensemble, EngineSettings()), cells)
-    again = _everything(make_engine(ensemble, EngineSettings()), cells)
+def test_results_repeat_bit_for_bit(ensemble, engine_options, cells):
+    first = _everything(make_engine(ensemble, EngineSettings(**engine_options)), cells)
+    again = _everything(make_engine(ensemble, EngineSettings(**engine_options)), cells)
     for name in ('member_energies', 'member_forces', 'stresses'):
         np.testing.assert_array_equal(getattr(first, name), getattr(again, name))
 
@@ -172,6 +175,13 @@ def test_results_repeat_bit_for_bit(ensemble, cells):
 def test_a_missing_device_is_one_sentence(ensemble):
     with pytest.raises(SettingsError, match='no device'):
         make_engine(ensemble, EngineSettings(device=f'cuda:{torch.cuda.device_count()}'))
+
+
+def test_the_engine_is_chosen_for_the_device(ensemble):
+    assert isinstance(make_engine(ensemble, EngineSettings()), NumbaEngine)
+    assert isinstance(make_engine(ensemble, EngineSettings(engine='torch')), TorchEngine)
+    with pytest.raises(SettingsError, match='numba computes on the CPU alone'):
+        EngineSettings.parse({'engine': 'numba', 'device': 'cuda'}, where='engine')
 
 
 @pytest.mark.parametrize('values', [{'device': 'tpu'}, {'dtype': 'float16'}, {'threads': 0}, {'engine': 'abacus'}])

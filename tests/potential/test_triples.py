@@ -3,7 +3,7 @@ import itertools
 import pytest
 import torch
 
-from aiida_anial.potential.triples import AllTriples, EachTripleOnce
+from aiida_anial.potential.triples import EachTripleOnce
 
 
 @pytest.mark.parametrize('width', [3, 5, 9])
@@ -23,9 +23,3 @@ def test_gathering_is_the_transpose_of_spreading(width):
     total = (of_first * EachTripleOnce.first(values) + of_second * EachTripleOnce.second(values)).sum()
     (expected,) = torch.autograd.grad(total, values)
     torch.testing.assert_close(EachTripleOnce.gather(of_first, of_second), expected)
-
-
-def test_all_triples_are_a_table():
-    columns = torch.arange(4)
-    table = 10 * AllTriples.first(columns) + AllTriples.second(columns)
-    assert table[2].tolist() == [20, 21, 22, 23]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from types import SimpleNamespace
 
 import numpy as np
@@ -11,7 +11,7 @@ import pytest
 from numpy.typing import NDArray
 
 from aiida_anial.common.cells import Cells
-from aiida_anial.potential.neighbours import NeighbourList, neighbour_list
+from aiida_anial.potential.neighbours import NeighbourList, joined, neighbour_lists
 from aiida_anial.potential.prediction import Prediction
 from aiida_anial.sampling.sampler import sample
 from aiida_anial.sampling.schedules import Schedule
@@ -29,12 +29,12 @@ class PairEngine:
     n_lists: int = 0
     last_seen: NDArray | None = None
 
-    def neighbours(self, cells: Cells, *, skin: float) -> NeighbourList:
+    def neighbours(self, cells: Cells, *, skin: float) -> tuple[NeighbourList, ...]:
         self.n_lists += 1
-        return neighbour_list(cells, cutoff=self.cutoff + skin)
+        return neighbour_lists(cells, cutoff=self.cutoff + skin)
 
     def evaluate(self, cells, *, neighbours=None, forces=True, stress=False, member_forces=False) -> Prediction:
-        neighbours = neighbours or self.neighbours(cells, skin=0.0)
+        neighbours = joined(neighbours or self.neighbours(cells, skin=0.0))
         self.last_seen = cells.positions
         vectors = neighbours.vectors(cells.positions)
         r = np.linalg.norm(vectors, axis=1)
@@ -65,8 +65,8 @@ class EinsteinEngine:
     stiffness: float
     cutoff: float = 3.0
 
-    def neighbours(self, cells: Cells, *, skin: float) -> NeighbourList:
-        return neighbour_list(cells, cutoff=self.cutoff + skin)
+    def neighbours(self, cells: Cells, *, skin: float) -> tuple[NeighbourList, ...]:
+        return neighbour_lists(cells, cutoff=self.cutoff + skin)
 
     def evaluate(self, cells, *, neighbours=None, forces=True, stress=False, member_forces=False) -> Prediction:
         edges = np.repeat(np.diagonal(cells.lattices, axis1=1, axis2=2), cells.n_atoms, axis=0)
@@ -75,6 +75,30 @@ class EinsteinEngine:
         squares = 0.5 * self.stiffness * (moved**2).sum(axis=1)
         energies = np.add.reduceat(squares, cells.offsets[:-1])
         return Prediction(cells.n_atoms, energies, energies[None], -self.stiffness * moved)
+
+
+@dataclass(eq=False)
+class Watched:
+    """An engine that remembers which cells, told apart by their numbers of atoms, it listed and evaluated.
+
+    :param skewed: relative error of the forces where those of the members are asked for; engines may compute the mean
+        in another way then, with other last digits.
+    """
+
+    engine: PairEngine
+    skewed: float = 0.0
+    listed: list[int] = field(default_factory=list)
+    evaluated: list[tuple[int, ...]] = field(default_factory=list)
+    with_members: list[tuple[int, ...]] = field(default_factory=list)
+
+    def neighbours(self, cells: Cells, *, skin: float) -> tuple[NeighbourList, ...]:
+        self.listed += cells.n_atoms.tolist()
+        return self.engine.neighbours(cells, skin=skin)
+
+    def evaluate(self, cells, *, member_forces=False, **wanted) -> Prediction:
+        (self.with_members if member_forces else self.evaluated).append(tuple(cells.n_atoms.tolist()))
+        prediction = self.engine.evaluate(cells, member_forces=member_forces, **wanted)
+        return replace(prediction, forces=prediction.forces * (1 + member_forces * self.skewed))
 
 
 @dataclass(eq=False)
@@ -87,7 +111,7 @@ class Spoiled:
     change: Callable[[Prediction, int, slice], Prediction]
     n_evaluations: int = 0
 
-    def neighbours(self, cells: Cells, *, skin: float) -> NeighbourList:
+    def neighbours(self, cells: Cells, *, skin: float) -> tuple[NeighbourList, ...]:
         return self.engine.neighbours(cells, skin=skin)
 
     def evaluate(self, cells, **wanted) -> Prediction:
@@ -136,7 +160,9 @@ def constant(temperature: float, *, t_max_ps: float) -> Schedule:
 @pytest.fixture
 def engines() -> SimpleNamespace:
     """The engines above; test modules cannot import them from here."""
-    return SimpleNamespace(PairEngine=PairEngine, EinsteinEngine=EinsteinEngine, Spoiled=Spoiled, spoilers=SPOILERS)
+    return SimpleNamespace(
+        PairEngine=PairEngine, EinsteinEngine=EinsteinEngine, Watched=Watched, Spoiled=Spoiled, spoilers=SPOILERS
+    )
 
 
 @pytest.fixture

@@ -8,13 +8,14 @@ from ase import Atoms
 from ase.neighborlist import neighbor_list
 
 from aiida_anial.common.cells import Cells
-from aiida_anial.potential.neighbours import neighbour_list
-from aiida_anial.sampling.contacts import closest_contacts
+from aiida_anial.potential.neighbours import neighbour_lists
+from aiida_anial.sampling.contacts import closest_contact
 
 
 def closest(*cells: tuple) -> np.ndarray:
     batch = Cells.from_lists([positions for positions, _ in cells], [lattice for _, lattice in cells])
-    return closest_contacts(batch, neighbour_list(batch, cutoff=5.0))
+    lists = neighbour_lists(batch, cutoff=5.0)
+    return np.array([closest_contact(positions, pairs) for (positions, _), pairs in zip(batch, lists, strict=True)])
 
 
 def test_random_sheared_cells():

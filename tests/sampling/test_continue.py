@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -49,7 +50,7 @@ def test_same_bytes_as_without_interruption(task, engines, tmp_path, interruptio
     assert whole_engine.n_lists > 5
     checkpoint = tmp_path / 'checkpoint.safetensors'
     for steps in interruptions:
-        with pytest.raises(SamplingInterrupted, match='trajectories running'):
+        with pytest.raises(SamplingInterrupted, match='trajectories have ended'):
             go(task, engines.PairEngine(scales=scales), checkpoint, stop_after=steps)
     continued = go(task, engines.PairEngine(scales=scales), checkpoint)
     assert len(whole) == len(continued) == 3
@@ -69,7 +70,21 @@ def test_checkpoints_on_the_way_change_nothing(task, engines, tmp_path, monkeypa
     read = go(task, engines.PairEngine(), checkpoint)
     for first, *others in zip(whole, saved, read, strict=True):
         assert {tensor_bytes(first.content())} == {tensor_bytes(other.content()) for other in others}
-    assert '0.050 ps, 2 of 3 trajectories running' in lines
+    assert '1 of 3 trajectories have ended, 2 are running, the furthest at 0.050 ps' in lines
+
+
+def test_continued_with_another_batch(task, engines, tmp_path):
+    def with_settings(**settings) -> SamplingTask:
+        return replace(task, settings=task.settings.model_copy(update=settings))
+
+    whole = go(task, engines.PairEngine(), tmp_path / 'unused')
+    checkpoint = tmp_path / 'checkpoint.safetensors'
+    for settings, steps in (({'batch_size': 2}, 0), ({'batch_size': 2}, 35), ({'batch_size': 3, 'refill': False}, 50)):
+        with pytest.raises(SamplingInterrupted):
+            go(with_settings(**settings), engines.PairEngine(), checkpoint, stop_after=steps)
+    continued = go(with_settings(batch_size=1), engines.PairEngine(), checkpoint)
+    for first, second in zip(whole, continued, strict=True):
+        assert tensor_bytes(first.content()) == tensor_bytes(second.content())
 
 
 def test_other_seeds_give_other_trajectories(task, engines, tmp_path):

@@ -169,8 +169,10 @@ def test_broken_potential_costs_one_trajectory_only(run, engines, small_cells, s
 
 def test_unphysical_initial_cell_is_refused(run, engines, small_cells):
     tight = Cells.from_lists([small_cells.one(0)[0], [[0, 0, 0]]], [small_cells.lattices[0], np.diag([5, 5, 1.2])])
+    engine = engines.Watched(engines.PairEngine())
     with pytest.raises(AnialError, match=r'cell 1 are 1\.200 angstrom apart'):
-        run(tight, engines.PairEngine())
+        run(tight, engine, batch_size=1)
+    assert not engine.evaluated
 
 
 def test_contradicting_settings_are_refused(run, engines, small_cells):
@@ -182,11 +184,3 @@ def test_contradicting_settings_are_refused(run, engines, small_cells):
         run(small_cells, engines.PairEngine(cutoff=3.0), min_contact_angstrom=3.1)
     with pytest.raises(SettingsError, match='frame_interval'):
         SamplingSettings.parse({'frame_interval': 15})
-
-
-def test_alone_or_with_others(run, engines, small_cells):
-    """The trajectory of a cell is the same but for rounding, whatever else is in the batch."""
-    together = run(small_cells, engines.PairEngine(), temperature=800)
-    alone = run(small_cells.select([0]), engines.PairEngine(), temperature=800)
-    np.testing.assert_allclose(alone[0].positions, together[0].positions, atol=1e-9)
-    np.testing.assert_allclose(alone[0].energies, together[0].energies, atol=1e-9)

@@ -8,7 +8,7 @@ import torch
 
 from aiida_anial.common.errors import AnialError
 from aiida_anial.potential.descriptor import descriptors
-from aiida_anial.potential.neighbours import neighbour_list
+from aiida_anial.potential.neighbours import joined, neighbour_lists
 from aiida_anial.potential.networks import atomic_energies
 from aiida_anial.potential.settings import ModelSettings
 from aiida_anial.training.parameters import draw_parameters, n_parameters, pack, split, to_ensemble
@@ -45,7 +45,7 @@ def test_parameters_follow_from_seed_member_and_attempt(small_model):
 def test_untrained_members_differ_by_a_tenth_of_an_ev(emt_data):
     model = ModelSettings(n_members=40)
     cells = emt_data.cells.select(range(6))
-    neighbours = neighbour_list(cells, cutoff=model.descriptor.radial_cutoff_angstrom)
+    neighbours = joined(neighbour_lists(cells, cutoff=model.descriptor.radial_cutoff_angstrom))
     g = descriptors(torch.as_tensor(cells.positions), neighbours, model.descriptor)
     norm = float(g.square().sum(1).mean().sqrt())
     weights, biases = split(draw(model, range(40), feature_norm=norm), model)

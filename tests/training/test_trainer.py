@@ -9,7 +9,6 @@ import torch
 from aiida_anial.common.errors import AnialError, FileFormatError
 from aiida_anial.potential.engine import EngineSettings
 from aiida_anial.potential.files import ensemble_bytes
-from aiida_anial.training import jacobians
 from aiida_anial.training.exceptions import TrainingFailed, TrainingInterrupted
 from aiida_anial.training.problem import Problem
 from aiida_anial.training.settings import TrainingSettings
@@ -35,23 +34,6 @@ def train(emt_data, small_model, tmp_path):
         return train_ensemble(arguments.pop('data', emt_data), settings=settings, **arguments)
 
     return function
-
-
-@pytest.fixture(autouse=True)
-def remembered_jacobians(monkeypatch):
-    """Compute the Jacobian of a cell once in this module: many trainings use the same cells."""
-    compute = jacobians.descriptor_jacobian
-
-    def remembered(positions, lattice, settings, *, dtype):
-        key = (positions.tobytes(), lattice.tobytes(), settings, dtype)
-        if key not in _JACOBIANS:
-            _JACOBIANS[key] = compute(positions, lattice, settings, dtype=dtype)
-        return _JACOBIANS[key]
-
-    monkeypatch.setattr(jacobians, 'descriptor_jacobian', remembered)
-
-
-_JACOBIANS = {}
 
 
 class StopAfter:

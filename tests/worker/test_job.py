@@ -80,5 +80,6 @@ def test_output_is_plain_json(tmp_path):
     Job(tmp_path, {}).finish(Status.FINISHED, message='done.', summary=summary)
     expected = {'n': 3, 'nan': None, 'list': [0.5, None], 'array': [[1.0, 0.0], [0.0, 1.0]], 'yes': True}
     output = json.loads((tmp_path / 'output.json').read_text())
+    assert output.pop('machine')['versions']['numpy'] == np.__version__
     assert output == {'status': 'finished', 'message': 'done.', 'summary': expected}
     assert [path.name for path in tmp_path.iterdir()] == ['output.json']

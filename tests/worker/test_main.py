@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import os
+import subprocess
+import sys
 
 import pytest
 from click.testing import CliRunner
@@ -45,6 +47,7 @@ def test_help(command):
 def test_finished(call, make_job):
     code, output, stderr = call('evaluate', make_job(labeller={'kind': 'emt'}))
     assert (code, stderr) == (0, '')
+    assert output.pop('machine')['threads'] == 1
     assert output == {'status': 'finished', 'message': 'evaluate finished.', 'summary': {'rejected': {}}}
 
 
@@ -86,4 +89,12 @@ def test_interrupted(call, make_job, monkeypatch):
     monkeypatch.setattr(evaluate, 'run', interrupt)
     code, output, _ = call('evaluate', make_job(labeller={'kind': 'emt'}))
     assert code == 0
-    assert output == {'status': 'interrupted', 'message': 'half way.', 'summary': {'done': 1}}
+    assert set(output) == {'status', 'message', 'summary', 'machine'}
+    assert (output['status'], output['message'], output['summary']) == ('interrupted', 'half way.', {'done': 1})
+
+
+@pytest.mark.parametrize('command', ['evaluate', 'sample', 'validate'])
+def test_only_a_training_loads_torch(command):
+    """Its import takes seconds, and these jobs are many and may be short."""
+    code = f'import sys, aiida_anial.worker.{command}; assert "torch" not in sys.modules'
+    subprocess.run([sys.executable, '-c', code], check=True, timeout=120)

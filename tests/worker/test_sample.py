@@ -72,12 +72,23 @@ def test_files_and_table(make_job):
 def test_wall_clock(make_job):
     whole, pieces = make_job('whole', **inputs(0.03, 0.02, 0.03)), make_job('pieces', **inputs(0.03, 0.02, 0.03))
     expected = sample.run(stop_after(whole, None))
-    with pytest.raises(JobInterrupted, match=r'interrupted: 0\.012 ps, 3 of 3 trajectories running\.'):
+    with pytest.raises(
+        JobInterrupted, match=r'interrupted: 0 of 3 .* ended, 3 are running, the furthest at 0\.012 ps\.'
+    ):
         sample.run(stop_after(pieces, 12))
-    with pytest.raises(JobInterrupted, match='2 of 3'):
+    with pytest.raises(JobInterrupted, match='1 of 3 trajectories have ended, 2 are running'):
         sample.run(stop_after(pieces, 10))
     assert not (pieces / 'trajectories').exists()
     assert sample.run(stop_after(pieces, None)) == expected
+    assert files(whole) == files(pieces)
+
+
+@pytest.mark.parametrize('batch', [{'batch_size': 1}, {'batch_size': 2}, {'batch_size': 2, 'refill': False}])
+def test_same_files_in_any_batch(make_job, batch):
+    whole, pieces = make_job('whole', **inputs(0.03, 0.017, 0.02)), make_job('pieces', **inputs(0.03, 0.017, 0.02))
+    values = json.loads((pieces / 'input.json').read_text())
+    (pieces / 'input.json').write_text(json.dumps(values | {'settings': SETTINGS | batch}))
+    assert sample.run(Job.read(whole)) == sample.run(Job.read(pieces))
     assert files(whole) == files(pieces)
 
 
@@ -97,9 +108,9 @@ def status(directory) -> str:
 
 
 def test_sigterm_and_continue(make_job):
-    """The first trajectory's end is the sign that the dynamics are under way."""
-    lengths = (0.02, 0.25, 0.25)
-    whole, pieces = make_job('whole', **inputs(*lengths)), make_job('pieces', **inputs(*lengths))
+    """The first trajectory's end is the sign that the dynamics are under way, with time left on the slower engine."""
+    values = inputs(0.02, 0.25, 0.25, engine={'engine': 'torch', 'dtype': 'float64'})
+    whole, pieces = make_job('whole', **values), make_job('pieces', **values)
     with worker(whole) as uninterrupted:
         with worker(pieces) as process:
             assert 'trajectory 0 ended at 0.020 ps' in process.stdout.readline()
@@ -119,11 +130,17 @@ def test_checkpoint_of_other_inputs(make_job, ensemble):
     with pytest.raises(JobInterrupted):
         sample.run(stop_after(directory, 3))
     values = json.loads((directory / 'input.json').read_text())
-    # Another time limit and other threads are not another task.
-    (directory / 'input.json').write_text(json.dumps(values | {'max_wallclock_seconds': 9000}))
-    with pytest.raises(JobInterrupted):
-        sample.run(stop_after(directory, 3))
-    for changed in ({'seed': 5}, {'thresholds': {'energy_ev_per_sqrt_atom': 2.0}}):
+    # Another time limit and another batch are not another task.
+    batch = {'settings': SETTINGS | {'batch_size': 1, 'refill': False}}
+    for changed in ({'max_wallclock_seconds': 9000}, batch):
+        (directory / 'input.json').write_text(json.dumps(values | changed))
+        with pytest.raises(JobInterrupted):
+            sample.run(stop_after(directory, 3))
+    for changed in (
+        {'seed': 5},
+        {'thresholds': {'energy_ev_per_sqrt_atom': 2.0}},
+        {'settings': SETTINGS | {'skin_angstrom': 0.6}},
+    ):
         (directory / 'input.json').write_text(json.dumps(values | changed))
         with pytest.raises(AnialError, match='other inputs'):
             sample.run(stop_after(directory, None))

@@ -1,0 +1,328 @@
+"""The evaluation of a batch: phases that threads share, task by task.
+
+Some thousand atoms at a time go through all phases, so that what is kept between them stays small: descriptors,
+networks, gradients, pulls, forces. The threads take the tasks of a phase from a counter and wait for each other at its
+end. Which thread does a task makes no difference to its result, and sums over tasks are in an order of their own, so
+the result is the same bits for any number of threads, and for a cell the same in any batch.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+from numba import njit
+
+from aiida_anial.common.compiled import compiled
+from aiida_anial.potential.kernels.features import angular_features, pair_factors, radial_features
+from aiida_anial.potential.kernels.machine import (
+    LANES,
+    claim,
+    flush_denormals,
+    read_counter,
+    restore_denormals,
+    yield_core,
+)
+from aiida_anial.potential.kernels.networks import network
+from aiida_anial.potential.kernels.pointers import pointers
+from aiida_anial.potential.kernels.pulls import angular_pulls, radial_pulls
+from aiida_anial.potential.kernels.shells import gather, prepare, read_float, read_int
+from aiida_anial.potential.kernels.sources import FINGERPRINT
+
+__all__ = ('PHASES', 'Batch', 'Crew', 'Results', 'Scratch', 'Shared', 'evaluate')
+
+PHASES = 5
+_SPINS = 2000
+
+
+class Batch(NamedTuple):
+    """C cells with N atoms.
+
+    :param positions: ``[N, 3]`` angstrom, float64.
+    :param cell_of_atom: ``[N]``.
+    :param offsets: ``[C + 1]``.
+    :param lists: of the cells.
+    :param pair_offsets: ``[N + 1]`` pairs of all atoms before.
+    """
+
+    positions: Any
+    cell_of_atom: Any
+    offsets: Any
+    lists: Any
+    pair_offsets: Any
+
+
+class Results(NamedTuple):
+    """What comes out, for C cells with N atoms in all, M members and B gradients.
+
+    :param n_cells: C.
+    :param n_atoms: N.
+    :param energies: ``[M, N]`` of the atoms, float64.
+    :param forces: ``[B, N, 3]``, float64, 0 at first.
+    :param virials: ``[B, C, 3, 3]`` sums of vector times pull, float64, 0 at first.
+    """
+
+    n_cells: Any
+    n_atoms: Any
+    energies: Any
+    forces: Any
+    virials: Any
+
+
+class Shared(NamedTuple):
+    """What the threads leave for each other; a chunk is A atoms in G groups of ``LANES``, with Q pairs; F features.
+
+    :param chunk: the most atoms of a chunk, a multiple of ``LANES``.
+    :param n_pairs: Q, or more.
+    :param features: ``[G, F, LANES]`` flat.
+    :param member_gradients: ``[M, G, F, LANES]`` flat.
+    :param gradients: ``[A, B, F]`` flat.
+    :param pulls: ``[B, Q, 3]`` flat.
+    """
+
+    chunk: Any
+    n_pairs: Any
+    features: Any
+    member_gradients: Any
+    gradients: Any
+    pulls: Any
+
+
+class Crew(NamedTuple):
+    """The threads that work on an evaluation.
+
+    :param n_threads: how many.
+    :param counters: ``[chunks, 2, PHASES]`` tasks taken, and threads that have finished; all 0 at first.
+    """
+
+    n_threads: Any
+    counters: Any
+
+
+class Scratch(NamedTuple):
+    """What each thread has for itself.
+
+    :param room: for neighbours, in each array over them.
+    :param radial: shell.
+    :param angular: shell.
+    :param row: of triples.
+    :param work: of the chain rule.
+    :param values: of the networks, with ``slopes`` and ``deltas``.
+    :param energies: ``[LANES]``.
+    """
+
+    room: Any
+    radial: Any
+    angular: Any
+    row: Any
+    work: Any
+    values: Any
+    slopes: Any
+    deltas: Any
+    energies: Any
+
+
+@njit(forceinline=True)
+def _shells(atom, batch, c, scratch):
+    """Write the shells of an atom and the factors of its angular neighbours, and return how many these are."""
+    cell = batch.cell_of_atom[atom]
+    first = batch.offsets[cell]
+    n_radial, n_angular = gather(batch, cell, atom - first, first, c, scratch.radial, scratch.angular)
+    prepare(scratch.radial, n_radial, c.radial_cutoff)
+    prepare(scratch.angular, n_angular, c.angular_cutoff)
+    pair_factors(scratch.angular, n_angular, c, scratch.row.pairs)
+    return n_radial, n_angular
+
+
+@njit(forceinline=True)
+def _describe(atom, place, batch, c, shared, scratch, n_features):
+    """Write the descriptor of an atom to its place in the chunk."""
+    n_radial, n_angular = _shells(atom, batch, c, scratch)
+    start = place // LANES * n_features * LANES + place % LANES
+    radial_features(scratch.radial, n_radial, c, scratch.row.sums, shared.features, start, LANES)
+    angular = start + c.n_radial * LANES
+    angular_features(scratch.angular, n_angular, c, scratch.row, shared.features, angular, LANES)
+
+
+@njit(forceinline=True)
+def _energies(task, n_groups, first, networks, shared, results, scratch, n_features, n_gradients):
+    """Compute the energies of a group of atoms by one member, and their gradients."""
+    member, group = task // n_groups, task % n_groups
+    size = n_features * LANES
+    out = member * n_groups * size + group * size
+    network(networks, member, shared.features, group * size, shared.member_gradients, out, scratch, n_gradients > 0)
+    atom = first + group * LANES
+    for lane in range(min(LANES, results.n_atoms - atom)):
+        results.energies[member * results.n_atoms + atom + lane] = scratch.energies[lane]
+
+
+@njit(forceinline=True)
+def _collect(group, n_groups, n_members, shared, n_features, n_gradients):
+    """Write the gradients of a group atom by atom: those of every member, or their mean."""
+    size = n_features * LANES
+    share = 1 / n_members
+    for feature in range(n_features):
+        for lane in range(LANES):
+            at = group * size + feature * LANES + lane
+            out = (group * LANES + lane) * n_gradients * n_features + feature
+            if n_gradients == n_members:
+                for member in range(n_members):
+                    shared.gradients[out + member * n_features] = shared.member_gradients[member * n_groups * size + at]
+            else:
+                value = shared.member_gradients[at]
+                for member in range(1, n_members):
+                    value += shared.member_gradients[member * n_groups * size + at]
+                shared.gradients[out] = value * share
+
+
+@njit(forceinline=True)
+def _pull(atom, place, first_pair, batch, c, shared, scratch, n_features, n_gradients):
+    """Write the derivatives of an atom's energy by the vectors of all its pairs."""
+    n_radial, n_angular = _shells(atom, batch, c, scratch)
+    radial, angular, work = scratch.radial, scratch.angular, scratch.work
+    stride = scratch.room
+    start = place * n_gradients * n_features
+    first, last = batch.pair_offsets[atom] - first_pair, batch.pair_offsets[atom + 1] - first_pair
+    cell = batch.cell_of_atom[atom]
+    offset = first - read_int(batch.lists.starts[cell], atom - batch.offsets[cell])
+    n_pairs = shared.n_pairs
+    angular_pulls(n_angular, shared.gradients, start, n_features, n_gradients, c, scratch)
+    radial_pulls(n_radial, shared.gradients, start, n_features, n_gradients, c, scratch)
+    for b in range(n_gradients):
+        for at in range(3 * (b * n_pairs + first), 3 * (b * n_pairs + last)):
+            shared.pulls[at] = 0
+        for k in range(n_radial):
+            at = 3 * (b * n_pairs + offset + radial.index[k])
+            along = work.along[b * stride + k]
+            shared.pulls[at] = along * radial.x[k]
+            shared.pulls[at + 1] = along * radial.y[k]
+            shared.pulls[at + 2] = along * radial.z[k]
+        for k in range(n_angular):
+            at = 3 * (b * n_pairs + offset + radial.index[angular.index[k]])
+            shared.pulls[at] += work.x[b * stride + k]
+            shared.pulls[at + 1] += work.y[b * stride + k]
+            shared.pulls[at + 2] += work.z[b * stride + k]
+
+
+@njit(forceinline=True)
+def _scatter(cell, first, last, first_pair, batch, shared, results, n_gradients, with_virials):
+    """Add the pulls of a cell's atoms from ``first`` to ``last`` to its forces and its virial."""
+    begin, end = batch.offsets[cell], batch.offsets[cell + 1]
+    starts, neighbours = batch.lists.starts[cell], batch.lists.neighbour[cell]
+    shifts, positions, forces = batch.lists.shift_vectors[cell], batch.positions, results.forces
+    for b in range(n_gradients):
+        for atom in range(max(first, begin), min(last, end)):
+            of_centre = 3 * (b * results.n_atoms + atom)
+            at = 3 * (b * shared.n_pairs + batch.pair_offsets[atom] - first_pair)
+            for pair in range(read_int(starts, atom - begin), read_int(starts, atom - begin + 1)):
+                neighbour = begin + read_int(neighbours, pair)
+                of_neighbour = 3 * (b * results.n_atoms + neighbour)
+                for i in range(3):
+                    pull = shared.pulls[at + i]
+                    forces[of_centre + i] += pull
+                    forces[of_neighbour + i] -= pull
+                    if with_virials:
+                        shift = read_float(shifts, 3 * pair + i)
+                        vector = positions[3 * neighbour + i] - positions[3 * atom + i] + shift
+                        for k in range(3):
+                            results.virials[9 * (b * results.n_cells + cell) + 3 * i + k] += (
+                                vector * shared.pulls[at + k]
+                            )
+                at += 3
+
+
+@njit(forceinline=True)
+def _wait(chunk, phase, crew):
+    """Say that this thread has no more to do in a phase, and wait for the others."""
+    if crew.n_threads == 1:
+        return
+    slot = (2 * chunk + 1) * PHASES + phase
+    claim(crew.counters, slot)
+    spins = 0
+    while read_counter(crew.counters, slot) < crew.n_threads:
+        spins += 1
+        if spins > _SPINS:
+            yield_core()
+
+
+@njit(forceinline=True)
+def _energies_of_chunk(crew, chunk, first, last, batch, c, networks, shared, results, scratch, n_gradients):
+    """Do this thread's share of the descriptors and the networks of some atoms."""
+    n_features = networks.widths[0]
+    n_groups = (last - first + LANES - 1) // LANES
+    slot = 2 * chunk * PHASES
+    task = claim(crew.counters, slot)
+    while task < last - first:
+        _describe(first + task, task, batch, c, shared, scratch, n_features)
+        task = claim(crew.counters, slot)
+    _wait(chunk, 0, crew)
+    task = claim(crew.counters, slot + 1)
+    while task < n_groups * networks.n_members:
+        _energies(task, n_groups, first, networks, shared, results, scratch, n_features, n_gradients)
+        task = claim(crew.counters, slot + 1)
+    _wait(chunk, 1, crew)
+    if n_gradients:
+        task = claim(crew.counters, slot + 2)
+        while task < n_groups:
+            _collect(task, n_groups, networks.n_members, shared, n_features, n_gradients)
+            task = claim(crew.counters, slot + 2)
+        _wait(chunk, 2, crew)
+
+
+@njit(forceinline=True)
+def _forces_of_chunk(
+    crew, chunk, first, last, batch, c, shared, results, scratch, n_gradients, n_features, with_virials
+):
+    """Do this thread's share of the pulls of some atoms and the forces that they make."""
+    first_pair = batch.pair_offsets[first]
+    slot = 2 * chunk * PHASES
+    task = claim(crew.counters, slot + 3)
+    while task < last - first:
+        _pull(first + task, task, first_pair, batch, c, shared, scratch, n_features, n_gradients)
+        task = claim(crew.counters, slot + 3)
+    _wait(chunk, 3, crew)
+    first_cell, last_cell = batch.cell_of_atom[first], batch.cell_of_atom[last - 1]
+    task = claim(crew.counters, slot + 4)
+    while task <= last_cell - first_cell:
+        _scatter(first_cell + task, first, last, first_pair, batch, shared, results, n_gradients, with_virials)
+        task = claim(crew.counters, slot + 4)
+    _wait(chunk, 4, crew)
+
+
+def _compiled(fingerprint: int) -> Callable[..., None]:
+    """Return the function below, compiled for these sources."""
+
+    @compiled
+    def evaluate(batch, c, networks, results, shared, scratch, crew, n_gradients, with_virials):
+        """Do this thread's share of an evaluation.
+
+        :param batch: the cells.
+        :param c: the numbers of the descriptor.
+        :param networks: the weights of all members.
+        :param results: what to write to.
+        :param shared: what the threads leave for each other.
+        :param scratch: this thread's own.
+        :param crew: the threads; each of them must call this function, and waits for all.
+        :param n_gradients: 0 for energies alone, 1 for the mean's forces, M for those of every member.
+        :param with_virials: whether to compute the virials too.
+        """
+        _ = fingerprint
+        before = flush_denormals()
+        batch, c, networks = pointers(batch), pointers(c), pointers(networks)
+        results, shared = pointers(results), pointers(shared)
+        scratch, crew = pointers(scratch), pointers(crew)
+        n_atoms, n_features = results.n_atoms, networks.widths[0]
+        for chunk in range((n_atoms + shared.chunk - 1) // shared.chunk):
+            first = chunk * shared.chunk
+            last = min(first + shared.chunk, n_atoms)
+            _energies_of_chunk(crew, chunk, first, last, batch, c, networks, shared, results, scratch, n_gradients)
+            if n_gradients:
+                _forces_of_chunk(
+                    crew, chunk, first, last, batch, c, shared, results, scratch, n_gradients, n_features, with_virials
+                )
+        restore_denormals(before)
+
+    return evaluate
+
+
+evaluate = _compiled(FINGERPRINT)

@@ -1,0 +1,117 @@
+"""What the kernels ask of the machine below numba: its vector width, atomic counters and the treatment of denormals."""
+
+from __future__ import annotations
+
+import platform
+from typing import Any
+
+from llvmlite import binding, ir
+from numba import types
+from numba.core import cgutils, config
+from numba.extending import intrinsic
+
+__all__ = (
+    'FEATURE_LANES',
+    'LANES',
+    'PAIR_LANES',
+    'TILE',
+    'claim',
+    'flush_denormals',
+    'read_counter',
+    'restore_denormals',
+    'yield_core',
+)
+
+# For another processor than the machine's if numba was told to.
+_HAS_AVX512 = (
+    '+avx512f' in (config.CPU_FEATURES or '')
+    if config.CPU_NAME
+    else bool(binding.get_host_cpu_features().get('avx512f', False))
+)
+
+# Atoms that go through the networks side by side: a register of float32. Outputs of a layer worked out at once: as many
+# registers as leave room for an input.
+LANES = 16 if _HAS_AVX512 else 8
+TILE = 16 if _HAS_AVX512 else 8
+# Neighbours side by side.
+PAIR_LANES = 16 if _HAS_AVX512 else 8
+# Shifts or angles side by side; also the number of registers for as many sums.
+FEATURE_LANES = 8
+
+_IS_X86 = platform.machine().lower() in ('x86_64', 'amd64', 'i386', 'i686')
+# Flush results to zero and take operands as zero, of the control register MXCSR.
+_FLUSH = 0x8040
+
+
+@intrinsic
+def claim(typingctx: Any, counters: Any, slot: Any) -> Any:
+    """Return ``counters[slot]`` (int64) and add one to it, as one step that no other thread can see the middle of."""
+
+    def codegen(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        pointer = builder.gep(arguments[0], [arguments[1]])
+        return builder.atomic_rmw('add', pointer, ir.Constant(ir.IntType(64), 1), 'acq_rel')
+
+    return types.int64(counters, types.intp), codegen
+
+
+@intrinsic
+def read_counter(typingctx: Any, counters: Any, slot: Any) -> Any:
+    """Return ``counters[slot]`` (int64) with all that other threads wrote before they changed it."""
+
+    def codegen(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        pointer = builder.gep(arguments[0], [arguments[1]])
+        return builder.load_atomic(pointer, 'acquire', 8)
+
+    return types.int64(counters, types.intp), codegen
+
+
+@intrinsic
+def yield_core(typingctx: Any) -> Any:
+    """Let another thread run on this core."""
+
+    def codegen(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        function = cgutils.get_or_insert_function(builder.module, ir.FunctionType(ir.IntType(32), []), 'sched_yield')
+        builder.call(function, [])
+        return context.get_dummy_value()
+
+    return types.void(), codegen
+
+
+def _control_register(builder: Any, name: str, pointer: Any) -> None:
+    signature = ir.FunctionType(ir.VoidType(), [pointer.type])
+    builder.call(cgutils.get_or_insert_function(builder.module, signature, f'llvm.x86.sse.{name}'), [pointer])
+
+
+@intrinsic
+def flush_denormals(typingctx: Any) -> Any:
+    """Make this thread take numbers too small for the precision as zero, and return what ``restore_denormals`` needs.
+
+    They are nothing beside other terms, but some machines are a hundred times slower with them.
+    """
+
+    def codegen(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        if not _IS_X86:
+            return ir.Constant(ir.IntType(32), 0)
+        pointer = cgutils.alloca_once(builder, ir.IntType(32))
+        raw = builder.bitcast(pointer, ir.IntType(8).as_pointer())
+        _control_register(builder, 'stmxcsr', raw)
+        before = builder.load(pointer)
+        builder.store(builder.or_(before, ir.Constant(ir.IntType(32), _FLUSH)), pointer)
+        _control_register(builder, 'ldmxcsr', raw)
+        return before
+
+    return types.int32(), codegen
+
+
+@intrinsic
+def restore_denormals(typingctx: Any, before: Any) -> Any:
+    """Undo ``flush_denormals``."""
+
+    def codegen(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        if _IS_X86:
+            pointer = cgutils.alloca_once(builder, ir.IntType(32))
+            builder.store(arguments[0], pointer)
+            _control_register(builder, 'ldmxcsr', builder.bitcast(pointer, ir.IntType(8).as_pointer()))
+        return context.get_dummy_value()
+
+    return types.void(types.int32), codegen

@@ -1,0 +1,118 @@
+"""The loops over atoms and pairs, compiled.
+
+A batch of a few small cells would spend more time on calls of NumPy than on its atoms. Each trajectory is summed for
+itself and in the order of its atoms, and compiled without leave to reorder or to fuse, so that no last digit depends on
+what else is in the batch.
+
+Atoms stand one trajectory after another, and ``offsets`` ``[T + 1]`` is the first atom of each.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from aiida_anial.common.compiled import compiled
+
+__all__ = ('are_within', 'least_square', 'move', 'moved_further', 'square_sums')
+
+Floats = NDArray[np.float64]
+Integers = NDArray[np.int64]
+Flags = NDArray[np.bool_]
+
+
+@compiled
+def move(  # noqa: PLR0917 - compiled functions take no keyword-only arguments
+    positions: Floats,
+    velocities: Floats,
+    forces: Floats,
+    noise: Floats,
+    widths: Floats,
+    offsets: Integers,
+    kick: float,
+    drift: float,
+    damping: float,
+) -> None:
+    """Kick, drift, damp the velocities and add noise, and drift again, all in place.
+
+    :param positions: ``[N, 3]`` angstrom.
+    :param velocities: ``[N, 3]`` angstrom/fs.
+    :param forces: ``[N, 3]`` eV/angstrom.
+    :param noise: ``[N, 3]`` of unit variance.
+    :param widths: ``[T]`` of the noise in the velocities, angstrom/fs.
+    :param kick: half the time step over the mass, angstrom/fs / (eV/angstrom).
+    :param drift: half the time step, fs.
+    :param damping: factor of the velocities.
+    """
+    for walker in range(len(widths)):
+        width = widths[walker]
+        for atom in range(offsets[walker], offsets[walker + 1]):
+            for k in range(3):
+                velocity = velocities[atom, k] + kick * forces[atom, k]
+                position = positions[atom, k] + drift * velocity
+                velocity = damping * velocity + width * noise[atom, k]
+                velocities[atom, k] = velocity
+                positions[atom, k] = position + drift * velocity
+
+
+@compiled
+def moved_further(positions: Floats, references: Floats, offsets: Integers, limit: float) -> Integers:
+    """Return the numbers of the trajectories of which an atom is further than ``limit`` (angstrom) from its reference.
+
+    :param positions: ``[N, 3]`` angstrom.
+    :param references: ``[N, 3]`` angstrom.
+    """
+    have = np.zeros(len(offsets) - 1, dtype=np.bool_)
+    for walker in range(len(have)):
+        for atom in range(offsets[walker], offsets[walker + 1]):
+            square = 0.0
+            for k in range(3):
+                square += (positions[atom, k] - references[atom, k]) ** 2
+            if square > limit**2:
+                have[walker] = True
+    return np.flatnonzero(have)
+
+
+@compiled
+def square_sums(vectors: Floats, offsets: Integers) -> Floats:
+    """Return ``[T]`` the sum of the squares of the vectors ``[N, 3]`` of each trajectory."""
+    sums = np.zeros(len(offsets) - 1)
+    for walker in range(len(sums)):
+        for atom in range(offsets[walker], offsets[walker + 1]):
+            for k in range(3):
+                sums[walker] += vectors[atom, k] ** 2
+    return sums
+
+
+@compiled
+def are_within(vectors: Floats, offsets: Integers, limit: float) -> Flags:
+    """Return ``[T]`` whether no component of the vectors ``[N, 3]`` of a trajectory is beyond ``limit`` or NaN."""
+    are = np.ones(len(offsets) - 1, dtype=np.bool_)
+    for walker in range(len(are)):
+        for atom in range(offsets[walker], offsets[walker + 1]):
+            for k in range(3):
+                if not abs(vectors[atom, k]) <= limit:  # true for NaN
+                    are[walker] = False
+    return are
+
+
+@compiled
+def least_square(positions: Floats, starts: Integers, neighbour: Integers, shift_vectors: Floats) -> float:
+    """Return the square of the least distance of two listed atoms in angstrom^2, infinite without any.
+
+    :param positions: ``[n, 3]`` angstrom, of one trajectory.
+    :param starts: ``[n + 1]`` first pair of each atom.
+    :param neighbour: ``[P]`` the other atom of each pair.
+    :param shift_vectors: ``[P, 3]`` lattice vector of its image, angstrom.
+    """
+    least = np.inf
+    for centre in range(len(positions)):
+        for pair in range(starts[centre], starts[centre + 1]):
+            other = neighbour[pair]
+            if other < centre:  # it has seen this pair from its side
+                continue
+            square = 0.0
+            for k in range(3):
+                square += (positions[other, k] - positions[centre, k] + shift_vectors[pair, k]) ** 2
+            least = min(least, square)
+    return least

@@ -1,0 +1,125 @@
+"""State of the trajectories that are running."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import ClassVar
+
+import numpy as np
+from ase import units
+from ase.data import atomic_masses, atomic_numbers
+from numpy.random import Generator
+from numpy.typing import NDArray
+
+from aiida_anial.common.cells import Cells
+from aiida_anial.sampling.schedules import Schedule
+from aiida_anial.sampling.streams import Purpose, stream
+
+__all__ = ('MASS', 'Walkers')
+
+# Mass of an aluminium atom in eV fs^2/angstrom^2.
+MASS: float = float(atomic_masses[atomic_numbers['Al']]) / units.fs**2
+
+
+@dataclass(eq=False)
+class Walkers:
+    """State of the T trajectories that are running, with N atoms in all; changed in place.
+
+    :param indices: ``[T]`` numbers of the trajectories.
+    :param steps: ``[T]`` time steps since the start of each.
+    :param lattices: ``[T, 3, 3]`` angstrom.
+    :param offsets: ``[T + 1]`` first atom of each trajectory.
+    :param positions: ``[N, 3]`` angstrom, never wrapped.
+    :param velocities: ``[N, 3]`` angstrom/fs.
+    :param forces: ``[N, 3]`` eV/angstrom at ``positions``.
+    :param references: ``[N, 3]`` positions at which the neighbours were listed. They are part of the state: the order
+        in which forces are summed depends on the list, so the same last digits need the same list.
+    :param generators: T sources of random numbers.
+    """
+
+    ARRAYS: ClassVar[tuple[str, ...]] = (
+        'indices',
+        'steps',
+        'lattices',
+        'offsets',
+        'positions',
+        'velocities',
+        'forces',
+        'references',
+    )
+
+    indices: NDArray[np.int64]
+    steps: NDArray[np.int64]
+    lattices: NDArray[np.float64]
+    offsets: NDArray[np.int64]
+    positions: NDArray[np.float64]
+    velocities: NDArray[np.float64]
+    forces: NDArray[np.float64]
+    references: NDArray[np.float64]
+    generators: list[Generator]
+
+    @classmethod
+    def start(cls, cells: Cells, *, indices: Sequence[int], schedules: Sequence[Schedule], seed: int) -> Walkers:
+        """Return trajectories at their first step, velocities from the Maxwell-Boltzmann distribution at T(0).
+
+        :param cells: where they start.
+        :param indices: number of each trajectory.
+        :param schedules: of all trajectories, by their number.
+        :param seed: trajectory ``i`` draws its random numbers from ``(seed, i)`` alone.
+        """
+        generators = [Generator(stream(Purpose.DYNAMICS, seed=seed, index=index)) for index in indices]
+        velocities = [
+            generator.standard_normal((int(n), 3)) * math.sqrt(units.kB * schedules[index].temperature(0.0) / MASS)
+            for generator, n, index in zip(generators, cells.n_atoms, indices, strict=True)
+        ]
+        return cls(
+            indices=np.array(indices, dtype=np.int64),
+            steps=np.zeros(len(cells), dtype=np.int64),
+            lattices=np.array(cells.lattices),
+            offsets=np.array(cells.offsets),
+            positions=np.array(cells.positions),
+            velocities=np.concatenate([np.zeros((0, 3)), *velocities]),
+            forces=np.zeros_like(cells.positions),
+            references=np.array(cells.positions),
+            generators=generators,
+        )
+
+    def __len__(self) -> int:
+        return len(self.indices)
+
+    @property
+    def n_atoms(self) -> NDArray[np.int64]:
+        """``[T]`` atoms of each trajectory."""
+        return np.diff(self.offsets)
+
+    def atoms(self, walker: int) -> slice:
+        """Return where the atoms of trajectory ``walker`` (counted among those running) are."""
+        return slice(int(self.offsets[walker]), int(self.offsets[walker + 1]))
+
+    def select(self, keep: NDArray[np.bool_]) -> Walkers:
+        """Return the trajectories where ``keep`` ``[T]`` is true: copies of the arrays, and the same generators."""
+        atoms = np.repeat(keep, self.n_atoms)
+        return Walkers(
+            indices=self.indices[keep],
+            steps=self.steps[keep],
+            lattices=self.lattices[keep],
+            offsets=_offsets(self.n_atoms[keep]),
+            positions=self.positions[atoms],
+            velocities=self.velocities[atoms],
+            forces=self.forces[atoms],
+            references=self.references[atoms],
+            generators=[generator for generator, kept in zip(self.generators, keep, strict=True) if kept],
+        )
+
+    def joined(self, others: Walkers) -> Walkers:
+        """Return these trajectories and, after them, ``others``."""
+        arrays = {name: np.concatenate([getattr(self, name), getattr(others, name)]) for name in self.ARRAYS}
+        arrays['offsets'] = _offsets(np.concatenate([self.n_atoms, others.n_atoms]))
+        return Walkers(**arrays, generators=self.generators + others.generators)
+
+
+def _offsets(n_atoms: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Return the first atom of each cell of ``n_atoms`` atoms, and the number of all atoms."""
+    return np.concatenate([[0], np.cumsum(n_atoms)]).astype(np.int64)

@@ -1,0 +1,171 @@
+"""How long a training takes from labelled cells to an error of 3 meV/atom on cells that it has not seen.
+
+The teacher is ASE's EMT, or the published ANI-Al if the environment variable ``ANIAL_PUBLISHED_MODEL`` names its
+folder, which takes ten times as many steps: it has more to teach. The clock starts before the descriptors. An error
+counts as reached when the median member's energy error on its validation configurations is that low. torchani's time is
+what its textbook loop would take for the same number of steps: the loop is measured on some batches, and scaled up.
+
+Run it from the repository root; the short form ends after half of the steps and reaches less::
+
+    python benchmarks/accuracy.py --json /tmp/accuracy.json
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import statistics
+import sys
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any, Final
+
+import common
+import rivals
+import systems
+
+from aiida_anial.common.cells import Cells
+from aiida_anial.common.labelled_cells import LabelledCells
+from aiida_anial.potential.engine import EngineSettings, make_engine
+from aiida_anial.potential.neurochem import read_neurochem
+from aiida_anial.potential.settings import ModelSettings
+from aiida_anial.training.settings import TrainingSettings
+from aiida_anial.training.trainer import train_ensemble
+
+QUESTION: Final = 'How many seconds of training until the energies of unseen cells are right to 3 meV/atom?'
+TARGETS_MEV: Final = (20.0, 10.0, 5.0, 3.0)
+NAMED_MEV: Final = 3.0
+N_CELLS: Final = 200
+BATCH_SIZE: Final = 4
+SETTINGS: Final = {
+    'batch_size': BATCH_SIZE,
+    'learning_rate': 3e-3,
+    'final_learning_rate': 1e-5,
+    'force_weight': 0.25,
+    'stress_weight': 0.0,
+    'memory_gib': 8.0,
+}
+MAX_STEPS: Final = {'EMT': 3000, 'ANI-Al': 30_000}
+# Of a training; each takes about as long as a tenth of an epoch.
+EVALUATIONS: Final = 60
+# Batches of torchani that are measured, after one to warm up.
+RIVAL_BATCHES: Final = 5
+PROGRESS: Final = re.compile(r'step (\d+) of .*validation ([\d.]+) meV/atom ([\d.]+) eV/A')
+
+
+@dataclass
+class Course:
+    """What the training has said so far.
+
+    :param points: seconds since the start, step, and median errors of energy (meV/atom) and force (eV/angstrom) on the
+        validation configurations.
+    """
+
+    points: list[tuple[float, int, float, float]] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self._start = time.perf_counter()
+
+    def __call__(self, line: str) -> None:
+        """Take a line on the progress."""
+        found = PROGRESS.match(line)
+        if found:
+            seconds = time.perf_counter() - self._start
+            self.points.append((seconds, int(found[1]), float(found[2]), float(found[3])))
+
+    def reached(self, target_mev: float) -> tuple[float, int] | None:
+        """Return seconds and steps after which the error was first below ``target_mev``."""
+        return next(((seconds, step) for seconds, step, error, _ in self.points if error <= target_mev), None)
+
+
+def labels(cells: Cells) -> tuple[str, LabelledCells]:
+    """Return the teacher's name and what it says about ``cells``."""
+    folder = os.environ.get('ANIAL_PUBLISHED_MODEL')
+    data = systems.emt_labels(cells)
+    if not folder:
+        return 'EMT', data
+    engine = make_engine(read_neurochem(Path(folder)), EngineSettings(dtype='float64'))
+    prediction = engine.evaluate(cells, stress=True)
+    assert prediction.forces is not None
+    assert prediction.stresses is not None
+    taught = LabelledCells(
+        cells, prediction.energies, prediction.forces, prediction.stresses, data.uuids, data.iterations, data.origins
+    )
+    return 'ANI-Al', taught
+
+
+def train(data: LabelledCells, model: ModelSettings, options: common.Options, *, max_steps: int) -> Course:
+    """Train, and return how it went."""
+    course = Course()
+    interval = max(max_steps // EVALUATIONS, 1)
+    with TemporaryDirectory() as folder:
+        train_ensemble(
+            data,
+            model=model,
+            settings=TrainingSettings.parse({**SETTINGS, 'max_steps': max_steps, 'evaluation_interval': interval}),
+            seed=1,
+            initial=None,
+            checkpoint=Path(folder) / 'checkpoint',
+            interrupted=lambda: False,
+            report=course,
+            engine=options.settings(options.engines[0]),
+        )
+    return course
+
+
+def torchani_step_s(data: LabelledCells, model: ModelSettings, *, batches: int) -> float:
+    """Return the seconds of one step of all members by torchani, cell by cell."""
+    loop = rivals.TorchaniTraining(
+        systems.random_ensemble(model), data, batch_size=BATCH_SIZE, force_weight=0.25, batched=False
+    )
+    loop.run(members=1, batches=1)
+    times = [loop.run(members=1, batches=1)[1] for _ in range(batches)]
+    return statistics.median(times) * model.n_members
+
+
+def compare(cells: Cells, model: ModelSettings, options: common.Options, *, part: float = 1.0) -> common.Result:
+    """Return the table of a training on ``cells``.
+
+    :param part: of the steps that the teacher takes.
+    """
+    teacher, data = labels(cells)
+    max_steps = max(round(part * MAX_STEPS[teacher]), 1)
+    common.progress(f'accuracy: {max_steps} steps on labels of {teacher}')
+    step_s = torchani_step_s(data, model, batches=RIVAL_BATCHES)
+    course = train(data, model, options, max_steps=max_steps)
+    rows: list[dict[str, Any]] = []
+    for target in TARGETS_MEV:
+        found = course.reached(target)
+        row: dict[str, Any] = {'error_mev_per_atom': target, 'reached': 'no' if found is None else 'yes'}
+        if found is not None:
+            row |= {'seconds': found[0], 'steps': found[1], 'torchani_scaled_s': found[1] * step_s}
+        rows.append(row)
+    best = min(course.points, key=lambda point: point[2])
+    rows.append({'error_mev_per_atom': best[2], 'reached': 'best', 'seconds': best[0], 'steps': best[1]})
+    named = course.reached(NAMED_MEV)
+    figures: dict[str, Any] = {
+        'accuracy_teacher': teacher,
+        'time_to_3mev_s': None if named is None else named[0],
+        'time_to_3mev_torchani_s': None if named is None else named[1] * step_s,
+        'accuracy_best_mev_per_atom': best[2],
+        'accuracy_force_ev_per_angstrom': course.points[-1][3],
+        'accuracy_training_s': course.points[-1][0],
+    }
+    notes = [
+        f'{len(data)} random cells with {len(data.cells.positions)} atoms, labels by {teacher}, a stand-in for PBE; '
+        f'{model.n_members} members, each trained on 13 sixteenths; median over the members.',
+        f'{max_steps} steps of {BATCH_SIZE} cells; seconds from before the descriptors on, evaluations included.',
+        f'torchani: {RIVAL_BATCHES} batches of one member measured, scaled up to all members and steps.',
+    ]
+    return common.Result(QUESTION, rows, figures, notes)
+
+
+def measure(options: common.Options) -> common.Result:
+    """Train on 200 cells of 39 atoms."""
+    return compare(systems.training_cells(N_CELLS), ModelSettings(), options, part=0.5 if options.short else 1.0)
+
+
+if __name__ == '__main__':
+    sys.exit(common.run_script(measure))

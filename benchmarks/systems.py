@@ -1,0 +1,93 @@
+"""What the scripts evaluate: cells of aluminium, ensembles of random weights, labels by EMT."""
+
+from __future__ import annotations
+
+from uuid import UUID
+
+import numpy as np
+import torch
+from ase import Atoms
+from ase.build import bulk
+from ase.calculators.emt import EMT
+
+from aiida_anial.common.cells import Cells
+from aiida_anial.common.labelled_cells import LabelledCells
+from aiida_anial.potential.ensemble import Ensemble
+from aiida_anial.potential.settings import ModelSettings
+from aiida_anial.sampling.random_cells import random_cells
+from aiida_anial.sampling.settings import CellFamily, CellSettings
+from aiida_anial.training.parameters import draw_parameters, to_ensemble
+
+__all__ = ('crystal', 'emt_labels', 'mixed_cells', 'random_ensemble', 'small_cells', 'training_cells')
+
+# Typical of the descriptors of dense aluminium; the weights are drawn for this size.
+_FEATURE_NORM = 3.0
+_SELF_ENERGY_EV = -2.0
+_EDGE_ANGSTROM = 4.05
+_RATTLE_ANGSTROM = 0.1
+
+
+def random_ensemble(model: ModelSettings | None = None, *, seed: int = 1) -> Ensemble:
+    """Return an untrained ensemble of the default architecture: the weights decide nothing about speed."""
+    model = model or ModelSettings()
+    drawn = [
+        draw_parameters(model, seed=seed, member=member, attempt=0, feature_norm=_FEATURE_NORM)
+        for member in range(model.n_members)
+    ]
+    return to_ensemble(torch.tensor(np.stack(drawn)), model, self_energy=_SELF_ENERGY_EV)
+
+
+def crystal(n_atoms: int) -> Cells:
+    """Return a shaken FCC crystal at room density, of at least ``n_atoms`` in a box as near to a cube as possible."""
+    repeats = np.array([1, 1, 1])
+    while 4 * repeats.prod() < n_atoms:
+        repeats[np.argmin(repeats)] += 1
+    atoms = bulk('Al', 'fcc', a=_EDGE_ANGSTROM, cubic=True).repeat(tuple(repeats.tolist()))
+    atoms.rattle(_RATTLE_ANGSTROM, seed=1)
+    return Cells.from_lists([atoms.positions], [atoms.cell[:]])
+
+
+def _cells_of(n_atoms: tuple[int, int], *, n: int, seed: int) -> Cells:
+    """Return random cells of the paper's densities, as near to cubes as these numbers of atoms allow."""
+    # From the densest cell of the fewest atoms to the thinnest of the most, at 11 to 25 angstrom^3 an atom.
+    edges = ((11 * n_atoms[0]) ** (1 / 3), (25 * n_atoms[1]) ** (1 / 3))
+    settings = CellSettings(families=(CellFamily(edges_angstrom=edges, n_atoms=n_atoms),))
+    return random_cells(settings, seed=seed, n=n)
+
+
+def mixed_cells(n: int = 16) -> Cells:
+    """Return random cells of 55 to 250 atoms, those that active learning begins with."""
+    return random_cells(CellSettings(), seed=16, n=n)
+
+
+def small_cells(n_atoms: int, *, n: int) -> Cells:
+    """Return random cells of ``n_atoms`` each."""
+    return _cells_of((n_atoms, n_atoms), n=n, seed=n_atoms)
+
+
+def training_cells(n: int = 200, *, n_atoms: int = 39) -> Cells:
+    """Return the cells to train on."""
+    return _cells_of((n_atoms, n_atoms), n=n, seed=7)
+
+
+def emt_labels(cells: Cells) -> LabelledCells:
+    """Return ``cells`` with energies, forces and stresses of ASE's EMT, which stands in for PBE.
+
+    EMT is an effective-medium potential with aluminium among its elements. What a training costs does not depend on
+    the labels, and this one needs neither a download nor ``pw.x``.
+    """
+    energies, forces, stresses = [], [], []
+    for positions, lattice in cells:
+        atoms = Atoms(f'Al{len(positions)}', positions=positions, cell=lattice, pbc=True, calculator=EMT())
+        energies.append(atoms.get_potential_energy())
+        forces.append(atoms.get_forces())
+        stresses.append(atoms.get_stress(voigt=False))
+    return LabelledCells(
+        cells=cells,
+        energies=np.array(energies),
+        forces=np.concatenate(forces),
+        stresses=np.array(stresses),
+        uuids=tuple(str(UUID(int=index)) for index in range(len(cells))),
+        iterations=np.zeros(len(cells), dtype=np.int64),
+        origins=('random',) * len(cells),
+    )
