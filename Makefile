@@ -8,11 +8,11 @@ STAMP := $(VENV)/.installed
 export OMP_NUM_THREADS ?= 1
 
 .DEFAULT_GOAL := help
-.PHONY: help install venv qe demo test lint docs clean
+.PHONY: help install venv qe demo test bench bench-graph lint docs clean
 
 help: ## list the targets
 	@echo 'help: the targets of this Makefile'
-	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 install: venv qe ## set up the Python environment .venv and Quantum ESPRESSO
 	@echo 'install: done; activate the environment with: . $(BIN)/activate'
@@ -33,13 +33,22 @@ demo: install ## run a small campaign on real PBE labels, and show what it found
 
 test: install ## run the whole test suite, with a daemon and pw.x
 	@echo 'test: the whole suite, with a daemon and pw.x; published model: $(or $(ANIAL_PUBLISHED_MODEL),not given)'
-	@$(BIN)/python -m pytest -v --durations=15
+	@$(BIN)/python -m pytest -v --numprocesses 2 --dist loadfile --durations=30
+
+bench: venv ## measure the speed of the engine beside torchani, in five minutes
+	@echo 'bench: MD, training, memory and more; the figures go to benchmarks/results/engine.json and docs/topics/engine.md'
+	@$(BIN)/python benchmarks/run.py
+
+bench-graph: install ## measure exports and queries in the graph of a whole campaign
+	@scripts/install-postgres.sh
+	@echo 'bench-graph: the figures go to benchmarks/results/graph.json and docs/topics/graph-size.md'
+	@$(BIN)/python benchmarks/graph.py
 
 lint: venv ## check style and types
 	@echo 'lint: ruff check, ruff format, mypy'
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
-	@$(BIN)/mypy aiida_anial scripts
+	@$(BIN)/mypy aiida_anial scripts benchmarks
 
 docs: venv ## build the documentation; warnings are errors
 	@echo 'docs: the pages in docs/_build/html'

@@ -6,8 +6,10 @@ No test touches the user's own AiiDA: the profile lies in a temporary folder, wi
 from __future__ import annotations
 
 import asyncio
+import os
 import shutil
 import sqlite3
+import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping
 from itertools import pairwise
@@ -26,6 +28,10 @@ from aiida_anial.common.cells import Cells
 from aiida_anial.common.labelled_cells import LabelledCells
 from aiida_anial.potential.ensemble import Ensemble
 from aiida_anial.potential.settings import ModelSettings
+
+# AiiDA makes its folder as soon as it is imported.
+_AIIDA_PATH = tempfile.TemporaryDirectory(prefix='anial-tests-')
+os.environ['AIIDA_PATH'] = _AIIDA_PATH.name
 
 pytest_plugins = 'aiida.tools.pytest_fixtures'
 
@@ -230,16 +236,20 @@ def fake_job(computer) -> Callable[..., Any]:
         retrieved: Mapping[str, str | bytes] | None = None,
         exit_status: int = 0,
         caller: Any = None,
+        call_link_label: str | None = None,
+        state: ProcessState = ProcessState.FINISHED,
     ) -> orm.CalcJobNode:
         kind = format_entry_point_string('aiida.calculations', entry_point)
         node = orm.CalcJobNode(computer=computer, process_type=kind)
         for label, value in _flat(inputs or {}).items():
             node.base.links.add_incoming(value.store(), link_type=LinkType.INPUT_CALC, link_label=label)
-        node.set_process_state(ProcessState.FINISHED)
-        node.set_exit_status(exit_status)
+        node.set_process_state(state)
+        if state == ProcessState.FINISHED:
+            node.set_exit_status(exit_status)
         node.set_process_label(entry_point)
         if caller is not None:
-            node.base.links.add_incoming(caller, link_type=LinkType.CALL_CALC, link_label=f'called_{uuid4().hex}')
+            link_label = call_link_label or f'called_{uuid4().hex}'
+            node.base.links.add_incoming(caller, link_type=LinkType.CALL_CALC, link_label=link_label)
         node.store()
         folder = orm.FolderData()
         for name, content in (retrieved or {}).items():

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import hashlib
 from typing import Any
 
 from aiida import orm
 from aiida.engine import calcfunction
 
-from aiida_anial.calcfunctions.collect_labels import collected
+from aiida_anial.calcfunctions.shards import shard_outputs
 from aiida_anial.calcfunctions.structures import to_cells
 from aiida_anial.common.labels import Label
-from aiida_anial.data.dataset import DatasetData
+from aiida_anial.common.level_of_theory import LevelOfTheory
+from aiida_anial.protocols.settings import LabelSettings
 
 __all__ = ('collect_evaluated',)
 
@@ -18,7 +20,7 @@ __all__ = ('collect_evaluated',)
 @calcfunction
 def collect_evaluated(
     settings: orm.Dict, source: orm.Dict, labels: orm.ArrayData, failures: orm.Dict, **nodes: Any
-) -> dict[str, DatasetData | orm.Dict]:
+) -> dict[str, Any]:
     """Return the sound labels as a dataset and the others with their reasons.
 
     :param settings: ``LabelSettings``, for the largest force that is physical.
@@ -26,7 +28,8 @@ def collect_evaluated(
     :param labels: ``energies`` [C], ``forces`` [N, 3] and ``stresses`` [C, 3, 3] of all cells, in eV and angstrom.
     :param failures: reason by cell label, of the cells that could not be evaluated.
     :param nodes: the namespace ``cells``.
-    :return: ``dataset`` where there is a sound label, and ``rejected``: reason by cell label.
+    :return: ``dataset`` and ``labels`` by cell label where there is a sound label, and ``rejected``: reason by cell
+        label.
     """
     cells = to_cells(nodes['cells'])
     energies, forces, stresses = (labels.get_array(name) for name in ('energies', 'forces', 'stresses'))
@@ -42,4 +45,20 @@ def collect_evaluated(
         for index, name in enumerate(sorted(nodes['cells']))
         if name not in failures
     }
-    return collected(sound, settings, source, failures.get_dict())
+    outputs, faults = shard_outputs(
+        sound,
+        max_force=LabelSettings.parse(settings.get_dict()).max_force_ev_per_angstrom,
+        source=source.get_dict(),
+        theory=_level_of_theory(labels.creator.inputs),
+    )
+    return {**outputs, 'rejected': orm.Dict(failures.get_dict() | faults)}
+
+
+def _level_of_theory(inputs: Any) -> LevelOfTheory:
+    """Return what an evaluation with these inputs computes with."""
+    checksum = None
+    if 'potential' in inputs:
+        checksum = hashlib.sha256(inputs.potential.get_content(mode='rb')).hexdigest()
+    elif 'ensemble' in inputs:
+        checksum = inputs.ensemble.base.attributes.get('sha256')
+    return LevelOfTheory(code=inputs.labeller['kind'], potential_sha256=checksum)

@@ -4,14 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-import numpy as np
 from aiida import orm
 from aiida.engine import calcfunction
-from ase import units
 
-from aiida_anial.calcfunctions.structures import to_cells
-from aiida_anial.common.labels import Label, assemble
-from aiida_anial.data.dataset import DatasetData
+from aiida_anial.calcfunctions.pw_outputs import pw_kpoints, pw_label, pw_level_of_theory
+from aiida_anial.calcfunctions.shards import shard_outputs
 from aiida_anial.protocols.settings import LabelSettings
 
 __all__ = ('collect_labels',)
@@ -19,51 +16,35 @@ __all__ = ('collect_labels',)
 
 @calcfunction
 def collect_labels(
-    settings: orm.Dict, source: orm.Dict, failures: orm.Dict, **nodes: Any
-) -> dict[str, DatasetData | orm.Dict]:
+    settings: orm.Dict,
+    source: orm.Dict,
+    failures: orm.Dict,
+    kpoints_distance: orm.Float | None = None,
+    **nodes: Any,
+) -> dict[str, Any]:
     """Return the sound labels as a dataset and the others with their reasons.
-
-    The energy is the smeared free energy (the line that pw.x marks with ``!``): its derivatives are the forces.
 
     :param settings: ``LabelSettings``, for the largest force that is physical.
     :param source: ``iteration`` and ``origin`` of the cells.
     :param failures: reason by cell label, of the calculations that gave no output.
+    :param kpoints_distance: in 1/angstrom, where the meshes were chosen by it.
     :param nodes: namespaces by cell label: ``cells``, and ``parameters`` and ``trajectories`` as pw.x jobs give them.
-    :return: ``dataset`` where there is a sound label, and ``rejected``: reason by cell label.
+    :return: ``dataset`` and ``labels`` by cell label where there is a sound label, and ``rejected``: reason by cell
+        label.
     """
-    labels = {
-        label: _label(nodes['cells'][label], nodes['parameters'][label], trajectory)
-        for label, trajectory in nodes['trajectories'].items()
-    }
-    return collected(labels, settings, source, failures.get_dict())
-
-
-def collected(
-    labels: dict[str, Label], settings: orm.Dict, source: orm.Dict, failures: dict[str, str]
-) -> dict[str, DatasetData | orm.Dict]:
-    """Return the outputs that every labeller gives: ``dataset`` and ``rejected``."""
-    dataset, rejected = assemble(
-        labels,
-        max_force=LabelSettings.parse(settings.get_dict()).max_force_ev_per_angstrom,
-        iteration=source['iteration'],
-        origin=source['origin'],
-    )
-    outputs: dict[str, DatasetData | orm.Dict] = {'rejected': orm.Dict(failures | rejected)}
-    if dataset is not None:
-        outputs['dataset'] = DatasetData(dataset)
-    return outputs
-
-
-def _label(cell: orm.StructureData, parameters: orm.Dict, trajectory: orm.TrajectoryData) -> Label:
-    """Return the label that one pw.x calculation gives."""
-    cells = to_cells({'cell': cell})
-    # pw.x prints the pressure-like stress in GPa, positive in compression; ours is positive in tension.
-    stress = -trajectory.get_array('stress')[-1] * units.GPa
-    return Label(
-        positions=cells.positions,
-        lattice=cells.lattices[0],
-        energy=float(parameters['energy']),
-        forces=np.asarray(trajectory.get_array('forces')[-1]),
-        stress=np.asarray(stress),
-        uuid=parameters.creator.uuid,
-    )
+    parameters = nodes.get('parameters', {})
+    outputs: dict[str, Any] = {}
+    faults: dict[str, str] = {}
+    if parameters:
+        distance = kpoints_distance.value if kpoints_distance is not None else None
+        outputs, faults = shard_outputs(
+            {
+                name: pw_label(nodes['cells'][name], parameters[name], trajectory)
+                for name, trajectory in nodes['trajectories'].items()
+            },
+            max_force=LabelSettings.parse(settings.get_dict()).max_force_ev_per_angstrom,
+            source=source.get_dict(),
+            theory=pw_level_of_theory(next(iter(parameters.values())), kpoints_distance=distance),
+            kpoints={name: mesh for name, node in parameters.items() if (mesh := pw_kpoints(node))},
+        )
+    return {**outputs, 'rejected': orm.Dict(failures.get_dict() | faults)}

@@ -38,6 +38,9 @@ _DAEMON_TIMEOUT_S = 30
 # Serial pw.x, two side by side, is faster on a laptop than one on two ranks.
 _PREPEND = 'export OMP_NUM_THREADS=1\n'
 
+# Programs that Open MPI starts in the same moment race to make one folder under /tmp, and the losers end.
+_OWN_TEMPORARY_FOLDER = 'export TMPDIR="$PWD"\n'
+
 
 def install(*, profile_name: str, pw: Path | None, worker: Path | None) -> Iterator[str]:
     """Set up what is missing, and say what was done.
@@ -99,6 +102,9 @@ def _computer() -> str:
             scheduler_type='core.direct',
             workdir=str(work),
         ).store()
+    # `verdi presto` has made one already, with none.
+    if not computer.get_prepend_text():
+        computer.set_prepend_text(_OWN_TEMPORARY_FOLDER)
     computer.set_minimum_job_poll_interval(_POLL_INTERVAL_S)
     computer.set_default_mpiprocs_per_machine(1)
     computer.configure(safe_interval=_SAFE_INTERVAL_S, use_login_shell=False)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 from pathlib import Path
+from typing import Any
 
 from aiida import orm
 from aiida.common.exceptions import MultipleObjectsError, NotExistent
@@ -15,7 +16,7 @@ from aiida_anial.common.errors import AnialError
 from aiida_anial.data.ensemble import EnsembleData
 from aiida_anial.protocols.settings import CampaignInputs
 
-__all__ = ('code', 'ensemble', 'potential_file', 'pseudo_and_cutoffs')
+__all__ = ('code', 'ensemble', 'finished_pw', 'potential_file', 'pseudo_and_cutoffs')
 
 
 def code(identifier: str, plugin: str, option: str) -> orm.AbstractCode:
@@ -87,3 +88,34 @@ def ensemble(identifier: str | None, option: str = '--teacher') -> EnsembleData:
     if not isinstance(node, EnsembleData):
         raise AnialError(f'{option}: node {identifier} is a {type(node).__name__}, not an EnsembleData.')
     return node
+
+
+def finished_pw(identifier: str) -> Any:
+    """Return the calculation ``identifier``, which gives a label.
+
+    :raises AnialError: if it is no calculation by pw.x, did not finish well, or has no forces, no stress or another
+        element.
+    """
+    try:
+        node: Any = orm.load_node(identifier)
+    except (NotExistent, MultipleObjectsError, ValueError) as exception:
+        raise AnialError(f'PKS: there is no node {identifier!r}.') from exception
+    if getattr(node, 'process_label', None) == 'PwBaseWorkChain':
+        jobs: list[Any] = [child for child in node.called if isinstance(child, orm.CalcJobNode)]
+        node = max(jobs, key=lambda child: child.pk, default=node)
+    if getattr(node, 'process_label', None) != 'PwCalculation':
+        raise AnialError(f'PKS: node {identifier} is a {_kind(node)}, not a PwCalculation.')
+    if not node.is_finished_ok:
+        raise AnialError(f'PKS: PwCalculation<{node.pk}> did not finish well (exit status {node.exit_status}).')
+    others = sorted(set(node.inputs.structure.get_symbols_set()) - {'Al'})
+    if others:
+        raise AnialError(f'PKS: PwCalculation<{node.pk}> has {others[0]} where only Al is known.')
+    arrays = node.outputs.output_trajectory.get_arraynames() if 'output_trajectory' in node.outputs else ()
+    for name in ('forces', 'stress'):
+        if name not in arrays:
+            raise AnialError(f'PKS: PwCalculation<{node.pk}> has no {name}; a label needs energy, forces and stress.')
+    return node
+
+
+def _kind(node: Any) -> str:
+    return getattr(node, 'process_label', None) or type(node).__name__

@@ -24,6 +24,12 @@ _COMMANDS = {
     'submit': 'aiida_anial.cli.submit',
     'status': 'aiida_anial.cli.status',
     'watch': 'aiida_anial.cli.watch',
+    'reproduce': 'aiida_anial.cli.reproduce',
+    'query': 'aiida_anial.cli.query',
+    'export': 'aiida_anial.cli.export',
+    'whence': 'aiida_anial.cli.whence',
+    'release': 'aiida_anial.cli.release',
+    'import': 'aiida_anial.cli.import_data',
     'import-model': 'aiida_anial.cli.import_model',
 }
 

@@ -3,29 +3,46 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from aiida_anial.cli.root import profile_option
 from aiida_anial.common.errors import AnialError
-from aiida_anial.protocols.protocol import campaign_inputs, default_protocol, protocols, read_overrides
+from aiida_anial.protocols.protocol import default_protocol, protocols
 from aiida_anial.protocols.settings import CampaignInputs
+
+if TYPE_CHECKING:
+    from aiida_anial.continuation.plan import Continuation
+    from aiida_anial.protocols.reader import CampaignNodes
+
+    Planned = tuple[CampaignInputs, CampaignNodes | None, Continuation | None]
 
 __all__ = ('command',)
 
 
 @click.command('submit')
 @click.argument('overrides', required=False, type=click.Path(exists=True, dir_okay=False, path_type=Path))
-@click.option('--protocol', default=default_protocol(), show_default=True, help=f'One of {", ".join(protocols())}.')
+@click.option('--protocol', show_default=default_protocol(), help=f'One of {", ".join(protocols())}.')
 @click.option('--seed', type=int, help='Every random draw follows from it; overrides the key `seed`.')
-@click.option('--pw-code', default='pw@localhost', show_default=True, help='Code of pw.x: pk, UUID or LABEL@COMPUTER.')
-@click.option('--worker-code', default='anial-worker@localhost', show_default=True, help='Code of anial-worker.')
+@click.option('--pw-code', show_default='pw@localhost', help='Code of pw.x: pk, UUID or LABEL@COMPUTER.')
+@click.option('--worker-code', show_default='anial-worker@localhost', help='Code of anial-worker.')
 @click.option('--pseudo-family', help='An installed aiida-pseudo family; overrides the key `label.qe.pseudo_family`.')
 @click.option(
     '--potential', type=click.Path(exists=True, dir_okay=False, path_type=Path), help='EAM file, for label.engine eam.'
 )
 @click.option('--teacher', help='Pk or UUID of an ensemble, for label.engine ensemble.')
+@click.option(
+    '--continue-from',
+    'continued',
+    metavar='PK',
+    multiple=True,
+    help='Go on from a campaign that has ended; more of them join the first with their labels.',
+)
+@click.option(
+    '--dataset', 'datasets', metavar='PK', multiple=True, help='Train on a dataset too from the start; repeatable.'
+)
+@click.option('--mix-theory', is_flag=True, help='Take over labels of another level of theory.')
 @click.option('--label', default='', help='Label of the campaign.')
 @click.option('--dry-run', is_flag=True, help='Print the resolved inputs as YAML, and stop.')
 @click.option('--pk-only', is_flag=True, help='Print the pk of the campaign and nothing else.')
@@ -33,51 +50,74 @@ __all__ = ('command',)
 def command(**options: Any) -> None:
     """Start a campaign from a protocol and a YAML file of OVERRIDES.
 
+    With --continue-from it goes on from what another campaign has, at whatever moment that one ended, and with its
+    settings unless a protocol is given. OVERRIDES change those. Nothing that is done is paid for again.
+
     Watch it with `aiida-anial watch PK`, `aiida-anial status PK` and `verdi process report PK`.
     """
-    inputs = _inputs(options)
+    inputs, nodes, past = _plan(options) if options['continued'] or options['datasets'] else _fresh(options)
     if options['dry_run']:
-        import yaml
-
-        click.echo(yaml.safe_dump(inputs.to_dict(), sort_keys=False, default_flow_style=None), nl=False)
+        _print(inputs, past)
         return
-    pk = _submit(inputs, options)
+    pk = _submit(inputs, nodes, past, options)
     click.echo(pk if options['pk_only'] else f'Submitted campaign {pk}; follow it with: aiida-anial watch {pk}')
 
 
-def _inputs(options: dict[str, Any]) -> CampaignInputs:
-    """Return the inputs that the command line asks for."""
-    overrides = read_overrides(options['overrides']) if options['overrides'] else {}
-    if options['seed'] is not None:
-        overrides['seed'] = options['seed']
-    if options['pseudo_family'] is not None:
-        label = overrides.setdefault('label', {})
-        qe = label.setdefault('qe', {}) if isinstance(label, dict) else None
-        if isinstance(qe, dict):
-            qe['pseudo_family'] = options['pseudo_family']
-    return campaign_inputs(options['protocol'], overrides)
+def _fresh(options: dict[str, Any]) -> Planned:
+    """Return the inputs of a campaign that begins anew, and its nodes unless they are only to be printed."""
+    from aiida_anial.cli.resolve import resolve_inputs, resolve_nodes
+
+    inputs = resolve_inputs(options)
+    if options['dry_run']:
+        return inputs, None, None
+    nodes, inputs = resolve_nodes(options, inputs)
+    return inputs, nodes, None
 
 
-def _submit(inputs: CampaignInputs, options: dict[str, Any]) -> int:
-    """Resolve the nodes, submit the work chain and return its pk."""
+def _plan(options: dict[str, Any]) -> Planned:
+    """Return the inputs, nodes and past of a campaign that goes on from others, or that begins with a dataset."""
+    from aiida_anial.cli.resolve import dataset, resolve_inputs, resolve_nodes
+    from aiida_anial.continuation.activity import check_ended
+    from aiida_anial.continuation.plan import inputs_of, nodes_of, plan
+    from aiida_anial.queries.campaign_status import load_campaign
+
+    loaded = [load_campaign(identifier, '--continue-from') for identifier in options['continued']]
+    campaigns = list({campaign.pk: campaign for campaign in loaded}.values())
+    for campaign in campaigns:
+        check_ended(campaign)
+    old = inputs_of(campaigns[0]) if campaigns else None
+    old_nodes = nodes_of(campaigns[0]) if campaigns else None
+    inputs = resolve_inputs(options, old)
+    nodes, inputs = resolve_nodes(options, inputs, old=old_nodes, old_inputs=old)
+    datasets = [dataset(identifier) for identifier in options['datasets']]
+    past = plan(campaigns, datasets, inputs=inputs, nodes=nodes, mix_theory=options['mix_theory'])
+    return inputs, nodes, past
+
+
+def _print(inputs: CampaignInputs, past: Continuation | None) -> None:
+    """Print the inputs as YAML, after comments on what is taken over."""
+    import yaml
+
+    for line in past.lines() if past is not None else ():
+        click.echo(f'# {line}')
+    click.echo(yaml.safe_dump(inputs.to_dict(), sort_keys=False, default_flow_style=None), nl=False)
+
+
+def _submit(inputs: CampaignInputs, nodes: Any, past: Continuation | None, options: dict[str, Any]) -> int:
+    """Submit the work chain and return its pk."""
     from aiida.engine import submit
 
-    from aiida_anial.cli import nodes
     from aiida_anial.protocols.builder import campaign_builder
 
-    resolved: dict[str, Any] = {'worker_code': nodes.code(options['worker_code'], 'anial.train', '--worker-code')}
-    if inputs.label.engine == 'qe':
-        resolved['pw_code'] = nodes.code(options['pw_code'], 'quantumespresso.pw', '--pw-code')
-        resolved['pseudo'], inputs = nodes.pseudo_and_cutoffs(inputs)
-    if inputs.label.engine == 'eam':
-        resolved['potential'] = nodes.potential_file(options['potential'])
-    if inputs.label.engine == 'ensemble':
-        resolved['teacher'] = nodes.ensemble(options['teacher'])
-    builder: Any = campaign_builder(inputs, **resolved)
+    builder: Any = campaign_builder(inputs, **vars(nodes))
     builder.metadata.label = options['label']
     builder.metadata.description = inputs.description
+    if past is not None:
+        builder.continued = past.namespace()
     try:
         node: Any = submit(builder)
     except ValueError as exception:
         raise AnialError(str(exception)) from exception
+    if past is not None and past.campaigns:
+        node.base.extras.set('continues', [campaign.uuid for campaign in past.campaigns])
     return int(node.pk)

@@ -7,7 +7,9 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
-__all__ = ('campaign_line', 'print_campaign')
+from aiida_anial.queries.columns import Kind
+
+__all__ = ('campaign_line', 'print_campaign', 'print_records')
 
 # Heading, key of the record, digits behind the point.
 _COLUMNS: tuple[tuple[str, str, int], ...] = (
@@ -41,6 +43,19 @@ def print_campaign(status: dict[str, Any]) -> None:
         console.print(f'Last ensemble, test blocks: {energy:.1f} meV/atom, {force:.3f} eV/Å (root mean square).')
 
 
+def print_records(kind: Kind, rows: list[dict[str, Any]]) -> None:
+    """Print the records of a query, a row each."""
+    columns = [column for column in kind.columns if column.heading]
+    table = Table(
+        title=f'{len(rows)} {kind.name if len(rows) != 1 else kind.name.removesuffix("s")}', title_justify='left'
+    )
+    for column in columns:
+        table.add_column(column.heading, justify='left' if column.type == 'str' else 'right', no_wrap=True)
+    for row in rows:
+        table.add_row(*(_cell(row[column.name], column.digits) for column in columns))
+    Console(width=max(Console().width, 130)).print(table)
+
+
 def campaign_line(status: dict[str, Any]) -> str:
     """Return the campaign in one line."""
     line = f'Campaign {status["pk"]}: {status["process_state"]}'
@@ -48,11 +63,14 @@ def campaign_line(status: dict[str, Any]) -> str:
         line += f' [{status["exit_status"]}]'
     if status['verdict']:
         line += f', {status["verdict"]}'
-    line += f', {status["n_labels"]} labels, {status["n_rejected"]} set aside'
+    before = f' ({status["n_labels_taken_over"]} taken over)' if status['n_labels_taken_over'] else ''
+    line += f', {status["n_labels"]} labels{before}, {status["n_rejected"]} set aside'
     return f'{line}. {status["exit_message"]}' if status['exit_message'] else line
 
 
 def _cell(value: Any, digits: int) -> str:
     if value is None:
         return '-'
+    if isinstance(value, bool):
+        return 'yes' if value else 'no'
     return f'{value:.{digits}f}' if isinstance(value, float) else str(value)

@@ -76,15 +76,33 @@ class LabelledCells:
     @classmethod
     def concatenate(cls, parts: Sequence[LabelledCells]) -> Self:
         """Return all configurations of ``parts`` in their order."""
-        listed = [cell for part in parts for cell in part.cells]
+        counts = np.cumsum([0, *(len(part.forces) for part in parts)])
+        offsets = [part.cells.offsets[1:] + start for part, start in zip(parts, counts[:-1], strict=True)]
         return cls(
-            cells=Cells.from_lists([positions for positions, _ in listed], [lattice for _, lattice in listed]),
+            cells=Cells(
+                np.concatenate([part.cells.positions for part in parts]),
+                np.concatenate([part.cells.lattices for part in parts]),
+                np.concatenate([np.zeros(1, dtype=np.int64), *offsets]),
+            ),
             energies=np.concatenate([part.energies for part in parts]),
             forces=np.concatenate([part.forces for part in parts]),
             stresses=np.concatenate([part.stresses for part in parts]),
             uuids=tuple(uuid for part in parts for uuid in part.uuids),
             iterations=np.concatenate([part.iterations for part in parts]),
             origins=tuple(origin for part in parts for origin in part.origins),
+        )
+
+    def select(self, rows: NDArray[np.int64]) -> Self:
+        """Return the configurations ``rows``, in that order."""
+        atoms = [np.arange(self.cells.offsets[row], self.cells.offsets[row + 1]) for row in rows]
+        return type(self)(
+            cells=self.cells.select(rows),
+            energies=self.energies[rows],
+            forces=self.forces[np.concatenate(atoms)],
+            stresses=self.stresses[rows],
+            uuids=tuple(self.uuids[row] for row in rows),
+            iterations=self.iterations[rows],
+            origins=tuple(self.origins[row] for row in rows),
         )
 
     def forces_of(self, index: int) -> NDArray[np.float64]:

@@ -1,1 +1,1 @@
-"""Data nodes: a shard of labels and a trained ensemble, each one safetensors file in the repository."""
+"""Data nodes: a shard of labels, each label to query by, and a trained ensemble."""

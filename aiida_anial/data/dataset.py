@@ -11,6 +11,7 @@ from aiida.orm import Data
 from aiida.orm.nodes.caching import NodeCaching
 
 from aiida_anial.common.labelled_cells import LabelledCells
+from aiida_anial.common.level_of_theory import LevelOfTheory
 
 __all__ = ('DatasetData',)
 
@@ -27,24 +28,34 @@ class DatasetData(Data):
     """Labelled configurations, with the numbers to query by in the attributes.
 
     :param labelled: the configurations and their labels.
+    :param level_of_theory: what they were computed with.
     """
 
     FILENAME = 'dataset.safetensors'
 
     _CLS_NODE_CACHING = _ContentCaching
 
-    def __init__(self, labelled: LabelledCells | None = None, **kwargs: Any) -> None:
+    def __init__(
+        self, labelled: LabelledCells | None = None, level_of_theory: LevelOfTheory | None = None, **kwargs: Any
+    ) -> None:
         super().__init__(**kwargs)  # type: ignore[no-untyped-call]
         if labelled is None:
             return
         self.base.repository.put_object_from_bytes(labelled.to_bytes(), self.FILENAME)
         self.base.attributes.set_many(_summary(labelled))
+        self.base.attributes.set('level_of_theory', level_of_theory.to_dict() if level_of_theory else None)
 
     @property
     def labelled(self) -> LabelledCells:
         """The configurations and their labels, in eV, angstrom, eV/angstrom and eV/angstrom^3."""
         content = self.base.repository.get_object_content(self.FILENAME, mode='rb')
         return LabelledCells.from_bytes(content, source=f'DatasetData<{self.pk}>')
+
+    @property
+    def level_of_theory(self) -> LevelOfTheory | None:
+        """What the labels were computed with, where that is known."""
+        values = self.base.attributes.get('level_of_theory', None)
+        return LevelOfTheory.parse(values) if values else None
 
     @property
     def n_configurations(self) -> int:

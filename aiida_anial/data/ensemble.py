@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import hashlib
 from typing import TYPE_CHECKING, Any
 
 from aiida.orm import Data
 
 from aiida_anial.potential.ensemble import Ensemble
-from aiida_anial.potential.files import ensemble_bytes, parse_ensemble
+from aiida_anial.potential.files import SCHEMA_VERSION, ensemble_bytes, parse_ensemble
 
 if TYPE_CHECKING:
     from ase.calculators.calculator import Calculator
@@ -27,9 +28,12 @@ class EnsembleData(Data):
         super().__init__(**kwargs)  # type: ignore[no-untyped-call]
         if ensemble is None:
             return
-        self.base.repository.put_object_from_bytes(ensemble_bytes(ensemble), self.FILENAME)
+        content = ensemble_bytes(ensemble)
+        self.base.repository.put_object_from_bytes(content, self.FILENAME)
         self.base.attributes.set_many(
             {
+                'schema_version': SCHEMA_VERSION,
+                'sha256': hashlib.sha256(content).hexdigest(),
                 'n_members': ensemble.n_members,
                 'self_energy_ev': ensemble.self_energy,
                 'model': ensemble.model.to_dict(),

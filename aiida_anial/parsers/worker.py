@@ -14,7 +14,9 @@ from aiida_anial.calculations.worker import WorkerCalculation
 from aiida_anial.common.errors import AnialError, FileFormatError
 from aiida_anial.common.tensors import read_tensors
 
-__all__ = ('WorkerParser',)
+__all__ = ('MACHINE_EXTRA', 'WorkerParser')
+
+MACHINE_EXTRA = 'machine'
 
 
 class WorkerParser(Parser):
@@ -42,6 +44,10 @@ class WorkerParser(Parser):
             self.read(Path(kwargs['retrieved_temporary_folder']), summary)
         except (AnialError, AttributeError, LookupError, OSError, TypeError, ValueError) as exception:
             return self._exit('ERROR_OUTPUT_UNREADABLE', reason=f'{type(exception).__name__}: {exception}')
+        # An extra and no content: equal results are equal nodes, for the cache too, whatever machine they are from.
+        self.outputs[self.node.process_class.spec().default_output_node].base.extras.set(
+            MACHINE_EXTRA, output.get('machine')
+        )
         return None
 
     def read(self, folder: Path, summary: dict[str, Any]) -> None:

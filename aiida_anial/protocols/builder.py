@@ -10,10 +10,11 @@ from aiida_pseudo.data.pseudo.upf import UpfData
 
 from aiida_anial.common.errors import AnialError
 from aiida_anial.data.ensemble import EnsembleData
-from aiida_anial.protocols.settings import CampaignInputs, LabellerSettings, QeSettings
+from aiida_anial.protocols.settings import CampaignInputs, JobSettings, LabellerSettings, QeSettings
 from aiida_anial.workchains.active_learning import ActiveLearningWorkChain
+from aiida_anial.workchains.pw_base import PwBaseWorkChain
 
-__all__ = ('campaign_builder',)
+__all__ = ('campaign_builder', 'pw_max_seconds')
 
 
 def campaign_builder(
@@ -77,6 +78,7 @@ def _qe(settings: QeSettings, code: orm.AbstractCode | None, pseudo: UpfData | N
             'code': code,
             'pseudos': {'Al': pseudo},
             'parameters': orm.Dict(_parameters(settings)),
+            'settings': orm.Dict({}),
             'metadata': {'options': settings.job.options()},
         },
         'clean_workdir': orm.Bool(True),
@@ -88,6 +90,11 @@ def _qe(settings: QeSettings, code: orm.AbstractCode | None, pseudo: UpfData | N
         inputs['kpoints_distance'] = orm.Float(settings.kpoints_distance_per_angstrom)
         inputs['kpoints_force_parity'] = orm.Bool(False)
     return inputs
+
+
+def pw_max_seconds(job: JobSettings) -> float:
+    """Return after how many seconds pw.x stops by itself, so that its output is whole."""
+    return float(job.max_wallclock_seconds * PwBaseWorkChain.defaults.delta_factor_max_seconds)
 
 
 def _parameters(settings: QeSettings) -> dict[str, Any]:
@@ -105,6 +112,8 @@ def _parameters(settings: QeSettings) -> dict[str, Any]:
     }
     for namelist, values in settings.parameters.items():
         ours.setdefault(namelist.upper(), {}).update(values)
+    # What PwBaseWorkChain would add, in a node of its own for each label.
+    ours['CONTROL'].setdefault('max_seconds', pw_max_seconds(settings.job))
     return ours
 
 

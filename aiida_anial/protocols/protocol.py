@@ -16,7 +16,7 @@ from aiida_anial.common.errors import SettingsError
 from aiida_anial.protocols.settings import CampaignInputs
 from aiida_anial.sampling.random_cells import check_fillable
 
-__all__ = ('campaign_inputs', 'default_protocol', 'protocols', 'read_overrides')
+__all__ = ('campaign_inputs', 'changed_inputs', 'default_protocol', 'protocols', 'read_overrides')
 
 
 class _Loader(yaml.SafeLoader):
@@ -74,7 +74,18 @@ def campaign_inputs(protocol: str | None = None, overrides: Mapping[str, Any] | 
         close = difflib.get_close_matches(name, content['protocols'], n=1)
         hint = f'did you mean {close[0]!r}?' if close else f'known are {", ".join(content["protocols"])}.'
         raise SettingsError(f'protocol: unknown protocol {name!r}; {hint}')
-    merged = _merge(_merge(content['default_inputs'], content['protocols'][name]), overrides or {})
+    return _parse(_merge(_merge(content['default_inputs'], content['protocols'][name]), overrides or {}))
+
+
+def changed_inputs(inputs: CampaignInputs, overrides: Mapping[str, Any]) -> CampaignInputs:
+    """Return the inputs of a campaign, changed by the overrides.
+
+    :raises SettingsError: one sentence that names the key.
+    """
+    return _parse(_merge(inputs.to_dict(), overrides))
+
+
+def _parse(merged: Mapping[str, Any]) -> CampaignInputs:
     inputs = CampaignInputs.parse(merged)
     try:
         check_fillable(inputs.cells)

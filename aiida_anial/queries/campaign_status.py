@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from aiida import orm
 from aiida.common.exceptions import MultipleObjectsError, NotExistent
 
 from aiida_anial.common.errors import AnialError
+from aiida_anial.queries.neighbours import called_by, inputs_of, outputs_of
 from aiida_anial.workchains.active_learning import ActiveLearningWorkChain
 from aiida_anial.workchains.iteration import AlIterationWorkChain
 from aiida_anial.workchains.label import LabelWorkChain
@@ -28,27 +30,29 @@ _EMPTY: dict[str, Any] = {
 }
 
 
-def load_campaign(identifier: str) -> Any:
+def load_campaign(identifier: str, option: str = 'PK') -> Any:
     """Return the campaign with this pk, UUID or label.
 
+    :param option: what to name in messages.
     :raises AnialError: if there is none.
     """
     try:
         node: Any = orm.load_node(identifier)
     except (NotExistent, MultipleObjectsError, ValueError) as exception:
-        raise AnialError(f'PK: there is no node {identifier!r}.') from exception
+        raise AnialError(f'{option}: there is no node {identifier!r}.') from exception
     if getattr(node, 'process_label', None) != ActiveLearningWorkChain.__name__:
         label = getattr(node, 'process_label', None) or type(node).__name__
-        raise AnialError(f'PK: node {identifier} is a {label}, not an {ActiveLearningWorkChain.__name__}.')
+        raise AnialError(f'{option}: node {identifier} is a {label}, not an {ActiveLearningWorkChain.__name__}.')
     return node
 
 
 def campaign_status(campaign: Any) -> dict[str, Any]:
     """Return the campaign in numbers, its iterations among them; index 0 is the initial random dataset."""
-    children = sorted(campaign.called, key=lambda node: node.pk)
-    iterations = [_iteration(child) for child in children if child.process_label == AlIterationWorkChain.__name__]
-    rows = [_initial(campaign, children), *iterations]
-    summary = campaign.outputs.summary.get_dict() if 'summary' in campaign.outputs else {}
+    children = called_by([campaign])[campaign.pk]
+    rows = [_initial(campaign, children), *_iterations(children)]
+    taken_over = _taken_over(campaign)
+    found = outputs_of([campaign], 'summary').get((campaign.pk, 'summary'))
+    summary = found.get_dict() if found is not None else {}
     return {
         'pk': campaign.pk,
         'uuid': campaign.uuid,
@@ -57,7 +61,9 @@ def campaign_status(campaign: Any) -> dict[str, Any]:
         'exit_message': campaign.exit_message,
         'converged': summary.get('converged', any(row['converged'] for row in rows)),
         'verdict': summary.get('verdict'),
-        'n_labels': sum(row['n_labels'] for row in rows),
+        'continues': campaign.base.extras.get('continues', []),
+        'n_labels': taken_over + sum(row['n_labels'] for row in rows),
+        'n_labels_taken_over': taken_over,
         'n_rejected': sum(row['n_rejected'] for row in rows),
         'final_test_energy_rmse_mev_per_atom': _error(summary.get('test'), 'energy_rmse_mev_per_atom'),
         'final_test_force_rmse_ev_per_angstrom': _error(summary.get('test'), 'force_rmse_ev_per_angstrom'),
@@ -65,55 +71,84 @@ def campaign_status(campaign: Any) -> dict[str, Any]:
     }
 
 
+def _taken_over(campaign: Any) -> int:
+    """Return how many labels there were before the campaign began."""
+    incoming = campaign.base.links.get_incoming(link_label_filter='continued__shards__%').all_nodes()
+    return sum(shard.n_configurations for shard in incoming)
+
+
 def _initial(campaign: Any, children: list[Any]) -> dict[str, Any]:
     """Return the row of the initial random dataset."""
-    row = {'index': 0, 'pk': campaign.pk, 'process_state': 'created', 'converged': False, **_EMPTY}
+    begun = inputs_of([campaign], 'continued__shards__shard_000')
+    state = 'taken over' if begun else 'created'
+    row = {'index': 0, 'pk': campaign.pk, 'process_state': state, 'converged': False, **_EMPTY}
     for child in children:
         if child.process_label == LabelWorkChain.__name__:
             row.update(pk=child.pk, process_state=child.process_state.value, **_labels([child]))
-        elif child.base.links.get_incoming(link_label_filter='initial_training').all():
+        elif child.label == 'initial training':
             row['process_state'] = child.process_state.value
-            row.update(_test(child.outputs.summary if 'summary' in child.outputs else None))
+            row.update(_test(outputs_of([child], 'summary').get((child.pk, 'summary'))))
     return row
 
 
-def _iteration(node: Any) -> dict[str, Any]:
-    """Return the row of one iteration, as far as it has come."""
-    outputs = node.outputs
+def _iterations(children: list[Any]) -> list[dict[str, Any]]:
+    """Return the rows of the iterations, as far as each has come."""
+    nodes = [child for child in children if child.process_label == AlIterationWorkChain.__name__]
+    inputs = inputs_of(nodes, 'cycle__iteration', 'cycle__thresholds', 'n_trajectories')
+    outputs = outputs_of(nodes, 'summary', 'fresh_errors', 'training')
+    cycles = called_by(nodes, 'CycleWorkChain')
+    holders = _holders([cycle for several in cycles.values() for cycle in several])
+    rows = []
+    for node in nodes:
+        rows.append(_iteration(node, inputs, outputs))
+        rows[-1].update(_labels([holder for cycle in cycles[node.pk] for holder in holders[cycle.pk]]))
+    return rows
+
+
+def _iteration(
+    node: Any, inputs: Mapping[tuple[int, str], Any], outputs: Mapping[tuple[int, str], Any]
+) -> dict[str, Any]:
+    """Return the row of one iteration without its labels."""
     row = {
-        'index': node.inputs.cycle.iteration.value,
+        'index': inputs[node.pk, 'cycle__iteration'].value,
         'pk': node.pk,
         'process_state': node.process_state.value,
         'converged': False,
         **_EMPTY,
-        'threshold_ev_per_sqrt_atom': node.inputs.cycle.thresholds['energy_ev_per_sqrt_atom'],
-        'n_trajectories': node.inputs.n_trajectories.value,
+        'threshold_ev_per_sqrt_atom': inputs[node.pk, 'cycle__thresholds']['energy_ev_per_sqrt_atom'],
+        'n_trajectories': inputs[node.pk, 'n_trajectories'].value,
     }
-    cycles = [child for child in node.called if child.process_label == 'CycleWorkChain']
-    row.update(
-        _labels([child for cycle in cycles for child in cycle.called if child.process_label == 'LabelWorkChain'])
-    )
-    if 'summary' in outputs:
-        summary = outputs.summary.get_dict()
+    if (summary := outputs.get((node.pk, 'summary'))) is not None:
         row.update({key: summary[key] for key in ('n_trajectories', 'n_stopped', 'median_time_ps', 'converged')})
-    if 'fresh_errors' in outputs:
-        row['fresh_energy_rmse_mev_per_atom'] = outputs.fresh_errors['energy_rmse_mev_per_atom']
-        row['fresh_force_rmse_ev_per_angstrom'] = outputs.fresh_errors['force_rmse_ev_per_angstrom']
-    row.update(_test(outputs.training if 'training' in outputs else None))
-    return row
+    if (errors := outputs.get((node.pk, 'fresh_errors'))) is not None:
+        row['fresh_energy_rmse_mev_per_atom'] = errors['energy_rmse_mev_per_atom']
+        row['fresh_force_rmse_ev_per_angstrom'] = errors['force_rmse_ev_per_angstrom']
+    return row | _test(outputs.get((node.pk, 'training')))
+
+
+def _holders(cycles: list[Any]) -> dict[int, list[Any]]:
+    """Return what knows the labels of each cycle: itself if it has ended or taken them over, or its labelling."""
+    ended = outputs_of(cycles, 'rejected')
+    going_on = called_by([cycle for cycle in cycles if (cycle.pk, 'rejected') not in ended], LabelWorkChain.__name__)
+    return {cycle.pk: going_on.get(cycle.pk, [cycle]) for cycle in cycles}
 
 
 def _labels(nodes: list[Any]) -> dict[str, int]:
     """Return how many labels the work chains have, finished ones from their outputs, running ones by their children."""
     n_labels = n_rejected = 0
+    outputs = outputs_of(nodes, 'rejected', 'dataset')
     for node in nodes:
-        if 'rejected' in node.outputs:
-            n_rejected += len(node.outputs.rejected.get_dict())
-            n_labels += node.outputs.dataset.n_configurations if 'dataset' in node.outputs else 0
+        if (node.pk, 'rejected') in outputs:
+            n_rejected += len(outputs[node.pk, 'rejected'].get_dict())
+            dataset = outputs.get((node.pk, 'dataset'))
+            n_labels += dataset.n_configurations if dataset is not None else 0
         else:
-            done = [child for child in node.called if child.process_label == 'PwBaseWorkChain' and child.is_terminated]
-            n_labels += sum(child.is_finished_ok for child in done)
-            n_rejected += sum(not child.is_finished_ok for child in done)
+            done = [child for child in called_by([node], 'PwBaseWorkChain')[node.pk] if child.is_terminated]
+            # A cell that was tried again counts as it went the second time.
+            newest = {child.label: child for child in done}.values()
+            n_labels += sum(child.is_finished_ok for child in newest)
+            n_labels += len(node.base.links.get_incoming(link_label_filter='adopted__parameters__%').all())
+            n_rejected += sum(not child.is_finished_ok for child in newest)
     return {'n_labels': n_labels, 'n_rejected': n_rejected}
 
 

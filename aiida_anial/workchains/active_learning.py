@@ -13,12 +13,14 @@ from aiida_anial.calcfunctions.derive_seeds import derive_seeds
 from aiida_anial.calcfunctions.generate_cells import generate_cells
 from aiida_anial.calcfunctions.initial_thresholds import initial_thresholds
 from aiida_anial.calcfunctions.lengthen_schedules import lengthen_schedules
+from aiida_anial.calcfunctions.renew_thresholds import renew_thresholds
 from aiida_anial.calcfunctions.summarise_campaign import summarise_campaign
 from aiida_anial.data.dataset import DatasetData
 from aiida_anial.data.ensemble import EnsembleData
 from aiida_anial.protocols.settings import CampaignSettings
 from aiida_anial.training.settings import TrainingSettings
 from aiida_anial.validation import settings_validator
+from aiida_anial.workchains.adopted import adopted, define_adopted_labels, define_adopted_training
 from aiida_anial.workchains.iteration import AlIterationWorkChain
 from aiida_anial.workchains.label import LabelWorkChain
 from aiida_anial.workchains.reasons import reason
@@ -26,6 +28,8 @@ from aiida_anial.workchains.staged import StagedWorkChain
 from aiida_anial.workchains.train import TrainWorkChain
 
 __all__ = ('ActiveLearningWorkChain',)
+
+_INITIAL_SHARD = 'shard_000'
 
 
 class ActiveLearningWorkChain(StagedWorkChain):
@@ -38,6 +42,7 @@ class ActiveLearningWorkChain(StagedWorkChain):
         spec.expose_inputs(
             AlIterationWorkChain,
             exclude=(
+                'adopted',
                 'shards',
                 'n_trajectories',
                 'cycle.iteration',
@@ -64,12 +69,18 @@ class ActiveLearningWorkChain(StagedWorkChain):
                 validator=settings_validator(TrainingSettings, f'training.{stage}'),
                 help=f'Settings of the training of the {text}.',
             )
+        cls._define_continued(spec)
         spec.outline(
             cls.setup,
-            cls.run_initial_labels,
-            cls.inspect_initial_labels,
-            cls.run_initial_training,
-            cls.inspect_initial_training,
+            if_(cls.should_run_initial_labels)(
+                cls.run_initial_labels,
+                cls.inspect_initial_labels,
+            ),
+            if_(cls.should_run_initial_training)(
+                cls.run_initial_training,
+                cls.inspect_initial_training,
+            ),
+            cls.set_thresholds,
             while_(cls.should_run_iteration)(
                 cls.run_iteration,
                 cls.inspect_iteration,
@@ -93,6 +104,30 @@ class ActiveLearningWorkChain(StagedWorkChain):
             message='Not converged after {iterations} iterations; everything so far is in the outputs.',
         )
 
+    @staticmethod
+    def _define_continued(spec: WorkChainSpec) -> None:
+        """Add the inputs of a campaign that goes on from others."""
+        spec.input_namespace('continued', required=False, help='What other campaigns have done already.')
+        spec.input_namespace('continued.shards', valid_type=DatasetData, dynamic=True, help='Labels, by shard.')
+        spec.input_namespace(
+            'continued.cells', valid_type=orm.StructureData, dynamic=True, help='Initial random cells.'
+        )
+        define_adopted_labels(spec, 'continued.label')
+        define_adopted_training(spec, 'continued.training')
+        spec.input('continued.thresholds', valid_type=orm.Dict, required=False, help='Those that it had come to.')
+        spec.input('continued.iteration', valid_type=orm.Int, required=False, help='The last iteration that is done.')
+        spec.input_namespace(
+            'continued.summaries', valid_type=orm.Dict, dynamic=True, help='Summaries of the iterations that are done.'
+        )
+        spec.input('continued.verdict', valid_type=orm.Str, required=False, help='Why there is no further iteration.')
+        spec.input_namespace(
+            'continued.next',
+            valid_type=orm.Data,
+            dynamic=True,
+            help='The namespace `adopted` of the next iteration.',
+        )
+        define_adopted_training(spec, 'continued.final')
+
     @classmethod
     def get_builder_from_protocol(cls, *args: Any, **kwargs: Any) -> ProcessBuilder:
         """Return a builder with the inputs of a protocol; see ``aiida_anial.protocols.builder.campaign_builder``."""
@@ -101,19 +136,31 @@ class ActiveLearningWorkChain(StagedWorkChain):
         return campaign_builder(*args, **kwargs)
 
     def setup(self) -> None:
-        """Draw the initial random cells."""
-        self.ctx.iteration = 0
-        self.ctx.shards = {}
-        self.ctx.summaries = {}
-        self.ctx.verdict = None
+        """Begin with nothing, or with what other campaigns have done."""
+        done = self._continued
+        self.ctx.iteration = self._n_continued
+        self.ctx.shards = done.get('shards', {})
+        self.ctx.summaries = done.get('summaries', {})
+        self.ctx.verdict = done['verdict'].value if 'verdict' in done else None
+        training = done.get('training', {})
+        if 'ensemble' in training:
+            self.ctx.ensemble = training['ensemble']
+        if 'summary' in training:
+            self.ctx.training_summary = training['summary']
         self.ctx.seeds = derive_seeds(self.inputs.seed, orm.Int(0), orm.Int(0))
-        number = orm.Int(self._campaign.n_initial_cells)
-        self.ctx.cells = generate_cells(self.inputs.cycle.cell_settings, self.ctx.seeds['cells'], number)
+        if self.ctx.shards or self.ctx.iteration:
+            self.report(f'taking over {self._n_labels()} labels and {self.ctx.iteration} iterations')
+
+    def should_run_initial_labels(self) -> bool:
+        """Return whether the random cells have not been labelled."""
+        return _INITIAL_SHARD not in self.ctx.shards
 
     def run_initial_labels(self) -> ToContext:
-        """Launch the labelling of the random cells."""
+        """Draw the random cells, and launch their labelling."""
+        self.ctx.cells = self._initial_cells()
         inputs = AttributeDict(self.exposed_inputs(AlIterationWorkChain)).cycle.label
         inputs.cells = self.ctx.cells
+        inputs.adopted = self._continued.get('label', {})
         inputs.source = orm.Dict({'iteration': 0, 'origin': 'random'})
         inputs.metadata = {'call_link_label': 'initial_labels', 'label': 'initial random cells'}
         node = self.submit(LabelWorkChain, **inputs)
@@ -125,21 +172,31 @@ class ActiveLearningWorkChain(StagedWorkChain):
         """Take the first shard, that of a labelling with too many failures included."""
         node = self.ctx.labelling
         if 'dataset' in node.outputs:
-            self.ctx.shards['shard_000'] = node.outputs.dataset
-        if not node.is_finished_ok or not self.ctx.shards:
+            self.ctx.shards[_INITIAL_SHARD] = node.outputs.dataset
+        if not node.is_finished_ok or _INITIAL_SHARD not in self.ctx.shards:
             return self._give_up('ERROR_INITIAL_LABELS_FAILED', node)
         return None
 
+    def should_run_initial_training(self) -> bool:
+        """Return whether no ensemble has been trained on all labels."""
+        return 'training_summary' not in self.ctx
+
     def run_initial_training(self) -> ToContext:
-        """Launch the training of the first ensemble."""
-        return self._train(self.inputs.training.initial, 'initial_training')
+        """Launch the training of the first ensemble, or of one on the labels of several campaigns."""
+        stage = 'retrain' if self._is_warm else 'initial'
+        return self._train(self.inputs.training[stage], 'initial_training', self._continued.get('training', {}))
 
     def inspect_initial_training(self) -> ExitCode | None:
-        """Take the first ensemble and set the thresholds."""
-        failed = self._inspect_training()
-        if failed is None:
-            self.ctx.thresholds = initial_thresholds(self.inputs.threshold_rule, self.ctx.training_summary)
-        return failed
+        """Take the first ensemble."""
+        return self._inspect_training()
+
+    def set_thresholds(self) -> None:
+        """Set the thresholds of the next iteration."""
+        rule = self.inputs.threshold_rule
+        if 'thresholds' in self._continued:
+            self.ctx.thresholds = renew_thresholds(rule, self._continued['thresholds'])
+        else:
+            self.ctx.thresholds = initial_thresholds(rule, self.ctx.training_summary)
 
     def should_run_iteration(self) -> bool:
         """Return whether the campaign has neither a verdict nor used up its iterations."""
@@ -165,6 +222,8 @@ class ActiveLearningWorkChain(StagedWorkChain):
             inputs.cycle.schedule_settings = lengthen_schedules(
                 inputs.cycle.schedule_settings, self.inputs.campaign, iteration
             )
+        if self.ctx.iteration == self._n_continued + 1:
+            inputs.adopted = self._continued.get('next', {})
         name = f'iteration_{self.ctx.iteration:03d}'
         inputs.metadata = {'call_link_label': name, 'label': f'iteration {self.ctx.iteration}'}
         node = self.submit(AlIterationWorkChain, **inputs)
@@ -197,11 +256,11 @@ class ActiveLearningWorkChain(StagedWorkChain):
 
     def should_run_final_training(self) -> bool:
         """Return whether the last ensemble is trained longer."""
-        return 'final' in self.inputs.training
+        return 'final' in self.inputs.training and 'ensemble' not in self._continued.get('final', {})
 
     def run_final_training(self) -> ToContext:
         """Launch the training of the last ensemble."""
-        return self._train(self.inputs.training.final, 'final_training')
+        return self._train(self.inputs.training.final, 'final_training', self._continued.get('final', {}))
 
     def inspect_final_training(self) -> ExitCode | None:
         """Take the last ensemble."""
@@ -209,6 +268,9 @@ class ActiveLearningWorkChain(StagedWorkChain):
 
     def results(self) -> ExitCode | None:
         """Attach the outputs and give the verdict."""
+        done = self._continued.get('final', {})
+        if 'ensemble' in done:
+            self.ctx.ensemble, self.ctx.training_summary = done['ensemble'], done['summary']
         verdict = self.ctx.verdict or 'iterations used up'
         self._attach(verdict)
         self.report(f'{verdict} after {self.ctx.iteration} iterations with {self._n_labels()} labels')
@@ -217,13 +279,26 @@ class ActiveLearningWorkChain(StagedWorkChain):
             return code.format(iterations=self.ctx.iteration)
         return None
 
-    def _train(self, settings: orm.Dict, name: str) -> ToContext:
-        """Launch a training on all labels."""
+    def _initial_cells(self) -> dict[str, orm.StructureData]:
+        """Return the initial random cells: those of the campaign before, and fresh ones where it had fewer."""
+        cells: dict[str, orm.StructureData] = self._continued.get('cells', {})
+        if len(cells) >= self._campaign.n_initial_cells or 'labels' in self._continued.get('label', {}):
+            return cells
+        number = orm.Int(self._campaign.n_initial_cells)
+        return {**generate_cells(self.inputs.cycle.cell_settings, self.ctx.seeds['cells'], number), **cells}
+
+    def _train(self, settings: orm.Dict, name: str, done: dict[str, Any]) -> ToContext:
+        """Launch a training on all labels.
+
+        :param done: where a checkpoint of it may be.
+        """
         inputs = AttributeDict(self.exposed_inputs(AlIterationWorkChain)).train
         inputs.worker.shards = self.ctx.shards
         inputs.worker.settings = settings
         inputs.worker.seed = self.ctx.seeds['training']
-        if 'ensemble' in self.ctx and self.inputs.warm_start.value:
+        if 'checkpoint' in done:
+            inputs.checkpoint = done['checkpoint']
+        if self._is_warm:
             inputs.worker.initial = self.ctx.ensemble
         inputs.metadata = {'call_link_label': name, 'label': name.replace('_', ' ')}
         node = self.submit(TrainWorkChain, **inputs)
@@ -249,7 +324,7 @@ class ActiveLearningWorkChain(StagedWorkChain):
     def _attach(self, verdict: str) -> None:
         """Attach the newest ensemble, all shards and the summary."""
         self.out('shards', self.ctx.shards)
-        if 'ensemble' not in self.ctx:
+        if 'training_summary' not in self.ctx:
             return
         self.out('ensemble', self.ctx.ensemble)
         self.out('training', self.ctx.training_summary)
@@ -259,6 +334,18 @@ class ActiveLearningWorkChain(StagedWorkChain):
                 orm.Str(verdict), self.ctx.training_summary, shards=self.ctx.shards, iterations=self.ctx.summaries
             ),
         )
+
+    @property
+    def _continued(self) -> dict[str, Any]:
+        return adopted(self.inputs, 'continued')
+
+    @property
+    def _n_continued(self) -> int:
+        return self._continued['iteration'].value if 'iteration' in self._continued else 0
+
+    @property
+    def _is_warm(self) -> bool:
+        return 'ensemble' in self.ctx and self.inputs.warm_start.value
 
     @property
     def _campaign(self) -> CampaignSettings:

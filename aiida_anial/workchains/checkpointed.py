@@ -4,10 +4,23 @@ from __future__ import annotations
 
 from aiida import orm
 from aiida.common import AttributeDict
-from aiida.engine import BaseRestartWorkChain, CalcJob, ExitCode, ProcessHandlerReport, process_handler, while_
+from aiida.engine import (
+    BaseRestartWorkChain,
+    CalcJob,
+    ExitCode,
+    ProcessHandlerReport,
+    ProcessState,
+    WorkChain,
+    process_handler,
+    while_,
+)
 from aiida.engine.processes.workchains.workchain import WorkChainSpec
 
+from aiida_anial.calculations.checkpoint import validate_checkpoint
+
 __all__ = ('CheckpointedWorkChain',)
+
+_WORKER_FAILED = 410
 
 
 class CheckpointedWorkChain(BaseRestartWorkChain):
@@ -20,6 +33,13 @@ class CheckpointedWorkChain(BaseRestartWorkChain):
         """Define the process specification."""
         super().define(spec)
         spec.expose_inputs(cls._process_class, namespace='worker', exclude=('parent_folder',))
+        spec.input(
+            'checkpoint',
+            valid_type=orm.FolderData,
+            required=False,
+            validator=validate_checkpoint,
+            help='Checkpoint of a job of another work chain to go on from; one of other inputs is set aside.',
+        )
         spec.inputs['max_iterations'].default = lambda: orm.Int(100)
         spec.inputs['clean_workdir'].default = lambda: orm.Bool(True)
         spec.inputs['on_unhandled_failure'].default = lambda: orm.Str('restart_once')
@@ -37,6 +57,15 @@ class CheckpointedWorkChain(BaseRestartWorkChain):
         """Take the inputs of the job into the context."""
         super().setup()
         self.ctx.inputs = AttributeDict(self.exposed_inputs(self._process_class, 'worker'))
+        if 'checkpoint' in self.inputs:
+            self.ctx.inputs.parent_folder = self.inputs.checkpoint
+
+    def on_terminated(self) -> None:
+        """Clean the work directories, unless a checkpoint in them is all that is left of a job."""
+        if self.state in (ProcessState.KILLED, ProcessState.EXCEPTED):
+            WorkChain.on_terminated(self)
+        else:
+            super().on_terminated()  # type: ignore[no-untyped-call]
 
     @process_handler(priority=500)
     def handle_interrupted(self, node: orm.CalcJobNode) -> ProcessHandlerReport | None:
@@ -47,10 +76,23 @@ class CheckpointedWorkChain(BaseRestartWorkChain):
         self.report(f'{self.ctx.process_name}<{node.pk}> was interrupted; action taken: continue from its checkpoint')
         return ProcessHandlerReport(do_break=True)
 
+    @process_handler(priority=450)
+    def handle_foreign_checkpoint(self, node: orm.CalcJobNode) -> ProcessHandlerReport | None:
+        """Start anew where the worker refuses the checkpoint of another work chain: its inputs were others."""
+        given, used = (
+            self.inputs.get('checkpoint'),
+            node.inputs.parent_folder if 'parent_folder' in node.inputs else None,
+        )
+        if given is None or used is None or used.uuid != given.uuid or node.exit_status != _WORKER_FAILED:
+            return None
+        self.ctx.inputs.pop('parent_folder')
+        self.report(f'{self.ctx.process_name}<{node.pk}> cannot use FolderData<{given.pk}>; action taken: start anew')
+        return ProcessHandlerReport(do_break=True)
+
     @process_handler(priority=400)
     def handle_worker_failed(self, node: orm.CalcJobNode) -> ProcessHandlerReport | None:
         """End with the worker's own reason, which running it again would not change."""
-        if node.exit_status is None or node.exit_status < 410:
+        if node.exit_status is None or node.exit_status < _WORKER_FAILED:
             return None
         self.report(f'{self.ctx.process_name}<{node.pk}> failed with exit status {node.exit_status}')
         return ProcessHandlerReport(do_break=True, exit_code=ExitCode(node.exit_status, node.exit_message))

@@ -11,10 +11,13 @@ from aiida_anial.calcfunctions.derive_seeds import derive_seeds
 from aiida_anial.calcfunctions.draw_schedules import draw_schedules
 from aiida_anial.calcfunctions.extract_candidate import extract_candidate
 from aiida_anial.calcfunctions.generate_cells import generate_cells
+from aiida_anial.calculations.checkpoint import validate_checkpoint
+from aiida_anial.data.dataset import DatasetData
 from aiida_anial.data.ensemble import EnsembleData
 from aiida_anial.protocols.settings import CampaignSettings
 from aiida_anial.sampling.settings import CellSettings, ScheduleSettings
 from aiida_anial.validation import settings_validator, validate_positive
+from aiida_anial.workchains.adopted import adopted, define_adopted_labels
 from aiida_anial.workchains.label import LabelWorkChain
 from aiida_anial.workchains.reasons import reason
 from aiida_anial.workchains.sample import SampleWorkChain
@@ -57,13 +60,20 @@ class CycleWorkChain(StagedWorkChain):
         spec.expose_inputs(
             SampleWorkChain,
             namespace='sample',
-            exclude=('worker.cells', 'worker.schedules', 'worker.seed', 'worker.ensemble', 'worker.thresholds'),
+            exclude=(
+                *('checkpoint', 'worker.cells', 'worker.schedules', 'worker.seed'),
+                *('worker.ensemble', 'worker.thresholds'),
+            ),
         )
-        spec.expose_inputs(LabelWorkChain, namespace='label', exclude=('cells', 'source'))
+        spec.expose_inputs(LabelWorkChain, namespace='label', exclude=('cells', 'source', 'adopted'))
+        cls._define_adopted(spec)
         spec.outline(
-            cls.draw,
-            cls.run_sampling,
-            cls.inspect_sampling,
+            if_(cls.should_run_sampling)(
+                cls.draw,
+                cls.run_sampling,
+                cls.inspect_sampling,
+            ),
+            cls.take_over,
             cls.extract_candidates,
             if_(cls.should_run_labels)(
                 cls.run_labels,
@@ -75,6 +85,32 @@ class CycleWorkChain(StagedWorkChain):
         spec.outputs['rejected'].required = False
         spec.exit_code(401, 'ERROR_SAMPLING_FAILED', message='The dynamics failed: {reason}')
         spec.exit_code(402, 'ERROR_LABELLING_FAILED', message='The labelling failed: {reason}')
+
+    @staticmethod
+    def _define_adopted(spec: WorkChainSpec) -> None:
+        """Add the inputs of a cycle that has not come to its end."""
+        spec.input_namespace('adopted', required=False, help='What another such cycle has done already.')
+        spec.input('adopted.table', valid_type=orm.Dict, required=False, help='Table of the dynamics.')
+        spec.input_namespace(
+            'adopted.trajectories', valid_type=orm.TrajectoryData, dynamic=True, help='Trajectories, beside `table`.'
+        )
+        spec.input(
+            'adopted.checkpoint',
+            valid_type=orm.FolderData,
+            required=False,
+            validator=validate_checkpoint,
+            help='Where the dynamics were interrupted.',
+        )
+        spec.input_namespace(
+            'adopted.candidates', valid_type=orm.StructureData, dynamic=True, help='Candidates of the trajectories.'
+        )
+        define_adopted_labels(spec, 'adopted.label')
+        spec.input('adopted.dataset', valid_type=DatasetData, required=False, help='Labels of the candidates.')
+        spec.input('adopted.rejected', valid_type=orm.Dict, required=False, help='Reasons, of the other candidates.')
+
+    def should_run_sampling(self) -> bool:
+        """Return whether there are no trajectories yet."""
+        return 'table' not in adopted(self.inputs, 'adopted')
 
     def draw(self) -> None:
         """Draw the random cells and the schedules."""
@@ -91,6 +127,8 @@ class CycleWorkChain(StagedWorkChain):
         inputs.worker.seed = self.ctx.seeds['sampling']
         inputs.worker.ensemble = self.inputs.ensemble
         inputs.worker.thresholds = self.inputs.thresholds
+        if 'checkpoint' in adopted(self.inputs, 'adopted'):
+            inputs.checkpoint = self.inputs.adopted.checkpoint
         inputs.metadata.call_link_label = 'sample'
         self.ctx.stage = f'running {self.inputs.number.value} trajectories'
         node = self.submit(SampleWorkChain, **inputs)
@@ -98,22 +136,31 @@ class CycleWorkChain(StagedWorkChain):
         return ToContext(sampling=node)
 
     def inspect_sampling(self) -> ExitCode | None:
-        """Take the trajectories."""
+        """Say why there are no trajectories, if there are none."""
         node = self.ctx.sampling
         if not node.is_finished_ok:
             self.report(f'SampleWorkChain<{node.pk}> failed with exit status {node.exit_status}')
             code: ExitCode = self.exit_codes.ERROR_SAMPLING_FAILED
             return code.format(reason=reason(node))
-        self.out('table', node.outputs.table)
-        self.out('trajectories', dict(node.outputs.trajectories))
         return None
+
+    def take_over(self) -> None:
+        """Take the trajectories, and the labels of a cycle that had come so far."""
+        done = adopted(self.inputs, 'adopted')
+        made = self.ctx.sampling.outputs if 'sampling' in self.ctx else done
+        self.ctx.trajectories = dict(made['trajectories'])
+        self.out('table', made['table'])
+        self.out('trajectories', self.ctx.trajectories)
+        self.out_many({name: done[name] for name in ('dataset', 'rejected') if name in done})
+        self.ctx.candidates = dict(done.get('candidates', {}))
 
     def extract_candidates(self) -> None:
         """Take the configuration where each trajectory stopped, and a fraction of the ends of the others."""
-        trajectories = self.ctx.sampling.outputs.trajectories
+        if 'rejected' in self.outputs:
+            return
+        trajectories = self.ctx.trajectories
         fraction = CampaignSettings.parse(self.inputs.campaign.get_dict()).label_completed_fraction
         completed = 0
-        self.ctx.candidates = {}
         for name in sorted(trajectories):
             trajectory = trajectories[name]
             if trajectory.base.attributes.get('stop_reason') == 'completed':
@@ -121,7 +168,8 @@ class CycleWorkChain(StagedWorkChain):
                 # Every so many of them, evenly: no draw is needed.
                 if int(completed * fraction) == int((completed - 1) * fraction):
                     continue
-            self.ctx.candidates[name] = extract_candidate(trajectory)
+            if name not in self.ctx.candidates:
+                self.ctx.candidates[name] = extract_candidate(trajectory)
         self.report(
             f'{len(trajectories) - completed} of {len(trajectories)} trajectories stopped, '
             f'{len(self.ctx.candidates)} candidates'
@@ -129,12 +177,13 @@ class CycleWorkChain(StagedWorkChain):
 
     def should_run_labels(self) -> bool:
         """Return whether there is anything to label."""
-        return bool(self.ctx.candidates)
+        return bool(self.ctx.candidates) and 'rejected' not in self.outputs
 
     def run_labels(self) -> ToContext:
         """Launch the labelling of the candidates."""
         inputs = AttributeDict(self.exposed_inputs(LabelWorkChain, 'label'))
         inputs.cells = self.ctx.candidates
+        inputs.adopted = adopted(self.inputs, 'adopted', 'label')
         inputs.source = orm.Dict({'iteration': self.inputs.iteration.value, 'origin': 'active_learning'})
         inputs.metadata.call_link_label = 'label'
         self.ctx.stage = f'labelling {len(self.ctx.candidates)} candidates'

@@ -15,6 +15,7 @@ from aiida_anial.data.dataset import DatasetData
 from aiida_anial.data.ensemble import EnsembleData
 from aiida_anial.protocols.settings import CampaignSettings, LabelSettings, ThresholdRule
 from aiida_anial.validation import settings_validator, validate_positive
+from aiida_anial.workchains.adopted import adopted, define_adopted_training
 from aiida_anial.workchains.cycle import CycleWorkChain
 from aiida_anial.workchains.reasons import reason
 from aiida_anial.workchains.staged import StagedWorkChain
@@ -30,7 +31,9 @@ class AlIterationWorkChain(StagedWorkChain):
     def define(cls, spec: WorkChainSpec) -> None:
         """Define the process specification."""
         super().define(spec)
-        spec.expose_inputs(CycleWorkChain, namespace='cycle', exclude=('cycle', 'number', 'label.max_concurrent'))
+        spec.expose_inputs(
+            CycleWorkChain, namespace='cycle', exclude=('cycle', 'number', 'label.max_concurrent', 'adopted')
+        )
         spec.input(
             'n_trajectories',
             valid_type=orm.Int,
@@ -46,7 +49,7 @@ class AlIterationWorkChain(StagedWorkChain):
         )
         spec.expose_inputs(ValidateCalculation, namespace='validate', exclude=('ensemble', 'shards'))
         spec.expose_inputs(
-            TrainWorkChain, namespace='train', exclude=('worker.shards', 'worker.seed', 'worker.initial')
+            TrainWorkChain, namespace='train', exclude=('checkpoint', 'worker.shards', 'worker.seed', 'worker.initial')
         )
         spec.input(
             'warm_start',
@@ -54,17 +57,31 @@ class AlIterationWorkChain(StagedWorkChain):
             default=lambda: orm.Bool(True),
             help='Whether the retraining starts from the weights of the old ensemble.',
         )
+        spec.input_namespace('adopted', required=False, help='What another such iteration has done already.')
+        spec.input_namespace(
+            'adopted.cycles',
+            valid_type=orm.Data,
+            dynamic=True,
+            help='By cycle, `number` of trajectories and the namespace `adopted` of that cycle.',
+        )
+        spec.input('adopted.fresh_errors', valid_type=orm.Dict, required=False, help='Errors on the fresh labels.')
+        define_adopted_training(spec, 'adopted.training')
         spec.outline(
             cls.setup,
             while_(cls.should_run_cycles)(
                 cls.run_cycles,
             ),
             cls.inspect_cycles,
+            cls.take_over,
             if_(cls.should_train)(
-                cls.run_validation,
-                cls.inspect_validation,
-                cls.run_training,
-                cls.inspect_training,
+                if_(cls.should_run_validation)(
+                    cls.run_validation,
+                    cls.inspect_validation,
+                ),
+                if_(cls.should_run_training)(
+                    cls.run_training,
+                    cls.inspect_training,
+                ),
             ),
         )
         spec.output('summary', valid_type=orm.Dict, help='Counts, median time to a stop, convergence.')
@@ -95,15 +112,19 @@ class AlIterationWorkChain(StagedWorkChain):
         base = AttributeDict(self.exposed_inputs(CycleWorkChain, 'cycle'))
         slots = LabelSettings.parse(base.label.limits.get_dict()).max_concurrent
         n_done, n_cycles = len(self.ctx.cycles), self._n_cycles
+        done = adopted(self.inputs, 'adopted', 'cycles')
         n_now = min(n_cycles - n_done, slots if 'qe' in base.label else n_cycles)
         nodes = {}
         for cycle in range(n_done, n_done + n_now):
             inputs = AttributeDict(self.exposed_inputs(CycleWorkChain, 'cycle'))
+            name = f'cycle_{cycle:02d}'
             inputs.cycle = orm.Int(cycle)
-            inputs.number = orm.Int(_share(self.inputs.n_trajectories.value, n_cycles, cycle))
+            inputs.adopted = done.get(name, {})
+            number = orm.Int(_share(self.inputs.n_trajectories.value, n_cycles, cycle))
+            inputs.number = inputs.adopted.pop('number', number)
             inputs.label.max_concurrent = max(_share(slots, n_now, cycle - n_done), 1)
-            inputs.metadata = {'call_link_label': f'cycle_{cycle:02d}', 'label': f'cycle {cycle}'}
-            nodes[f'cycle_{cycle:02d}'] = self.submit(CycleWorkChain, **inputs)
+            inputs.metadata = {'call_link_label': name, 'label': f'cycle {cycle}'}
+            nodes[name] = self.submit(CycleWorkChain, **inputs)
         self.ctx.cycles = [*self.ctx.cycles, *nodes]
         self.ctx.stage = 'sampling and labelling'
         pks = ', '.join(f'CycleWorkChain<{node.pk}>' for node in nodes.values())
@@ -140,9 +161,24 @@ class AlIterationWorkChain(StagedWorkChain):
         )
         return None
 
+    def take_over(self) -> None:
+        """Take the errors and the ensemble of an iteration that had come so far."""
+        done = adopted(self.inputs, 'adopted')
+        training = done.get('training', {})
+        found = {
+            'fresh_errors': done.get('fresh_errors'),
+            'ensemble': training.get('ensemble'),
+            'training': training.get('summary'),
+        }
+        self.out_many({name: node for name, node in found.items() if node is not None})
+
     def should_train(self) -> bool:
         """Return whether there are fresh labels."""
         return bool(self.ctx.shards)
+
+    def should_run_validation(self) -> bool:
+        """Return whether the errors on the fresh labels are not known yet."""
+        return 'fresh_errors' not in self.outputs
 
     def run_validation(self) -> ToContext:
         """Launch the old ensemble on the fresh labels."""
@@ -165,6 +201,10 @@ class AlIterationWorkChain(StagedWorkChain):
         self.out('fresh_errors', node.outputs.summary)
         return None
 
+    def should_run_training(self) -> bool:
+        """Return whether the retrained ensemble is not there yet."""
+        return 'ensemble' not in self.outputs
+
     def run_training(self) -> ToContext:
         """Launch the retraining on everything."""
         iteration = self.inputs.cycle.iteration
@@ -175,6 +215,9 @@ class AlIterationWorkChain(StagedWorkChain):
         inputs.worker.seed = derive_seeds(self.inputs.cycle.seed, iteration, orm.Int(0))['training']
         if self.inputs.warm_start.value:
             inputs.worker.initial = self.inputs.cycle.ensemble
+        done = adopted(self.inputs, 'adopted', 'training')
+        if 'checkpoint' in done:
+            inputs.checkpoint = done['checkpoint']
         inputs.metadata.call_link_label = 'train'
         self.ctx.stage = 'retraining'
         node = self.submit(TrainWorkChain, **inputs)
@@ -194,7 +237,8 @@ class AlIterationWorkChain(StagedWorkChain):
 
     @property
     def _n_cycles(self) -> int:
-        return CampaignSettings.parse(self.inputs.cycle.campaign.get_dict()).n_cycles
+        n_cycles = CampaignSettings.parse(self.inputs.cycle.campaign.get_dict()).n_cycles
+        return max(n_cycles, len(adopted(self.inputs, 'adopted', 'cycles')))
 
 
 def _share(total: int, parts: int, index: int) -> int:

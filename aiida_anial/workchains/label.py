@@ -8,15 +8,17 @@ from aiida import orm
 from aiida.common import AttributeDict
 from aiida.engine import ExitCode, ToContext, if_, while_
 from aiida.engine.processes.workchains.workchain import WorkChainSpec
-from aiida_quantumespresso.workflows.pw.base import PwBaseWorkChain
 
 from aiida_anial.calcfunctions.collect_evaluated import collect_evaluated
 from aiida_anial.calcfunctions.collect_labels import collect_labels
+from aiida_anial.calcfunctions.make_meshes import make_meshes, mesh_name
 from aiida_anial.calculations.evaluate import EvaluateCalculation
 from aiida_anial.data.dataset import DatasetData
 from aiida_anial.protocols.settings import LabelSettings
 from aiida_anial.validation import settings_validator, validate_aluminium
-from aiida_anial.workchains.reasons import reason
+from aiida_anial.workchains.adopted import adopted, define_adopted_labels
+from aiida_anial.workchains.pw_base import PwBaseWorkChain
+from aiida_anial.workchains.reasons import reason, was_cut_short
 from aiida_anial.workchains.rolling import RollingWorkChain
 
 __all__ = ('LabelWorkChain',)
@@ -55,6 +57,7 @@ class LabelWorkChain(RollingWorkChain):
             required=False,
             help='Share of `limits.max_concurrent` that this one may use, where several run side by side.',
         )
+        define_adopted_labels(spec, 'adopted')
         labeller: dict[str, Any] = {'required': False, 'populate_defaults': False}
         spec.expose_inputs(
             PwBaseWorkChain, namespace='qe', exclude=('pw.structure',), namespace_options={**labeller, 'help': 'pw.x.'}
@@ -70,13 +73,17 @@ class LabelWorkChain(RollingWorkChain):
         spec.outline(
             cls.setup,
             if_(cls.should_run_qe)(
+                cls.make_meshes,
                 while_(cls.should_run_calculations)(
                     cls.run_calculations,
                 ),
                 cls.collect_calculations,
             ).else_(
-                cls.run_evaluation,
-                cls.inspect_evaluation,
+                if_(cls.should_run_evaluation)(
+                    cls.run_evaluation,
+                    cls.inspect_evaluation,
+                ),
+                cls.collect_evaluation,
             ),
             cls.results,
         )
@@ -100,15 +107,30 @@ class LabelWorkChain(RollingWorkChain):
         return None
 
     def setup(self) -> None:
-        """Queue the cells."""
-        self.ctx.waiting = sorted(self.inputs.cells)
+        """Queue the cells that have no label yet."""
+        done = adopted(self.inputs, 'adopted')
+        failures = done['failures'].get_dict() if 'failures' in done else {}
+        self.ctx.failures = {label: failures[label] for label in sorted(failures) if label in self.inputs.cells}
+        self.ctx.taken_over = sorted(set(done.get('parameters', ())) & set(self.inputs.cells))
+        self.ctx.waiting = sorted(set(self.inputs.cells) - set(self.ctx.taken_over) - set(failures))
         self.ctx.labelled = {}
-        self.ctx.failures = {}
+        self.ctx.again = []
         self.ctx.max_concurrent = self.inputs.get('max_concurrent') or self._limits.max_concurrent
+        if self.ctx.taken_over:
+            self.report(f'{len(self.ctx.taken_over)} of {len(self.inputs.cells)} cells are labelled already')
 
     def should_run_qe(self) -> bool:
         """Return whether pw.x labels."""
         return bool(self.inputs.get('qe'))
+
+    def make_meshes(self) -> None:
+        """Make the meshes of all cells at once: for a single cell it takes a process and a node."""
+        self.ctx.meshes = {}
+        cells = {label: self.inputs.cells[label] for label in self.ctx.waiting}
+        if cells and 'kpoints_distance' in self.inputs.qe:
+            given = 'kpoints_force_parity' in self.inputs.qe
+            self.ctx.parity = self.inputs.qe.kpoints_force_parity if given else orm.Bool(False).store()
+            self.ctx.meshes = make_meshes(self.inputs.qe.kpoints_distance, self.ctx.parity, **cells)
 
     def should_run_calculations(self) -> bool:
         """Return whether cells wait, or calculations are alive."""
@@ -120,21 +142,32 @@ class LabelWorkChain(RollingWorkChain):
             self._note(label, node)
         while self.ctx.waiting and len(self.alive) < self.ctx.max_concurrent:
             self._launch(self.ctx.waiting.pop(0))
-        done = len(self.ctx.labelled) + len(self.ctx.failures)
+        done = len(self.ctx.taken_over) + len(self.ctx.labelled) + len(self.ctx.failures)
         self.ctx.stage = f'{done} of {len(self.inputs.cells)} labels done'
         self.wait()
 
     def collect_calculations(self) -> None:
         """Put the sound labels into one shard."""
-        nodes = {label: orm.load_node(pk) for label, pk in self.ctx.labelled.items()}
+        done = adopted(self.inputs, 'adopted')
+        parameters = {label: done['parameters'][label] for label in self.ctx.taken_over}
+        trajectories = {label: done['trajectories'][label] for label in self.ctx.taken_over}
+        for label, pk in self.ctx.labelled.items():
+            outputs = orm.load_node(pk).outputs
+            parameters[label], trajectories[label] = outputs.output_parameters, outputs.output_trajectory
+        distance = {'kpoints_distance': self.inputs.qe.kpoints_distance} if 'kpoints_distance' in self.inputs.qe else {}
         self.ctx.collected = collect_labels(
+            **distance,
             settings=self.inputs.limits,
             source=self.inputs.source,
             failures=orm.Dict(self.ctx.failures),
-            cells={label: self.inputs.cells[label] for label in nodes},
-            parameters={label: node.outputs.output_parameters for label, node in nodes.items()},
-            trajectories={label: node.outputs.output_trajectory for label, node in nodes.items()},
+            cells={label: self.inputs.cells[label] for label in parameters},
+            parameters=parameters,
+            trajectories=trajectories,
         )
+
+    def should_run_evaluation(self) -> bool:
+        """Return whether the labels of a potential are not there yet."""
+        return 'labels' not in adopted(self.inputs, 'adopted')
 
     def run_evaluation(self) -> ToContext:
         """Launch one job for all cells."""
@@ -147,24 +180,29 @@ class LabelWorkChain(RollingWorkChain):
         return ToContext(evaluation=node)
 
     def inspect_evaluation(self) -> ExitCode | None:
-        """Put the sound labels into one shard."""
+        """Say why there are no labels, if there are none."""
         node = self.ctx.evaluation
         if not node.is_finished_ok:
             self.report(f'EvaluateCalculation<{node.pk}> failed with exit status {node.exit_status}')
             code: ExitCode = self.exit_codes.ERROR_EVALUATION_FAILED
             return code.format(reason=reason(node))
+        return None
+
+    def collect_evaluation(self) -> None:
+        """Put the sound labels into one shard."""
+        done = adopted(self.inputs, 'adopted') if 'evaluation' not in self.ctx else self.ctx.evaluation.outputs
         self.ctx.collected = collect_evaluated(
             settings=self.inputs.limits,
             source=self.inputs.source,
-            labels=node.outputs.labels,
-            failures=node.outputs.rejected,
+            labels=done['labels'],
+            failures=done['rejected'],
             cells=dict(self.inputs.cells),
         )
-        return None
 
     def results(self) -> ExitCode | None:
         """Attach the outputs; too many failures are an error only then."""
-        self.out_many(self.ctx.collected)
+        # The labels are found through the process that made them; a link more for each says nothing new.
+        self.out_many({name: node for name, node in self.ctx.collected.items() if name != 'labels'})
         total, failed = len(self.inputs.cells), len(self.ctx.collected['rejected'].get_dict())
         self.report(f'labelled {total - failed} of {total} cells')
         allowed = self._limits.max_failed_fraction
@@ -181,7 +219,11 @@ class LabelWorkChain(RollingWorkChain):
         """Submit the calculation of one cell."""
         inputs = AttributeDict(self.exposed_inputs(PwBaseWorkChain, 'qe'))
         inputs.pw.structure = self.inputs.cells[label]
-        inputs.metadata.call_link_label = label
+        if self.ctx.meshes:
+            name = mesh_name(inputs.pw.structure, inputs.pop('kpoints_distance'), self.ctx.parity)
+            inputs.pop('kpoints_force_parity', None)
+            inputs.kpoints = self.ctx.meshes[name]
+        inputs.metadata.call_link_label = f'{label}_again' if label in self.ctx.again else label
         inputs.metadata.label = label
         node = self.submit(PwBaseWorkChain, **inputs)
         self.start(label, node)
@@ -195,6 +237,11 @@ class LabelWorkChain(RollingWorkChain):
         outputs = node.outputs if node.is_finished_ok else {}
         if 'output_parameters' in outputs and 'output_trajectory' in outputs:
             self.ctx.labelled[label] = node.pk
+            return
+        if was_cut_short(node) and label not in self.ctx.again:
+            self.ctx.again.append(label)
+            self.ctx.waiting.append(label)
+            self.report(f'{label} was cut short: {reason(node)}; action taken: launch it once more')
             return
         self.ctx.failures[label] = reason(node)
         self.report(f'{label} set aside: {self.ctx.failures[label]}')

@@ -11,6 +11,8 @@ from aiida.common import LinkType
 
 from aiida_anial.calcfunctions.collect_evaluated import collect_evaluated
 from aiida_anial.calcfunctions.collect_labels import collect_labels
+from aiida_anial.calcfunctions.pw_outputs import pw_kpoints, pw_level_of_theory
+from aiida_anial.common.level_of_theory import LevelOfTheory
 from aiida_anial.data.dataset import DatasetData
 
 # CODATA: one eV/angstrom^3 is 1.602176634e-19 J / 1e-30 m^3.
@@ -151,7 +153,7 @@ def evaluate(structures, labels, failures=None, max_force=50.0) -> dict[str, Any
 
 def test_evaluated_labels_are_those_of_the_cells_in_the_order_of_their_names(evaluation, make_structures):
     labels, labelled, fake_job = evaluation
-    job = fake_job('anial.evaluate', outputs={'labels': labels})
+    job = fake_job('anial.evaluate', inputs={'labeller': orm.Dict({'kind': 'emt'})}, outputs={'labels': labels})
     structures = {name: cell.store() for name, cell in make_structures(3).items()}
     found = evaluate(structures, labels)['dataset']
     assert isinstance(found, DatasetData)
@@ -169,7 +171,7 @@ def test_a_cell_that_could_not_be_evaluated_costs_only_itself(evaluation, make_s
     energies[1], forces[4:8] = np.nan, np.nan
     labels.set_array('energies', energies)
     labels.set_array('forces', forces)
-    fake_job('anial.evaluate', outputs={'labels': labels})
+    fake_job('anial.evaluate', inputs={'labeller': orm.Dict({'kind': 'emt'})}, outputs={'labels': labels})
     result = evaluate(make_structures(3), labels, failures={'cell_0001': 'no luck'})
     assert result['dataset'].labelled.energies.tolist() == [labelled.energies[0], labelled.energies[2]]
     np.testing.assert_array_equal(result['dataset'].labelled.forces_of(1), labelled.forces_of(2))
@@ -178,9 +180,69 @@ def test_a_cell_that_could_not_be_evaluated_costs_only_itself(evaluation, make_s
 
 def test_evaluated_labels_with_unphysical_forces_are_set_aside(evaluation, make_structures):
     labels, labelled, fake_job = evaluation
-    fake_job('anial.evaluate', outputs={'labels': labels})
+    fake_job('anial.evaluate', inputs={'labeller': orm.Dict({'kind': 'emt'})}, outputs={'labels': labels})
     largest = [np.linalg.norm(labelled.forces_of(index), axis=1).max() for index in range(3)]
     limit = sorted(largest)[1] + 1e-9
     result = evaluate(make_structures(3), labels, max_force=float(limit))
     assert list(result['rejected'].get_dict()) == [f'cell_{int(np.argmax(largest)):04d}']
     assert result['dataset'].n_configurations == 2
+
+
+def test_every_label_is_a_node_with_the_numbers_to_query_by(make_structures, pw_outputs):
+    structures = make_structures(2)
+    stress = np.diag([3.0, 6.0, 0.0])
+    outputs = {name: pw_outputs(4, energy=-20.0, force=1.5, stress=stress) for name in structures}
+    result = collect(structures, outputs)
+    cell = structures['cell_0001']
+    values = result['labels']['cell_0001'].base.attributes.all
+    assert values['row'] == 1
+    assert values['calculation'] == outputs['cell_0001']['job'].uuid == result['dataset'].labelled.uuids[1]
+    assert (values['iteration'], values['origin'], values['n_atoms']) == (2, 'active_learning', 4)
+    assert values['energy_per_atom_ev'] == -5.0
+    assert values['max_force_ev_per_angstrom'] == pytest.approx(1.5)
+    assert values['pressure_gpa'] == pytest.approx(3.0)
+    # Four atoms of 26.98 g/mol.
+    grams = 4 * 26.9815385 / 6.02214076e23
+    assert values['density_g_per_cm3'] == pytest.approx(grams / (cell.get_cell_volume() * 1e-24), rel=1e-6)
+    assert values['content_hash'] == result['dataset'].labelled.hashes()[1]
+    creators = {node.creator.pk for node in (*result['labels'].values(), result['dataset'])}
+    assert len(creators) == 1
+
+
+@pytest.mark.parametrize(
+    ('system', 'expected'),
+    [
+        ({'ecutwfc': 16.0}, {'ecutwfc_ry': 16.0, 'ecutrho_ry': 64.0, 'smearing': None}),
+        (
+            {'ecutwfc': 16.0, 'ecutrho': 80.0, 'occupations': 'smearing', 'smearing': 'mv', 'degauss': 0.02},
+            {'ecutrho_ry': 80.0, 'smearing': 'cold', 'degauss_ry': 0.02},
+        ),
+        ({'ecutwfc': 16.0, 'occupations': 'smearing', 'degauss': 0.1}, {'smearing': 'gaussian', 'degauss_ry': 0.1}),
+    ],
+)
+def test_the_level_of_theory_is_read_from_the_calculation(fake_job, system, expected):
+    parameters = orm.Dict(
+        {'creator_version': '6.7', 'dft_exchange_correlation': 'PBE', 'monkhorst_pack_grid': [2, 2, 3]}
+    )
+    fake_job(
+        'quantumespresso.pw',
+        inputs={'parameters': orm.Dict({'SYSTEM': system})},
+        outputs={'output_parameters': parameters},
+    )
+    theory = pw_level_of_theory(parameters)
+    assert theory.to_dict().items() >= expected.items()
+    assert (theory.code, theory.functional, theory.kpoints_mesh) == ('pw.x', 'PBE', (2, 2, 3))
+    assert pw_kpoints(parameters) == '2x2x3'
+    by_distance = pw_level_of_theory(parameters, kpoints_distance=0.3)
+    assert by_distance.kpoints_mesh is None
+    assert by_distance.differences(theory) == [
+        'kpoints_mesh none and 2x2x3',
+        'kpoints_distance_per_angstrom 0.3 and none',
+    ]
+
+
+def test_versions_of_a_program_are_no_difference():
+    old, new = (LevelOfTheory(code='pw.x', version=version, functional='PBE') for version in ('6.7', '7.4'))
+    assert old.differences(new) == []
+    assert old.key != new.key
+    assert old.differences(LevelOfTheory(code='pw.x', functional='PZ')) == ['functional PBE and PZ']

@@ -19,6 +19,10 @@ DEMANDED_BY_ITERATION = {
 }
 
 
+def test_jobs_have_temporary_folders_of_their_own(shell):
+    assert 'export TMPDIR="$PWD"' in shell.run('verdi', '-p', 'test', 'computer', 'show', 'localhost')
+
+
 def test_labels_survive_a_daemon_restart(shell):
     pk = int(shell.run('verdi', '-p', 'test', 'run', _beside('submit_labels.py'), N_CELLS).splitlines()[-1])
     shell.wait(lambda: shell.ask('look_at_labels.py', pk)['n_ended'] >= 1, limit_s=120)

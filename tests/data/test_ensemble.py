@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from hashlib import sha256
 
 import numpy as np
 import pytest
@@ -60,3 +61,10 @@ def test_an_ensemble_with_a_damaged_file_is_named_by_its_pk(aiida_profile, make_
     node.store()
     with pytest.raises(FileFormatError, match=rf'^EnsembleData<{node.pk}>: '):
         _ = node.ensemble
+
+
+def test_the_attributes_tell_the_schema_version_and_the_checksum_of_the_file(aiida_profile, make_ensemble):
+    node = EnsembleData(make_ensemble()).store()
+    content = node.base.repository.get_object_content(EnsembleData.FILENAME, 'rb')
+    assert node.base.attributes.get('schema_version') == 1
+    assert node.base.attributes.get('sha256') == sha256(content).hexdigest()

@@ -70,9 +70,11 @@ def fake_chain(aiida_profile) -> Callable[..., Any]:
         state: ProcessState = ProcessState.FINISHED,
         outputs: dict[str, Any] | None = None,
         caller: Any = None,
+        call_link_label: str | None = None,
+        process_type: str | None = None,
         exception: str | None = None,
     ) -> orm.WorkChainNode:
-        node = orm.WorkChainNode()
+        node = orm.WorkChainNode(process_type=process_type)
         node.set_process_label(label)
         node.set_process_state(state)
         if state == ProcessState.FINISHED:
@@ -82,7 +84,8 @@ def fake_chain(aiida_profile) -> Callable[..., Any]:
         if exception is not None:
             node.set_exception(exception)
         if caller is not None:
-            node.base.links.add_incoming(caller, link_type=LinkType.CALL_WORK, link_label=f'called_{uuid4().hex}')
+            label_of_link = call_link_label or f'called_{uuid4().hex}'
+            node.base.links.add_incoming(caller, link_type=LinkType.CALL_WORK, link_label=label_of_link)
         node.store()
         for name, output in (outputs or {}).items():
             output.store().base.links.add_incoming(node, link_type=LinkType.RETURN, link_label=name)

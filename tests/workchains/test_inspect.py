@@ -176,13 +176,8 @@ def test_ends_of_unstopped_trajectories_are_labelled_evenly(cycle, make_cells, f
         node.base.attributes.set_many({'candidate_frame': 0, 'stop_reason': reason})
         trajectories[f'cell_{index:04d}'] = node.store()
 
-    class Outputs:
-        pass
-
-    Outputs.trajectories = trajectories
-    Outputs.outputs = Outputs
     cycle.inputs.campaign = orm.Dict({**cycle.inputs.campaign.get_dict(), 'label_completed_fraction': fraction})
-    cycle.ctx.sampling = Outputs
+    cycle.ctx.trajectories, cycle.ctx.candidates = trajectories, {}
     cycle.extract_candidates()
     assert sorted(cycle.ctx.candidates) == [f'cell_{index:04d}' for index in expected]
     assert cycle.should_run_labels()

@@ -108,9 +108,13 @@ def test_work_directories_are_cleaned(bases):
 
 
 def test_all_calculations_share_one_set_of_settings_nodes(bases):
-    for name in ('pw__parameters', 'pw__pseudos__Al', 'pw__code', 'kpoints_distance', 'clean_workdir'):
+    for name in ('pw__parameters', 'pw__pseudos__Al', 'pw__code', 'max_iterations', 'clean_workdir'):
         linked = {base.base.links.get_incoming(link_label_filter=name).one().node.pk for base in bases.values()}
         assert len(linked) == 1, name
+    # A second job of a cell has what the first showed to be needed.
+    jobs = [min(base.called, key=lambda job: job.pk) for base in bases.values()]
+    for name in ('parameters', 'settings', 'pseudos__Al', 'code'):
+        assert len({job.base.links.get_incoming(link_label_filter=name).one().node.pk for job in jobs}) == 1, name
 
 
 def test_the_energy_is_the_free_energy_that_pw_prints(chain, printed):

@@ -1,0 +1,32 @@
+"""Calculations by pw.x that no campaign made as a shard."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from aiida import orm
+from aiida.engine import calcfunction
+
+from aiida_anial.calcfunctions.pw_outputs import pw_kpoints, pw_label, pw_level_of_theory
+from aiida_anial.calcfunctions.shards import shard_outputs
+
+__all__ = ('import_calculations',)
+
+
+@calcfunction
+def import_calculations(settings: orm.Dict, **nodes: Any) -> dict[str, Any]:
+    """Return the labels that finished calculations of one level of theory give as a dataset.
+
+    :param settings: ``max_force_ev_per_angstrom``.
+    :param nodes: namespaces by name: ``cells``, ``parameters`` and ``trajectories``, as pw.x jobs take and give them.
+    :return: ``dataset`` and ``labels`` by name where there is a sound label, and ``rejected``: reason by name.
+    """
+    parameters = nodes['parameters']
+    outputs, faults = shard_outputs(
+        {name: pw_label(nodes['cells'][name], node, nodes['trajectories'][name]) for name, node in parameters.items()},
+        max_force=settings['max_force_ev_per_angstrom'],
+        source={'iteration': 0, 'origin': 'imported'},
+        theory=pw_level_of_theory(next(iter(parameters.values()))),
+        kpoints={name: mesh for name, node in parameters.items() if (mesh := pw_kpoints(node))},
+    )
+    return {**outputs, 'rejected': orm.Dict(faults)}

@@ -1,0 +1,148 @@
+"""``aiida-anial export``."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+import click
+
+from aiida_anial.cli.query import filter_options, selection
+from aiida_anial.cli.root import profile_option
+from aiida_anial.common.errors import AnialError
+from aiida_anial.formats.datasets import DATASET_FORMATS
+from aiida_anial.formats.ensembles import ENSEMBLE_FORMATS
+from aiida_anial.formats.files import replaced
+from aiida_anial.formats.trajectories import TRAJECTORY_FORMATS
+from aiida_anial.queries.kinds import KINDS
+
+__all__ = ('command',)
+
+
+@click.group('export')
+def command() -> None:
+    """Take labels, trajectories and ensembles out, each export a stored process that `whence` leads back to."""
+
+
+def _dataset(path: Path, file_format: str | None, **options: Any) -> None:
+    from aiida import orm
+
+    from aiida_anial.calcfunctions.export_dataset import export_dataset
+    from aiida_anial.queries.chosen_labels import chosen_labels
+
+    file_format = file_format or _format_of(path, DATASET_FORMATS)
+    _check_target(path)
+    shards, rows = chosen_labels(**selection(KINDS['labels'], options))
+    settings: dict[str, Any] = {'file_format': file_format, 'filename': path.name, 'filters': _given(options)}
+    if rows is not None:
+        settings['rows'] = rows
+    node = export_dataset(settings=orm.Dict(settings), **shards)
+    _copy(node, path)
+    n_labels = node.base.attributes.get('n_configurations')
+    click.echo(f'{path}: {n_labels} labels of {len(shards)} shards, by export_dataset<{node.creator.pk}>')
+
+
+def _trajectories(folder: Path, file_format: str, **options: Any) -> None:
+    from aiida import orm
+
+    from aiida_anial.calcfunctions.export_trajectories import export_trajectories
+    from aiida_anial.queries.records import records
+
+    _check_target(folder)
+    rows = records('trajectories', **selection(KINDS['trajectories'], options))
+    if not rows:
+        raise AnialError('filters: no trajectory is so.')
+    nodes: dict[str, Any] = {f'trajectory_{number:05d}': orm.load_node(row['pk']) for number, row in enumerate(rows)}
+    settings = {'file_format': file_format, 'filters': _given(options)}
+    node = export_trajectories(settings=orm.Dict(settings), **nodes)
+    _copy(node, folder)
+    click.echo(f'{folder}: {len(nodes)} trajectories, by export_trajectories<{node.creator.pk}>')
+
+
+@command.command('ensemble')
+@click.argument('pk')
+@click.argument('path', type=click.Path(path_type=Path))
+@click.option('--format', 'file_format', type=click.Choice(list(ENSEMBLE_FORMATS)), required=True)
+@profile_option()
+def ensemble(pk: str, path: Path, file_format: str) -> None:
+    """Write the networks of the ensemble PK (or UUID) to PATH, for torchani, TorchScript or NeuroChem."""
+    from aiida import orm
+
+    from aiida_anial.calcfunctions.export_ensemble import export_ensemble
+    from aiida_anial.cli import nodes
+
+    found = nodes.ensemble(pk, 'PK')
+    _check_target(path)
+    node: Any = export_ensemble(settings=orm.Dict({'file_format': file_format, 'filename': path.name}), ensemble=found)
+    _copy(node, path)
+    click.echo(f'{path}: {found.ensemble.n_members} networks, by export_ensemble<{node.creator.pk}>')
+
+
+def _format_of(path: Path, formats: Mapping[str, Any]) -> str:
+    """Return the format that the name of a file tells."""
+    suffixes = {known.suffix: name for name, known in formats.items()}
+    if path.suffix not in suffixes:
+        raise AnialError(f'--format: {path.name!r} ends in none of {", ".join(suffixes)}; say which format it is.')
+    return suffixes[path.suffix]
+
+
+def _given(options: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the filters as they were written, for the header of the file."""
+    given = {name.removeprefix('where_'): text for name, text in options.items() if name.startswith('where_') and text}
+    return given | ({'campaigns': list(options['campaigns'])} if options['campaigns'] else {})
+
+
+def _check_target(path: Path) -> None:
+    if not path.absolute().parent.is_dir():
+        raise AnialError(f'{path}: there is no folder {path.parent}.')
+    if path.exists():
+        raise AnialError(f'{path}: is there already.')
+
+
+def _copy(node: Any, path: Path) -> None:
+    """Write the file or the folder that a node holds to ``path``."""
+    from aiida import orm
+
+    if isinstance(node, orm.SinglefileData):
+        with replaced(path) as temporary, node.open(mode='rb') as stored, temporary.open('wb') as copy:
+            shutil.copyfileobj(stored, copy)
+    else:
+        node.base.repository.copy_tree(path.absolute())
+
+
+def _subcommand(name: str, callback: Any, text: str, parameters: Iterable[click.Parameter], kind: str) -> None:
+    made = click.Command(name, callback=callback, help=text, params=[*parameters, *filter_options(KINDS[kind])])
+    command.add_command(profile_option()(made))
+
+
+_subcommand(
+    'dataset',
+    _dataset,
+    'Write the labels for which all filters hold to the file PATH, for ASE, MACE, NequIP or torchani.',
+    [
+        click.Argument(['path'], type=click.Path(path_type=Path)),
+        click.Option(
+            ['--format', 'file_format'],
+            type=click.Choice(list(DATASET_FORMATS)),
+            help='Follows from the name of the file if it ends in .extxyz, .h5 or .db.',
+        ),
+    ],
+    'labels',
+)
+_subcommand(
+    'trajectories',
+    _trajectories,
+    'Write the trajectories for which all filters hold to the new folder FOLDER, a file each.',
+    [
+        click.Argument(['folder'], type=click.Path(path_type=Path)),
+        click.Option(
+            ['--format', 'file_format'],
+            type=click.Choice(list(TRAJECTORY_FORMATS)),
+            default='extxyz',
+            show_default=True,
+        ),
+    ],
+    'trajectories',
+)

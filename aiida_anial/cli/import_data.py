@@ -1,0 +1,142 @@
+"""``aiida-anial import``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from aiida_anial.cli.root import profile_option
+from aiida_anial.common.errors import AnialError
+
+__all__ = ('command',)
+
+_FORMATS = ('extxyz', 'hdf5', 'ase_db')
+_ENERGY_UNITS = ('eV', 'hartree', 'Ry')
+
+_campaign = click.option('--campaign', help='Refuse labels of another level of theory than those of this campaign.')
+_mix = click.option('--mix-theory', is_flag=True, help='Do not refuse them.')
+_max_force = click.option(
+    '--max-force', default=50.0, show_default=True, help='Larger forces on an atom are unphysical, eV/angstrom.'
+)
+
+
+@click.group('import')
+def command() -> None:
+    """Bring labels in as shards of their own, which `submit --dataset` adds to a campaign."""
+
+
+@command.command('dataset')
+@click.argument('path', type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.option('--format', 'file_format', type=click.Choice(_FORMATS), help='Follows from the file if not given.')
+@click.option('--energy-unit', type=click.Choice(_ENERGY_UNITS), help='Of a file that does not say it.')
+@click.option('--trust-units', is_flag=True, help='Do not compare the labels with a rough potential.')
+@click.option(
+    '--level-of-theory',
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help='YAML file for a dataset that does not say it: code, version, functional, ecutwfc_ry, kpoints_mesh, ...',
+)
+@_campaign
+@_mix
+@_max_force
+@profile_option()
+def dataset(**options: Any) -> None:
+    """Store the labels in the file PATH: extended XYZ, HDF5 in the ANI layout, or an ASE database."""
+    from aiida import orm
+
+    from aiida_anial.calcfunctions.import_dataset import import_dataset
+    from aiida_anial.formats.datasets import read_dataset
+
+    reading = {key: options[key] for key in ('file_format', 'energy_unit', 'trust_units')}
+    found = read_dataset(options['path'], **reading)
+    theories = _theories(found, options)
+    file = orm.SinglefileData(options['path'].absolute())
+    for level, theory in theories.items():
+        settings = {
+            **reading,
+            'level': level,
+            'level_of_theory': theory.to_dict(),
+            'max_force_ev_per_angstrom': options['max_force'],
+        }
+        _report(import_dataset(settings=orm.Dict(settings), file=file))
+
+
+@command.command('calculations')
+@click.argument('pks', nargs=-1, required=True)
+@_campaign
+@_mix
+@_max_force
+@profile_option()
+def calculations(pks: tuple[str, ...], **options: Any) -> None:
+    """Store the finished pw.x calculations PKS (or UUIDs) as labels."""
+    from aiida import orm
+
+    from aiida_anial.calcfunctions.import_calculations import import_calculations
+    from aiida_anial.calcfunctions.pw_outputs import pw_level_of_theory
+    from aiida_anial.cli import nodes
+
+    jobs = [nodes.finished_pw(pk) for pk in dict.fromkeys(pks)]
+    theories = {f'calculation {job.pk}': pw_level_of_theory(job.outputs.output_parameters) for job in jobs}
+    first = next(iter(theories))
+    for name, theory in theories.items():
+        _check_theory(theory, {first: theories[first]}, name, options)
+    _check_campaign(theories[first], first, options)
+    by_name = {f'pw_{job.pk:08d}': job for job in jobs}
+    _report(
+        import_calculations(
+            settings=orm.Dict({'max_force_ev_per_angstrom': options['max_force']}),
+            cells={name: job.inputs.structure for name, job in by_name.items()},
+            parameters={name: job.outputs.output_parameters for name, job in by_name.items()},
+            trajectories={name: job.outputs.output_trajectory for name, job in by_name.items()},
+        )
+    )
+
+
+def _theories(found: Any, options: dict[str, Any]) -> dict[str, Any]:
+    """Return the levels of theory of a file by their keys in it."""
+    from aiida_anial.common.level_of_theory import LevelOfTheory
+    from aiida_anial.protocols.protocol import read_overrides
+
+    known = found.header.get('levels_of_theory', {})
+    path = options['level_of_theory']
+    given = LevelOfTheory.parse(read_overrides(path), where='level_of_theory') if path else None
+    theories = {}
+    for level in dict.fromkeys(found.levels):
+        values = known.get(level)
+        if values is None and given is None:
+            raise AnialError(
+                f'--level-of-theory: {options["path"]} does not say what its labels were computed with; '
+                'give a file that does.'
+            )
+        theories[level] = LevelOfTheory.parse(values, where='level_of_theory') if values else given
+        _check_campaign(theories[level], str(options['path']), options)
+    return theories
+
+
+def _check_campaign(theory: Any, name: str, options: dict[str, Any]) -> None:
+    if options['campaign'] is None:
+        return
+    from aiida_anial.queries.campaign_status import load_campaign
+    from aiida_anial.queries.scope import campaign_theories
+
+    _check_theory(theory, campaign_theories(load_campaign(options['campaign'], '--campaign')), name, options)
+
+
+def _check_theory(theory: Any, others: dict[str, Any], name: str, options: dict[str, Any]) -> None:
+    """Refuse labels that must not be trained on together."""
+    for other_name, other in others.items():
+        if not options['mix_theory'] and (differences := theory.differences(other)):
+            raise AnialError(
+                f'--mix-theory: {name} and {other_name} differ in {", ".join(differences)}; such labels do not mix.'
+            )
+
+
+def _report(outputs: Any) -> None:
+    rejected = outputs['rejected'].get_dict()
+    for name, reason in rejected.items():
+        click.echo(f'{name} set aside: {reason}', err=True)
+    if 'dataset' not in outputs:
+        raise AnialError('no label is sound; nothing was stored but the attempt.')
+    shard = outputs['dataset']
+    click.echo(f'Stored shard {shard.pk}: {shard.n_configurations} labels; add it with: submit --dataset {shard.pk}')

@@ -1,0 +1,103 @@
+"""``aiida-anial query``: one subcommand for each kind of records, with an option for each of its columns."""
+
+from __future__ import annotations
+
+import csv
+import json
+import sys
+from typing import Any
+
+import click
+
+from aiida_anial.cli.root import profile_option
+from aiida_anial.queries.columns import Column, Kind, parse_condition
+from aiida_anial.queries.kinds import KINDS
+
+__all__ = ('command', 'filter_options', 'selection')
+
+_METAVARS = {'int': 'INT|LOW..HIGH', 'float': 'LOW..HIGH', 'str': 'TEXT', 'bool': 'yes|no', 'date': 'DATE|LOW..HIGH'}
+_PREFIX = 'where_'
+
+
+@click.group('query')
+def command() -> None:
+    """Find labels, trajectories, ensembles and more by their numbers.
+
+    A filter is a value, a range LOW..HIGH of which either end may be left out, or a list A,B,C. All filters must hold.
+    """
+
+
+def filter_options(kind: Kind) -> list[click.Option]:
+    """Return the options that select records: one for each column, and the campaign."""
+    options = [
+        click.Option(['--campaign', 'campaigns'], multiple=True, help='Stay in this campaign: pk or UUID; repeatable.')
+    ]
+    for column in kind.columns:
+        names = [_option(column), _PREFIX + column.name]
+        options.append(click.Option(names, metavar=_METAVARS[column.type], help=column.help))
+    return options
+
+
+def _option(column: Column) -> str:
+    return f'--{column.name.replace("_", "-")}'
+
+
+def selection(kind: Kind, options: dict[str, Any]) -> dict[str, Any]:
+    """Return the arguments ``where`` and ``campaigns`` of ``records`` that the options ask for."""
+    from aiida_anial.queries.campaign_status import load_campaign
+
+    where = {
+        column.name: parse_condition(column, text, key=_option(column))
+        for column in kind.columns
+        if (text := options[_PREFIX + column.name]) is not None
+    }
+    campaigns = [load_campaign(identifier, '--campaign') for identifier in options['campaigns']]
+    return {'where': where, 'campaigns': campaigns or None}
+
+
+def _subcommand(kind: Kind) -> click.Command:
+    def run(**options: Any) -> None:
+        from aiida_anial.queries.records import count, records
+
+        chosen = selection(kind, options)
+        if options['only_count']:
+            click.echo(count(kind.name, **chosen))
+            return
+        rows = records(kind.name, **chosen, sort=options['sort'], limit=options['limit'])
+        if options['output'] == 'json':
+            click.echo(json.dumps(rows, indent=2))
+        elif options['output'] == 'csv':
+            _print_csv(kind, rows)
+        else:
+            from aiida_anial.cli.tables import print_records
+
+            print_records(kind, rows)
+
+    made: click.Command = profile_option()(
+        click.Command(
+            kind.name,
+            callback=run,
+            help=f'{kind.help} The table shows some of the columns, --json and --csv all of them.',
+            params=[
+                *filter_options(kind),
+                click.Option(['--sort'], default='pk', metavar='COLUMN', help='-COLUMN for falling order.'),
+                click.Option(['--limit'], type=click.IntRange(min=1), help='How many at most.'),
+                click.Option(
+                    ['--count', 'only_count'], is_flag=True, help='Print how many there are, and nothing else.'
+                ),
+                click.Option(['--json', 'output'], flag_value='json', help='Print a JSON list.'),
+                click.Option(['--csv', 'output'], flag_value='csv', help='Print comma-separated values.'),
+            ],
+        )
+    )
+    return made
+
+
+def _print_csv(kind: Kind, rows: list[dict[str, Any]]) -> None:
+    writer = csv.DictWriter(sys.stdout, [column.name for column in kind.columns], lineterminator='\n')
+    writer.writeheader()
+    writer.writerows(rows)
+
+
+for _kind in KINDS.values():
+    command.add_command(_subcommand(_kind))

@@ -1,0 +1,42 @@
+"""``aiida-anial release``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from aiida_anial.cli.root import profile_option
+
+__all__ = ('command',)
+
+_TITLE = 'Labelled configurations of aluminium and an interatomic potential, by active learning'
+
+
+@click.command('release')
+@click.argument('campaign')
+@click.argument('folder', metavar='DIR', type=click.Path(path_type=Path))
+@click.option('--author', 'authors', required=True, multiple=True, metavar="'FAMILY, GIVEN'", help='Repeatable.')
+@click.option('--title', default=_TITLE, show_default=True, help='Of the release.')
+@click.option('--license', 'license_text', default='CC-BY-4.0', show_default=True, help='SPDX identifier.')
+@profile_option()
+def command(campaign: str, folder: Path, authors: tuple[str, ...], title: str, license_text: str) -> None:
+    """Write CAMPAIGN (pk, UUID or label) as a folder to publish.
+
+    DIR gets the dataset, the ensemble, tables, plots, the settings, the archive of the whole graph, a data card, a
+    citation file and checksums. It appears when it is whole.
+    """
+    from aiida_anial.queries.campaign_status import load_campaign
+    from aiida_anial.report.citation import Author, spdx_license
+    from aiida_anial.report.release import write_release
+
+    people = [Author.parse(text) for text in authors]
+    license_id = spdx_license(license_text)
+    node = load_campaign(campaign, 'CAMPAIGN')
+    facts = write_release(node, folder, title=title, authors=people, license_id=license_id)
+    if not facts['campaign']['is_finished']:
+        click.echo(f'Campaign {node.pk} has not finished ({facts["campaign"]["state"]}); the card says so.', err=True)
+    click.echo(
+        f'{folder}: {facts["n_labels"]} labels, an ensemble of {facts["ensemble"]["n_members"]} members, '
+        f'an archive of {facts["archive"].n_nodes} nodes; read {folder / "README.md"} before you publish it'
+    )

@@ -1,0 +1,108 @@
+"""``aiida-anial reproduce``."""
+
+from __future__ import annotations
+
+import json
+import sys
+from typing import Any
+
+import click
+
+from aiida_anial.cli.root import profile_option
+from aiida_anial.common.errors import AnialError
+
+__all__ = ('command',)
+
+# As in ``aiida_anial.reproduction.kinds``, which loads AiiDA's engine.
+_KINDS = ('function', 'evaluation', 'dynamics', 'training', 'dft')
+
+
+@click.command('reproduce')
+@click.argument('pk')
+@click.option('--recursive', is_flag=True, help='Run every step under a work chain again, each from its stored inputs.')
+@click.option(
+    '--budget',
+    type=click.FloatRange(min=0),
+    metavar='SECONDS',
+    help='With --recursive: no more steps than took this long the first time; some of every kind come first.',
+)
+@click.option('--kind', 'kinds', type=click.Choice(_KINDS), multiple=True, help='With --recursive: only such steps.')
+@click.option('--pw-code', help='Code of pw.x instead of the original one: pk, UUID or LABEL@COMPUTER.')
+@click.option('--worker-code', help='Code of anial-worker instead of the original one.')
+@click.option('--json', 'as_json', is_flag=True, help='Print one JSON object.')
+@profile_option()
+def command(**options: Any) -> None:
+    """Run the stored step PK (or UUID) again from the graph alone, and report the deviation of every output.
+
+    PK is a process, or data, whose creator runs again then. It runs in this terminal, without the daemon, and nothing
+    is taken from the cache. The new process is stored beside the original, with its UUID in the extra `reproduces`.
+
+    The exit status is 0 if every output is what its kind of step promises, and 1 otherwise.
+    """
+    from aiida_anial.cli.reproduction_tables import print_reproductions
+    from aiida_anial.reproduction.reproduce import reproduce
+    from aiida_anial.reproduction.running import check_codes
+
+    codes = _codes(options)
+    selection = _selection(options)
+    check_codes(selection.chosen, codes)
+    results = []
+    for number, step in enumerate(selection.chosen, start=1):
+        results.append(result := reproduce(step, codes))
+        line = f'{number} of {len(selection.chosen)}: {step.process_label}<{step.pk}> {result.verdict}'
+        click.echo(line, err=True)
+    if options['as_json']:
+        left_out = [{'pk': step.pk, 'process': step.process_label, 'reason': why} for step, why in selection.left_out]
+        steps = [result.to_dict() for result in results]
+        click.echo(json.dumps({'is_fine': _is_fine(results), 'steps': steps, 'left_out': left_out}, indent=2))
+    else:
+        print_reproductions(results, selection.left_out)
+    sys.exit(0 if _is_fine(results) else 1)
+
+
+def _is_fine(results: list[Any]) -> bool:
+    return all(result.verdict.is_fine for result in results)
+
+
+def _selection(options: dict[str, Any]) -> Any:
+    """Return the steps that run again.
+
+    :raises AnialError: if there are none, or the options do not fit together.
+    """
+    from aiida_anial.reproduction.kinds import StepKind, kind_of
+    from aiida_anial.reproduction.reproduce import check_single
+    from aiida_anial.reproduction.selection import Selection, select
+    from aiida_anial.reproduction.steps import describe, load_step, obstacle, steps_under
+
+    step = load_step(options['pk'])
+    if not options['recursive']:
+        for name in ('budget', 'kinds'):
+            if options[name]:
+                raise AnialError(f'--{name.removesuffix("s")}: needs --recursive, a single step is run as it is.')
+        check_single(step)
+        return Selection((step,), ())
+    if (reason := obstacle(step)) is not None:
+        raise AnialError(f'PK: {describe(step)} cannot be reproduced: {reason}.')
+    kinds = [StepKind(kind) for kind in options['kinds']]
+    steps = steps_under(step) if kind_of(step) == StepKind.ORCHESTRATION else (step,)
+    selection = select(steps, kinds=kinds, budget_s=options['budget'])
+    if not selection.chosen:
+        reasons = '; '.join(dict.fromkeys(why for _, why in selection.left_out)) or 'there is none of that kind'
+        raise AnialError(f'PK: no step of {describe(step)} can be reproduced: {reasons}.')
+    return selection
+
+
+def _codes(options: dict[str, Any]) -> Any:
+    """Return the codes that take the place of the originals'."""
+    from aiida_anial.cli import nodes
+    from aiida_anial.reproduction.running import Codes
+
+    plugins = {'pw': 'quantumespresso.pw', 'worker': 'anial.train'}
+    given = {name: options[f'{name}_code'] for name in plugins}
+    return Codes(
+        **{
+            name: nodes.code(identifier, plugins[name], f'--{name}-code')
+            for name, identifier in given.items()
+            if identifier is not None
+        }
+    )

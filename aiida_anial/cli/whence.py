@@ -1,0 +1,55 @@
+"""``aiida-anial whence``."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import click
+
+from aiida_anial.cli.root import profile_option
+
+__all__ = ('command',)
+
+
+@click.command('whence')
+@click.argument('path', type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.option('--json', 'as_json', is_flag=True, help='Print one JSON object.')
+@profile_option()
+def command(path: Path, as_json: bool) -> None:
+    """Say which export of this profile wrote the file PATH, and from what.
+
+    A dataset that was changed since, or that somebody else wrote, is compared with the labels of this profile.
+    """
+    from aiida_anial.queries.exports import whence
+
+    found = whence(path)
+    if as_json:
+        click.echo(json.dumps(found, indent=2))
+        return
+    for export in found['exports']:
+        _print_export(path, export)
+    if not found['exports']:
+        _print_known(path, found)
+
+
+def _print_export(path: Path, export: dict[str, Any]) -> None:
+    filters = ', '.join(f'{name} {value}' for name, value in export['filters'].items()) or 'none'
+    inputs = ', '.join(f'{name} <{pk}>' for name, pk in sorted(export['inputs'].items()))
+    click.echo(
+        f'{path}: unchanged, written by {export["process"]}<{export["pk"]}> ({export["uuid"]}), {export["time"]}'
+    )
+    click.echo(f'  filters: {filters}')
+    click.echo(f'  inputs: {inputs}')
+    click.echo(f'  write it again, and compare: aiida-anial reproduce {export["pk"]}')
+
+
+def _print_known(path: Path, found: dict[str, Any]) -> None:
+    n_known, n_all = found['n_known'], found['n_configurations']
+    click.echo(
+        f'{path}: no export of this profile wrote these bytes; {n_known} of {n_all} configurations are labels here'
+    )
+    for shard in found['shards']:
+        where = f'<{shard["pk"]}>' if shard['pk'] else 'not in this profile'
+        click.echo(f'  its header names the shard {shard["uuid"]}: {where}')

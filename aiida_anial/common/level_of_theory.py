@@ -1,0 +1,72 @@
+"""What a label was computed with: two labels may be trained on together only where this is the same."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from typing import Annotated, ClassVar
+
+from pydantic import Field
+
+from aiida_anial.common.settings import Positive, Settings
+
+__all__ = ('LevelOfTheory',)
+
+_Count = Annotated[int, Field(ge=1)]
+
+
+class LevelOfTheory(Settings):
+    """The level of theory of a set of labels; what does not apply to a code is ``None``.
+
+    :param code: program, such as ``pw.x``, ``emt``, ``eam`` or ``ensemble``.
+    :param version: of the program. Labels of two versions may be mixed.
+    :param functional: exchange-correlation functional, such as ``PBE``.
+    :param pseudo_md5: MD5 of the pseudopotential file.
+    :param potential_sha256: SHA-256 of the file of a classical potential or an ensemble.
+    :param ecutwfc_ry: cutoff of the wavefunctions, Ry.
+    :param ecutrho_ry: cutoff of the charge density, Ry.
+    :param smearing: ``cold``, ``gaussian``, ``methfessel-paxton`` or ``fermi-dirac``.
+    :param degauss_ry: width of the smearing, Ry.
+    :param kpoints_mesh: Monkhorst-Pack mesh of all cells, or
+    :param kpoints_distance_per_angstrom: largest distance between k-points in every cell, 1/angstrom.
+    """
+
+    UNITS: ClassVar[dict[str, str]] = {
+        'ecutwfc_ry': 'Ry',
+        'ecutrho_ry': 'Ry',
+        'degauss_ry': 'Ry',
+        'kpoints_distance_per_angstrom': '1/angstrom',
+    }
+
+    code: str
+    version: str | None = None
+    functional: str | None = None
+    pseudo_md5: str | None = None
+    potential_sha256: str | None = None
+    ecutwfc_ry: Positive | None = None
+    ecutrho_ry: Positive | None = None
+    smearing: str | None = None
+    degauss_ry: Positive | None = None
+    kpoints_mesh: tuple[_Count, _Count, _Count] | None = None
+    kpoints_distance_per_angstrom: Positive | None = None
+
+    @property
+    def key(self) -> str:
+        """A word that stands for this level of theory in exported files; no reader can take it for a number."""
+        digest = hashlib.sha256(json.dumps(self.to_dict(), sort_keys=True).encode()).hexdigest()
+        return f'theory_{digest[:12]}'
+
+    def differences(self, other: LevelOfTheory) -> list[str]:
+        """Return, in words, where the two differ in more than the version of the program."""
+        mine, its = self.to_dict(), other.to_dict()
+        return [
+            f'{name} {_text(mine[name])} and {_text(its[name])}'
+            for name in mine
+            if name != 'version' and mine[name] != its[name]
+        ]
+
+
+def _text(value: object) -> str:
+    if isinstance(value, list):
+        return 'x'.join(str(part) for part in value)
+    return f'{value:g}' if isinstance(value, float) else 'none' if value is None else str(value)

@@ -1,0 +1,128 @@
+"""What a campaign has done, read from the graph alone, at whatever moment it ended."""
+
+from __future__ import annotations
+
+import re
+from operator import attrgetter
+from typing import Any
+
+from aiida import orm
+
+from aiida_anial.calculations.checkpoint import CHECKPOINT
+from aiida_anial.continuation.labelling import child, given, labels_of
+
+__all__ = ('progress',)
+
+_ITERATION = re.compile(r'iteration_(\d+)')
+
+
+def progress(campaign: orm.ProcessNode) -> dict[str, Any]:
+    """Return what a campaign has, as the namespace ``continued`` of one that goes on from it.
+
+    What it has itself taken over from others is part of it. A checkpoint that is still in a work directory is a
+    ``RemoteData`` here. The verdict is left out: whether it still holds, the settings of the next campaign say.
+    """
+    done = given(campaign, 'continued')
+    done.pop('verdict', None)
+    _initial_labels(campaign, done)
+    _update(done, 'training', _training(child(campaign, 'initial_training')))
+    for label in sorted(link.link_label for link in campaign.base.links.get_outgoing().all()):
+        if (match := _ITERATION.fullmatch(label)) is not None:
+            _iteration(child(campaign, label), int(match[1]), done)
+    _update(done, 'final', _training(child(campaign, 'final_training')))
+    return done
+
+
+def _update(done: dict[str, Any], name: str, fresh: dict[str, Any]) -> None:
+    """Lay a training over what was known of it: a finished one needs no checkpoint."""
+    if fresh:
+        done[name] = (done.get(name, {}) if 'ensemble' not in fresh else {}) | fresh
+
+
+def _initial_labels(campaign: orm.ProcessNode, done: dict[str, Any]) -> None:
+    """Note the initial labels, or as many of them as there are."""
+    labelling = child(campaign, 'initial_labels')
+    if labelling is None:
+        return
+    for name in ('cells', 'label'):
+        done.pop(name, None)
+    if labelling.is_finished_ok:
+        done.setdefault('shards', {})['shard_000'] = labelling.outputs.dataset
+    else:
+        done['cells'] = given(labelling, 'cells')
+        if labels := labels_of(labelling):
+            done['label'] = labels
+
+
+def _iteration(node: Any, index: int, done: dict[str, Any]) -> None:
+    """Note an iteration that is done, or as much of the last one as there is."""
+    if not node.is_finished_ok:
+        done['next'] = _unfinished(node)
+        done['thresholds'] = node.inputs.cycle.thresholds
+        return
+    outputs = node.outputs
+    done.pop('next', None)
+    done.pop('final', None)
+    done['iteration'] = orm.Int(index)
+    done['thresholds'] = outputs.thresholds
+    done.setdefault('summaries', {})[f'iteration_{index:03d}'] = outputs.summary
+    shards = dict(outputs.shards) if 'shards' in outputs else {}
+    done.setdefault('shards', {}).update({f'shard_{index:03d}_{name}': shard for name, shard in shards.items()})
+    if 'ensemble' in outputs:
+        done['training'] = {'ensemble': outputs.ensemble, 'summary': outputs.training}
+
+
+def _unfinished(iteration: orm.ProcessNode) -> dict[str, Any]:
+    """Return what an iteration has, as the namespace ``adopted`` of another."""
+    done = given(iteration, 'adopted')
+    cycles = done.setdefault('cycles', {})
+    for node in sorted(iteration.called, key=attrgetter('pk')):
+        if node.process_label == 'CycleWorkChain':
+            cycles[f'cycle_{node.inputs.cycle.value:02d}'] = _cycle(node)
+    validation = child(iteration, 'validate')
+    if validation is not None and validation.is_finished_ok:
+        done['fresh_errors'] = validation.outputs.summary
+    _update(done, 'training', _training(child(iteration, 'train')))
+    return done
+
+
+def _cycle(node: Any) -> dict[str, Any]:
+    """Return what a cycle has, as the namespace ``adopted`` of another, and its ``number`` of trajectories."""
+    done = {**given(node, 'adopted'), 'number': node.inputs.number}
+    sampling = child(node, 'sample')
+    if sampling is not None and sampling.is_finished_ok:
+        done.pop('checkpoint', None)
+        done |= {'table': sampling.outputs.table, 'trajectories': dict(sampling.outputs.trajectories)}
+    elif sampling is not None and (checkpoint := _checkpoint(sampling)) is not None:
+        done['checkpoint'] = checkpoint
+    labelling = child(node, 'label')
+    if labelling is None:
+        return done
+    done.pop('label', None)
+    if labelling.is_finished_ok:
+        done.pop('candidates', None)
+        return done | {name: labelling.outputs[name] for name in ('dataset', 'rejected') if name in labelling.outputs}
+    labels = labels_of(labelling)
+    return done | {'candidates': given(labelling, 'cells')} | ({'label': labels} if labels else {})
+
+
+def _training(chain: Any) -> dict[str, Any]:
+    """Return the ensemble of a training and its summary, or the checkpoint to go on from."""
+    if chain is None:
+        return {}
+    if chain.is_finished_ok:
+        return {'ensemble': chain.outputs.ensemble, 'summary': chain.outputs.summary}
+    checkpoint = _checkpoint(chain)
+    return {} if checkpoint is None else {'checkpoint': checkpoint}
+
+
+def _checkpoint(chain: orm.ProcessNode) -> Any:
+    """Return the last checkpoint of a chain of jobs: retrieved, still in a work directory, or the one it began from."""
+    jobs = [node for node in chain.called if isinstance(node, orm.CalcJobNode)]
+    for job in sorted(jobs, key=attrgetter('pk'), reverse=True):
+        outputs = job.outputs
+        if 'retrieved' in outputs and CHECKPOINT in outputs.retrieved.base.repository.list_object_names():
+            return outputs.retrieved
+        if not job.is_finished and 'remote_folder' in outputs and not outputs.remote_folder.is_cleaned:
+            return outputs.remote_folder
+    return given(chain, 'checkpoint') or None

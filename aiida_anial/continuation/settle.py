@@ -1,0 +1,120 @@
+"""What of a campaign still holds under the settings of the one that goes on from it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from aiida import orm
+
+from aiida_anial.common.errors import AnialError
+from aiida_anial.protocols.settings import CampaignInputs
+
+__all__ = ('settle',)
+
+
+def settle(campaign: Any, done: dict[str, Any], *, old: CampaignInputs, new: CampaignInputs, joined: bool) -> None:
+    """Leave out of ``done`` what no longer holds, and add the verdict where it does.
+
+    :param done: the campaign's ``progress``; changed in place.
+    :param joined: whether labels of other campaigns or datasets join.
+    :raises AnialError: if nothing is left to do.
+    """
+    if joined or new.model != old.model:
+        _forget_ensembles(done, keep_weights=new.model == old.model)
+    if _initial(new) != _initial(old):
+        _forget_unlabelled_cells(done)
+    if new.label.engine != old.label.engine or new.label.qe != old.label.qe:
+        _forget_failures(done)
+    verdict = None if joined or _asks_for_more(old, new) else _verdict(done)
+    n_done = done['iteration'].value if 'iteration' in done else 0
+    if verdict is None and n_done < new.campaign.max_iterations:
+        done.pop('final', None)
+        return
+    if verdict is not None:
+        done['verdict'] = orm.Str(verdict)
+    if 'summary' in done.get('training', {}) and not _settle_final(campaign, done, new):
+        raise AnialError(_nothing_to_do(campaign, verdict, n_done))
+
+
+def _forget_ensembles(done: dict[str, Any], *, keep_weights: bool) -> None:
+    """Forget that an ensemble has seen all labels, or all there is of it but the labels if it is of another kind."""
+    ensemble = done.pop('training', {}).get('ensemble')
+    if ensemble is not None and keep_weights:
+        done['training'] = {'ensemble': ensemble}
+    done.pop('final', None)
+    for name in ('training', 'fresh_errors'):
+        done.get('next', {}).pop(name, None)
+
+
+def _initial(inputs: CampaignInputs) -> tuple[Any, ...]:
+    """Return what the initial cells follow from."""
+    return inputs.seed, inputs.cells, inputs.campaign.n_initial_cells
+
+
+def _forget_unlabelled_cells(done: dict[str, Any]) -> None:
+    """Keep the initial cells that have a label; others are drawn in place of the rest."""
+    labels = done.get('label', {})
+    if 'cells' in done and 'labels' not in labels:
+        done['cells'] = {name: cell for name, cell in done['cells'].items() if name in labels.get('parameters', {})}
+    labels.pop('failures', None)
+
+
+def _forget_failures(done: dict[str, Any]) -> None:
+    """Let cells be tried again that other settings may be kinder to."""
+    for holder in (done, *done.get('next', {}).get('cycles', {}).values()):
+        holder.get('label', {}).pop('failures', None)
+
+
+def _asks_for_more(old: CampaignInputs, new: CampaignInputs) -> bool:
+    """Return whether a verdict would be another one under the new settings."""
+    return _judged_by(old) != _judged_by(new)
+
+
+def _judged_by(inputs: CampaignInputs) -> dict[str, Any]:
+    """Return the settings that decide how a campaign goes, but not how long it may take, nor where."""
+    values = inputs.to_dict()
+    label, campaign, training = values['label'], values['campaign'], values['training']
+    for holder, names in (
+        (values, ('description', 'engine')),
+        (campaign, ('max_iterations', 'max_iterations_is_failure')),
+        (training, ('job', 'final')),
+        (values['sampling'], ('job',)),
+        (label, ('job',) if label['engine'] == 'qe' else ('job', 'qe')),
+        (label.get('qe', {}), ('job', 'pseudo_family')),
+        (label['limits'], ('max_concurrent',)),
+    ):
+        for name in names:
+            holder.pop(name, None)
+    return values
+
+
+def _verdict(done: dict[str, Any]) -> str | None:
+    """Return the verdict of the last iteration."""
+    summaries = done.get('summaries', {})
+    if not summaries or 'next' in done:
+        return None
+    last = summaries[max(summaries)]
+    if last['converged']:
+        return 'converged'
+    return None if last['n_labels'] else 'nothing to label'
+
+
+def _settle_final(campaign: Any, done: dict[str, Any], new: CampaignInputs) -> bool:
+    """Keep the last training if it is the one that is asked for; return whether anything is left to do."""
+    final, wanted = done.get('final', {}), new.training.final
+    if 'ensemble' in final:
+        trained = final['ensemble'].creator.inputs.settings.get_dict()
+        if wanted is None or trained != wanted.to_dict():
+            done.pop('final')
+            return wanted is not None
+    return not campaign.is_finished or (wanted is not None and 'ensemble' not in final)
+
+
+def _nothing_to_do(campaign: Any, verdict: str | None, n_done: int) -> str:
+    ended = f'ended with the verdict {verdict!r}' if verdict else 'has used up its iterations'
+    hint = (
+        'change thresholds, schedules or another setting that it was judged by'
+        if verdict
+        else f'raise campaign.max_iterations above {n_done}'
+    )
+    return f'--continue-from: campaign {campaign.pk} {ended}, and there is nothing left to do; {hint}.'

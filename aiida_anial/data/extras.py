@@ -1,0 +1,8 @@
+"""Extras by which nodes are told apart."""
+
+from __future__ import annotations
+
+__all__ = ('REPRODUCES',)
+
+REPRODUCES = 'reproduces'
+"""On whatever ran or was made when a step was reproduced: the UUID of that step. Queries leave such nodes out."""

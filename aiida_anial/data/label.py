@@ -1,0 +1,73 @@
+"""One label of the dataset, to be found by its numbers."""
+
+from __future__ import annotations
+
+from typing import Any, Self
+
+import numpy as np
+from aiida.orm import Data
+from ase import units
+from ase.data import atomic_masses, atomic_numbers
+
+from aiida_anial.common.labelled_cells import LabelledCells
+from aiida_anial.common.level_of_theory import LevelOfTheory
+from aiida_anial.training.splits import block_of
+
+__all__ = ('LabelData',)
+
+_MASS_G_PER_MOL = float(atomic_masses[atomic_numbers['Al']])
+_G_PER_CM3 = 1.0 / units.mol * 1e24
+
+
+class LabelData(Data):
+    """The numbers of one configuration of a shard, as attributes: what the database can filter and sort by.
+
+    Positions, forces and stress are in the shard, the ``dataset`` that the same process made, in row ``row``.
+
+    Attributes: ``row``; ``calculation``, the UUID of what computed it; ``iteration``; ``origin``; ``n_atoms``;
+    ``volume_angstrom3``; ``density_g_per_cm3``; ``energy_ev``; ``energy_per_atom_ev``; ``max_force_ev_per_angstrom``,
+    the length of the largest force on an atom; ``pressure_gpa``, positive in compression; ``content_hash``;
+    ``split_block``, 0 to 15; ``kpoints``, such as ``2x2x3``; ``level_of_theory``.
+    """
+
+    def __init__(self, attributes: dict[str, Any] | None = None, **kwargs: Any) -> None:
+        super().__init__(**kwargs)  # type: ignore[no-untyped-call]
+        if attributes is not None:
+            self.base.attributes.set_many(attributes)
+
+    @classmethod
+    def of_shard(
+        cls, labelled: LabelledCells, theory: LevelOfTheory | None, kpoints: list[str | None] | None = None
+    ) -> list[Self]:
+        """Return one node for every configuration of a shard, in its order.
+
+        :param kpoints: mesh of each configuration.
+        """
+        cells = labelled.cells
+        forces = np.linalg.norm(labelled.forces, axis=1)
+        largest = np.maximum.reduceat(forces, cells.offsets[:-1])
+        densities = cells.n_atoms * _MASS_G_PER_MOL / cells.volumes * _G_PER_CM3
+        pressures = -np.trace(labelled.stresses, axis1=1, axis2=2) / 3 / units.GPa
+        described = theory.to_dict() if theory is not None else None
+        return [
+            cls(
+                {
+                    'row': row,
+                    'calculation': labelled.uuids[row],
+                    'iteration': int(labelled.iterations[row]),
+                    'origin': labelled.origins[row],
+                    'n_atoms': int(cells.n_atoms[row]),
+                    'volume_angstrom3': float(cells.volumes[row]),
+                    'density_g_per_cm3': float(densities[row]),
+                    'energy_ev': float(labelled.energies[row]),
+                    'energy_per_atom_ev': float(labelled.energies[row] / cells.n_atoms[row]),
+                    'max_force_ev_per_angstrom': float(largest[row]),
+                    'pressure_gpa': float(pressures[row]),
+                    'content_hash': content,
+                    'split_block': block_of(content),
+                    'kpoints': kpoints[row] if kpoints else None,
+                    'level_of_theory': described,
+                }
+            )
+            for row, content in enumerate(labelled.hashes())
+        ]

@@ -1,0 +1,83 @@
+"""Ensembles in the formats of others: ``write_ensemble``."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from aiida_anial.common.errors import AnialError
+from aiida_anial.formats.files import replaced
+from aiida_anial.formats.neurochem_writer import write_neurochem
+from aiida_anial.potential import files
+from aiida_anial.potential.ensemble import Ensemble
+
+__all__ = ('ENSEMBLE_FORMATS', 'EnsembleFormat', 'write_ensemble')
+
+
+@dataclass(frozen=True)
+class EnsembleFormat:
+    """A format of ensembles.
+
+    :param suffix: usual ending of the name.
+    :param write: writes an ensemble to a path.
+    :param is_folder: whether the path is a folder.
+    """
+
+    suffix: str
+    write: Callable[[Path, Ensemble], None]
+    is_folder: bool = False
+
+
+def write_ensemble(path: Path, ensemble: Ensemble, *, file_format: str) -> None:
+    """Write ``ensemble`` to the file or folder ``path``; the same ensemble gives the same bytes.
+
+    :param file_format: one of ``ENSEMBLE_FORMATS``.
+    :raises AnialError: if the format is not known or has no such ensembles, a folder is there already, or the files
+        cannot be written.
+    """
+    if file_format not in ENSEMBLE_FORMATS:
+        raise AnialError(f'format: {file_format!r} is none of {", ".join(ENSEMBLE_FORMATS)}.')
+    chosen = ENSEMBLE_FORMATS[file_format]
+    if chosen.is_folder:
+        _write_folder(path, ensemble, chosen)
+        return
+    with replaced(path) as temporary:
+        chosen.write(temporary, ensemble)
+
+
+def _write_folder(path: Path, ensemble: Ensemble, chosen: EnsembleFormat) -> None:
+    """Write a folder that is there when it is whole; none is ever replaced."""
+    if path.exists():
+        raise AnialError(f'{path}: is there already; give the name of a new folder.')
+    temporary = path.with_name(path.name + '.part')
+    try:
+        temporary.mkdir()
+        chosen.write(temporary, ensemble)
+        temporary.rename(path)
+    except OSError as exception:
+        raise AnialError(f'{path}: cannot be written ({exception.strerror or exception}).') from exception
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
+
+
+def _write_torchani(path: Path, ensemble: Ensemble) -> None:
+    """Load torch only now, which takes seconds."""
+    from aiida_anial.formats.torchani_state import write_torchani_state
+
+    write_torchani_state(path, ensemble)
+
+
+def _write_torchscript(path: Path, ensemble: Ensemble) -> None:
+    from aiida_anial.formats.torchscript import write_torchscript
+
+    write_torchscript(path, ensemble)
+
+
+ENSEMBLE_FORMATS = {
+    'safetensors': EnsembleFormat('.safetensors', files.write_ensemble),
+    'neurochem': EnsembleFormat('', write_neurochem, is_folder=True),
+    'torchani': EnsembleFormat('.torchani.safetensors', _write_torchani),
+    'torchscript': EnsembleFormat('.pt', _write_torchscript),
+}

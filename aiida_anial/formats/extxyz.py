@@ -1,0 +1,125 @@
+"""Datasets as extended XYZ: what ASE, MACE and NequIP read as energy, forces and stress, in ASE's units and signs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import IO, Any
+
+import numpy as np
+from ase import Atoms
+from ase.io import iread
+from ase.stress import voigt_6_to_full_3x3_stress
+from numpy.typing import NDArray
+
+from aiida_anial.common.errors import FileFormatError
+from aiida_anial.formats.comment_line import numbers, quoted_json, text
+from aiida_anial.formats.exported import ExportedDataset
+from aiida_anial.formats.record import Record
+
+__all__ = ('read_extxyz', 'write_extxyz')
+
+_ATOM = 'Al %r %r %r %r %r %r\n'
+_PROPERTIES = 'species:S:1:pos:R:3:forces:R:3'
+
+# MACE's own names are the second choice.
+_PREFIXES = ('', 'REF_')
+
+
+def write_extxyz(path: Path, dataset: ExportedDataset) -> None:
+    """Write the text; every number has all its digits, only the antisymmetric part of a stress is lost.
+
+    ASE's own writer takes twice as long and keeps eight decimals.
+    """
+    with path.open('w', encoding='ascii', newline='\n') as file:
+        for index, (positions, _) in enumerate(dataset.labelled.cells):
+            rows = np.concatenate([positions, dataset.labelled.forces_of(index)], axis=1)
+            file.write(f'{len(rows)}\n{_comment(dataset, index)}\n')
+            file.write(_ATOM * len(rows) % tuple(rows.ravel().tolist()))
+
+
+def _comment(dataset: ExportedDataset, index: int) -> str:
+    """Return the comment line of one configuration; that of the first holds the header."""
+    labelled = dataset.labelled
+    stress = labelled.stresses[index]
+    entries = {
+        'Lattice': numbers(labelled.cells.lattices[index]),
+        'Properties': _PROPERTIES,
+        'energy': repr(float(labelled.energies[index])),
+        'stress': numbers((stress + stress.T) / 2),
+        'pbc': '"T T T"',
+    }
+    for name, value in dataset.columns(index).items():
+        entries[name] = text(value) if isinstance(value, str) else str(value)
+    if index == 0:
+        entries['header'] = quoted_json(dataset.file_header)
+    return ' '.join(f'{name}={value}' for name, value in entries.items())
+
+
+def read_extxyz(path: Path, *, energy: float) -> tuple[list[Record], Any]:
+    """Return the configurations of an extended XYZ file and its header, if it has one.
+
+    :param energy: the unit of energy in the file, eV; lengths are in angstrom.
+    :raises FileFormatError: if a configuration is cut short; ASE raises others.
+    """
+    _check_frames(path)
+    records: list[Record] = []
+    header: Any = None
+    # ASE's reader takes an index of all frames to be a wish for a generator.
+    for number, atoms in enumerate(iread(path, index=':', format='extxyz'), start=1):
+        header = atoms.info.pop('header', None) if number == 1 else header
+        records.append(_record(atoms, f'configuration {number}', energy))
+    return records, header
+
+
+def _record(atoms: Atoms, where: str, energy: float) -> Record:
+    results = atoms.calc.results if atoms.calc is not None else {}
+    values = {**atoms.arrays, **atoms.info, **results}
+    found = {
+        name: next((values[prefix + name] for prefix in _PREFIXES if prefix + name in values), None)
+        for name in ('energy', 'forces', 'stress')
+    }
+    return Record(
+        where=where,
+        numbers=atoms.numbers,
+        positions=atoms.positions,
+        lattice=atoms.cell.array,
+        is_periodic=bool(atoms.pbc.all()),
+        energy=None if found['energy'] is None else float(found['energy']) * energy,
+        forces=None if found['forces'] is None else np.asarray(found['forces'], dtype=np.float64) * energy,
+        stress=None if found['stress'] is None else _matrix(found['stress']) * energy,
+        columns=atoms.info,
+    )
+
+
+def _matrix(stress: Any) -> NDArray[np.float64]:
+    """Return a stress ``[3, 3]`` whichever way the file has it."""
+    values = np.asarray(stress, dtype=np.float64)
+    if values.shape == (6,):
+        values = voigt_6_to_full_3x3_stress(values)
+    return values.reshape(3, 3) if values.size == 9 else values
+
+
+def _check_frames(path: Path) -> None:
+    """Raise unless every configuration is there to its last atom; ASE would go on reading behind the end."""
+    with path.open('rb') as file:
+        for number, n_atoms in enumerate(_atom_counts(file, path), start=1):
+            for count in range(n_atoms + 1):
+                if not file.readline():
+                    n_found = max(count - 1, 0)
+                    raise FileFormatError(f'{path}: configuration {number} has {n_found} of its {n_atoms} atoms.')
+
+
+def _atom_counts(file: IO[bytes], path: Path) -> Iterator[int]:
+    """Give the number of atoms of each configuration; the caller reads the lines between."""
+    number = 0
+    while line := file.readline():
+        number += 1
+        if not line.strip():
+            if file.read().strip():
+                raise FileFormatError(f'{path}: configuration {number} begins with an empty line.')
+            return
+        if not line.strip().isdigit():
+            start = line.decode('ascii', errors='replace').strip()[:40]
+            raise FileFormatError(f'{path}: configuration {number} begins with {start!r} and not its number of atoms.')
+        yield int(line)

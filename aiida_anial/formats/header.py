@@ -1,0 +1,80 @@
+"""What every exported dataset says about itself, whatever its format."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from aiida_anial.common.errors import AnialError
+from aiida_anial.training.splits import N_BLOCKS
+
+__all__ = ('FORMAT', 'FORMAT_VERSION', 'OWN_KEYS', 'file_header', 'given_header', 'header_text')
+
+FORMAT = 'aiida-anial dataset'
+FORMAT_VERSION = 1
+
+_UNITS = {
+    'energy': 'eV',
+    'forces': 'eV/angstrom',
+    'length': 'angstrom',
+    'stress': 'eV/angstrom^3',
+}
+_CONVENTIONS = {
+    'calculation': 'UUID of the calculation that gave the label',
+    'content_hash': 'SHA-256 of lattice and positions in whole 1e-6 angstrom, little-endian int64, lattice first',
+    'energy': 'total energy of the cell',
+    'forces': 'minus the gradient of the energy',
+    'iteration': 'active-learning iteration; 0 is the initial random dataset',
+    'lattice': 'one lattice vector a row',
+    'split_block': f'first 32 bits of content_hash modulo {N_BLOCKS}: equal configurations are in one block for ever; '
+    f'member m validates on the blocks 2m and 2m + 1, is tested on 2m + 2 (modulo {N_BLOCKS}) and trains on the others',
+    'stress': 'derivative of the energy by strain over the volume, positive in tension',
+}
+
+OWN_KEYS = ('conventions', 'element', 'format', 'format_version', 'n_atoms', 'n_configurations', 'units')
+
+
+def file_header(given: Mapping[str, Any], *, n_configurations: int, n_atoms: int) -> dict[str, Any]:
+    """Return ``given`` and what the formats themselves say.
+
+    :param given: JSON values of the caller, without the keys in ``OWN_KEYS``.
+    :param n_atoms: of all configurations together.
+    """
+    return {
+        **given,
+        'format': FORMAT,
+        'format_version': FORMAT_VERSION,
+        'element': 'Al',
+        'n_configurations': n_configurations,
+        'n_atoms': n_atoms,
+        'units': _UNITS,
+        'conventions': _CONVENTIONS,
+    }
+
+
+def header_text(header: Mapping[str, Any]) -> str:
+    """Return the one JSON text for ``header``, in ASCII and without line breaks.
+
+    :raises AnialError: if a value is not JSON's.
+    """
+    try:
+        return json.dumps(header, sort_keys=True, allow_nan=False)
+    except (TypeError, ValueError, RecursionError) as exception:
+        raise AnialError(f'header: not made of JSON values ({exception}).') from exception
+
+
+def given_header(found: Any) -> dict[str, Any] | None:
+    """Return what the caller of ``file_header`` gave, or None if ``found`` is not the header of a dataset of ours.
+
+    :param found: whatever stands in a file where a header would be.
+    :raises AnialError: if the format is newer than this package, or the units are not those of this package.
+    """
+    if not isinstance(found, Mapping) or found.get('format') != FORMAT:
+        return None
+    version = found.get('format_version')
+    if not isinstance(version, int) or version > FORMAT_VERSION:
+        raise AnialError(f'header: has format_version {version}, newer than {FORMAT_VERSION}; update aiida-anial.')
+    if found.get('units') != _UNITS:
+        raise AnialError(f'header: has units {found.get("units")} where {_UNITS} are needed.')
+    return {key: value for key, value in found.items() if key not in OWN_KEYS}

@@ -1,0 +1,141 @@
+"""Configurations from any file as one checked dataset."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
+from typing import Any
+from uuid import NAMESPACE_URL, UUID, uuid5
+
+import numpy as np
+
+from aiida_anial.common.cells import Cells
+from aiida_anial.common.errors import AnialError, FileFormatError
+from aiida_anial.common.labelled_cells import LabelledCells, content_hash
+from aiida_anial.formats.exported import ExportedDataset
+from aiida_anial.formats.header import given_header
+from aiida_anial.formats.plausibility import implausible_labels, implausible_lengths
+from aiida_anial.formats.record import MIN_DISTANCE, Record
+from aiida_anial.potential.neighbours import neighbour_lists
+from aiida_anial.sampling.contacts import closest_contact
+
+__all__ = ('check_counts', 'checked_dataset')
+
+# Names the labels of files that know of no calculation: equal configurations get equal UUIDs everywhere.
+_NAMESPACE = uuid5(NAMESPACE_URL, 'aiida-anial/imported')
+_UNKNOWN_LEVEL = 'unknown'
+
+
+def checked_dataset(
+    records: Iterable[Record], *, path: Path, header: Any, energy_unit: str, trust_units: bool
+) -> ExportedDataset:
+    """Return the configurations of a file, or say what is wrong with the first that cannot be used.
+
+    Left-handed cells are accepted and stay as they are: no part of this package needs right-handed ones, and another
+    order of the lattice vectors would be another content hash.
+
+    :param path: the file, for messages.
+    :param header: what stands in the place of a header; anything.
+    :param energy_unit: in which the file was read, for messages.
+    :param trust_units: leave out the comparison of foreign labels with effective medium theory.
+    :raises FileFormatError: one sentence that names the file, the configuration and the key.
+    """
+    listed = list(records)
+    if not listed:
+        raise FileFormatError(f'{path}: holds no configuration.')
+    for record in listed:
+        if fault := record.fault():
+            raise FileFormatError(f'{path}: {record.where}: {fault}.')
+    cells = Cells.from_lists([record.positions for record in listed], [record.lattice for record in listed])
+    given = given_header(header)
+    is_foreign = given is None and not trust_units
+    if is_foreign and (fault := implausible_lengths(cells)):
+        raise FileFormatError(f'{path}: {fault}.')
+    _check_contacts(cells, listed, path)
+    dataset = _dataset(cells, listed, path, given)
+    if is_foreign and (fault := implausible_labels(dataset.labelled, energy_unit=energy_unit)):
+        raise FileFormatError(f'{path}: {fault}.')
+    return dataset
+
+
+def check_counts(header: Any, cells: Cells) -> None:
+    """Refuse a file of this package that is not as long as it was when it was written.
+
+    :param header: what stands in the place of a header; anything.
+    :raises AnialError: if configurations or atoms are missing.
+    """
+    if given_header(header) is None:
+        return
+    found = {'n_configurations': len(cells), 'n_atoms': len(cells.positions)}
+    for name, count in found.items():
+        if header.get(name) != count:
+            raise AnialError(
+                f'header: says {name} {header.get(name)} where {count} are there; take the header away if the others '
+                'were left out on purpose'
+            )
+
+
+def _check_contacts(cells: Cells, records: list[Record], path: Path) -> None:
+    """Raise if two atoms, or an atom and an image of it, are in one place."""
+    for record, (positions, _), pairs in zip(records, cells, neighbour_lists(cells, cutoff=MIN_DISTANCE), strict=True):
+        distance = closest_contact(positions, pairs)
+        if distance < MIN_DISTANCE:
+            raise FileFormatError(f'{path}: {record.where}: positions: two atoms are {distance:.2f} angstrom apart.')
+
+
+def _dataset(cells: Cells, records: list[Record], path: Path, given: dict[str, Any] | None) -> ExportedDataset:
+    """Return sound records as a dataset."""
+    columns = [_columns(record, path, is_ours=given is not None) for record in records]
+    labelled = LabelledCells(
+        cells=cells,
+        energies=np.array([record.energy for record in records], dtype=np.float64),
+        forces=np.concatenate([np.asarray(record.forces, dtype=np.float64) for record in records]),
+        stresses=np.array([record.stress for record in records], dtype=np.float64),
+        uuids=tuple(row['calculation'] for row in columns),
+        iterations=np.array([row['iteration'] for row in columns], dtype=np.int64),
+        origins=tuple(row['origin'] for row in columns),
+    )
+    return ExportedDataset(labelled, tuple(row['level_of_theory'] for row in columns), given or {})
+
+
+def _columns(record: Record, path: Path, *, is_ours: bool) -> Mapping[str, Any]:
+    """Return what a file says about a configuration, or what stands for it where a file knows nothing of ours."""
+    found = content_hash(record.positions, record.lattice)
+    given = record.columns
+    if not is_ours and 'content_hash' not in given:
+        calculation = str(uuid5(_NAMESPACE, found))
+        return {'calculation': calculation, 'iteration': 0, 'origin': 'imported', 'level_of_theory': _UNKNOWN_LEVEL}
+    if given.get('content_hash') != found:
+        raise FileFormatError(f'{path}: {record.where}: content_hash: is not that of the lattice and the positions.')
+    return {name: _read(name, read, record, path) for name, read in _READERS.items()}
+
+
+def _read(name: str, read: Callable[[Any], Any], record: Record, path: Path) -> Any:
+    """Return what a file says in one column.
+
+    :raises FileFormatError: if the column is not there, or something else is in it.
+    """
+    if name not in record.columns:
+        raise FileFormatError(f'{path}: {record.where}: has no {name}.')
+    try:
+        return read(record.columns[name])
+    except (AttributeError, TypeError, ValueError) as exception:
+        raise FileFormatError(f'{path}: {record.where}: {name}: {exception}.') from exception
+
+
+def _whole(value: Any) -> int:
+    """Return a number of whatever library as an integer.
+
+    :raises ValueError: if it is none.
+    """
+    if int(value) != value:
+        raise ValueError(f'{value!r} is not a whole number')
+    return int(value)
+
+
+_READERS: dict[str, Callable[[Any], Any]] = {
+    'calculation': lambda value: str(UUID(value)),
+    'iteration': _whole,
+    'origin': str,
+    'level_of_theory': str,
+}

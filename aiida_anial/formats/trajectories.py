@@ -1,0 +1,152 @@
+"""Trajectories in the formats of others: ``write_trajectory``."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from ase import Atoms
+from ase.calculators.lammps import Prism
+from ase.calculators.singlepoint import SinglePointCalculator
+from ase.io.trajectory import TrajectoryWriter
+from numpy.typing import NDArray
+
+from aiida_anial.common.errors import AnialError
+from aiida_anial.formats.comment_line import numbers, quoted_json, text
+from aiida_anial.formats.files import replaced
+from aiida_anial.formats.header import header_text
+from aiida_anial.formats.trajectory_frames import TrajectoryFrames
+
+__all__ = ('TRAJECTORY_FORMATS', 'TrajectoryFormat', 'write_trajectory')
+
+Write = Callable[[Path, TrajectoryFrames], None]
+
+
+@dataclass(frozen=True)
+class TrajectoryFormat:
+    """A format of trajectories.
+
+    :param suffix: usual ending of the name.
+    :param write: writes a trajectory to a path.
+    :param write_companion: writes what the format has no place for to a file beside it, whose name ends in ``.json``.
+    """
+
+    suffix: str
+    write: Write
+    write_companion: Write | None = None
+
+
+def write_trajectory(path: Path, frames: TrajectoryFrames, *, file_format: str) -> tuple[Path, ...]:
+    """Write ``frames`` to ``path``, positions not wrapped; the same frames give the same bytes.
+
+    :param file_format: one of ``TRAJECTORY_FORMATS``.
+    :return: the files that were written.
+    :raises AnialError: if the format is not known, a cell is not possible in it, or the file cannot be written.
+    """
+    if file_format not in TRAJECTORY_FORMATS:
+        raise AnialError(f'format: {file_format!r} is none of {", ".join(TRAJECTORY_FORMATS)}.')
+    chosen = TRAJECTORY_FORMATS[file_format]
+    writers = {path: chosen.write}
+    if chosen.write_companion is not None:
+        writers[path.with_name(path.name + '.json')] = chosen.write_companion
+    for target, write in writers.items():
+        with replaced(target) as temporary:
+            write(temporary, frames)
+    return tuple(writers)
+
+
+def _write_extxyz(path: Path, frames: TrajectoryFrames) -> None:
+    """Write the text; every number has all its digits."""
+    template = ''.join(f'{symbol} %r %r %r\n' for symbol in frames.symbols)
+    with path.open('w', encoding='ascii', newline='\n') as file:
+        for index, positions in enumerate(frames.positions):
+            file.write(f'{len(positions)}\n{_comment(frames, index)}\n')
+            file.write(template % tuple(positions.ravel().tolist()))
+
+
+def _comment(frames: TrajectoryFrames, index: int) -> str:
+    """Return the comment line of one frame; that of the first holds the header."""
+    entries = {
+        'Lattice': numbers(frames.lattices[index]),
+        'Properties': 'species:S:1:pos:R:3',
+        'pbc': '"T T T"',
+        **{name: repr(value) for name, value in frames.measured(index).items()},
+    }
+    if frames.stop_reason is not None:
+        entries['stop_reason'] = text(frames.stop_reason)
+    if index == 0:
+        entries['header'] = quoted_json(frames.file_header)
+    return ' '.join(f'{name}={value}' for name, value in entries.items())
+
+
+def _write_traj(path: Path, frames: TrajectoryFrames) -> None:
+    """Write ASE's own format: the header is its description, and what was measured is in ``atoms.info``."""
+    with TrajectoryWriter(path, 'w') as writer:
+        writer.set_description(json.loads(header_text(frames.file_header)))
+        for index, positions in enumerate(frames.positions):
+            atoms = Atoms(list(frames.symbols), positions=positions, cell=frames.lattices[index], pbc=True)
+            atoms.info = frames.measured(index) | {'stop_reason': frames.stop_reason}
+            if 'energy' in atoms.info:
+                atoms.calc = SinglePointCalculator(atoms, energy=atoms.info.pop('energy'))
+            writer.write(atoms)
+
+
+def _write_lammps(path: Path, frames: TrajectoryFrames) -> None:
+    """Write the text of ``dump custom id type element xu yu zu``, units metal."""
+    types = {symbol: number for number, symbol in enumerate(sorted(set(frames.symbols)), start=1)}
+    rows = [f'{number} {types[symbol]} {symbol}' for number, symbol in enumerate(frames.symbols, start=1)]
+    template = ''.join(f'{row} %r %r %r\n' for row in rows)
+    with path.open('w', encoding='ascii', newline='\n') as file:
+        for index, positions in enumerate(frames.positions):
+            lattice, rotated = _in_lammps(frames.lattices[index], positions)
+            file.write(f'ITEM: TIMESTEP\n{frames.steps[index]}\nITEM: NUMBER OF ATOMS\n{len(positions)}\n')
+            file.write(_bounds(lattice))
+            file.write('ITEM: ATOMS id type element xu yu zu\n')
+            file.write(template % tuple(rotated.ravel().tolist()))
+
+
+def _in_lammps(
+    lattice: NDArray[np.float64], positions: NDArray[np.float64]
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Return lattice and positions turned so that the lattice is lower triangular, which LAMMPS wants.
+
+    :raises AnialError: if the cell is left-handed.
+    """
+    if np.linalg.det(lattice) <= 0:
+        raise AnialError('lattices: LAMMPS has no left-handed cells.')
+    if not np.triu(lattice, 1).any() and (np.diag(lattice) > 0).all():
+        return lattice, positions
+    prism = Prism(lattice)
+    return np.asarray(prism.cell), np.asarray(prism.vector_to_lammps(positions))
+
+
+def _bounds(lattice: NDArray[np.float64]) -> str:
+    """Return the box of a lower triangular lattice; the bounds of a tilted one are those of the box around it."""
+    (xx, _, _), (xy, yy, _), (xz, yz, zz) = lattice.tolist()
+    if not (xy or xz or yz):
+        return 'ITEM: BOX BOUNDS pp pp pp\n' + ''.join(f'0.0 {edge!r}\n' for edge in (xx, yy, zz))
+    along_x, along_y = (0.0, xy, xz, xy + xz), (0.0, yz)
+    return (
+        'ITEM: BOX BOUNDS xy xz yz pp pp pp\n'
+        f'{min(along_x)!r} {xx + max(along_x)!r} {xy!r}\n'
+        f'{min(along_y)!r} {yy + max(along_y)!r} {xz!r}\n'
+        f'0.0 {zz!r} {yz!r}\n'
+    )
+
+
+def _write_table(path: Path, frames: TrajectoryFrames) -> None:
+    """Write header and measurements as JSON, for a format without a place for them."""
+    measured = [frames.measured(index) for index in range(len(frames))]
+    names = sorted({name for frame in measured for name in frame})
+    columns = {name: [frame.get(name) for frame in measured] for name in names}
+    path.write_text(header_text({'header': frames.file_header, 'frames': columns}) + '\n', encoding='ascii')
+
+
+TRAJECTORY_FORMATS = {
+    'extxyz': TrajectoryFormat('.extxyz', _write_extxyz),
+    'traj': TrajectoryFormat('.traj', _write_traj),
+    'lammps': TrajectoryFormat('.lammpstrj', _write_lammps, _write_table),
+}

@@ -1,0 +1,115 @@
+"""What a record of a query has, and how a filter on it is written."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any, Literal
+
+from aiida import orm
+
+from aiida_anial.common.errors import AnialError
+
+__all__ = ('Column', 'Condition', 'Kind', 'parse_condition')
+
+Condition = Any
+"""A value that must be equal, a pair ``(low, high)`` that must enclose it, or a list that must contain it."""
+
+
+@dataclass(frozen=True)
+class Column:
+    """One number or word of a record.
+
+    :param name: key of the record; ends in its unit.
+    :param entity: tag of the node in the query.
+    :param field: what of the node, as QueryBuilder calls it.
+    :param type: ``int``, ``float``, ``str``, ``bool`` or ``date``.
+    :param help: one line for people.
+    :param heading: of the table for a terminal; empty where the table leaves the column out.
+    :param digits: behind the point, in that table.
+    """
+
+    name: str
+    entity: str
+    field: str
+    type: Literal['int', 'float', 'str', 'bool', 'date']
+    help: str
+    heading: str = ''
+    digits: int = 0
+
+
+@dataclass(frozen=True)
+class Kind:
+    """One kind of records.
+
+    QueryBuilder has no outer joins that keep nodes without a partner, so what a node may lack is fetched afterwards.
+
+    :param name: plural, such as ``labels``.
+    :param help: one line for people.
+    :param columns: of its records.
+    :param path: appends the entities to a query, that of the first column with the name of its tag; the second argument
+        are the campaigns to stay in, or ``None``.
+    :param optional: by the tag of an entity that not every record has, what appends it to a query.
+    """
+
+    name: str
+    help: str
+    columns: tuple[Column, ...]
+    path: Callable[[orm.QueryBuilder, list[Any] | None], None]
+    optional: Mapping[str, Callable[[orm.QueryBuilder], Any]] = field(default_factory=dict)
+
+    @property
+    def entity(self) -> str:
+        """Tag of the node that a record is about."""
+        return self.columns[0].entity
+
+    def column(self, name: str) -> Column:
+        """Return the column ``name``.
+
+        :raises AnialError: if there is none.
+        """
+        for column in self.columns:
+            if column.name == name:
+                return column
+        known = ', '.join(column.name for column in self.columns)
+        raise AnialError(f'{name}: {self.name} have no such column; known are {known}.')
+
+
+def parse_condition(column: Column, text: str, *, key: str = '') -> Condition:
+    """Return the condition that ``text`` writes: ``VALUE``, ``LOW..HIGH``, ``LOW..``, ``..HIGH`` or ``A,B,C``.
+
+    :param key: what to name in messages; the column if nothing is given.
+    :raises AnialError: if it is none of these.
+    """
+    if '..' in text and column.type != 'str':
+        low, _, high = text.partition('..')
+        pair = tuple(_value(column, part, key) if part else None for part in (low, high))
+        known = [value for value in pair if value is not None]
+        if not known or known[0] > known[-1]:
+            raise AnialError(f'{key or column.name}: {text!r} is not a range LOW..HIGH.')
+        return pair
+    if ',' in text:
+        return [_value(column, part, key) for part in text.split(',')]
+    value = _value(column, text, key)
+    # A day is a range of times.
+    return (value, value.replace(hour=23, minute=59, second=59)) if isinstance(value, datetime) else value
+
+
+def _value(column: Column, text: str, key: str) -> Any:
+    text = text.strip()
+    try:
+        if column.type == 'date':
+            value = datetime.fromisoformat(text)
+            return value if value.tzinfo else value.replace(tzinfo=UTC)
+        if column.type == 'bool':
+            return {'true': True, 'yes': True, 'false': False, 'no': False}[text.lower()]
+        return {'int': int, 'float': float, 'str': str}[column.type](text)
+    except (KeyError, ValueError) as exception:
+        wanted = {
+            'int': 'a whole number',
+            'float': 'a number',
+            'bool': 'yes or no',
+            'date': 'a date such as 2026-01-31',
+        }
+        raise AnialError(f'{key or column.name}: {text!r} is not {wanted[column.type]}.') from exception

@@ -1,0 +1,79 @@
+"""Which export a file came from."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from aiida import orm
+from aiida.common.exceptions import NotExistent
+
+from aiida_anial.calcfunctions.exported_files import CHECKSUMS, checksum
+from aiida_anial.common.errors import AnialError, FileFormatError
+from aiida_anial.data.extras import REPRODUCES
+from aiida_anial.data.label import LabelData
+from aiida_anial.formats.datasets import read_dataset
+
+__all__ = ('whence',)
+
+
+def whence(path: Path) -> dict[str, Any]:
+    """Return what the graph knows of a file: the export that wrote it, or, if it was changed, the origin of its labels.
+
+    :return: ``exports``: pk, UUID, time and kind of the processes that wrote a file with these bytes, and the pks of
+        their inputs; where there is none, ``n_configurations``, ``n_known`` and ``shards``: how many of its
+        configurations are labels of this profile, and the shards that it names.
+    :raises AnialError: if the file cannot be read.
+    """
+    if not path.is_file():
+        raise AnialError(f'{path}: there is no such file.')
+    digest = checksum(path)
+    filters = {f'attributes.{CHECKSUMS}': {'has_key': digest}, 'extras': {'!has_key': REPRODUCES}}
+    query = orm.QueryBuilder().append(orm.Data, filters=filters)
+    exports = [_export(node) for node in query.all(flat=True)]
+    found: dict[str, Any] = {'path': str(path), 'sha256': digest, 'exports': exports}
+    return found if exports else found | _known_labels(path)
+
+
+def _export(node: Any) -> dict[str, Any]:
+    """Return the process that made ``node``, and what of."""
+    process = node.creator
+    inputs = {link.link_label: link.node.pk for link in process.base.links.get_incoming().all()}
+    return {
+        'pk': process.pk,
+        'uuid': process.uuid,
+        'process': process.process_label,
+        'time': process.ctime.isoformat(timespec='seconds'),
+        'file': node.pk,
+        'inputs': inputs,
+        'filters': process.inputs.settings.get_dict().get('filters', {}),
+    }
+
+
+def _known_labels(path: Path) -> dict[str, Any]:
+    """Return how many configurations of a dataset are labels here, whoever wrote the file."""
+    try:
+        dataset = read_dataset(path, trust_units=True, may_be_part=True)
+    except FileFormatError as exception:
+        raise AnialError(f'{path}: no export of this profile wrote it, and it is no dataset ({exception}).') from None
+    hashes = sorted(set(dataset.hashes))
+    known: set[str] = set()
+    for start in range(0, len(hashes), 10_000):
+        filters = {'attributes.content_hash': {'in': hashes[start : start + 10_000]}}
+        known |= set(
+            orm.QueryBuilder().append(LabelData, filters=filters, project='attributes.content_hash').all(flat=True)
+        )
+    shards = dataset.header.get('shards', [])
+    return {
+        'n_configurations': len(dataset),
+        'n_known': sum(content in known for content in dataset.hashes),
+        'shards': [{'uuid': uuid, 'pk': _pk(uuid)} for uuid in shards],
+        'filters': dataset.header.get('filters', {}),
+    }
+
+
+def _pk(uuid: str) -> Any:
+    try:
+        return orm.load_node(uuid=uuid).pk
+    except NotExistent:
+        return None

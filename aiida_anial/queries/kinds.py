@@ -1,0 +1,283 @@
+"""The kinds of records, their columns, and the way to them in the graph."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from aiida import orm
+
+from aiida_anial.data.dataset import DatasetData
+from aiida_anial.data.ensemble import EnsembleData
+from aiida_anial.data.label import LabelData
+from aiida_anial.queries.columns import Column, Kind
+from aiida_anial.queries.scope import shard_makers, work_chains
+
+__all__ = ('KINDS',)
+
+
+def _common(entity: str) -> tuple[Column, ...]:
+    return (
+        Column('pk', entity, 'id', 'int', 'Pk of the node.', 'pk'),
+        Column('uuid', entity, 'uuid', 'str', 'UUID of the node.'),
+        Column('created', entity, 'ctime', 'date', 'When it was made.'),
+    )
+
+
+def _theory(entity: str) -> tuple[Column, ...]:
+    field = 'attributes.level_of_theory.'
+    return (
+        Column('code', entity, field + 'code', 'str', 'Program: pw.x, emt, eam, ensemble, ...', 'code'),
+        Column('code_version', entity, field + 'version', 'str', 'Version of the program.'),
+        Column('functional', entity, field + 'functional', 'str', 'Functional, such as PBE.'),
+        Column('pseudo_md5', entity, field + 'pseudo_md5', 'str', 'MD5 of the pseudopotential.'),
+        Column(
+            'ecutwfc_ry', entity, field + 'ecutwfc_ry', 'float', 'Cutoff of the wavefunctions, Ry.', 'cutoff\nRy', 1
+        ),
+        Column('ecutrho_ry', entity, field + 'ecutrho_ry', 'float', 'Cutoff of the charge density, Ry.'),
+        Column('smearing', entity, field + 'smearing', 'str', 'Kind of smearing.'),
+        Column('degauss_ry', entity, field + 'degauss_ry', 'float', 'Width of the smearing, Ry.'),
+        Column(
+            'kpoints_distance_per_angstrom',
+            entity,
+            field + 'kpoints_distance_per_angstrom',
+            'float',
+            'Largest distance between k-points, 1/angstrom.',
+        ),
+    )
+
+
+def _attribute(entity: str, name: str, *rest: Any) -> Column:
+    return Column(name, entity, f'attributes.{name}', *rest)
+
+
+def _scope(campaigns: list[Any] | None) -> dict[str, Any]:
+    """Return the filter that keeps a query in the work chains of the campaigns."""
+    return {} if campaigns is None else {'id': {'in': work_chains(campaigns)}}
+
+
+def _makers(campaigns: list[Any] | None) -> dict[str, Any]:
+    """Return the filter that keeps a query among what made the shards of the campaigns, of which there may be none."""
+    return {} if campaigns is None else {'id': {'in': shard_makers(campaigns) or [-1]}}
+
+
+def _labels(builder: orm.QueryBuilder, campaigns: list[Any] | None) -> None:
+    # The exact type, which the database has an index on.
+    builder.append(LabelData, tag='label', subclassing=False)
+    if campaigns is not None:
+        builder.append(orm.CalcFunctionNode, with_outgoing='label', tag='maker', filters=_makers(campaigns))
+
+
+def _shard(builder: orm.QueryBuilder) -> None:
+    # Its maker has as many outputs as the shard has labels; the name spares the database to look at each of them.
+    builder.append(orm.CalcFunctionNode, with_outgoing='label', tag='collection')
+    builder.append(DatasetData, with_incoming='collection', tag='shard', edge_filters={'label': 'dataset'})
+
+
+def _shards(builder: orm.QueryBuilder, campaigns: list[Any] | None) -> None:
+    if campaigns is not None:
+        builder.append(orm.CalcFunctionNode, tag='maker', filters=_makers(campaigns))
+        builder.append(DatasetData, with_incoming='maker', tag='shard')
+    else:
+        builder.append(DatasetData, tag='shard')
+
+
+def _calculations(builder: orm.QueryBuilder, campaigns: list[Any] | None) -> None:
+    builder.append(orm.CalcJobNode, filters={'attributes.process_label': 'PwCalculation'}, tag='job')
+    if campaigns is not None:
+        builder.append(orm.WorkChainNode, with_outgoing='job', tag='base')
+        builder.append(orm.WorkChainNode, with_outgoing='base', filters=_scope(campaigns))
+    builder.append(orm.StructureData, with_outgoing='job', tag='cell', edge_filters={'label': 'structure'})
+    builder.append(orm.Dict, with_outgoing='job', tag='parameters', edge_filters={'label': 'parameters'})
+    builder.append(orm.KpointsData, with_outgoing='job', tag='kpoints', edge_filters={'label': 'kpoints'})
+
+
+def _printed(builder: orm.QueryBuilder) -> None:
+    builder.append(orm.Dict, with_incoming='job', tag='printed')
+
+
+def _trajectories(builder: orm.QueryBuilder, campaigns: list[Any] | None) -> None:
+    builder.append(orm.CalcJobNode, filters={'attributes.process_label': 'SampleCalculation'}, tag='job')
+    builder.append(orm.TrajectoryData, with_incoming='job', tag='trajectory')
+    if campaigns is not None:
+        builder.append(orm.WorkChainNode, with_outgoing='job', filters=_scope(campaigns))
+
+
+def _iteration(builder: orm.QueryBuilder) -> None:
+    builder.append(orm.CalcJobNode, with_outgoing='trajectory', tag='sampled')
+    builder.append(orm.WorkChainNode, with_outgoing='sampled', tag='sampling')
+    builder.append(orm.WorkChainNode, with_outgoing='sampling', tag='cycle')
+    builder.append(orm.Int, with_outgoing='cycle', tag='iteration', edge_filters={'label': 'iteration'})
+
+
+def _candidates(builder: orm.QueryBuilder, campaigns: list[Any] | None) -> None:
+    builder.append(orm.CalcFunctionNode, filters={'attributes.process_label': 'extract_candidate'}, tag='extraction')
+    if campaigns is not None:
+        builder.append(orm.WorkChainNode, with_outgoing='extraction', filters=_scope(campaigns))
+    builder.append(orm.StructureData, with_incoming='extraction', tag='candidate')
+    builder.append(orm.TrajectoryData, with_outgoing='extraction', tag='trajectory')
+
+
+def _ensembles(builder: orm.QueryBuilder, campaigns: list[Any] | None) -> None:
+    builder.append(EnsembleData, tag='ensemble')
+    if campaigns is not None:
+        builder.append(orm.CalcJobNode, with_outgoing='ensemble', tag='job')
+        builder.append(orm.WorkChainNode, with_outgoing='job', filters=_scope(campaigns))
+
+
+def _training(builder: orm.QueryBuilder) -> None:
+    builder.append(orm.CalcJobNode, with_outgoing='ensemble', tag='training')
+    builder.append(orm.Dict, with_incoming='training', tag='summary')
+
+
+def _campaigns(builder: orm.QueryBuilder, campaigns: list[Any] | None) -> None:
+    filters: dict[str, Any] = {'attributes.process_label': 'ActiveLearningWorkChain'}
+    if campaigns is not None:
+        filters['id'] = {'in': [campaign.pk for campaign in campaigns]}
+    builder.append(orm.WorkChainNode, filters=filters, tag='campaign')
+
+
+def _verdict(builder: orm.QueryBuilder) -> None:
+    builder.append(orm.Dict, with_incoming='campaign', tag='verdict', edge_filters={'label': 'summary'})
+
+
+_LABEL_COLUMNS = (
+    *_common('label'),
+    Column('shard', 'shard', 'id', 'int', 'Pk of the shard that holds its arrays.', 'shard'),
+    _attribute('label', 'row', 'int', 'Its row in the shard.', 'row'),
+    _attribute('label', 'calculation', 'str', 'UUID of the calculation.'),
+    _attribute('label', 'iteration', 'int', 'Active-learning iteration; 0 are the initial random cells.', 'iteration'),
+    _attribute('label', 'origin', 'str', 'random, active_learning or imported.', 'origin'),
+    _attribute('label', 'n_atoms', 'int', 'Number of atoms.', 'atoms'),
+    _attribute('label', 'volume_angstrom3', 'float', 'Volume of the cell, angstrom^3.'),
+    _attribute('label', 'density_g_per_cm3', 'float', 'Density, g/cm3.', 'density\ng/cm³', 3),
+    _attribute('label', 'energy_ev', 'float', 'Total energy, eV.'),
+    _attribute('label', 'energy_per_atom_ev', 'float', 'Energy per atom, eV.', 'E/atom\neV', 4),
+    _attribute(
+        'label', 'max_force_ev_per_angstrom', 'float', 'Largest force on an atom, eV/angstrom.', 'max F\neV/Å', 3
+    ),
+    _attribute('label', 'pressure_gpa', 'float', 'Pressure, GPa, positive in compression.', 'P\nGPa', 2),
+    _attribute('label', 'kpoints', 'str', 'Mesh of k-points, such as 2x2x3.', 'k-points'),
+    _attribute('label', 'split_block', 'int', 'Block of the data split, 0 to 15.'),
+    _attribute('label', 'content_hash', 'str', 'SHA-256 of the configuration.'),
+    *_theory('label'),
+)
+
+_SHARD_COLUMNS = (
+    *_common('shard'),
+    _attribute('shard', 'n_configurations', 'int', 'Number of labels.', 'labels'),
+    _attribute('shard', 'n_atoms', 'int', 'Number of atoms in all.', 'atoms'),
+    _attribute(
+        'shard', 'max_force_ev_per_angstrom', 'float', 'Largest force on an atom, eV/angstrom.', 'max F\neV/Å', 3
+    ),
+    _attribute('shard', 'schema_version', 'int', 'Version of the layout of its file.'),
+    *_theory('shard'),
+)
+
+_CALCULATION_COLUMNS = (
+    *_common('job'),
+    Column('process_state', 'job', 'attributes.process_state', 'str', 'State of the process.', 'state'),
+    Column('exit_status', 'job', 'attributes.exit_status', 'int', 'Exit status; 0 is well.', 'exit\nstatus'),
+    Column('cell', 'cell', 'id', 'int', 'Pk of its structure.', 'cell'),
+    Column('ecutwfc_ry', 'parameters', 'attributes.SYSTEM.ecutwfc', 'float', 'Cutoff, Ry.', 'cutoff\nRy', 1),
+    Column('code_version', 'printed', 'attributes.creator_version', 'str', 'Version of pw.x.', 'pw.x'),
+    Column('n_atoms', 'printed', 'attributes.number_of_atoms', 'int', 'Number of atoms.', 'atoms'),
+    Column('n_kpoints', 'printed', 'attributes.number_of_k_points', 'int', 'Irreducible k-points.', 'k-points'),
+    Column('scf_iterations', 'printed', 'attributes.scf_iterations', 'int', 'Steps of the self-consistency.', 'scf'),
+    Column('wall_time_s', 'printed', 'attributes.wall_time_seconds', 'float', 'Wall time, s.', 'time\ns', 1),
+    Column('energy_ev', 'printed', 'attributes.energy', 'float', 'Total energy, eV.', 'E\neV', 4),
+)
+
+_STOP_COLUMNS = (
+    _attribute('trajectory', 'stop_reason', 'str', 'Why it ended.', 'stop reason'),
+    _attribute('trajectory', 'stop_time_ps', 'float', 'When it ended, ps.', 'stop\nps', 3),
+    _attribute('trajectory', 'n_atoms', 'int', 'Number of atoms.', 'atoms'),
+    Column(
+        'energy_disagreement_ev',
+        'trajectory',
+        'attributes.candidate_energy_disagreement',
+        'float',
+        'Disagreement of the members on the energy at the stop, eV/sqrt(atom).',
+        'disagreement\neV/√atom',
+        4,
+    ),
+    Column(
+        'force_disagreement_max_ev_per_angstrom',
+        'trajectory',
+        'attributes.candidate_force_disagreement_max',
+        'float',
+        'Largest disagreement on the force on an atom at the stop, eV/angstrom.',
+    ),
+    _attribute('trajectory', 'max_temperature_k', 'float', 'Highest temperature, K.', 'max T\nK', 0),
+    _attribute('trajectory', 'closest_contact_angstrom', 'float', 'Closest two atoms at the end, angstrom.'),
+)
+
+_TRAJECTORY_COLUMNS = (
+    *_common('trajectory'),
+    Column('iteration', 'iteration', 'attributes.value', 'int', 'Active-learning iteration.', 'iteration'),
+    *_STOP_COLUMNS,
+    _attribute('trajectory', 'n_frames', 'int', 'Number of stored frames.', 'frames'),
+)
+
+_CANDIDATE_COLUMNS = (
+    *_common('candidate'),
+    Column('trajectory', 'trajectory', 'id', 'int', 'Pk of its trajectory.', 'trajectory'),
+    *_STOP_COLUMNS,
+)
+
+_TEST = 'attributes.test.'
+_ENSEMBLE_COLUMNS = (
+    *_common('ensemble'),
+    Column('label', 'ensemble', 'label', 'str', 'Label of the node.', 'label'),
+    _attribute('ensemble', 'n_members', 'int', 'Number of networks.', 'members'),
+    _attribute('ensemble', 'self_energy_ev', 'float', 'Energy added to every atom, eV.'),
+    Column('n_labels', 'summary', 'attributes.n_configurations', 'int', 'Labels that it was trained on.', 'labels'),
+    Column(
+        'test_energy_rmse_mev_per_atom',
+        'summary',
+        _TEST + 'energy_rmse_mev_per_atom',
+        'float',
+        'Error on the test blocks, meV/atom.',
+        'test E\nmeV/atom',
+        1,
+    ),
+    Column(
+        'test_force_rmse_ev_per_angstrom',
+        'summary',
+        _TEST + 'force_rmse_ev_per_angstrom',
+        'float',
+        'Error on the test blocks, eV/angstrom.',
+        'test F\neV/Å',
+        3,
+    ),
+)
+
+_CAMPAIGN_COLUMNS = (
+    *_common('campaign'),
+    Column('label', 'campaign', 'label', 'str', 'Label of the campaign.', 'label'),
+    Column('process_state', 'campaign', 'attributes.process_state', 'str', 'State of the process.', 'state'),
+    Column('exit_status', 'campaign', 'attributes.exit_status', 'int', 'Exit status; 0 is well.', 'exit\nstatus'),
+    Column('verdict', 'verdict', 'attributes.verdict', 'str', 'Why it ended.', 'verdict'),
+    Column('converged', 'verdict', 'attributes.converged', 'bool', 'Whether it has converged.', 'converged'),
+    Column('n_iterations', 'verdict', 'attributes.n_iterations', 'int', 'Number of iterations.', 'iterations'),
+    Column('n_labels', 'verdict', 'attributes.n_labels', 'int', 'Number of labels.', 'labels'),
+    Column('n_trajectories', 'verdict', 'attributes.n_trajectories', 'int', 'Number of trajectories.', 'trajectories'),
+)
+
+KINDS: dict[str, Kind] = {
+    kind.name: kind
+    for kind in (
+        Kind('labels', 'Labelled configurations.', _LABEL_COLUMNS, _labels, {'shard': _shard}),
+        Kind('shards', 'Sets of labels, each one file.', _SHARD_COLUMNS, _shards),
+        Kind(
+            'calculations',
+            'Calculations by pw.x, failed ones too.',
+            _CALCULATION_COLUMNS,
+            _calculations,
+            {'printed': _printed},
+        ),
+        Kind('trajectories', 'Molecular dynamics.', _TRAJECTORY_COLUMNS, _trajectories, {'iteration': _iteration}),
+        Kind('candidates', 'Configurations taken from trajectories.', _CANDIDATE_COLUMNS, _candidates),
+        Kind('ensembles', 'Trained or imported potentials.', _ENSEMBLE_COLUMNS, _ensembles, {'summary': _training}),
+        Kind('campaigns', 'Campaigns of active learning.', _CAMPAIGN_COLUMNS, _campaigns, {'verdict': _verdict}),
+    )
+}

@@ -1,0 +1,137 @@
+"""Records of the graph: filtered, sorted and counted by the database."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+from aiida import orm
+
+from aiida_anial.common.errors import AnialError
+from aiida_anial.data.extras import REPRODUCES
+from aiida_anial.queries.columns import Column, Condition, Kind
+from aiida_anial.queries.kinds import KINDS
+
+__all__ = ('count', 'kind_named', 'records')
+
+_CASTS = {'int': 'i', 'float': 'f', 'bool': 'b', 'date': 'd', 'str': 't'}
+_BATCH = 10_000
+
+
+def records(
+    kind: str,
+    where: Mapping[str, Condition] | None = None,
+    *,
+    campaigns: Sequence[Any] | None = None,
+    sort: str = 'pk',
+    limit: int | None = None,
+    columns: Iterable[str] | None = None,
+) -> list[dict[str, Any]]:
+    """Return the records of one kind, as dictionaries of plain values with the names of ``KINDS[kind].columns``.
+
+    What was made by reproducing a step is no record.
+
+    >>> records('labels', {'n_atoms': (50, 100), 'origin': 'random'}, campaigns=[campaign], sort='-energy_ev')
+
+    :param kind: a key of ``KINDS``.
+    :param where: by column: a value that must be equal, a pair ``(low, high)`` that must enclose it, where ``None`` is
+        no bound, or a list that must contain it.
+    :param campaigns: stay in these ``ActiveLearningWorkChain`` nodes.
+    :param sort: a column, with a minus sign in front for falling order; what has no such value is left out.
+    :param limit: how many at most.
+    :param columns: which columns, if not all.
+    :raises AnialError: if there is no such kind or column.
+    """
+    definition = kind_named(kind)
+    column = definition.column(sort.removeprefix('-'))
+    builder = _builder(definition, where or {}, campaigns, also=[column])
+    order: dict[str, str] = {'order': 'desc' if sort.startswith('-') else 'asc'}
+    if '.' in column.field:
+        order['cast'] = _CASTS[column.type]
+    # Equal ones come in the order of their making.
+    builder.order_by([{column.entity: [{column.field: order}]}, {definition.entity: [{'id': 'asc'}]}])
+    if limit is not None:
+        builder.limit(limit)
+    wanted = definition.columns if columns is None else tuple(definition.column(name) for name in columns)
+    # What is optional is found by the pk.
+    found = dict.fromkeys([definition.columns[0], *wanted])
+    rows = _project(builder, [entry for entry in found if entry.entity not in definition.optional])
+    for entity in definition.optional:
+        missing = [entry for entry in wanted if entry.entity == entity]
+        if missing and rows:
+            more = _builder(definition, where or {}, campaigns, also=missing[:1])
+            if limit is not None:
+                more.add_filter(definition.entity, {'id': {'in': [row['pk'] for row in rows]}})
+            _add_optional(_project(more, [definition.columns[0], *missing]), rows)
+    return [{entry.name: row.get(entry.name) for entry in wanted} for row in rows]
+
+
+def count(kind: str, where: Mapping[str, Condition] | None = None, *, campaigns: Sequence[Any] | None = None) -> int:
+    """Return how many records there are; the arguments are those of ``records``."""
+    return int(_builder(kind_named(kind), where or {}, campaigns).count())
+
+
+def kind_named(name: str) -> Kind:
+    """Return the kind ``name``.
+
+    :raises AnialError: if there is none.
+    """
+    if name not in KINDS:
+        raise AnialError(f'{name}: there are no such records; known are {", ".join(KINDS)}.')
+    return KINDS[name]
+
+
+def _builder(
+    kind: Kind, where: Mapping[str, Condition], campaigns: Sequence[Any] | None, also: Iterable[Column] = ()
+) -> orm.QueryBuilder:
+    """Return the query with all filters and without projections.
+
+    :param also: columns whose entities the query needs besides those that are filtered.
+    """
+    builder = orm.QueryBuilder()
+    kind.path(builder, list(campaigns) if campaigns is not None else None)
+    conditions: dict[str, list[dict[str, Any]]] = {column.entity: [] for column in also}
+    conditions.setdefault(kind.entity, []).append({'extras': {'!has_key': REPRODUCES}})
+    for name, condition in where.items():
+        column = kind.column(name)
+        conditions.setdefault(column.entity, []).append({column.field: _operator(condition)})
+    for entity, filters in conditions.items():
+        if entity in kind.optional:
+            kind.optional[entity](builder)
+        if filters:
+            builder.add_filter(entity, {'and': filters})
+    return builder
+
+
+def _project(builder: orm.QueryBuilder, columns: Sequence[Column]) -> list[dict[str, Any]]:
+    """Return what the query finds, by the names of the columns."""
+    for entity in dict.fromkeys(column.entity for column in columns):
+        builder.add_projection(entity, [column.field for column in columns if column.entity == entity])
+    return [
+        {column.name: _plain(column, found[column.entity][column.field]) for column in columns}
+        for found in builder.iterdict(batch_size=_BATCH)
+    ]
+
+
+def _add_optional(found: Iterable[dict[str, Any]], rows: list[dict[str, Any]]) -> None:
+    """Add to the records what was found of their optional nodes."""
+    by_pk = {row['pk']: row for row in rows}
+    for values in found:
+        by_pk.get(values['pk'], {}).update(values)
+
+
+def _operator(condition: Condition) -> dict[str, Any]:
+    """Return the condition as QueryBuilder writes it."""
+    if isinstance(condition, tuple):
+        low, high = condition
+        bounds = [{'>=': low}] * (low is not None) + [{'<=': high}] * (high is not None)
+        return {'and': bounds} if len(bounds) > 1 else bounds[0]
+    return {'in': list(condition)} if isinstance(condition, list | set) else {'==': condition}
+
+
+def _plain(column: Column, value: Any) -> Any:
+    if isinstance(value, datetime):
+        return value.isoformat(timespec='seconds')
+    # SQLite's JSON knows no truth values.
+    return bool(value) if column.type == 'bool' and value is not None else value

@@ -1,0 +1,140 @@
+"""A campaign as a folder to publish."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import yaml
+
+from aiida_anial.common.errors import AnialError
+from aiida_anial.continuation.plan import inputs_of
+from aiida_anial.queries.kinds import KINDS
+from aiida_anial.report.archive import write_archive
+from aiida_anial.report.card import data_card
+from aiida_anial.report.checksums import file_sizes_and_checksums, write_checksums
+from aiida_anial.report.citation import Author, citation_file
+from aiida_anial.report.exports import write_exports
+from aiida_anial.report.facts import campaign_facts
+from aiida_anial.report.parity import parity_on_test_blocks
+from aiida_anial.report.plots import write_plots
+from aiida_anial.report.published import published_columns, published_iterations, published_records
+from aiida_anial.report.sources import ReleaseSources, release_sources
+from aiida_anial.report.statistics import reason_counts
+from aiida_anial.report.tables import write_table
+
+__all__ = ('write_release',)
+
+_ARCHIVE = 'campaign.aiida'
+_SETTINGS = 'settings.yaml'
+_CONTENTS = {
+    'CITATION.cff': 'how to cite this',
+    _ARCHIVE: 'provenance, for AiiDA',
+    'dataset.extxyz': 'the labels as extended XYZ',
+    'dataset.h5': 'the labels as HDF5 in the layout of the ANI datasets',
+    'ensemble.safetensors': 'the potential: weights, architecture and units',
+    'ensemble.torchani.safetensors': 'the potential as the state of a torchani model, in hartree',
+    'ensemble.pt': 'the potential as TorchScript, which needs torch alone',
+    'ensemble-neurochem': 'the potential in the layout of the published ANI-Al, float32',
+    _SETTINGS: 'the settings of the campaign, as overrides for `aiida-anial submit`',
+}
+_LISTED_APART = ('plots', 'tables')
+
+
+def write_release(
+    campaign: Any, target: Path, *, title: str, authors: Sequence[Author], license_id: str
+) -> dict[str, Any]:
+    """Write the folder ``target``, which appears when it is whole, and return what the card was made from.
+
+    :raises AnialError: if there is something at ``target``, or the campaign has no labels or no ensemble.
+    """
+    _check_target(target)
+    sources = release_sources(campaign)
+    with _beside(target) as folder:
+        facts: dict[str, Any] = {
+            'title': title,
+            'authors': [str(author) for author in authors],
+            'license_id': license_id,
+            **campaign_facts(sources),
+        }
+        settings = yaml.safe_dump(inputs_of(campaign).to_dict(), sort_keys=False, default_flow_style=None)
+        (folder / _SETTINGS).write_text(settings, encoding='utf-8')
+        exports = write_exports(sources, folder)
+        facts |= {
+            'exports': exports.records(),
+            'left_out': exports.left_out,
+            **_write_records(sources, folder),
+            'archive': write_archive(folder / _ARCHIVE, campaign, [sources.ensemble, *exports.processes.values()]),
+        }
+        abstract = f'{facts["n_labels"]} labelled configurations of aluminium, and a potential trained on them.'
+        citation = citation_file(title=title, authors=authors, license_id=license_id, abstract=abstract)
+        (folder / 'CITATION.cff').write_text(citation, encoding='utf-8')
+        facts['files'] = _files(folder)
+        (folder / 'README.md').write_text(data_card(facts), encoding='utf-8')
+        write_checksums(folder)
+    return facts
+
+
+def _check_target(target: Path) -> None:
+    if target.exists() and not (target.is_dir() and not any(target.iterdir())):
+        raise AnialError(f'DIR: {target} is there already and not an empty folder.')
+    if not target.absolute().parent.is_dir():
+        raise AnialError(f'DIR: there is no folder {target.absolute().parent}.')
+
+
+@contextmanager
+def _beside(target: Path) -> Iterator[Path]:
+    """Give a folder that takes the place of ``target`` in the end; if the block raises, nothing is left.
+
+    :raises AnialError: if it cannot be written.
+    """
+    try:
+        with TemporaryDirectory(prefix=f'.{target.name}-', dir=target.absolute().parent) as outer:
+            folder = Path(outer) / 'release'
+            folder.mkdir()
+            yield folder
+            folder.rename(target)
+    except OSError as exception:
+        raise AnialError(f'DIR: {target} cannot be written ({exception.strerror or exception}).') from exception
+
+
+def _write_records(sources: ReleaseSources, folder: Path) -> dict[str, Any]:
+    """Write tables and plots, and return what the card says about them."""
+    labelled = sources.trained_on
+    parity = parity_on_test_blocks(sources.ensemble.ensemble, labelled)
+    found = published_records(sources.campaign)
+    tables = {'iterations': ('The campaign by iteration.', published_iterations(sources.status['iterations']))}
+    tables |= {name: (KINDS[name].help, rows) for name, rows in found.items()}
+    if parity is not None:
+        tables['test_errors'] = ('Each member on its test block.', list(parity.records(labelled)))
+    (folder / 'tables').mkdir()
+    for name, (_, rows) in tables.items():
+        write_table(folder / 'tables', name, rows)
+    write_table(folder / 'tables', 'columns', published_columns(found))
+    (folder / 'plots').mkdir()
+    captions = write_plots(
+        folder / 'plots',
+        iterations=sources.status['iterations'],
+        labels=sources.labels,
+        curves=sources.curves,
+        parity=parity,
+    )
+    return {
+        'tables': [{'name': name, 'n_rows': len(rows), 'content': text} for name, (text, rows) in tables.items()],
+        'plots': captions,
+        'stops': reason_counts(row['stop_reason'] for row in found.get('trajectories', [])),
+    }
+
+
+def _files(folder: Path) -> list[dict[str, Any]]:
+    """Return size and content of everything in ``folder`` but tables and plots, and the checksums of files."""
+    found: dict[str, dict[str, Any]] = {}
+    for path, (size, digest) in file_sizes_and_checksums(folder).items():
+        name, _, inside = path.partition('/')
+        if name not in _LISTED_APART:
+            entry = {'path': name, 'size': 0, 'sha256': '' if inside else digest, 'content': _CONTENTS.get(name, '')}
+            found.setdefault(name, entry)['size'] += size
+    return list(found.values())

@@ -1,0 +1,100 @@
+"""Steps of the graph: found by what a user names, and refused where they cannot run again."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from aiida import orm
+from aiida.common import LinkType
+from aiida.common.exceptions import MultipleObjectsError, NotExistent
+
+from aiida_anial.common.errors import AnialError
+from aiida_anial.reproduction.kinds import StepKind, kind_of
+
+__all__ = ('INPUT_LINKS', 'describe', 'end_of', 'load_step', 'obstacle', 'seconds_of', 'steps_under')
+
+INPUT_LINKS = (LinkType.INPUT_CALC, LinkType.INPUT_WORK)
+
+
+def load_step(identifier: str) -> Any:
+    """Return the process with this pk or UUID, or the one that made the data with it.
+
+    A job that continued in the remote folder of another one stands for the work chain that ran both.
+
+    :raises AnialError: if there is no such node, it has no history, or it is no step of this package.
+    """
+    try:
+        node: Any = orm.load_node(identifier)
+    except (NotExistent, MultipleObjectsError, ValueError) as exception:
+        raise AnialError(f'PK: there is no node {identifier!r}.') from exception
+    if isinstance(node, orm.Data):
+        if node.creator is None:
+            raise AnialError(
+                f'PK: {type(node).__name__}<{node.pk}> has no history: a user gave it, and no process made it.'
+            )
+        node = node.creator
+    kind = kind_of(node) if isinstance(node, orm.ProcessNode) else None
+    if kind is None:
+        raise AnialError(f'PK: {describe(node)} is not a step of aiida-anial.')
+    return node.caller if _needs_folder(node) and kind_of(node.caller) == kind else node
+
+
+def describe(node: Any) -> str:
+    """Return the kind of a node and its pk, as ``verdi`` writes them."""
+    return f'{getattr(node, "process_label", None) or type(node).__name__}<{node.pk}>'
+
+
+def obstacle(node: Any) -> str | None:
+    """Return why the step cannot be compared with itself run again, in half a sentence; None if it can."""
+    if not node.is_terminated or not node.is_sealed:
+        return 'it has not ended yet'
+    if kind_of(node) == StepKind.ORCHESTRATION:
+        return None
+    if not node.is_finished_ok:
+        return f'it did not finish well ({end_of(node)}), so that there is nothing to compare with'
+    if _needs_folder(node):
+        return 'it needs the work directory of another job, which the graph does not hold'
+    return None
+
+
+def end_of(node: Any) -> str:
+    """Return how a process ended."""
+    if not node.is_finished:
+        return str(node.process_state.value)
+    message = f': {node.exit_message.rstrip(".")}' if node.exit_message else ''
+    return f'exit status {node.exit_status}{message}'
+
+
+def _needs_folder(node: Any) -> bool:
+    """Return whether a process went on from a remote folder."""
+    return bool(node.base.links.get_incoming(node_class=orm.RemoteData, link_type=INPUT_LINKS).all())
+
+
+def steps_under(node: Any) -> Iterator[Any]:
+    """Return the steps that a work chain called, in the order in which they began.
+
+    A work chain that only repeats a job until it has ended is one step with the job.
+    """
+    for child in sorted(node.called, key=lambda called: called.pk):
+        if kind_of(child) == StepKind.ORCHESTRATION:
+            yield from steps_under(child)
+        elif kind_of(child) is not None:
+            yield child
+
+
+def seconds_of(node: Any) -> float:
+    """Return the time that a step took the first time, in s: from its beginning to its last output.
+
+    What came from the cache took as long as the process that it was copied from, if that is still there.
+    """
+    if isinstance(node, orm.WorkChainNode):
+        return sum(seconds_of(child) for child in node.called)
+    source = node.base.caching.get_cache_source()
+    if source is not None:
+        try:
+            return seconds_of(orm.load_node(source))
+        except NotExistent:
+            pass
+    made = [link.node.ctime for link in node.base.links.get_outgoing(link_type=LinkType.CREATE).all()]
+    return max((moment - node.ctime).total_seconds() for moment in made) if made else 0.0

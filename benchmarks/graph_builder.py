@@ -1,0 +1,287 @@
+"""A campaign of any size, grown after a small one: the same nodes and links, part by part, as often as is wanted."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from typing import Any, Final
+from uuid import uuid4
+
+import numpy as np
+from graph_content import (
+    Changes,
+    attribute_changes,
+    calculation_of,
+    give_own_files,
+    input_changes,
+    label_changes,
+    stored,
+    unique_files,
+)
+from graph_labels import LEAST_ATOMS, MOST_ATOMS, draw_labels
+from graph_template import Link, Scope, Template
+from graph_writer import Writer
+
+from aiida_anial.common.labelled_cells import LabelledCells
+
+__all__ = ('Built', 'Plan', 'build')
+
+_FIRST: Final[Scope] = ('iteration_001',)
+_SECOND: Final[Scope] = ('iteration_002',)
+_CYCLE: Final = 'cycle_00'
+_MESH: Final = '3x3x3'
+_DATASETS: Final = ('collect_labels.dataset', 'collect_evaluated.dataset')
+_LABELS: Final = frozenset({'collect_labels.labels', 'collect_evaluated.labels'})
+_TRAINING: Final = 'TrainEnsembleCalculation.summary'
+
+
+@dataclass(frozen=True)
+class Plan:
+    """How large the campaign is.
+
+    :param n_initial: initial random cells.
+    :param cycles: labels by iteration and cycle.
+    :param n_atoms: least and largest number of atoms of a cell.
+    :param seed: of all numbers.
+    :param own_files: whether every label has files of its own, as it has in truth, or those of the template.
+    """
+
+    n_initial: int
+    cycles: tuple[tuple[int, ...], ...]
+    n_atoms: tuple[int, int] = (LEAST_ATOMS, MOST_ATOMS)
+    seed: int = 1
+    own_files: bool = True
+
+    @classmethod
+    def of_size(
+        cls, n_labels: int, *, n_initial: int = 400, n_iterations: int = 30, n_cycles: int = 4, **options: Any
+    ) -> Plan:
+        """Return a plan with ``n_labels`` labels, shared evenly among the cycles."""
+        parts = np.array_split(np.arange(n_labels - n_initial), n_iterations * n_cycles)
+        sizes = tuple(len(part) for part in parts)
+        cycles = tuple(sizes[start : start + n_cycles] for start in range(0, len(sizes), n_cycles))
+        return cls(n_initial, cycles, **options)
+
+    @property
+    def n_labels(self) -> int:
+        """Number of all labels."""
+        return self.n_initial + sum(map(sum, self.cycles))
+
+
+@dataclass(frozen=True)
+class Built:
+    """What was built.
+
+    :param campaign: pk of the campaign.
+    :param counts: rows by kind: ``node``, ``link``, ``log``.
+    """
+
+    campaign: int
+    counts: Mapping[str, int]
+
+
+@dataclass(frozen=True)
+class _Place:
+    """Where a part stands in the large campaign; its names come from there."""
+
+    iteration: int = 0
+    cycle: int = 0
+    cell: int | None = None
+
+    def name(self, text: str) -> str:
+        """Return a name of the template as it is here."""
+        text = re.sub(r'(iteration_|shard_)(?!000)\d{3}', rf'\g<1>{self.iteration:03d}', text)
+        text = re.sub(r'cycle_\d{2}', f'cycle_{self.cycle:02d}', text)
+        return text if self.cell is None else re.sub(r'cell_\d{4}', f'cell_{self.cell:04d}', text)
+
+
+@dataclass(frozen=True)
+class _Unit:
+    """A label of the template.
+
+    :param calculation: pk of what it says it is from.
+    :param files: those that no other label has.
+    """
+
+    scope: Scope
+    calculation: int
+    files: Mapping[int, Mapping[str, bytes]]
+
+
+def build(template: Template, plan: Plan, writer: Writer, *, user: int, computers: Mapping[int, int]) -> Built:
+    """Write the campaign.
+
+    :param user: its pk in the profile.
+    :param computers: pk in the profile by that in the template.
+    """
+    return _Builder(template, plan, writer, user, computers).run()
+
+
+class _Builder:
+    """Writes one campaign. ``known`` are pks of what was written, by those of the template."""
+
+    def __init__(self, template: Template, plan: Plan, writer: Writer, user: int, computers: Mapping[int, int]) -> None:
+        self._template, self._plan, self._writer = template, plan, writer
+        self._user, self._computers = user, computers
+        self._generator = np.random.default_rng(plan.seed)
+        self._n_labels = 0
+        self._known_units: dict[Scope, list[_Unit]] = {}
+        # By iteration, the pks of its nodes, and of those of each of its cycles, by role.
+        self._results: list[tuple[dict[str, int], list[dict[str, int]]]] = []
+        self._standing = {self._normal(link) for link in template.links_of[_FIRST] if self._is_outward(link)}
+
+    def run(self) -> Built:
+        """Write everything."""
+        template, plan = self._template, self._plan
+        rows = [node.row for node in template.nodes.values()]
+        self._writer.add_files(list(template.files.values()))
+        self._writer.expect(value for row in rows for value in row.values() if isinstance(value, dict))
+        sizes = [sum(cycles) for cycles in plan.cycles]
+        totals = {'n_iterations': len(sizes), 'n_labels': plan.n_labels, 'n_trajectories': sum(sizes)}
+        changes = self._role_changes((), 'summarise_campaign.result', totals)
+        changes |= self._role_changes((), _TRAINING, {'n_configurations': plan.n_labels})
+        changes[template.campaign] = {'label': f'{plan.n_labels} labels'}
+        root = self._shard_part((), {}, changes, plan.n_initial, _Place())
+        for index, cycles in enumerate(plan.cycles, start=1):
+            self._iteration(index, cycles, root)
+        self._writer.finish()
+        return Built(root[template.campaign], self._writer.counts)
+
+    def _iteration(self, index: int, sizes: tuple[int, ...], root: Mapping[int, int]) -> None:
+        """Write one iteration and its cycles."""
+        scope, place, size = _FIRST if index == 1 else _SECOND, _Place(index), sum(sizes)
+        counts = {'n_trajectories': size, 'n_labels': size, 'n_stopped': size // 2}
+        changes = self._role_changes(scope, 'summarise_iteration.result', counts)
+        changes |= self._role_changes(scope, _TRAINING, {'n_configurations': self._n_labels + size})
+        changes |= input_changes(self._template, scope, {'iteration': index, 'n_trajectories': size})
+        self._results.append(({}, []))
+        known = self._part(scope, root, changes, place)
+        self._results[-1][0].update(self._by_role(scope, known))
+        scope = (*scope, _CYCLE)
+        for cycle, number in enumerate(sizes):
+            source = {'iteration': index, 'origin': 'active_learning'}
+            changes = input_changes(self._template, scope, {'cycle': cycle, 'number': number, 'source': source})
+            changes |= self._repeated(scope, number)
+            inner = self._shard_part(scope, known, changes, number, replace(place, cycle=cycle))
+            self._results[-1][1].append(self._by_role(scope, inner))
+
+    def _shard_part(
+        self, scope: Scope, outer: Mapping[int, int], changes: Changes, number: int, place: _Place
+    ) -> dict[int, int]:
+        """Write a part that makes a shard, with ``number`` labels, and return what is known in it."""
+        units = self._units(scope)
+        calculation = units[0].calculation
+        is_shared = self._template.nodes[calculation].scope == scope
+        uuids = [str(uuid4())] * number if is_shared else [str(uuid4()) for _ in range(number)]
+        if is_shared:
+            changes.setdefault(calculation, {})['uuid'] = uuids[0]
+        origin = 'active_learning' if place.iteration else 'random'
+        n_atoms = self._plan.n_atoms
+        labelled = draw_labels(self._generator, uuids, iteration=place.iteration, origin=origin, n_atoms=n_atoms)
+        labels, shard = self._shard(scope, labelled)
+        changes |= shard
+        parts = [self._label(units[row % len(units)], labelled, row, label) for row, label in enumerate(labels)]
+        stored([changes, *parts], self._writer.add_files)
+        known = self._part(scope, outer, changes, place)
+        for row, part in enumerate(parts):
+            self._part(units[row % len(units)].scope, known, part, replace(place, cell=row))
+        self._n_labels += number
+        return known
+
+    def _shard(self, scope: Scope, labelled: LabelledCells) -> tuple[list[dict[str, Any]], Changes]:
+        """Return the attributes of the labels, and the changes of the dataset."""
+        from aiida_anial.common.level_of_theory import LevelOfTheory
+        from aiida_anial.data.dataset import DatasetData
+        from aiida_anial.data.label import LabelData
+
+        template = self._template
+        pk = self._by_role(scope, {pk: pk for pk in template.members[scope]})
+        dataset = next(pk[role] for role in _DATASETS if role in pk)
+        values = template.nodes[dataset].row['attributes']['level_of_theory']
+        theory = LevelOfTheory.parse(values) if values else None
+        meshes: list[str | None] = [_MESH] * len(labelled)
+        labels = [node.base.attributes.all for node in LabelData.of_shard(labelled, theory, meshes)]
+        node = DatasetData(labelled, theory)
+        metadata = {'o': {DatasetData.FILENAME: labelled.to_bytes()}}
+        return labels, {dataset: {'attributes': node.base.attributes.all, 'repository_metadata': metadata}}
+
+    def _label(self, unit: _Unit, labelled: LabelledCells, row: int, label: Mapping[str, Any]) -> Changes:
+        """Return the changes of the nodes of one label."""
+        changes = label_changes(self._template, unit.scope, labelled, row, label)
+        if self._template.nodes[unit.calculation].scope == unit.scope:
+            changes.setdefault(unit.calculation, {})['uuid'] = labelled.uuids[row]
+        if self._plan.own_files:
+            give_own_files(self._template, changes, unit.files, f'<!-- {uuid4()} -->'.encode())
+        return changes
+
+    def _units(self, scope: Scope) -> list[_Unit]:
+        """Return the labels of the template that a part may have; trajectories without a label are none."""
+        if scope not in self._known_units:
+            scopes = [unit for unit in self._template.labels_in(scope) if self._by_role(unit, {}).keys() & _LABELS]
+            self._known_units[scope] = [
+                _Unit(unit, calculation_of(self._template, unit), unique_files(self._template, unit)) for unit in scopes
+            ]
+        return self._known_units[scope]
+
+    def _part(self, scope: Scope, outer: Mapping[int, int], changes: Changes, place: _Place) -> dict[int, int]:
+        """Write the nodes and links of one part, and return what is known in it."""
+        template, add = self._template, self._writer.add
+        known = dict(outer)
+        for pk in template.members[scope]:
+            row = {key: value for key, value in template.nodes[pk].row.items() if key != 'id'}
+            row |= {'uuid': str(uuid4()), 'user_id': self._user, 'label': place.name(row['label'])}
+            row['dbcomputer_id'] = self._computers.get(row['dbcomputer_id'])
+            known[pk] = add('node', {**row, **changes.get(pk, {})})
+            for log in template.logs.get(pk, ()):
+                kept = {key: value for key, value in log.items() if key != 'id'}
+                add('log', {**kept, 'uuid': str(uuid4()), 'dbnode_id': known[pk]})
+        for link in template.links_of[scope]:
+            for source, target, label in self._ends(link, known, place):
+                add('link', {'input_id': source, 'output_id': target, 'type': link.type, 'label': label})
+        self._writer.flush()
+        return known
+
+    def _ends(self, link: Link, known: Mapping[int, int], place: _Place) -> Iterator[tuple[int, int, str]]:
+        """Yield source, target and label of a link as often as it is here."""
+        is_last = place.iteration == len(self._plan.cycles)
+        if self._is_outward(link) and not is_last and self._normal(link) not in self._standing:
+            return
+        if link.source in known and link.target in known:
+            yield known[link.source], known[link.target], place.name(link.label)
+            return
+        node = self._template.nodes[link.source]
+        if node.scope == _FIRST:
+            yield self._results[-2][0][node.role], known[link.target], place.name(link.label)
+        elif node.scope == (*_FIRST, _CYCLE):
+            for index, (_, cycles) in enumerate(self._results[:-1], start=1):
+                for cycle, made in enumerate(cycles):
+                    yield made[node.role], known[link.target], _Place(index, cycle).name(link.label)
+
+    def _is_outward(self, link: Link) -> bool:
+        """Return whether the campaign itself takes what an iteration has made."""
+        source, target = self._template.nodes[link.source].scope, self._template.nodes[link.target].scope
+        return {source[:2], target[:2]} in ({(), _FIRST}, {(), _SECOND}) and (link.type == 'return' or not target)
+
+    def _normal(self, link: Link) -> tuple[str, str, str]:
+        return self._template.nodes[link.source].role, link.type, _Place().name(link.label)
+
+    def _by_role(self, scope: Scope, known: Mapping[int, int]) -> dict[str, int]:
+        """Return pks of a part by role."""
+        return {self._template.nodes[pk].role: known.get(pk, pk) for pk in self._template.members[scope]}
+
+    def _role_changes(self, scope: Scope, role: str, values: Mapping[str, Any]) -> Changes:
+        """Return changes of the attributes of what has a role."""
+        nodes = {pk: self._template.nodes[pk] for pk in self._template.members[scope]}
+        return {pk: attribute_changes(node, values) for pk, node in nodes.items() if node.role == role}
+
+    def _repeated(self, scope: Scope, number: int) -> Changes:
+        """Return lists with an entry for every trajectory."""
+        changes: Changes = {}
+        for role, key in (('SampleCalculation.table', 'trajectories'), ('draw_schedules.result', 'list')):
+            for pk in self._template.members[scope]:
+                node = self._template.nodes[pk]
+                if node.role == role:
+                    entries = node.row['attributes'][key]
+                    changes[pk] = attribute_changes(node, {key: (entries * number)[:number]})
+        return changes

@@ -1,0 +1,163 @@
+"""What differs between a node of the small campaign and those that a large one has in its place."""
+
+from __future__ import annotations
+
+import io
+from collections import defaultdict
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Final
+
+import numpy as np
+from ase import units
+from graph_labels import structure_attributes
+from graph_template import Scope, Template, TemplateNode, file_keys
+
+from aiida_anial.common.labelled_cells import LabelledCells
+
+__all__ = (
+    'Changes',
+    'attribute_changes',
+    'calculation_of',
+    'give_own_files',
+    'input_changes',
+    'label_changes',
+    'stored',
+    'unique_files',
+)
+
+Changes = dict[int, dict[str, Any]]
+"""By pk of the small campaign, the columns that are other; a file stands there as its content."""
+
+_STRUCTURES: Final = ('generate_cells.', 'extract_candidate.result')
+
+
+def input_changes(template: Template, scope: Scope, values: Mapping[str, Any]) -> Changes:
+    """Return the changes of the numbers that a part is given, by the names of their inputs."""
+    changes: Changes = {}
+    for link in template.links_of[scope]:
+        name, node = link.label.split('__')[-1], template.nodes[link.source]
+        if name not in values or node.scope != scope or node.role or not link.type.startswith('input'):
+            continue
+        value = values[name]
+        changes[link.source] = attribute_changes(node, value if isinstance(value, dict) else {'value': value})
+    return changes
+
+
+def attribute_changes(node: TemplateNode, values: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the changes of some attributes."""
+    return {'attributes': {**node.row['attributes'], **values}}
+
+
+def calculation_of(template: Template, unit: Scope) -> int:
+    """Return the pk of the calculation that a label says it is from."""
+    (label,) = (pk for pk in template.members[unit] if template.nodes[pk].role.endswith('.labels'))
+    uuid = str(template.nodes[label].row['attributes']['calculation'])
+    (found,) = (pk for pk, node in template.nodes.items() if str(node.row['uuid']) == uuid)
+    return found
+
+
+def label_changes(
+    template: Template, unit: Scope, labelled: LabelledCells, row: int, label: Mapping[str, Any]
+) -> Changes:
+    """Return the changes of the nodes of one label.
+
+    :param unit: the label of the template.
+    :param labelled: shard of the label.
+    :param label: attributes of its ``LabelData``.
+    """
+    n_atoms = int(labelled.cells.n_atoms[row])
+    changes: Changes = {}
+    for pk in template.members[unit]:
+        node = template.nodes[pk]
+        if node.role in _STRUCTURES:
+            changes[pk] = {'attributes': structure_attributes(node.row['attributes'], labelled, row)}
+        elif node.role == 'SampleCalculation.trajectories':
+            changes[pk] = attribute_changes(node, {'index': row, 'n_atoms': n_atoms})
+        elif node.role == 'PwCalculation.output_parameters':
+            printed = {
+                'energy': float(labelled.energies[row]),
+                'number_of_atoms': n_atoms,
+                'volume': float(labelled.cells.volumes[row]),
+            }
+            changes[pk] = attribute_changes(node, printed)
+        elif node.role == 'PwCalculation.output_trajectory':
+            changes[pk] = _output_trajectory(node, labelled, row)
+        elif node.role.endswith('.labels'):
+            changes[pk] = {'attributes': dict(label)}
+    return changes
+
+
+def _output_trajectory(node: TemplateNode, labelled: LabelledCells, row: int) -> dict[str, Any]:
+    """Return positions, forces and stress as pw.x gives them: GPa, positive in compression."""
+    positions, lattice = labelled.cells.one(row)
+    arrays = {
+        'positions': positions[None],
+        'cells': lattice[None],
+        'forces': labelled.forces_of(row)[None],
+        'stress': -labelled.stresses[row][None] / units.GPa,
+        'atomic_species_name': np.array(['Al'] * len(positions)),
+    }
+    entries = {**node.row['repository_metadata']['o'], **{f'{name}.npy': _npy(array) for name, array in arrays.items()}}
+    shapes = {f'array|{name}': list(array.shape) for name, array in arrays.items()}
+    changes = attribute_changes(node, {**shapes, 'symbols': ['Al'] * len(positions)})
+    return {**changes, 'repository_metadata': {'o': entries}}
+
+
+def _npy(array: np.ndarray) -> bytes:
+    stream = io.BytesIO()
+    np.save(stream, array, allow_pickle=False)
+    return stream.getvalue()
+
+
+def unique_files(template: Template, unit: Scope) -> dict[int, dict[str, bytes]]:
+    """Return the files of a label that no other part of the template has, by pk, their contents by their keys."""
+    users: dict[str, set[Scope]] = defaultdict(set)
+    for node in template.nodes.values():
+        for key in file_keys(node.row['repository_metadata']):
+            users[key].add(node.scope)
+    keys = {pk: set(file_keys(template.nodes[pk].row['repository_metadata'])) for pk in template.members[unit]}
+    return {pk: {key: template.files[key] for key in mine if users[key] == {unit}} for pk, mine in keys.items()}
+
+
+def give_own_files(template: Template, changes: Changes, unique: Mapping[int, Mapping[str, bytes]], tag: bytes) -> None:
+    """Put files of its own into the changes of one label.
+
+    :param unique: as ``unique_files`` returns them.
+    :param tag: ends every file.
+    """
+    for pk, contents in unique.items():
+        if contents:
+            columns = changes.setdefault(pk, {})
+            metadata = columns.get('repository_metadata', template.nodes[pk].row['repository_metadata'])
+            columns['repository_metadata'] = _tagged(metadata, contents, tag)
+
+
+def _tagged(entry: Any, contents: Mapping[str, bytes], tag: bytes) -> Any:
+    if isinstance(entry, bytes):
+        return entry
+    if 'k' in entry:
+        return contents[entry['k']] + tag if entry['k'] in contents else entry
+    return {'o': {name: _tagged(value, contents, tag) for name, value in entry['o'].items()}} if entry else entry
+
+
+def stored(changes: Sequence[Changes], add_files: Callable[[Sequence[bytes]], list[str]]) -> None:
+    """Write all files that stand in the changes as their contents, and put their keys there."""
+    columns = [columns for one in changes for columns in one.values()]
+    metadata = [found['repository_metadata'] for found in columns if 'repository_metadata' in found]
+    contents: list[bytes] = []
+    for entry in metadata:
+        _walk(entry, contents.append)
+    keys = iter(add_files(contents) if contents else [])
+    for entry in metadata:
+        _walk(entry, lambda _: next(keys))
+
+
+def _walk(entry: dict[str, Any], replace: Callable[[bytes], Any]) -> None:
+    """Replace every content in a folder by what ``replace`` returns, if it returns something."""
+    for name, value in entry.get('o', {}).items():
+        if isinstance(value, bytes):
+            replaced = replace(value)
+            if replaced is not None:
+                entry['o'][name] = {'k': replaced}
+        else:
+            _walk(value, replace)

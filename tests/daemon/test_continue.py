@@ -1,0 +1,75 @@
+"""A campaign whose daemon worker was killed, that was killed itself, and that another one goes on from."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import signal
+from collections import Counter
+from pathlib import Path
+
+import pytest
+import yaml
+
+pytestmark = pytest.mark.daemon
+
+# Long enough to be killed in.
+TRAINING = {'max_steps': 30000, 'batch_size': 8, 'evaluation_interval': 10}
+STEPS_BEFORE_DEATH = 30
+
+SHORT = {'max_steps': 10, 'batch_size': 8, 'evaluation_interval': 10}
+
+
+def step_of(job):
+    """Return how many steps a training has taken, as its output says."""
+    path = Path(job['folder'] or '/nowhere') / 'worker.out'
+    steps = re.findall(r'step (\d+) of', path.read_text()) if path.exists() else []
+    return int(steps[-1]) if steps else 0
+
+
+def test_a_killed_campaign_is_continued_from_its_checkpoint(shell, campaign_overrides, tmp_path):
+    changes = {'campaign': {'max_iterations': 1}, 'training': {'initial': TRAINING, 'retrain': SHORT}}
+    overrides = tmp_path / 'overrides.yaml'
+    overrides.write_text(yaml.safe_dump(campaign_overrides(**changes)))
+    submit = ('submit', '-p', 'test', '--pk-only')
+    pk = int(shell.run('aiida-anial', *submit, overrides, '--protocol', 'demo'))
+
+    def training():
+        (found,) = shell.ask('look_at_jobs.py', pk)
+        jobs = [job for job in found['jobs'] if job['label'] == 'TrainEnsembleCalculation']
+        return next((job for job in jobs if step_of(job) >= STEPS_BEFORE_DEATH), None)
+
+    job = shell.wait(training, limit_s=180)
+    assert job['active']
+    refused = shell.run('aiida-anial', 'submit', '-p', 'test', '--continue-from', pk, check=False)
+    assert 'Submitted' not in refused
+
+    printed = shell.run('verdi', '-p', 'test', 'daemon', 'status')
+    workers = [int(found) for found in re.findall(r'^\s*(\d+)\s+[\d.]+', printed, re.MULTILINE)]
+    assert workers
+    for worker in workers:
+        os.kill(worker, signal.SIGKILL)
+    shell.run('verdi', '-p', 'test', 'daemon', 'restart')
+    shell.run('verdi', '-p', 'test', 'process', 'kill', pk, check=False)
+    shell.wait(lambda: shell.ask('look_at_jobs.py', pk)[0]['n_active'] == 0, limit_s=120)
+
+    again = int(shell.run('aiida-anial', *submit, '--continue-from', pk))
+    shell.run('aiida-anial', 'watch', '-p', 'test', again)
+    before, after = shell.ask('look_at_jobs.py', pk, again)
+    assert before['state'] == 'killed'
+    assert after['exit_status'] == 0
+    assert after['continues'] == [before['uuid']]
+    assert after['shards'] == ['shard_000', 'shard_001_cycle_00', 'shard_001_cycle_01']
+    paid = Counter(job['label'] for found in (before, after) for job in found['jobs'] if job['ok'])
+    assert paid == {
+        'EvaluateCalculation': 3,
+        'SampleCalculation': 2,
+        'TrainEnsembleCalculation': 2,
+        'ValidateCalculation': 1,
+    }
+    trainings = [job for job in after['jobs'] if job['label'] == 'TrainEnsembleCalculation']
+    assert sum(job['from_checkpoint'] for job in trainings) == 1
+    status = json.loads(shell.run('aiida-anial', 'status', '-p', 'test', again, '--json'))
+    assert status['n_labels_taken_over'] == 12
+    assert [row['index'] for row in status['iterations']] == [0, 1]

@@ -1,0 +1,176 @@
+"""Exported labels are those of the graph, and lead back to it."""
+
+from __future__ import annotations
+
+import json
+
+import ase.io
+import numpy as np
+import pytest
+from aiida import orm
+
+from aiida_anial.calcfunctions.export_dataset import export_dataset
+from aiida_anial.formats.datasets import read_dataset
+from aiida_anial.queries.records import count, records
+
+
+def reference(campaign, keep=lambda *_: True):
+    """Return energy and forces by UUID and content hash, of the labels of a campaign, read from its shards."""
+    found = {}
+    for shard in campaign.outputs.shards.values():
+        labelled = shard.labelled
+        hashes = labelled.hashes()
+        for row in range(len(labelled)):
+            if keep(labelled, row):
+                found[labelled.uuids[row], hashes[row]] = (labelled.energies[row], labelled.forces_of(row))
+    return found
+
+
+@pytest.mark.parametrize('name', ['labels.extxyz', 'labels.h5', 'labels.db'])
+def test_all_labels_of_a_campaign(exported, campaigns, name):
+    dataset = read_dataset(exported(name))
+    expected = reference(campaigns['main'])
+    assert set(zip(dataset.labelled.uuids, dataset.hashes, strict=True)) == set(expected)
+    for row, key in enumerate(zip(dataset.labelled.uuids, dataset.hashes, strict=True)):
+        energy, forces = expected[key]
+        assert dataset.labelled.energies[row] == energy
+        np.testing.assert_array_equal(dataset.labelled.forces_of(row), forces)
+
+
+def test_the_filters_of_a_query_hold(exported, campaigns):
+    dataset = read_dataset(exported('some.extxyz', '--iteration', '1..', '--n-atoms', '5..'))
+    expected = reference(
+        campaigns['main'], lambda labelled, row: labelled.iterations[row] >= 1 and labelled.cells.n_atoms[row] >= 5
+    )
+    assert set(zip(dataset.labelled.uuids, dataset.hashes, strict=True)) == set(expected)
+    assert len(dataset) == count(
+        'labels', {'iteration': (1, None), 'n_atoms': (5, None)}, campaigns=[campaigns['main']]
+    )
+    assert dataset.header['filters'] == {
+        'iteration': '1..',
+        'n_atoms': '5..',
+        'campaigns': [str(campaigns['main'].pk)],
+    }
+
+
+def test_every_configuration_names_its_calculation_its_split_and_its_theory(exported, campaigns):
+    path = exported()
+    by_hash = {row['content_hash']: row for row in records('labels', campaigns=[campaigns['main']])}
+    images = ase.io.read(path, ':')
+    header = read_dataset(path).header
+    for atoms in images:
+        row = by_hash[atoms.info['content_hash']]
+        assert orm.load_node(atoms.info['calculation']).process_label == 'EvaluateCalculation'
+        assert atoms.info['split_block'] == row['split_block']
+        assert atoms.info['iteration'] == row['iteration']
+        assert header['levels_of_theory'][atoms.info['level_of_theory']]['code'] == 'emt'
+        assert atoms.get_potential_energy() == pytest.approx(row['energy_ev'], rel=1e-9)
+        assert np.linalg.norm(atoms.get_forces(), axis=1).max() == pytest.approx(row['max_force_ev_per_angstrom'])
+    shards = {shard.uuid for shard in campaigns['main'].outputs.shards.values()}
+    assert set(header['shards']) == shards
+
+
+def test_an_export_is_a_process_whose_inputs_are_the_shards(exported, campaigns, invoke):
+    path = exported()
+    found = json.loads(invoke('whence', path, '--json').output)
+    process = orm.load_node(found['exports'][0]['uuid'])
+    assert process.process_label == 'export_dataset'
+    inputs = {link.node.uuid for link in process.base.links.get_incoming().all() if link.link_label != 'settings'}
+    assert inputs == {shard.uuid for shard in campaigns['main'].outputs.shards.values()}
+    assert process.outputs.result.get_content(mode='rb') == path.read_bytes()
+
+
+def test_the_same_export_gives_the_same_bytes(exported):
+    first = exported('labels.h5', '--n-atoms', '5').read_bytes()
+    settings, shards = last_export_inputs()
+    again = export_dataset(settings=settings, **shards)
+    assert again.get_content(mode='rb') == first
+
+
+def last_export_inputs():
+    process = newest('export_dataset')
+    inputs = {link.link_label: link.node for link in process.base.links.get_incoming().all()}
+    return inputs.pop('settings'), inputs
+
+
+def test_a_copied_file_leads_back_and_a_changed_one_says_so(exported, invoke, tmp_path):
+    path = exported()
+    copy = tmp_path / 'copy-with-another-name'
+    copy.write_bytes(path.read_bytes())
+    assert 'unchanged, written by export_dataset' in invoke('whence', copy).output
+    lines = path.read_text().splitlines(keepends=True)
+    n_atoms = int(lines[0])
+    copy.write_text(''.join(lines[: n_atoms + 2]))
+    result = invoke('whence', copy)
+    assert '1 of 1 configurations are labels here' in result.output
+    assert 'its header names the shard' in result.output
+    copy.write_text('no dataset')
+    result = invoke('whence', copy)
+    assert result.exit_code == 1
+    assert 'no export of this profile wrote it, and it is no dataset' in result.output
+
+
+@pytest.mark.parametrize(
+    ('name', 'filters', 'message'),
+    [
+        ('labels.pickle', (), "--format: 'labels.pickle' ends in none of .extxyz, .h5, .db"),
+        ('no/folder.extxyz', (), 'there is no folder'),
+        ('labels.extxyz', ('--n-atoms', '1000..'), 'filters: no label is so'),
+        ('labels.extxyz', ('--n-atoms', 'few'), "--n-atoms: 'few' is not a whole number"),
+        ('labels.extxyz', ('--campaign', '123456789'), "--campaign: there is no node '123456789'"),
+    ],
+)
+def test_what_cannot_be_exported_is_one_sentence_and_nothing_is_stored(
+    invoke, campaigns, tmp_path, count_nodes, name, filters, message
+):
+    before = count_nodes()
+    result = invoke('export', 'dataset', tmp_path / name, *filters)
+    assert result.exit_code == 1
+    assert message in result.output
+    assert result.output.count('\n') == 1
+    assert count_nodes() == before
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_an_existing_file_is_not_overwritten(exported, invoke):
+    path = exported()
+    result = invoke('export', 'dataset', path)
+    assert 'is there already' in result.output
+
+
+@pytest.mark.parametrize(
+    ('file_format', 'suffix'), [('extxyz', '.extxyz'), ('traj', '.traj'), ('lammps', '.lammpstrj')]
+)
+def test_trajectories_are_read_back_by_ase(invoke, campaigns, tmp_path, file_format, suffix):
+    folder = tmp_path / 'trajectories'
+    main = campaigns['main']
+    options = ('--campaign', main.pk, '--iteration', 2, '--format', file_format)
+    result = invoke('export', 'trajectories', folder, *options)
+    assert result.exit_code == 0, result.output
+    rows = records('trajectories', {'iteration': 2}, campaigns=[main])
+    assert {path.stem for path in folder.glob(f'*{suffix}')} == {row['uuid'] for row in rows}
+    for row in rows:
+        node = orm.load_node(row['pk'])
+        path = folder / f'{row["uuid"]}{suffix}'
+        images = ase.io.read(path, ':')
+        found = np.array([image.positions for image in images])
+        np.testing.assert_allclose(found, node.get_array('positions'), atol=1e-9)
+        assert f'written by export_trajectories<{newest("export_trajectories").pk}>' in invoke('whence', path).output
+
+
+@pytest.mark.parametrize('file_format', ['safetensors', 'neurochem', 'torchani', 'torchscript'])
+def test_ensembles_are_exported_and_lead_back(invoke, campaigns, tmp_path, file_format):
+    path = tmp_path / 'ensemble'
+    ensemble = campaigns['main'].outputs.ensemble
+    result = invoke('export', 'ensemble', ensemble.uuid, path, '--format', file_format)
+    assert result.exit_code == 0, result.output
+    written = sorted(part for part in path.rglob('*') if part.is_file()) if path.is_dir() else [path]
+    assert written
+    assert newest('export_ensemble').inputs.ensemble.pk == ensemble.pk
+    for part in written:
+        assert f'written by export_ensemble<{newest("export_ensemble").pk}>' in invoke('whence', part).output
+
+
+def newest(name):
+    query = orm.QueryBuilder().append(orm.CalcFunctionNode, filters={'attributes.process_label': name}, tag='export')
+    return query.order_by({'export': {'id': 'desc'}}).first(flat=True)

@@ -1,0 +1,96 @@
+"""One release of the campaign that the whole session shares, and what can be asked of it."""
+
+from __future__ import annotations
+
+import csv
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from aiida import orm
+from aiida.common import LinkType
+from click.testing import CliRunner, Result
+
+from aiida_anial.cli import main
+
+AUTHORS = ('--author', 'Curie, Marie', '--author', 'van der Waals, Johannes Diderik')
+BIN = Path(sys.executable).parent
+
+
+@pytest.fixture(scope='session')
+def invoke(aiida_profile) -> Callable[..., Result]:
+    """Return a function that runs a command."""
+    return lambda *arguments: CliRunner().invoke(main, [str(argument) for argument in arguments])
+
+
+@pytest.fixture(scope='session')
+def release(invoke, campaigns, tmp_path_factory) -> Path:
+    """The folder that ``aiida-anial release`` writes."""
+    folder = tmp_path_factory.mktemp('release') / 'aluminium'
+    result = invoke('release', campaigns['main'].pk, folder, *AUTHORS)
+    assert result.exit_code == 0, (result.output, result.exception)
+    return folder
+
+
+@pytest.fixture(scope='session')
+def table(release) -> Callable[[str], list[dict[str, str]]]:
+    """Return a function that reads a table of the release as CSV."""
+
+    def read(name: str) -> list[dict[str, str]]:
+        with (release / 'tables' / f'{name}.csv').open(encoding='utf-8', newline='') as stream:
+            return list(csv.DictReader(stream))
+
+    return read
+
+
+@pytest.fixture
+def copy_of_campaign(campaigns) -> Callable[..., Any]:
+    """Return a function that stores a campaign with the inputs of the main one and nothing called.
+
+    It was given the shards of the main one, as one that continues it.
+    """
+
+    def make(*, ensemble: bool, state: str, exit_status: int | None = None) -> Any:
+        main = campaigns['main']
+        node = orm.WorkChainNode(process_type=main.process_type)
+        own = ('sealed', 'process_state', 'exit_status', 'exit_message')
+        node.base.attributes.set_many({key: value for key, value in main.base.attributes.all.items() if key not in own})
+        node.base.attributes.set('process_state', state)
+        if exit_status is not None:
+            node.set_exit_status(exit_status)
+        inputs = {link.link_label: link.node for link in main.base.links.get_incoming().all()}
+        inputs |= {f'continued__shards__{name}': shard for name, shard in main.outputs.shards.items()}
+        for label, value in inputs.items():
+            node.base.links.add_incoming(value, link_type=LinkType.INPUT_WORK, link_label=label)
+        node.store()
+        if ensemble:
+            main.outputs.ensemble.base.links.add_incoming(node, link_type=LinkType.RETURN, link_label='ensemble')
+        return node
+
+    return make
+
+
+@pytest.fixture(scope='session')
+def elsewhere(release, tmp_path_factory) -> Callable[..., subprocess.CompletedProcess[str]]:
+    """Return a function that runs a command in a fresh profile, into which the archive was imported."""
+    home = tmp_path_factory.mktemp('elsewhere')
+    environment = {**os.environ, 'AIIDA_PATH': str(home), 'PATH': f'{BIN}{os.pathsep}{os.environ["PATH"]}'}
+
+    def run(program: str, *arguments: Any) -> subprocess.CompletedProcess[str]:
+        command = [str(BIN / program), *map(str, arguments)]
+        return subprocess.run(
+            command, cwd=home, env=environment, capture_output=True, text=True, timeout=300, check=False
+        )
+
+    # No label is computed by pw.x here, and the machine may have none.
+    for command in (
+        ('aiida-anial', 'setup', '--profile', 'fresh', '--pw', BIN / 'anial-worker'),
+        ('verdi', 'archive', 'import', release / 'campaign.aiida'),
+    ):
+        result = run(*command)
+        assert result.returncode == 0, (command, result.stdout, result.stderr)
+    return run

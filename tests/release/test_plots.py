@@ -1,0 +1,121 @@
+"""The plots show the numbers, and are the same bytes on every run."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+
+import matplotlib
+import numpy as np
+import pytest
+
+from aiida_anial.report.figures import iterations_figure, learning_figure, parity_figure
+from aiida_anial.report.parity import parity_on_test_blocks
+from aiida_anial.report.plots import write_plots
+from aiida_anial.training.splits import Role, roles
+
+SCRIPT = """
+import sys
+from pathlib import Path
+import numpy as np
+from aiida_anial.report.plots import write_plots
+from aiida_anial.report.parity import Parity
+exec(sys.argv[2])
+folder = Path(sys.argv[1])
+folder.mkdir()
+one = np.arange(3)
+rows = [{'index': 0, 'n_labels': 3, 'n_trajectories': 0, 'n_stopped': 0, 'median_time_ps': None,
+         'threshold_ev_per_sqrt_atom': None,
+         'fresh_energy_rmse_mev_per_atom': None, 'test_energy_rmse_mev_per_atom': 4.0,
+         'fresh_force_rmse_ev_per_angstrom': None, 'test_force_rmse_ev_per_angstrom': 0.3}]
+labels = [{'origin': origin, 'density_g_per_cm3': 2.0, 'energy_per_atom_ev': -1.0} for origin in ('random', 'imported')]
+curves = {'step': one} | {f'{role}_{key}_rmse': one + np.ones((2, 1)) for role in ('train', 'validation')
+                          for key in ('energy', 'force')}
+parity = Parity(one, one, one + 1, one * 1.0, one + 0.5, np.ones((6, 3)), np.zeros((6, 3)))
+write_plots(folder, iterations=rows, labels=labels, curves=curves, parity=parity)
+"""
+
+
+def written(folder, *, seed, before=''):
+    environment = {**os.environ, 'PYTHONHASHSEED': str(seed)}
+    subprocess.run([sys.executable, '-c', SCRIPT, str(folder), before], env=environment, check=True, timeout=120)
+    return {path.name: path.read_bytes() for path in folder.iterdir()}
+
+
+def test_the_same_data_give_the_same_bytes_whatever_the_style_of_the_user(tmp_path):
+    first = written(tmp_path / 'first', seed=1)
+    own_style = "import matplotlib; matplotlib.rcParams.update({'font.size': 30, 'svg.hashsalt': None})"
+    assert written(tmp_path / 'second', seed=2, before=own_style) == first
+    names = {
+        f'{name}.{suffix}'
+        for name in ('iterations', 'energy_density', 'learning_curves', 'parity')
+        for suffix in ('png', 'svg')
+    }
+    assert set(first) == names
+    assert not any(b'2026' in content and b'<dc:date>' in content for content in first.values())
+
+
+def test_the_style_of_the_user_is_left_alone(tmp_path):
+    with matplotlib.rc_context({'font.size': 30}):
+        labels = [{'origin': 'random', 'density_g_per_cm3': 2.0, 'energy_per_atom_ev': -1.0}]
+        write_plots(tmp_path, iterations=[], labels=labels, curves=_curves(), parity=None)
+        assert matplotlib.rcParams['font.size'] == 30
+    assert not (tmp_path / 'parity.png').exists()
+
+
+def _curves():
+    values = np.array([[3.0, 2.0, 1.0], [30.0, 20.0, 10.0]])
+    names = ('train_energy_rmse', 'validation_energy_rmse', 'train_force_rmse', 'validation_force_rmse')
+    return {'step': np.array([0, 5, 10]), **{name: values * factor for factor, name in enumerate(names, start=1)}}
+
+
+def test_learning_curves_have_a_line_for_each_member_and_role():
+    energies, forces = learning_figure(_curves()).axes
+    assert [line.get_ydata().tolist() for line in energies.lines] == [
+        [3, 2, 1],
+        [30, 20, 10],
+        [6, 4, 2],
+        [60, 40, 20],
+    ]
+    assert forces.lines[3].get_ydata().tolist() == [120, 80, 40]
+    assert [text.get_text() for text in energies.get_legend().get_texts()] == ['train', 'validation']
+
+
+def test_what_an_iteration_does_not_have_is_a_gap():
+    keys = ('median_time_ps', 'threshold_ev_per_sqrt_atom', 'fresh_energy_rmse_mev_per_atom')
+    keys += ('test_energy_rmse_mev_per_atom', 'fresh_force_rmse_ev_per_angstrom', 'test_force_rmse_ev_per_angstrom')
+    rows = [
+        {'index': 0, 'n_labels': 10, 'n_trajectories': 0, 'n_stopped': 0, **dict.fromkeys(keys)},
+        {'index': 1, 'n_labels': 5, 'n_trajectories': 4, 'n_stopped': 1, **dict.fromkeys(keys, 2.5)},
+    ]
+    axes = iterations_figure(rows).axes
+    assert [bar.get_height() for bar in axes[0].patches] == [10, 15]
+    np.testing.assert_array_equal(axes[3].lines[0].get_ydata(), [np.nan, 0.25])
+    np.testing.assert_array_equal(axes[4].lines[0].get_ydata(), [np.nan, 2.5])
+
+
+def test_parity_is_of_the_member_that_the_block_tests(make_ensemble, make_labelled):
+    ensemble, labelled = make_ensemble(), make_labelled(60)
+    parity = parity_on_test_blocks(ensemble, labelled)
+    of_member = roles(labelled.hashes(), ensemble.n_members)
+    pairs = set(zip(parity.members.tolist(), parity.rows.tolist(), strict=True))
+    assert pairs == {tuple(pair) for pair in np.argwhere(of_member == Role.TEST).tolist()} != set()
+    np.testing.assert_array_equal(parity.energies, labelled.energies[parity.rows])
+    energies, forces = parity_figure(parity).axes
+    diagonal, points = energies.lines
+    np.testing.assert_array_equal(diagonal.get_xdata(), diagonal.get_ydata())
+    np.testing.assert_allclose(points.get_xdata(), labelled.energies[parity.rows] / 4)
+    assert len(forces.lines[1].get_xdata()) == 12 * len(parity)
+    rows = list(parity.records(labelled))
+    squares = [row['force_rmse_ev_per_angstrom'] ** 2 for row in rows]
+    assert np.sqrt(np.mean(squares)) == pytest.approx(parity.force_rmse_ev_per_angstrom)
+
+
+def test_without_a_configuration_in_a_test_block_there_is_no_parity(make_ensemble, make_labelled):
+    labelled = make_labelled(60)
+    of_member = roles(labelled.hashes(), 2)
+    assert (
+        parity_on_test_blocks(make_ensemble(), labelled.select(np.flatnonzero((of_member != Role.TEST).all(axis=0))))
+        is None
+    )
