@@ -29,6 +29,7 @@ def test_a_shard_of_the_first_version(aiida_profile):
     assert labelled.uuids[1] == '22222222-2222-4222-8222-222222222222'
     node = DatasetData()
     node.base.repository.put_object_from_file(str(FILES / 'dataset-v1.safetensors'), DatasetData.FILENAME)
+    node.base.attributes.set_many({'schema_version': 1, 'n_configurations': 2, 'content_checksum': '0' * 64})
     assert node.store().labelled.energies.tolist() == [-10.5, -16.25]
     # Nodes of the first version say nothing of the level of theory.
     assert node.level_of_theory is None
