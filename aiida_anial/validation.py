@@ -10,7 +10,7 @@ from aiida import orm
 from aiida_anial.common.errors import SettingsError
 from aiida_anial.common.settings import Settings
 
-__all__ = ('settings_validator', 'validate_aluminium', 'validate_positive', 'validate_shards')
+__all__ = ('settings_validator', 'validate_aluminium', 'validate_positive', 'validate_property', 'validate_shards')
 
 
 def settings_validator(settings: type[Settings], where: str) -> Callable[[orm.Dict | None, Any], str | None]:
@@ -51,3 +51,14 @@ def validate_shards(shards: dict[str, orm.Data] | None, _: Any) -> str | None:
 def validate_positive(node: orm.Int | None, _: Any) -> str | None:
     """Refuse counts below one."""
     return None if node is None or node.value > 0 else f'{node.value} is not allowed: at least 1 is needed.'
+
+
+def validate_property(node: orm.Str | None, _: Any) -> str | None:
+    """Refuse what is no property."""
+    from aiida_anial.properties.settings import check_properties
+
+    try:
+        check_properties([node.value] if node is not None else [])
+    except SettingsError as exception:
+        return str(exception)
+    return None

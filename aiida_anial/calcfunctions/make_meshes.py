@@ -6,7 +6,7 @@ from aiida import orm
 from aiida.engine import calcfunction
 from aiida_quantumespresso.calculations.functions.create_kpoints_from_distance import create_kpoints_from_distance
 
-__all__ = ('make_meshes', 'mesh_name')
+__all__ = ('make_meshes', 'mesh_name', 'mesh_of')
 
 
 @calcfunction
@@ -19,7 +19,7 @@ def make_meshes(distance: orm.Float, force_parity: orm.Bool, **cells: orm.Struct
     """
     meshes: dict[str, orm.KpointsData] = {}
     for cell in cells.values():
-        mesh = _mesh(cell, distance, force_parity)
+        mesh = mesh_of(cell, distance, force_parity)
         # The lattice of one cell would be wrong for the others, and pw.x has its own.
         meshes.setdefault(_name(mesh), orm.KpointsData()).set_kpoints_mesh(mesh)
     return meshes
@@ -27,10 +27,11 @@ def make_meshes(distance: orm.Float, force_parity: orm.Bool, **cells: orm.Struct
 
 def mesh_name(cell: orm.StructureData, distance: orm.Float, force_parity: orm.Bool) -> str:
     """Return the name of the mesh of a cell, such as ``mesh_3_3_2``."""
-    return _name(_mesh(cell, distance, force_parity))
+    return _name(mesh_of(cell, distance, force_parity))
 
 
-def _mesh(cell: orm.StructureData, distance: orm.Float, force_parity: orm.Bool) -> list[int]:
+def mesh_of(cell: orm.StructureData, distance: orm.Float, force_parity: orm.Bool) -> list[int]:
+    """Return the numbers of k-points in each direction that aiida-quantumespresso gives a cell."""
     # The function itself, without a process of its own for each cell.
     mesh: list[int] = create_kpoints_from_distance.__wrapped__(cell, distance, force_parity).get_kpoints_mesh()[0]
     return mesh

@@ -44,6 +44,10 @@ def _overrides(options: dict[str, Any]) -> dict[str, Any]:
     overrides = read_overrides(options['overrides']) if options['overrides'] else {}
     if options['seed'] is not None:
         overrides['seed'] = options['seed']
+    if options['benchmark'] is not None:
+        benchmark = overrides.setdefault('benchmark', {})
+        if isinstance(benchmark, dict):
+            benchmark['properties'] = options['benchmark']
     if options['pseudo_family'] is not None:
         label = overrides.setdefault('label', {})
         qe = label.setdefault('qe', {}) if isinstance(label, dict) else None

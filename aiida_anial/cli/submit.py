@@ -43,6 +43,11 @@ __all__ = ('command',)
     '--dataset', 'datasets', metavar='PK', multiple=True, help='Train on a dataset too from the start; repeatable.'
 )
 @click.option('--mix-theory', is_flag=True, help='Take over labels of another level of theory.')
+@click.option(
+    '--benchmark',
+    type=click.Choice(['none', 'quick', 'full']),
+    help='Properties of the ensemble of every iteration; overrides the key `benchmark.properties`.',
+)
 @click.option('--label', default='', help='Label of the campaign.')
 @click.option('--dry-run', is_flag=True, help='Print the resolved inputs as YAML, and stop.')
 @click.option('--pk-only', is_flag=True, help='Print the pk of the campaign and nothing else.')

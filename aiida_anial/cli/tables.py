@@ -27,6 +27,15 @@ _COLUMNS: tuple[tuple[str, str, int], ...] = (
     ('test F\neV/Å', 'test_force_rmse_ev_per_angstrom', 3),
 )
 
+_PROPERTY_COLUMNS: tuple[tuple[str, str, int], ...] = (
+    ('rank\nof FCC', 'fcc_rank', 0),
+    ('a0\nÅ', 'a0_angstrom', 4),
+    ('B\nGPa', 'b_gpa', 1),
+    ('C11\nGPa', 'c11_gpa', 1),
+    ('C12\nGPa', 'c12_gpa', 1),
+    ('C44\nGPa', 'c44_gpa', 1),
+)
+
 
 def print_campaign(status: dict[str, Any]) -> None:
     """Print a campaign, a row an iteration."""
@@ -41,6 +50,23 @@ def print_campaign(status: dict[str, Any]) -> None:
     energy, force = (status[f'final_test_{key}'] for key in ('energy_rmse_mev_per_atom', 'force_rmse_ev_per_angstrom'))
     if energy is not None:
         console.print(f'Last ensemble, test blocks: {energy:.1f} meV/atom, {force:.3f} eV/Å (root mean square).')
+    _print_properties(console, status)
+
+
+def _print_properties(console: Console, status: dict[str, Any]) -> None:
+    """Print what the benchmarks of a campaign have found, a row an ensemble."""
+    keys = [key for _, key, _ in _PROPERTY_COLUMNS]
+    rows = [(str(row['index']), row) for row in status['iterations'] if any(row[key] is not None for key in keys)]
+    if status['final_properties']:
+        rows.append(('final', status['final_properties']))
+    if not rows:
+        return
+    table = Table(title='Properties of the ensembles', title_justify='left')
+    for heading in ('iteration', *(heading for heading, _, _ in _PROPERTY_COLUMNS)):
+        table.add_column(heading, justify='right', no_wrap=True)
+    for name, found in rows:
+        table.add_row(name, *(_cell(found[key], digits) for _, key, digits in _PROPERTY_COLUMNS))
+    console.print(table)
 
 
 def print_records(kind: Kind, rows: list[dict[str, Any]]) -> None:

@@ -75,7 +75,7 @@ def _judged_by(inputs: CampaignInputs) -> dict[str, Any]:
     values = inputs.to_dict()
     label, campaign, training = values['label'], values['campaign'], values['training']
     for holder, names in (
-        (values, ('description', 'engine')),
+        (values, ('description', 'engine', 'benchmark')),
         (campaign, ('max_iterations', 'max_iterations_is_failure')),
         (training, ('job', 'final')),
         (values['sampling'], ('job',)),

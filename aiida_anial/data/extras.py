@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-__all__ = ('REPRODUCES',)
+__all__ = ('FINGERPRINT', 'REPRODUCES')
 
 REPRODUCES = 'reproduces'
 """On whatever ran or was made when a step was reproduced: the UUID of that step. Queries leave such nodes out."""
+
+FINGERPRINT = 'fingerprint'
+"""On a calculation of a benchmark by DFT: what it was of. One that finished is not paid for again."""

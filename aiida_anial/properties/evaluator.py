@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -10,7 +10,7 @@ from ase import Atoms
 from ase.calculators.calculator import Calculator
 from ase.constraints import FixCartesian
 from ase.filters import FrechetCellFilter
-from ase.optimize import BFGSLineSearch, FIRE
+from ase.optimize import FIRE, BFGSLineSearch
 
 from aiida_anial.properties.task import Evaluation, Relaxation, Task
 
@@ -20,18 +20,9 @@ FORCE_TOLERANCE_EV_PER_ANGSTROM = 1e-3
 _MAX_STEPS = 500
 
 
-def evaluate_all(
-    tasks: Mapping[str, Task], calculator: Calculator, *, report: Callable[[str], None] = lambda _: None
-) -> dict[str, Evaluation]:
-    """Return what ``calculator`` says about each task, by name.
-
-    :param report: is given the name of each task before it begins.
-    """
-    found = {}
-    for name, task in tasks.items():
-        report(name)
-        found[name] = evaluate(task, calculator)
-    return found
+def evaluate_all(tasks: Mapping[str, Task], calculator: Calculator) -> dict[str, Evaluation]:
+    """Return what ``calculator`` says about each task, by name."""
+    return {name: evaluate(task, calculator) for name, task in tasks.items()}
 
 
 def evaluate(task: Task, calculator: Calculator) -> Evaluation:

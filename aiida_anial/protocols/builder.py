@@ -10,11 +10,12 @@ from aiida_pseudo.data.pseudo.upf import UpfData
 
 from aiida_anial.common.errors import AnialError
 from aiida_anial.data.ensemble import EnsembleData
+from aiida_anial.properties.settings import benchmark_set
 from aiida_anial.protocols.settings import CampaignInputs, JobSettings, LabellerSettings, QeSettings
 from aiida_anial.workchains.active_learning import ActiveLearningWorkChain
 from aiida_anial.workchains.pw_base import PwBaseWorkChain
 
-__all__ = ('campaign_builder', 'pw_max_seconds')
+__all__ = ('campaign_builder', 'pw_inputs', 'pw_max_seconds')
 
 
 def campaign_builder(
@@ -61,13 +62,20 @@ def campaign_builder(
     }
     builder.cycle.label.limits = orm.Dict(inputs.label.limits.to_dict())
     if inputs.label.engine == 'qe':
-        builder.cycle.label.qe = _qe(inputs.label.qe, pw_code, pseudo)
+        builder.cycle.label.qe = pw_inputs(inputs.label.qe, pw_code, pseudo)
     else:
         builder.cycle.label.evaluate = _evaluate(inputs.label, worker, potential, teacher)
+    if inputs.benchmark.properties != 'none':
+        names, settings = benchmark_set(quick=inputs.benchmark.properties == 'quick')
+        builder.benchmark = {
+            'properties': orm.List(list(names)),
+            'settings': orm.Dict(settings.to_dict()),
+            'worker': {**worker, 'metadata': {'options': inputs.benchmark.job.options()}},
+        }
     return cast(ProcessBuilder, builder)
 
 
-def _qe(settings: QeSettings, code: orm.AbstractCode | None, pseudo: UpfData | None) -> dict[str, Any]:
+def pw_inputs(settings: QeSettings, code: orm.AbstractCode | None, pseudo: UpfData | None) -> dict[str, Any]:
     """Return the inputs of every ``PwBaseWorkChain``; its nodes are shared by all labels."""
     if code is None or pseudo is None:
         raise AnialError('label.engine: the labeller qe needs a code for pw.x and a pseudopotential.')

@@ -11,6 +11,7 @@ from aiida_pseudo.data.pseudo.upf import UpfData
 from aiida_pseudo.groups.family import PseudoPotentialFamily
 
 from aiida_anial.data.ensemble import EnsembleData
+from aiida_anial.properties.settings import benchmark_set
 from aiida_anial.protocols.builder import pw_max_seconds
 from aiida_anial.protocols.settings import CampaignInputs, JobSettings
 from aiida_anial.pseudopotential import PSEUDO_FAMILY
@@ -66,6 +67,9 @@ def read_campaign_inputs(inputs: Mapping[str, Any]) -> CampaignInputs:
         'training': {'final': None, **stages, 'warm_start': inputs['warm_start'].value, 'job': _job(train)},
         'label': _label(cycle['label']),
     }
+    if 'benchmark' in inputs:
+        quick = inputs['benchmark']['properties'].get_list() == list(benchmark_set(quick=True)[0])
+        settings['benchmark'] = {'properties': 'quick' if quick else 'full', 'job': _job(inputs['benchmark']['worker'])}
     if 'engine' in train:
         settings['engine'] = train['engine'].get_dict()
     return CampaignInputs.parse(settings)

@@ -14,6 +14,7 @@ from aiida_anial.sampling.settings import CellSettings, SamplingSettings, Schedu
 from aiida_anial.training.settings import TrainingSettings
 
 __all__ = (
+    'BenchmarkStage',
     'CampaignInputs',
     'CampaignSettings',
     'JobSettings',
@@ -212,6 +213,16 @@ class SamplingStage(Settings):
     job: JobSettings = JobSettings()
 
 
+class BenchmarkStage(Settings):
+    """Which properties of the ensemble of every iteration are computed, beside the next iteration.
+
+    :param properties: ``none``; ``quick``, cold curves, elastic constants and the vacancy, a minute; or ``full``.
+    """
+
+    properties: Literal['none', 'quick', 'full'] = 'none'
+    job: JobSettings = JobSettings()
+
+
 class CampaignInputs(Settings):
     """Everything that a protocol says, and that overrides may change.
 
@@ -229,6 +240,7 @@ class CampaignInputs(Settings):
     thresholds: ThresholdRule = ThresholdRule()
     training: TrainingStages = TrainingStages()
     label: LabellerSettings = LabellerSettings()
+    benchmark: BenchmarkStage = BenchmarkStage()
 
     @model_validator(mode='after')
     def _check(self) -> Self:

@@ -11,10 +11,21 @@ from aiida.common.exceptions import MultipleObjectsError, NotExistent
 from aiida_anial.common.errors import AnialError
 from aiida_anial.queries.neighbours import called_by, inputs_of, outputs_of
 from aiida_anial.workchains.active_learning import ActiveLearningWorkChain
+from aiida_anial.workchains.benchmark import MAIN, BenchmarkWorkChain
 from aiida_anial.workchains.iteration import AlIterationWorkChain
 from aiida_anial.workchains.label import LabelWorkChain
 
 __all__ = ('campaign_status', 'load_campaign')
+
+# Of the benchmark of each iteration: key of the record by property and quantity.
+_PROPERTIES = {
+    'fcc_rank': ('cold_curves', 'fcc_rank'),
+    'a0_angstrom': ('lattice', 'a0'),
+    'b_gpa': ('elastic', 'b'),
+    'c11_gpa': ('elastic', 'c11'),
+    'c12_gpa': ('elastic', 'c12'),
+    'c44_gpa': ('elastic', 'c44'),
+}
 
 _EMPTY: dict[str, Any] = {
     'n_trajectories': 0,
@@ -27,6 +38,7 @@ _EMPTY: dict[str, Any] = {
     'fresh_force_rmse_ev_per_angstrom': None,
     'test_energy_rmse_mev_per_atom': None,
     'test_force_rmse_ev_per_angstrom': None,
+    **dict.fromkeys(_PROPERTIES),
 }
 
 
@@ -50,6 +62,9 @@ def campaign_status(campaign: Any) -> dict[str, Any]:
     """Return the campaign in numbers, its iterations among them; index 0 is the initial random dataset."""
     children = called_by([campaign])[campaign.pk]
     rows = [_initial(campaign, children), *_iterations(children)]
+    benchmarks = _benchmarks(children)
+    for row in rows:
+        row.update(benchmarks.get(f'benchmark {row["index"]:03d}', {}))
     taken_over = _taken_over(campaign)
     found = outputs_of([campaign], 'summary').get((campaign.pk, 'summary'))
     summary = found.get_dict() if found is not None else {}
@@ -67,8 +82,24 @@ def campaign_status(campaign: Any) -> dict[str, Any]:
         'n_rejected': sum(row['n_rejected'] for row in rows),
         'final_test_energy_rmse_mev_per_atom': _error(summary.get('test'), 'energy_rmse_mev_per_atom'),
         'final_test_force_rmse_ev_per_angstrom': _error(summary.get('test'), 'force_rmse_ev_per_angstrom'),
+        'final_properties': benchmarks.get('benchmark final'),
         'iterations': rows,
     }
+
+
+def _benchmarks(children: list[Any]) -> dict[str, dict[str, float | None]]:
+    """Return the properties of the ensembles that were benchmarked, by label of the benchmark."""
+    nodes = [child for child in children if child.process_label == BenchmarkWorkChain.__name__]
+    tables = outputs_of(nodes, 'table')
+    found: dict[str, dict[str, float | None]] = {}
+    for node in nodes:
+        if (table := tables.get((node.pk, 'table'))) is not None:
+            values = table.get_dict()[MAIN]
+            found[node.label] = {
+                key: values.get(name, {}).get(quantity, {}).get('value')
+                for key, (name, quantity) in _PROPERTIES.items()
+            }
+    return found
 
 
 def _taken_over(campaign: Any) -> int:

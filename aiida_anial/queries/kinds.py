@@ -140,6 +140,18 @@ def _verdict(builder: orm.QueryBuilder) -> None:
     builder.append(orm.Dict, with_incoming='campaign', tag='verdict', edge_filters={'label': 'summary'})
 
 
+def _benchmarks(builder: orm.QueryBuilder, campaigns: list[Any] | None) -> None:
+    makers = {'attributes.process_label': {'in': ['PropertyCalculation', 'analyse_property']}}
+    builder.append(orm.CalculationNode, filters=makers, tag='maker')
+    builder.append(orm.Dict, with_incoming='maker', edge_filters={'label': 'quantities'}, tag='quantities')
+    if campaigns is not None:
+        builder.append(orm.WorkChainNode, with_outgoing='maker', filters=_scope(campaigns))
+
+
+def _benchmarked(builder: orm.QueryBuilder) -> None:
+    builder.append(EnsembleData, with_outgoing='maker', tag='benchmarked')
+
+
 _LABEL_COLUMNS = (
     *_common('label'),
     Column('shard', 'shard', 'id', 'int', 'Pk of the shard that holds its arrays.', 'shard'),
@@ -263,6 +275,28 @@ _CAMPAIGN_COLUMNS = (
     Column('n_trajectories', 'verdict', 'attributes.n_trajectories', 'int', 'Number of trajectories.', 'trajectories'),
 )
 
+
+def _quantity(name: str, quantity: str, text: str, heading: str = '', digits: int = 0) -> Column:
+    return Column(name, 'quantities', f'attributes.quantities.{quantity}.value', 'float', text, heading, digits)
+
+
+_BENCHMARK_COLUMNS = (
+    *_common('quantities'),
+    _attribute('quantities', 'property', 'str', 'Name of the property.', 'property'),
+    Column('process', 'maker', 'attributes.process_label', 'str', 'PropertyCalculation, or analyse_property by DFT.'),
+    Column('ensemble', 'benchmarked', 'id', 'int', 'Pk of the ensemble.', 'ensemble'),
+    _quantity('a0_angstrom', 'a0', 'Lattice constant of FCC, angstrom.', 'a0\nÅ', 4),
+    _quantity('b_gpa', 'b', 'Bulk modulus, GPa.', 'B\nGPa', 1),
+    _quantity('c11_gpa', 'c11', 'C11, GPa.', 'C11\nGPa', 1),
+    _quantity('c12_gpa', 'c12', 'C12, GPa.', 'C12\nGPa', 1),
+    _quantity('c44_gpa', 'c44', 'C44, GPa.', 'C44\nGPa', 1),
+    _quantity('fcc_rank', 'fcc_rank', 'Rank of FCC among the crystals; 1 is the lowest energy.', 'rank\nof FCC'),
+    _quantity('hcp_minus_fcc_mev_per_atom', 'hcp_minus_fcc', 'Energy of HCP above FCC, meV/atom.', 'HCP\nmeV/atom', 1),
+    _quantity('bcc_minus_fcc_mev_per_atom', 'bcc_minus_fcc', 'Energy of BCC above FCC, meV/atom.', 'BCC\nmeV/atom', 1),
+    _quantity('stable_fault_mj_per_m2', 'stable_fault', 'Energy of the intrinsic stacking fault, mJ/m2.'),
+    _quantity('formation_energy', 'formation_energy', 'Of the vacancy in meV, of the dumbbell in eV.', 'formation', 2),
+)
+
 KINDS: dict[str, Kind] = {
     kind.name: kind
     for kind in (
@@ -278,6 +312,13 @@ KINDS: dict[str, Kind] = {
         Kind('trajectories', 'Molecular dynamics.', _TRAJECTORY_COLUMNS, _trajectories, {'iteration': _iteration}),
         Kind('candidates', 'Configurations taken from trajectories.', _CANDIDATE_COLUMNS, _candidates),
         Kind('ensembles', 'Trained or imported potentials.', _ENSEMBLE_COLUMNS, _ensembles, {'summary': _training}),
+        Kind(
+            'benchmarks',
+            'Properties of ensembles, of other potentials and by DFT.',
+            _BENCHMARK_COLUMNS,
+            _benchmarks,
+            {'benchmarked': _benchmarked},
+        ),
         Kind('campaigns', 'Campaigns of active learning.', _CAMPAIGN_COLUMNS, _campaigns, {'verdict': _verdict}),
     )
 }

@@ -12,7 +12,15 @@ from aiida_anial.data.dataset import DatasetData
 
 __all__ = ('campaign_theories', 'shard_makers', 'work_chains')
 
-_CHAINS = ('AlIterationWorkChain', 'CycleWorkChain', 'LabelWorkChain', 'SampleWorkChain', 'TrainWorkChain')
+_CHAINS = (
+    'AlIterationWorkChain',
+    'BenchmarkWorkChain',
+    'CycleWorkChain',
+    'DftPropertyWorkChain',
+    'LabelWorkChain',
+    'SampleWorkChain',
+    'TrainWorkChain',
+)
 
 
 def work_chains(campaigns: Sequence[Any]) -> list[int]:

@@ -21,6 +21,7 @@ from aiida_anial.protocols.settings import CampaignSettings
 from aiida_anial.training.settings import TrainingSettings
 from aiida_anial.validation import settings_validator
 from aiida_anial.workchains.adopted import adopted, define_adopted_labels, define_adopted_training
+from aiida_anial.workchains.benchmark import BenchmarkWorkChain
 from aiida_anial.workchains.iteration import AlIterationWorkChain
 from aiida_anial.workchains.label import LabelWorkChain
 from aiida_anial.workchains.reasons import reason
@@ -70,6 +71,16 @@ class ActiveLearningWorkChain(StagedWorkChain):
                 help=f'Settings of the training of the {text}.',
             )
         cls._define_continued(spec)
+        spec.expose_inputs(
+            BenchmarkWorkChain,
+            namespace='benchmark',
+            exclude=('ensemble', 'references', 'potentials', 'dft'),
+            namespace_options={
+                'required': False,
+                'populate_defaults': False,
+                'help': 'Properties of the ensemble of every iteration.',
+            },
+        )
         spec.outline(
             cls.setup,
             if_(cls.should_run_initial_labels)(
@@ -88,6 +99,10 @@ class ActiveLearningWorkChain(StagedWorkChain):
             if_(cls.should_run_final_training)(
                 cls.run_final_training,
                 cls.inspect_final_training,
+            ),
+            if_(cls.should_run_benchmark)(
+                cls.run_benchmark,
+                cls.inspect_benchmark,
             ),
             cls.results,
         )
@@ -233,10 +248,11 @@ class ActiveLearningWorkChain(StagedWorkChain):
             f'{self.ctx.thresholds["energy_ev_per_sqrt_atom"]:.4f} eV/sqrt(atom), {self._n_labels()} labels so far'
         )
         self.ctx.stage = f'iteration {self.ctx.iteration} of at most {campaign.max_iterations}'
-        return ToContext(current=node)
+        return ToContext(current=node, **self._benchmark(self.ctx.iteration - 1))
 
     def inspect_iteration(self) -> ExitCode | None:
         """Take the fresh labels and the retrained ensemble, and judge."""
+        self.inspect_benchmark()
         node = self.ctx.current
         outputs = node.outputs
         for name, shard in dict(outputs.shards if 'shards' in outputs else {}).items():
@@ -260,11 +276,30 @@ class ActiveLearningWorkChain(StagedWorkChain):
 
     def run_final_training(self) -> ToContext:
         """Launch the training of the last ensemble."""
-        return self._train(self.inputs.training.final, 'final_training', self._continued.get('final', {}))
+        benchmark = self._benchmark(self.ctx.iteration)
+        training = self._train(self.inputs.training.final, 'final_training', self._continued.get('final', {}))
+        return ToContext(**training, **benchmark)
 
     def inspect_final_training(self) -> ExitCode | None:
         """Take the last ensemble."""
+        self.inspect_benchmark()
         return self._inspect_training()
+
+    def should_run_benchmark(self) -> bool:
+        """Return whether the properties of the last ensemble are asked for."""
+        return bool(self.inputs.get('benchmark'))
+
+    def run_benchmark(self) -> ToContext:
+        """Launch the benchmark of the last ensemble."""
+        self.ctx.stage = 'benchmark of the last ensemble'
+        trained = 'final' in self.inputs.training and 'ensemble' not in self._continued.get('final', {})
+        return ToContext(**self._benchmark(self.ctx.iteration, final=trained))
+
+    def inspect_benchmark(self) -> None:
+        """Say whether a benchmark failed; the campaign goes on without."""
+        node = self.ctx.pop('benchmark', None)
+        if node is not None and not node.is_finished_ok:
+            self.report(f'BenchmarkWorkChain<{node.pk}> failed with exit status {node.exit_status}: {reason(node)}')
 
     def results(self) -> ExitCode | None:
         """Attach the outputs and give the verdict."""
@@ -278,6 +313,18 @@ class ActiveLearningWorkChain(StagedWorkChain):
             code: ExitCode = self.exit_codes.ERROR_NOT_CONVERGED
             return code.format(iterations=self.ctx.iteration)
         return None
+
+    def _benchmark(self, iteration: int, *, final: bool = False) -> dict[str, Any]:
+        """Launch the benchmark of the newest ensemble, if one is asked for, and return what to wait for."""
+        if not self.inputs.get('benchmark'):
+            return {}
+        name = 'benchmark_final' if final else f'benchmark_{iteration:03d}'
+        inputs = AttributeDict(self.exposed_inputs(BenchmarkWorkChain, 'benchmark'))
+        inputs.ensemble = self.ctx.ensemble
+        inputs.metadata = {'call_link_label': name, 'label': name.replace('_', ' ')}
+        node = self.submit(BenchmarkWorkChain, **inputs)
+        self.report(f'launching BenchmarkWorkChain<{node.pk}> for the ensemble of iteration {iteration}')
+        return {'benchmark': node}
 
     def _initial_cells(self) -> dict[str, orm.StructureData]:
         """Return the initial random cells: those of the campaign before, and fresh ones where it had fewer."""

@@ -19,10 +19,10 @@ from aiida_anial.common.tensors import TensorFile, write_tensors
 from aiida_anial.potential.engine import EngineSettings
 from aiida_anial.worker.job import Job, JobInputs, JobInterrupted
 
-__all__ = ('EvaluateInputs', 'LabellerSettings', 'run')
+__all__ = ('EAM_FILES', 'EvaluateInputs', 'LabellerSettings', 'run')
 
 _UNITS = {'energy': 'eV', 'force': 'eV/angstrom', 'stress': 'eV/angstrom^3'}
-_EAM_FILES = ('potential.eam.fs', 'potential.eam.alloy')
+EAM_FILES = ('potential.eam.fs', 'potential.eam.alloy')
 
 Evaluate = Callable[[NDArray[np.float64], NDArray[np.float64]], Label]
 
@@ -128,19 +128,12 @@ def _eam(directory: Path) -> Evaluate:
 
     :raises FileFormatError: if there is no file of one, or it is not one with aluminium.
     """
-    from ase.calculators.eam import EAM
+    from aiida_anial.potential.eam import read_eam
 
-    paths = [directory / name for name in _EAM_FILES if (directory / name).is_file()]
+    paths = [directory / name for name in EAM_FILES if (directory / name).is_file()]
     if not paths:
-        raise FileFormatError(f'{directory}: the labeller eam needs {" or ".join(_EAM_FILES)}.')
-    try:
-        calculator = EAM(potential=str(paths[0]), form=paths[0].suffix[1:])
-    except Exception as exception:  # the reader raises whatever its parts do
-        raise FileFormatError(
-            f'{paths[0]}: not a LAMMPS EAM file ({type(exception).__name__}: {exception}).'
-        ) from exception
-    if 'Al' not in calculator.elements:
-        raise FileFormatError(f'{paths[0]}: has no aluminium, only {", ".join(calculator.elements)}.')
+        raise FileFormatError(f'{directory}: the labeller eam needs {" or ".join(EAM_FILES)}.')
+    calculator = read_eam(paths[0])
 
     def evaluate(positions: NDArray[np.float64], lattice: NDArray[np.float64]) -> Label:
         label = _with_calculator(calculator, positions, lattice)

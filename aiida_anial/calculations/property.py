@@ -1,0 +1,55 @@
+"""One property of a potential."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from aiida import orm
+from aiida.common.folders import Folder
+from aiida.engine.processes.process_spec import CalcJobProcessSpec
+
+from aiida_anial.calculations.labeller import define_labeller, labeller_files
+from aiida_anial.calculations.worker import CopyList, WorkerCalculation
+from aiida_anial.properties.settings import BenchmarkSettings
+from aiida_anial.validation import settings_validator, validate_property
+
+__all__ = ('PropertyCalculation',)
+
+
+class PropertyCalculation(WorkerCalculation):
+    """Compute a property of EMT, an EAM file, or a trained ensemble: structures, evaluation and analysis in one job."""
+
+    # To be raised whenever a property comes out differently for the same inputs.
+    CACHE_VERSION = 1
+
+    COMMAND = 'property'
+    CURVES = 'curves.safetensors'
+    RETRIEVE_TEMPORARY = (CURVES,)
+
+    @classmethod
+    def define(cls, spec: CalcJobProcessSpec) -> None:
+        """Define the process specification."""
+        super().define(spec)
+        spec.input('property', valid_type=orm.Str, validator=validate_property, help='Name of the property.')
+        spec.input(
+            'settings',
+            valid_type=orm.Dict,
+            validator=settings_validator(BenchmarkSettings, 'settings'),
+            help='Settings of the property and of the lattice constant.',
+        )
+        define_labeller(spec)
+        spec.output('quantities', valid_type=orm.Dict, help='`quantities`: value, unit, uncertainty by name; `notes`.')
+        spec.output('curves', valid_type=orm.ArrayData, help='Arrays by name; the names end in the unit.')
+        spec.default_output_node = 'quantities'
+
+    def job_inputs(self) -> dict[str, Any]:
+        """Return the property, its settings and the kind of potential."""
+        return {
+            'property': self.inputs.property.value,
+            'settings': self.inputs.settings.get_dict(),
+            'labeller': self.inputs.labeller.get_dict(),
+        }
+
+    def files(self, folder: Folder) -> CopyList:  # noqa: ARG002 - nothing is written
+        """Return the file of the potential."""
+        return labeller_files(self.inputs)

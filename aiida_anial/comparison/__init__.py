@@ -1,0 +1,1 @@
+"""Results of several potentials side by side, and beside the literature."""

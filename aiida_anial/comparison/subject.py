@@ -1,0 +1,39 @@
+"""A potential and what was found of it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+from aiida_anial.properties.property import PropertyResult
+from aiida_anial.properties.settings import BenchmarkSettings
+
+__all__ = ('DFT_KIND', 'Subject', 'property_names')
+
+DFT_KIND = 'dft'
+"""The kind of a subject that the others are measured by."""
+
+
+@dataclass(frozen=True, eq=False)
+class Subject:
+    """A potential that was benchmarked, or DFT.
+
+    :param name: for tables and legends, such as ``qe`` or ``Al_mm.eam.fs``.
+    :param kind: ``ensemble``, ``eam``, ``emt`` or ``dft``.
+    :param results: by property.
+    """
+
+    name: str
+    kind: str
+    results: Mapping[str, PropertyResult]
+
+    def result(self, name: str) -> PropertyResult:
+        """Return what was found for a property: nothing where it was not computed."""
+        return self.results.get(name, PropertyResult({}))
+
+
+def property_names(subjects: Iterable[Subject]) -> list[str]:
+    """Return the properties that any of the subjects has, in the order of the benchmark, unknown ones last."""
+    found = dict.fromkeys(name for subject in subjects for name in subject.results)
+    known = [name for name in BenchmarkSettings.model_fields if name in found]
+    return [*known, *(name for name in found if name not in known)]

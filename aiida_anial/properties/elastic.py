@@ -1,0 +1,155 @@
+"""Elastic constants of FCC from stress against strain."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Annotated, Self
+
+import numpy as np
+from ase import Atoms, units
+from numpy.typing import NDArray
+from pydantic import Field, model_validator
+
+from aiida_anial.common.settings import Positive, Settings
+from aiida_anial.properties.crystals import fcc
+from aiida_anial.properties.property import PropertyResult
+from aiida_anial.properties.quantity import Quantity
+from aiida_anial.properties.task import Evaluation, Task
+
+__all__ = ('ElasticConstants', 'ElasticSettings')
+
+Magnitude = Annotated[float, Field(gt=0, lt=0.2)]
+_SIGNS = {'m': -1.0, 'p': 1.0}
+_ROUNDING = 1 + 1e-9
+
+
+class ElasticSettings(Settings):
+    """How far FCC is strained.
+
+    The energy of a network ripples, and its elastic constants depend on the window: the smallest one gives the
+    curvature at the minimum, as published for ANI-Al; larger ones average. The stress of DFT carries noise, and wants
+    one of 0.01.
+
+    :param strains: magnitudes, each taken with both signs; of shear the engineering strain.
+    :param window: strains up to here make the constants proper; every other magnitude is reported as a window too.
+    """
+
+    strains: Annotated[tuple[Magnitude, ...], Field(min_length=1)] = (0.002, 0.005, 0.01)
+    window: Positive = 0.002
+
+    @model_validator(mode='after')
+    def _check_window(self) -> Self:
+        if self.window * _ROUNDING < min(self.strains):
+            raise ValueError('window: there is no strain within it')
+        return self
+
+
+class ElasticConstants:
+    """C11, C12, C44 and B of FCC.
+
+    The cubic cell is stretched along x, with C11 = d(stress_xx)/d(strain), C12 = d(stress_yy)/d(strain) and
+    B = (C11 + 2 C12) / 3, and sheared by 2 strain_yz = 2 strain_zy, the engineering strain, with C44 =
+    d(stress_yz)/d(engineering strain). Stresses are Cauchy's, and the constants those of the stress at the lattice
+    constant; only without pressure are they the second derivatives of the energy (D. C. Wallace, Thermodynamics of
+    Crystals, 1972).
+    """
+
+    def __init__(self, settings: ElasticSettings) -> None:
+        self.settings = settings
+        self._strains = sorted(set(settings.strains))
+
+    def tasks(self, lattice_constant: float) -> dict[str, Task]:
+        """Return FCC strained along x, ``strain_xx_``, and sheared, ``strain_yz_``, minus and plus."""
+        return {
+            _task(direction, sign, strain): Task(
+                _strained(lattice_constant, direction, _SIGNS[sign] * strain), group='strained'
+            )
+            for direction in ('xx', 'yz')
+            for strain in self._strains
+            for sign in _SIGNS
+        }
+
+    def analyse(
+        self,
+        lattice_constant: float,  # noqa: ARG002 - the stresses say it all
+        evaluations: Mapping[str, Evaluation],
+    ) -> PropertyResult:
+        """Return the constants, for the window of the settings and for every other one, and the stresses."""
+        signed = np.array([*(-e for e in reversed(self._strains)), *self._strains])
+        uniaxial = np.array([evaluations[_signed_task('xx', e)].stress for e in signed]) / units.GPa
+        sheared = np.array([evaluations[_signed_task('yz', e)].stress for e in signed]) / units.GPa
+        transverse = (uniaxial[:, 1, 1] + uniaxial[:, 2, 2]) / 2
+        stresses = {
+            'c11': uniaxial[:, 0, 0],
+            'c12': transverse,
+            'c44': sheared[:, 1, 2],
+            'b': (uniaxial[:, 0, 0] + 2 * transverse) / 3,
+        }
+        quantities = {}
+        for suffix, window in self._windows().items():
+            for name, stress in stresses.items():
+                quantities[name + suffix] = self._constant(stress, window)
+        curves = {
+            'strain': signed,
+            'stress_xx_gpa': stresses['c11'],
+            'stress_yy_gpa': transverse,
+            'shear_strain': signed,
+            'stress_yz_gpa': stresses['c44'],
+        }
+        return PropertyResult(quantities, curves)
+
+    def _windows(self) -> dict[str, float]:
+        """Return the windows by what the names of their constants end in."""
+        own = max(strain for strain in self._strains if strain <= self.settings.window * _ROUNDING)
+        return {'': own} | {f'_strain_{_label(strain)}': strain for strain in self._strains if strain != own}
+
+    def _constant(self, stress: NDArray[np.float64], window: float) -> Quantity:
+        """Return the slope of a stress within a window, with its standard error.
+
+        A window of one magnitude has no residual; the next window stands for its error, where there is one.
+
+        :param stress: ``[2 S]`` in GPa, from the most negative strain to the most positive one.
+        """
+        strains = np.array(self._strains)
+        n_strains = len(strains)
+        # The part that is even in the strain, the stress at rest included, says nothing about the slope.
+        odd = (stress[n_strains:] - stress[:n_strains][::-1]) / 2
+        count = int(np.sum(strains <= window))
+        slope, error = _slope(strains[:count], odd[:count])
+        if count == 1 < n_strains:
+            error = abs(_slope(strains[:2], odd[:2])[0] - slope)
+        return Quantity(slope, 'GPa', error)
+
+
+def _slope(x: NDArray[np.float64], y: NDArray[np.float64]) -> tuple[float, float | None]:
+    """Return the slope of the least-squares line through the origin, and its standard error from the residuals."""
+    slope = float(x @ y / (x @ x))
+    if len(x) == 1:
+        return slope, None
+    residuals = y - slope * x
+    return slope, float(np.sqrt(residuals @ residuals / (len(x) - 1) / (x @ x)))
+
+
+def _strained(lattice_constant: float, direction: str, strain: float) -> Atoms:
+    """Return FCC's primitive cell with each lattice vector v turned into v + strain v."""
+    deformation = np.eye(3)
+    if direction == 'xx':
+        deformation[0, 0] += strain
+    else:
+        deformation[1, 2] = deformation[2, 1] = strain / 2
+    atoms = fcc(lattice_constant)
+    atoms.set_cell(atoms.cell[:] @ deformation, scale_atoms=True)
+    return atoms
+
+
+def _label(strain: float) -> str:
+    """Return ``0_002`` for 0.002."""
+    return np.format_float_positional(strain, trim='-').replace('.', '_')
+
+
+def _task(direction: str, sign: str, strain: float) -> str:
+    return f'strain_{direction}_{sign}_{_label(strain)}'
+
+
+def _signed_task(direction: str, strain: float) -> str:
+    return _task(direction, 'p' if strain > 0 else 'm', abs(strain))

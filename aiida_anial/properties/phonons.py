@@ -1,0 +1,169 @@
+"""Phonons of FCC aluminium by finite displacements."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from itertools import pairwise
+from typing import TYPE_CHECKING, Annotated
+
+import numpy as np
+from ase import Atoms
+from ase.build import bulk
+from numpy.typing import NDArray
+from pydantic import Field
+
+from aiida_anial.common.settings import Positive, Settings
+from aiida_anial.properties.property import PropertyResult
+from aiida_anial.properties.quantity import Quantity
+from aiida_anial.properties.task import Evaluation, Task
+
+if TYPE_CHECKING:
+    from phonopy import Phonopy
+
+__all__ = ('TICK_LABELS', 'PhononSettings', 'Phonons')
+
+Array = NDArray[np.float64]
+
+TICK_LABELS = ('Gamma', 'X', 'U|K', 'Gamma', 'L')
+"""Of ``tick_distances_per_angstrom``."""
+
+# In units of the reciprocal vectors of the primitive cell.
+_GAMMA = (0.0, 0.0, 0.0)
+_X = (1 / 2, 0.0, 1 / 2)
+_U = (5 / 8, 1 / 4, 5 / 8)
+_K = (3 / 8, 3 / 8, 3 / 4)
+_L = (1 / 2, 1 / 2, 1 / 2)
+_SEGMENTS = ((_GAMMA, _X), (_X, _U), (_K, _GAMMA), (_GAMMA, _L))
+
+
+class PhononSettings(Settings):
+    """How force constants, dispersion and density of states are made.
+
+    :param supercell: conventional cells along each edge.
+    :param displacement_angstrom: of one atom.
+    :param n_points: wave vectors on each segment of the path.
+    :param n_mesh: wave vectors along each reciprocal vector, for the density of states.
+    """
+
+    supercell: Annotated[int, Field(ge=1)] = 4
+    displacement_angstrom: Positive = 0.01
+    n_points: Annotated[int, Field(ge=2)] = 51
+    n_mesh: Annotated[int, Field(ge=2)] = 32
+
+
+class Phonons:
+    """Dispersion along Gamma-X-U|K-Gamma-L and density of states, by phonopy.
+
+    See Togo, Chaput, Tadano and Tanaka, J. Phys. Condens. Matter 35, 353001 (2023), doi:10.1088/1361-648X/acd831.
+    """
+
+    def __init__(self, settings: PhononSettings) -> None:
+        self.settings = settings
+
+    def tasks(self, lattice_constant: float) -> dict[str, Task]:
+        """Return supercells with a displaced atom: one, by the symmetry of FCC.
+
+        Without displacement there are no forces on the atoms of FCC, whatever the engine, and none to subtract.
+        """
+        supercells = self._phonopy(lattice_constant).supercells_with_displacements or ()
+        return {
+            f'displaced_{index}': Task(
+                Atoms(one.symbols, scaled_positions=one.scaled_positions, cell=one.cell, pbc=True), group='supercell'
+            )
+            for index, one in enumerate(supercells)
+        }
+
+    def analyse(self, lattice_constant: float, evaluations: Mapping[str, Evaluation]) -> PropertyResult:
+        """Return frequencies in THz, imaginary ones as negative.
+
+        Distances along the path are of wave vectors with their factor of 2 pi; the density of states has an integral
+        of 3. ``lowest`` is the lowest frequency on the path: 0, where the acoustic branches begin, in a crystal that
+        is stable.
+        """
+        phonons = self._phonopy(lattice_constant)
+        phonons.forces = [evaluations[f'displaced_{index}'].forces for index in range(len(evaluations))]
+        phonons.produce_force_constants()
+        phonons.symmetrize_force_constants(show_drift=False)
+        dispersion, lowest = self._dispersion(phonons)
+        quantities = {}
+        for name, point in (('x', _X), ('l', _L)):
+            for polarisation, frequency in _polarised(phonons, point).items():
+                quantities[f'{name}_{polarisation}'] = Quantity(frequency, 'THz')
+        quantities['k_highest'] = Quantity(float(_frequencies(phonons, [_K])[0, -1]), 'THz')
+        quantities['lowest'] = Quantity(lowest, 'THz')
+        unstable = 'The crystal is dynamically unstable: a frequency on the path is imaginary, given as negative.'
+        return PropertyResult(
+            quantities, {**dispersion, **self._density_of_states(phonons)}, (unstable,) if lowest < 0 else ()
+        )
+
+    def _phonopy(self, lattice_constant: float) -> Phonopy:
+        """Return phonopy's description of the displacements, without forces."""
+        from phonopy import Phonopy
+        from phonopy.structure.atoms import PhonopyAtoms
+
+        unit = bulk('Al', 'fcc', a=lattice_constant, cubic=True)
+        phonons = Phonopy(
+            PhonopyAtoms(unit.get_chemical_symbols(), cell=unit.cell[:], scaled_positions=unit.get_scaled_positions()),
+            supercell_matrix=np.eye(3, dtype=int) * self.settings.supercell,
+            primitive_matrix='F',
+        )
+        phonons.generate_displacements(distance=self.settings.displacement_angstrom)
+        return phonons
+
+    def _dispersion(self, phonons: Phonopy) -> tuple[dict[str, Array], float]:
+        """Return the curves along the path, and the lowest frequency on it."""
+        fractions = np.linspace(0.0, 1.0, self.settings.n_points)[:, None]
+        points = np.array([(1 - fractions) * start + fractions * end for start, end in map(np.array, _SEGMENTS)])
+        steps = np.linalg.norm((points[:, -1] - points[:, 0]) @ _reciprocal(phonons).T, axis=1)
+        ticks = np.concatenate([[0.0], np.cumsum(steps)])
+        distances = [start + fractions[:, 0] * (end - start) for start, end in pairwise(ticks)]
+        points = points.reshape(-1, 3)
+        frequencies = _frequencies(phonons, points)
+        frequencies[~points.any(axis=1)] = 0.0  # at Gamma there is nothing but rounding
+        curves = {
+            'distance_per_angstrom': np.concatenate(distances),
+            'frequencies_thz': frequencies,
+            'tick_distances_per_angstrom': ticks,
+        }
+        return curves, float(frequencies.min())
+
+    def _density_of_states(self, phonons: Phonopy) -> dict[str, Array]:
+        """Return the density of states by tetrahedra."""
+        phonons.run_mesh([self.settings.n_mesh] * 3, is_gamma_center=True)
+        phonons.run_total_dos()
+        found = phonons.total_dos
+        assert found is not None
+        return {
+            'dos_frequency_thz': np.asarray(found.frequency_points, dtype=np.float64),
+            'dos_per_thz': np.asarray(found.dos, dtype=np.float64),
+        }
+
+
+def _reciprocal(phonons: Phonopy) -> Array:
+    """Return the reciprocal vectors of the primitive cell as columns, with their factor of 2 pi, 1/angstrom."""
+    return np.asarray(2 * np.pi * np.linalg.inv(phonons.primitive.cell), dtype=np.float64)
+
+
+def _frequencies(phonons: Phonopy, points: Sequence[Sequence[float]] | Array) -> Array:
+    """Return frequencies ``[Q, 3]`` in THz, ascending."""
+    phonons.run_qpoints(points)
+    assert phonons.qpoints is not None
+    return np.asarray(phonons.qpoints.frequencies, dtype=np.float64)
+
+
+def _polarised(phonons: Phonopy, point: tuple[float, ...]) -> dict[str, float]:
+    """Return the longitudinal and the twofold transverse frequency at a point on an axis of symmetry, THz.
+
+    One atom a cell moves either along the wave vector or across, so the dynamical matrix D has the eigenvalues q.D.q,
+    with q normalised, and half of what is left of its trace.
+    """
+    along = _reciprocal(phonons) @ point
+    along /= np.linalg.norm(along)
+    dynamical = phonons.dynamical_matrix
+    assert dynamical is not None
+    dynamical.run(point)
+    matrix = np.asarray(dynamical.dynamical_matrix).real
+    longitudinal = float(along @ matrix @ along)
+    squares = {'longitudinal': longitudinal, 'transverse': (float(np.trace(matrix)) - longitudinal) / 2}
+    factor = phonons.unit_conversion_factor
+    return {name: float(np.sign(square) * np.sqrt(abs(square)) * factor) for name, square in squares.items()}

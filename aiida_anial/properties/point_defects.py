@@ -1,0 +1,112 @@
+"""Formation energies of point defects in cubic supercells of conventional FCC cells."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Mapping
+from typing import Annotated, ClassVar, Self
+
+import numpy as np
+from ase import Atoms
+from ase.build import bulk
+from numpy.typing import NDArray
+from pydantic import Field, model_validator
+
+from aiida_anial.common.settings import Settings
+from aiida_anial.properties.convergence import unconverged_notes
+from aiida_anial.properties.members import from_energies
+from aiida_anial.properties.property import PropertyResult
+from aiida_anial.properties.quantity import Quantity
+from aiida_anial.properties.task import Evaluation, Relaxation, Task
+
+__all__ = ('PointDefect', 'PointDefectSettings')
+
+Supercells = Annotated[tuple[Annotated[int, Field(ge=2)], ...], Field(min_length=1)]
+
+
+class PointDefectSettings(Settings):
+    """Which cells hold the defect.
+
+    :param supercells: conventional cells along each edge, ascending; n of them have 4 n^3 sites.
+    """
+
+    supercells: Supercells = (2, 3, 4)
+
+    @model_validator(mode='after')
+    def _check_order(self) -> Self:
+        if list(self.supercells) != sorted(set(self.supercells)):
+            raise ValueError('supercells: they must ascend')
+        return self
+
+
+class PointDefect(ABC):
+    """A defect whose atoms relax in the cell of the crystal."""
+
+    name: ClassVar[str]
+    unit: ClassVar[str]
+    unit_ev: ClassVar[float]
+
+    def __init__(self, settings: PointDefectSettings) -> None:
+        self.settings = settings
+
+    @abstractmethod
+    def make(self, crystal: Atoms, lattice_constant: float) -> Atoms:
+        """Return ``crystal`` with the defect at its first site."""
+
+    def tasks(self, lattice_constant: float) -> dict[str, Task]:
+        """Return crystal and defect, by number of sites.
+
+        The crystal has the cell of the defect, so that the errors of a mesh of k-points cancel.
+        """
+        tasks = {}
+        for n_cells, n_sites in zip(self.settings.supercells, self._n_sites(), strict=True):
+            crystal = bulk('Al', 'fcc', a=lattice_constant, cubic=True) * n_cells
+            group = f'sites_{n_sites}'
+            defect = self.make(crystal, lattice_constant)
+            tasks[f'bulk_{n_sites}'] = Task(crystal, group=group)
+            tasks[f'{self.name}_{n_sites}'] = Task(defect, Relaxation.POSITIONS, group=group)
+        return tasks
+
+    def analyse(self, lattice_constant: float, evaluations: Mapping[str, Evaluation]) -> PropertyResult:  # noqa: ARG002 - of every property
+        """Return E(defect) - N(defect)/N(bulk) E(bulk) by number of sites, in the largest cell, and in an infinite one.
+
+        At constant volume the energy of the strain around a defect in a periodic cell goes with 1/N (Varvenne et al.,
+        Phys. Rev. B 88, 134102 (2013), doi:10.1103/PhysRevB.88.134102), and a line in 1/N through the two largest
+        cells gives the limit.
+        """
+        sizes = self._n_sites()
+        energies = [self._quantity(evaluations, n_sites) for n_sites in sizes]
+        quantities = {'formation_energy': energies[-1]}
+        quantities |= {f'formation_energy_{n}_sites': energy for n, energy in zip(sizes, energies, strict=True)}
+        if len(sizes) > 1:
+            quantities['formation_energy_infinite'] = self._quantity(evaluations, *sizes[-2:])
+        suffix = self.unit.lower()
+        curves = {
+            'n_sites': np.array(sizes, dtype=np.float64),
+            f'formation_energy_{suffix}': np.array([energy.value for energy in energies]),
+            f'disagreement_{suffix}': np.array([energy.uncertainty or 0.0 for energy in energies]),
+        }
+        return PropertyResult(quantities, curves, unconverged_notes(evaluations))
+
+    def _n_sites(self) -> list[int]:
+        return [4 * n_cells**3 for n_cells in self.settings.supercells]
+
+    def _quantity(self, evaluations: Mapping[str, Evaluation], *sizes: int) -> Quantity:
+        """Return the formation energy in a cell of one size, or the limit that two sizes lead to."""
+        chosen = [evaluations[f'{kind}_{n_sites}'] for n_sites in sizes for kind in ('bulk', self.name)]
+        return from_energies(chosen, _analysis([len(one.atoms) for one in chosen], self.unit_ev), self.unit)
+
+
+def _analysis(n_atoms: list[int], unit_ev: float) -> Callable[[NDArray[np.float64]], float]:
+    """Return what makes a formation energy of the energies of crystal and defect in one cell, or in two.
+
+    :param n_atoms: of the evaluations, crystal and defect in turn.
+    """
+    n_sites, n_in_defect = np.array(n_atoms[::2], dtype=np.float64), np.array(n_atoms[1::2], dtype=np.float64)
+
+    def formation_energy(energies: NDArray[np.float64]) -> float:
+        by_size = (energies[1::2] - n_in_defect / n_sites * energies[::2]) / unit_ev
+        # With e = e_infinite + k / N: N e = N e_infinite + k.
+        return float(by_size[0] if len(by_size) == 1 else np.diff(n_sites * by_size)[0] / np.diff(n_sites)[0])
+
+    return formation_energy

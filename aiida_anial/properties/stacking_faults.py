@@ -1,0 +1,150 @@
+"""Generalised stacking faults: FCC that slips along <112> on {111}, and then twins.
+
+The path is one, in units of the partial Burgers vector b_p = a/sqrt(6): from 0 to 1 all layers above a plane glide into
+the intrinsic fault, from 1 to 2 those above the next plane follow, which leaves a twin of two layers (the extrinsic
+fault); see Kibey et al., Acta Mater. 55, 6843 (2007), doi:10.1016/j.actamat.2007.08.042.
+
+Each cell is periodic and holds one fault: the lattice vector that is not in the plane glides along. There is no vacuum,
+and its length along the normal stays what it is in the crystal, so that a fault that wants to be thicker compresses the
+layers between it and its images; that decays with the number of layers.
+"""
+
+from __future__ import annotations
+
+from abc import ABC
+from collections.abc import Mapping
+from typing import Annotated, ClassVar, Self
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import Field, model_validator
+from scipy.interpolate import CubicSpline
+
+from aiida_anial.common.settings import Settings
+from aiida_anial.properties.convergence import unconverged_notes
+from aiida_anial.properties.layers import MJ_PER_M2, Layers
+from aiida_anial.properties.members import from_energies, relative_energies
+from aiida_anial.properties.property import PropertyResult
+from aiida_anial.properties.task import Evaluation, Relaxation, Task
+
+__all__ = ('SlipPath', 'StackingFaultSettings', 'TwinPath')
+
+_PERFECT = 'displaced_0000'
+
+
+class StackingFaultSettings(Settings):
+    """How faults are made.
+
+    :param n_layers: close-packed layers from one fault to the next.
+    :param n_points: displacements from one end of the path to the other, an odd number.
+    """
+
+    n_layers: Annotated[int, Field(ge=6)] = 12
+    n_points: Annotated[int, Field(ge=5, le=101)] = 11
+
+    @model_validator(mode='after')
+    def _check_middle(self) -> Self:
+        if self.n_points % 2 == 0:
+            raise ValueError(f'n_points: {self.n_points} is even, and the middle of the path would be missing')
+        return self
+
+
+class _FaultPath(ABC):
+    """One half of the path."""
+
+    start: ClassVar[int]
+    fault: ClassVar[str]
+
+    def __init__(self, settings: StackingFaultSettings) -> None:
+        self.settings = settings
+
+    def tasks(self, lattice_constant: float) -> dict[str, Task]:
+        """Return the perfect crystal and the points of the path, by displacement in thousandths of b_p."""
+        layers = Layers.fcc('111', lattice_constant)
+        n_layers = self.settings.n_layers
+        return {
+            _task_name(displacement): Task(
+                layers.crystal(n_layers, _glides(displacement, n_layers)), Relaxation.NORMAL, group='layers'
+            )
+            for displacement in dict.fromkeys((0.0, *self._displacements()))
+        }
+
+    def analyse(self, lattice_constant: float, evaluations: Mapping[str, Evaluation]) -> PropertyResult:
+        """Return the energies of the fault and of the barrier before it, above the perfect crystal.
+
+        The barrier is the maximum of a cubic spline; the path ends in sites of threefold symmetry, where its slope is
+        zero.
+        """
+        displacements = self._displacements()
+        perfect = evaluations[_PERFECT]
+        points = [evaluations[_task_name(displacement)] for displacement in displacements]
+        unit = MJ_PER_M2 * Layers.fcc('111', lattice_constant).area
+
+        def stable(energies: NDArray[np.float64]) -> float:
+            return float((energies[-1] - energies[0]) / unit)
+
+        def unstable(energies: NDArray[np.float64]) -> float:
+            return _barrier(displacements, (energies[1:] - energies[0]) / unit)
+
+        quantities = {f'stable_{self.fault}': from_energies([perfect, points[-1]], stable, 'mJ/m2')}
+        notes = unconverged_notes(evaluations)
+        try:
+            quantities[f'unstable_{self.fault}'] = from_energies([perfect, *points], unstable, 'mJ/m2')
+        except ValueError:
+            notes += (f'There is no barrier before the {self.fault}, and unstable_{self.fault} is left out.',)
+        per_area = self.settings.n_layers / unit
+        energies, disagreement = relative_energies(points, perfect)
+        curves = {
+            'displacement': displacements,
+            'energy_mj_per_m2': energies * per_area,
+            'disagreement_mj_per_m2': disagreement * per_area,
+        }
+        return PropertyResult(quantities, curves, notes)
+
+    def _displacements(self) -> NDArray[np.float64]:
+        """Return where the points are, in units of b_p."""
+        last = self.settings.n_points - 1
+        return self.start + np.arange(last + 1) / last
+
+
+class SlipPath(_FaultPath):
+    """From the crystal to the intrinsic stacking fault."""
+
+    start = 0
+    fault = 'fault'
+
+
+class TwinPath(_FaultPath):
+    """From the intrinsic stacking fault to a twin of two layers, which is the extrinsic one."""
+
+    start = 1
+    fault = 'twin'
+
+
+def _glides(displacement: float, n_layers: int) -> NDArray[np.float64]:
+    """Return how far the layers 0 to ``n_layers`` glide, in units of b_p.
+
+    The first fault is between the last layer and the image of the first, the second between the first two.
+    """
+    second = max(displacement - 1.0, 0.0)
+    glides = np.full(n_layers + 1, second)
+    glides[0] = 0.0
+    glides[-1] += min(displacement, 1.0)
+    return glides
+
+
+def _task_name(displacement: float) -> str:
+    return f'displaced_{round(1000 * displacement):04d}'
+
+
+def _barrier(displacements: NDArray[np.float64], energies: NDArray[np.float64]) -> float:
+    """Return the maximum of a spline between the ends of the path.
+
+    :raises ValueError: if nothing is higher than the ends.
+    """
+    spline = CubicSpline(displacements, energies, bc_type='clamped')
+    highest = float(np.max(spline(spline.derivative().roots(extrapolate=False)), initial=-np.inf))
+    # The ends are stationary themselves, and found as far above their own energies as rounding goes.
+    if not highest > max(energies[0], energies[-1]) + 1e-6:
+        raise ValueError('no barrier')
+    return highest

@@ -1,0 +1,79 @@
+"""Surface energies of FCC aluminium, and how the layers below relax."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Annotated
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import Field
+
+from aiida_anial.common.settings import Positive, Settings
+from aiida_anial.properties.convergence import unconverged_notes
+from aiida_anial.properties.layers import FACES, MJ_PER_M2, Layers
+from aiida_anial.properties.members import from_energies
+from aiida_anial.properties.property import PropertyResult
+from aiida_anial.properties.quantity import Quantity
+from aiida_anial.properties.task import Evaluation, Relaxation, Task
+
+__all__ = ('SurfaceSettings', 'Surfaces')
+
+
+class SurfaceSettings(Settings):
+    """How slabs are made.
+
+    :param n_layers: of each slab.
+    :param vacuum_angstrom: from the outermost layer of a slab to that of its image.
+    """
+
+    n_layers: Annotated[int, Field(ge=6)] = 12
+    vacuum_angstrom: Positive = 15.0
+
+
+class Surfaces:
+    """Energies of (100), (110) and (111) in mJ/m2, relaxed, and the change of their first two spacings in percent."""
+
+    def __init__(self, settings: SurfaceSettings) -> None:
+        self.settings = settings
+
+    def tasks(self, lattice_constant: float) -> dict[str, Task]:
+        """Return a slab and the crystal for each face.
+
+        The crystal has as many layers and the same cell within the layer, so that the errors of a mesh of k-points
+        cancel.
+        """
+        n_layers, vacuum = self.settings.n_layers, self.settings.vacuum_angstrom
+        tasks = {}
+        for face in FACES:
+            layers = Layers.fcc(face, lattice_constant)
+            group = f'face_{face}'
+            tasks[f'bulk_{face}'] = Task(layers.crystal(n_layers), group=group)
+            tasks[f'slab_{face}'] = Task(layers.slab(n_layers, vacuum=vacuum), Relaxation.POSITIONS, group=group)
+        return tasks
+
+    def analyse(self, lattice_constant: float, evaluations: Mapping[str, Evaluation]) -> PropertyResult:
+        """Return surface energies (E(slab) - E(crystal)) / 2A, and spacings against the crystal's.
+
+        Both sides of the slab are the same, and their mean is taken.
+        """
+        quantities = {}
+        for face in FACES:
+            layers = Layers.fcc(face, lattice_constant)
+            slab = evaluations[f'slab_{face}']
+            quantities[f'energy_{face}'] = _energy(slab, evaluations[f'bulk_{face}'], layers)
+            for name, change in zip(('d12', 'd23'), _spacing_changes(slab, layers), strict=False):
+                quantities[f'{name}_{face}'] = Quantity(float(change), '%')
+        return PropertyResult(quantities, notes=unconverged_notes(evaluations))
+
+
+def _energy(slab: Evaluation, crystal: Evaluation, layers: Layers) -> Quantity:
+    """Return the energy of one side of the slab."""
+    unit = 2 * layers.area * MJ_PER_M2
+    return from_energies([slab, crystal], lambda energies: (energies[0] - energies[1]) / unit, 'mJ/m2')
+
+
+def _spacing_changes(slab: Evaluation, layers: Layers) -> NDArray[np.float64]:
+    """Return the change of the spacings in percent, from the outside in."""
+    spacings = np.diff(slab.atoms.positions[:, 2])
+    return np.asarray(100 * ((spacings + spacings[::-1]) / 2 / layers.spacing - 1), dtype=np.float64)

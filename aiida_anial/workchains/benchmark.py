@@ -1,0 +1,221 @@
+"""Properties of an ensemble, beside those of references."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from aiida import orm
+from aiida.common import AttributeDict
+from aiida.engine import ExitCode, while_
+from aiida.engine.processes.workchains.workchain import WorkChainSpec
+from aiida.manage.caching import enable_caching
+
+from aiida_anial.calcfunctions.tabulate_benchmark import tabulate_benchmark
+from aiida_anial.calculations.property import PropertyCalculation
+from aiida_anial.common.errors import SettingsError
+from aiida_anial.data.ensemble import EnsembleData
+from aiida_anial.properties.settings import LATTICE, BenchmarkSettings, check_properties
+from aiida_anial.validation import settings_validator, validate_positive
+from aiida_anial.workchains.dft_property import DftPropertyWorkChain
+from aiida_anial.workchains.reasons import reason
+from aiida_anial.workchains.rolling import RollingWorkChain
+
+__all__ = ('DFT', 'MAIN', 'BenchmarkWorkChain')
+
+MAIN = 'ensemble'
+"""Name of the ensemble that is benchmarked, among the subjects."""
+
+DFT = 'qe'
+"""Name of DFT among them."""
+
+_LATTICE_BY_DFT = f'{DFT}.{LATTICE}'
+
+
+class BenchmarkWorkChain(RollingWorkChain):
+    """Compute the same properties of an ensemble and of any number of references, one process each.
+
+    The subjects are ``ensemble``, the names in ``references`` and ``potentials``, and ``qe``.
+    """
+
+    @classmethod
+    def define(cls, spec: WorkChainSpec) -> None:
+        """Define the process specification."""
+        super().define(spec)
+        spec.input('ensemble', valid_type=EnsembleData, required=False, help='The networks.')
+        spec.input_namespace('references', valid_type=EnsembleData, dynamic=True, help='Other ensembles, by name.')
+        spec.input_namespace(
+            'potentials', valid_type=orm.SinglefileData, dynamic=True, help='EAM files of LAMMPS, by name.'
+        )
+        spec.input(
+            'properties', valid_type=orm.List, validator=cls.validate_properties, help='Names of the properties.'
+        )
+        spec.input(
+            'settings',
+            valid_type=orm.Dict,
+            validator=settings_validator(BenchmarkSettings, 'settings'),
+            help='Settings by property.',
+        )
+        spec.input(
+            'max_concurrent',
+            valid_type=orm.Int,
+            default=lambda: orm.Int(2),
+            validator=validate_positive,
+            help='Jobs alive at once.',
+        )
+        spec.expose_inputs(
+            PropertyCalculation,
+            namespace='worker',
+            exclude=('property', 'settings', 'labeller', 'ensemble', 'potential'),
+            namespace_options={'help': 'Jobs of potentials.', 'required': False, 'populate_defaults': False},
+        )
+        spec.expose_inputs(
+            DftPropertyWorkChain,
+            namespace='dft',
+            exclude=('property', 'settings', 'lattice_constant', 'max_concurrent'),
+            namespace_options={'help': 'DFT.', 'required': False, 'populate_defaults': False},
+        )
+        spec.inputs.validator = cls.validate_subjects
+        spec.outline(
+            cls.setup,
+            while_(cls.should_run_properties)(
+                cls.run_properties,
+            ),
+            cls.results,
+        )
+        spec.output_namespace(
+            'quantities', valid_type=orm.Dict, dynamic=True, help='Quantities, by subject and property.'
+        )
+        spec.output_namespace('curves', valid_type=orm.ArrayData, dynamic=True, help='Curves, by subject and property.')
+        spec.output('table', valid_type=orm.Dict, required=False, help='All quantities, by subject and property.')
+        spec.exit_code(410, 'ERROR_PROPERTIES_FAILED', message='{failed} of {total} properties failed: {key}, {reason}')
+
+    @staticmethod
+    def validate_properties(node: orm.List | None, _: Any) -> str | None:
+        """Refuse what is no property, and none at all."""
+        if node is None:
+            return None
+        try:
+            check_properties(node.get_list())
+        except SettingsError as exception:
+            return str(exception)
+        return None if node.get_list() else 'properties: at least one is needed.'
+
+    @staticmethod
+    def validate_subjects(inputs: dict[str, Any], _: Any) -> str | None:
+        """Refuse a benchmark of nothing, and subjects that cannot run."""
+        potentials = [*inputs.get('references', ()), *inputs.get('potentials', ())]
+        if inputs.get('ensemble') is not None:
+            potentials.append(MAIN)
+        if not potentials and not inputs.get('dft'):
+            return 'ensemble: there is nothing to benchmark.'
+        if potentials and not inputs.get('worker'):
+            return 'worker.code: the potentials need a code of anial-worker.'
+        taken = sorted(name for name in {*potentials, DFT} if [*potentials, DFT].count(name) > 1)
+        return f'references.{taken[0]}: two subjects have this name.' if taken else None
+
+    def setup(self) -> None:
+        """Queue every property of every subject, as ``subject.property``."""
+        names = self.inputs.properties.get_list()
+        subjects = sorted(self._potentials())
+        self.ctx.waiting = [f'{subject}.{name}' for subject in subjects for name in names]
+        if self.inputs.get('dft'):
+            # All others start from the lattice constant.
+            names = [LATTICE, *(name for name in names if name != LATTICE)]
+            self.ctx.waiting = [f'{DFT}.{name}' for name in names] + self.ctx.waiting
+        self.ctx.total = len(self.ctx.waiting)
+        self.ctx.done, self.ctx.failures = {}, {}
+
+    def should_run_properties(self) -> bool:
+        """Return whether properties wait, or are alive."""
+        return bool(self.ctx.waiting or self.alive)
+
+    def run_properties(self) -> None:
+        """Note what has ended, and fill the slots."""
+        for key, node in self.ended().items():
+            self._note(key, node)
+        for key in list(self.ctx.waiting):
+            if len(self.alive) < self.inputs.max_concurrent.value and self._is_ready(key):
+                self.ctx.waiting.remove(key)
+                self._launch(*key.split('.'))
+        self.ctx.stage = f'{len(self.ctx.done)} of {self.ctx.total} properties done'
+        if self.alive:
+            self.wait()
+
+    def results(self) -> ExitCode | None:
+        """Attach what there is; that a property failed is said only then."""
+        nodes: dict[str, dict[str, Any]] = {}
+        for key, pk in self.ctx.done.items():
+            subject, name = key.split('.')
+            outputs = orm.load_node(pk).outputs
+            nodes.setdefault(subject, {})[name] = outputs['quantities']
+            self.out(f'quantities.{key}', outputs['quantities'])
+            self.out(f'curves.{key}', outputs['curves'])
+        if nodes:
+            self.out('table', tabulate_benchmark(**nodes))
+        self.report(f'{len(self.ctx.done)} of {self.ctx.total} properties done')
+        if not self.ctx.failures:
+            return None
+        key, why = min(self.ctx.failures.items())
+        code: ExitCode = self.exit_codes.ERROR_PROPERTIES_FAILED
+        return code.format(failed=str(len(self.ctx.failures)), total=str(self.ctx.total), key=key, reason=why)
+
+    def _potentials(self) -> dict[str, dict[str, Any]]:
+        """Return the inputs of a ``PropertyCalculation`` that say what is evaluated, by subject."""
+        ensembles = dict(self.inputs.get('references', {}))
+        if 'ensemble' in self.inputs:
+            ensembles[MAIN] = self.inputs.ensemble
+        found = {name: {'labeller': {'kind': 'ensemble'}, 'ensemble': node} for name, node in ensembles.items()}
+        for name, node in self.inputs.get('potentials', {}).items():
+            found[name] = {'labeller': {'kind': 'eam'}, 'potential': node}
+        return found
+
+    def _is_ready(self, key: str) -> bool:
+        """Return whether nothing that a property starts from is missing; of DFT there is one at a time.
+
+        A property by DFT keeps as many calculations alive as there are slots.
+        """
+        subject, name = key.split('.')
+        if subject != DFT:
+            return True
+        busy = any(other.startswith(f'{DFT}.') for other in self.alive)
+        return not busy and (name == LATTICE or 'lattice_constant' in self.ctx)
+
+    def _note(self, key: str, node: Any) -> None:
+        """Note a property, or the reason why there is none."""
+        if node.is_finished_ok:
+            self.ctx.done[key] = node.pk
+            if key == _LATTICE_BY_DFT:
+                self.ctx.lattice_constant = node.outputs['lattice_constant']
+            return
+        self.ctx.failures[key] = reason(node)
+        self.report(f'{key} failed: {self.ctx.failures[key]}')
+        if key == _LATTICE_BY_DFT:
+            for other in [other for other in self.ctx.waiting if other.startswith(f'{DFT}.')]:
+                self.ctx.waiting.remove(other)
+                self.ctx.failures[other] = 'there is no lattice constant to start from'
+
+    def _launch(self, subject: str, name: str) -> None:
+        """Submit one property of one subject."""
+        settings = BenchmarkSettings.parse(self.inputs.settings.get_dict())
+        metadata = {'call_link_label': f'{subject}__{name}', 'label': f'{subject} {name}'}
+        if subject == DFT:
+            inputs = AttributeDict(self.exposed_inputs(DftPropertyWorkChain, 'dft'))
+            inputs.settings = orm.Dict(settings.for_dft().part(name))
+            inputs.max_concurrent = self.inputs.max_concurrent
+            if name != LATTICE:
+                inputs.lattice_constant = self.ctx.lattice_constant
+            process: Any = DftPropertyWorkChain
+            inputs.metadata = metadata
+        else:
+            inputs = AttributeDict(self.exposed_inputs(PropertyCalculation, 'worker'))
+            potential = self._potentials()[subject]
+            inputs.update({**potential, 'labeller': orm.Dict(potential['labeller'])})
+            inputs.settings = orm.Dict(settings.part(name))
+            inputs.metadata.update(metadata)
+            process = PropertyCalculation
+        inputs.property = orm.Str(name)
+        # The same property of the same potential is computed once, whatever the profile caches otherwise.
+        with enable_caching(identifier='aiida.calculations:anial.property'):
+            node = self.submit(process, **inputs)
+        self.start(f'{subject}.{name}', node)
+        self.report(f'launching {node.process_label}<{node.pk}> for {subject} {name}: {len(self.ctx.waiting)} waiting')
