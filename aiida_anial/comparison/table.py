@@ -76,5 +76,8 @@ def _row(name: str, key: str, quantities: _Found) -> Row:
 
 
 def _natural(key: str) -> list[tuple[bool, int, str]]:
-    """Return what sorts names as a reader would: 32 before 108."""
-    return [(not part.isdigit(), int(part) if part.isdigit() else 0, part) for part in re.split(r'(\d+)', key)]
+    """Return what sorts names as a reader would: 32 before 108, and 0_005 before 0_01, which are decimals."""
+    return [
+        (not part.isdigit(), int(part) if part.isdigit() and not part.startswith('0') else 0, part)
+        for part in re.split(r'(\d+)', key)
+    ]

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from pydantic import AfterValidator, Field
 
 from aiida_anial.common.settings import Positive, Settings
+from aiida_anial.properties.convergence import unconverged_notes
 from aiida_anial.properties.crystals import CRYSTALS
 from aiida_anial.properties.equation_of_state import EquationOfStateFit, fit_equation_of_state
 from aiida_anial.properties.lattice import lattice_constant_of
@@ -85,7 +86,7 @@ class ColdCurves:
                 notes.append(f'The curve of {name} has no fit: {exception}.')
             else:
                 fitted[name] = near
-        notes += _unconverged(evaluations)
+        notes += unconverged_notes(evaluations)
         curves: dict[str, NDArray[np.float64]] = {}
         for name, points in found.items():
             curves |= _curves(name, points, lowest['fcc'])
@@ -162,9 +163,3 @@ def _curves(name: str, points: list[Evaluation], reference: Evaluation) -> dict[
         f'{name}_energy_ev_per_atom': energies,
         f'{name}_disagreement_ev_per_atom': disagreement,
     }
-
-
-def _unconverged(evaluations: Mapping[str, Evaluation]) -> list[str]:
-    """Return a sentence that names the tasks whose relaxation did not converge, if there are any."""
-    names = sorted(name for name, one in evaluations.items() if not one.converged)
-    return [f'These did not relax to the tolerance: {", ".join(names)}.'] if names else []

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, Self
 
 from aiida_anial.common.errors import SettingsError
@@ -18,7 +19,7 @@ from aiida_anial.properties.surfaces import SurfaceSettings
 from aiida_anial.properties.trigonal import TrigonalSettings
 from aiida_anial.properties.vacancy import VacancySettings
 
-__all__ = ('LATTICE', 'BenchmarkSettings', 'benchmark_set', 'check_properties')
+__all__ = ('LATTICE', 'BenchmarkSettings', 'benchmark_set', 'check_properties', 'chosen_properties')
 
 LATTICE = 'lattice'
 """The property that all others start from."""
@@ -79,7 +80,19 @@ def benchmark_set(*, quick: bool) -> tuple[tuple[str, ...], BenchmarkSettings]:
     )
 
 
-def check_properties(names: list[str]) -> None:
+def chosen_properties(text: str | None, names: Sequence[str]) -> tuple[str, ...]:
+    """Return the properties that ``text`` names, with commas between them; ``names`` if it is None.
+
+    :raises SettingsError: if one of them is none.
+    """
+    if text is None:
+        return tuple(names)
+    chosen = tuple(dict.fromkeys(part.strip() for part in text.split(',')))
+    check_properties(chosen)
+    return chosen
+
+
+def check_properties(names: Sequence[str]) -> None:
     """Refuse a name that is no property.
 
     :raises SettingsError: one sentence that names it.

@@ -16,7 +16,7 @@ from aiida_anial.common.errors import SettingsError
 from aiida_anial.protocols.settings import CampaignInputs
 from aiida_anial.sampling.random_cells import check_fillable
 
-__all__ = ('campaign_inputs', 'changed_inputs', 'default_protocol', 'protocols', 'read_overrides')
+__all__ = ('campaign_inputs', 'changed_inputs', 'default_protocol', 'merged', 'protocols', 'read_overrides')
 
 
 class _Loader(yaml.SafeLoader):
@@ -74,7 +74,7 @@ def campaign_inputs(protocol: str | None = None, overrides: Mapping[str, Any] | 
         close = difflib.get_close_matches(name, content['protocols'], n=1)
         hint = f'did you mean {close[0]!r}?' if close else f'known are {", ".join(content["protocols"])}.'
         raise SettingsError(f'protocol: unknown protocol {name!r}; {hint}')
-    return _parse(_merge(_merge(content['default_inputs'], content['protocols'][name]), overrides or {}))
+    return _parse(merged(merged(content['default_inputs'], content['protocols'][name]), overrides or {}))
 
 
 def changed_inputs(inputs: CampaignInputs, overrides: Mapping[str, Any]) -> CampaignInputs:
@@ -82,11 +82,11 @@ def changed_inputs(inputs: CampaignInputs, overrides: Mapping[str, Any]) -> Camp
 
     :raises SettingsError: one sentence that names the key.
     """
-    return _parse(_merge(inputs.to_dict(), overrides))
+    return _parse(merged(inputs.to_dict(), overrides))
 
 
-def _parse(merged: Mapping[str, Any]) -> CampaignInputs:
-    inputs = CampaignInputs.parse(merged)
+def _parse(values: Mapping[str, Any]) -> CampaignInputs:
+    inputs = CampaignInputs.parse(values)
     try:
         check_fillable(inputs.cells)
     except SettingsError as exception:
@@ -113,12 +113,12 @@ def read_overrides(path: Path) -> dict[str, Any]:
     return content
 
 
-def _merge(base: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
+def merged(base: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
     """Return ``base`` with ``changes`` laid over it, both untouched."""
-    merged = deepcopy(dict(base))
+    result = deepcopy(dict(base))
     for key, value in changes.items():
-        if isinstance(value, Mapping) and isinstance(merged.get(key), Mapping):
-            merged[key] = _merge(merged[key], value)
+        if isinstance(value, Mapping) and isinstance(result.get(key), Mapping):
+            result[key] = merged(result[key], value)
         else:
-            merged[key] = deepcopy(value)
-    return merged
+            result[key] = deepcopy(value)
+    return result

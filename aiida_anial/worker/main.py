@@ -1,4 +1,4 @@
-"""``anial-worker``: trains, samples, evaluates and validates in the directory of a job."""
+"""``anial-worker``: trains, samples, evaluates, validates and benchmarks."""
 
 from __future__ import annotations
 
@@ -31,9 +31,10 @@ _DIRECTORY = click.argument(
 def main() -> None:
     """Run the heavy parts of aiida-anial without AiiDA.
 
-    Each command reads input.json and its other files from DIRECTORY (the current one unless given), and writes its
-    results and output.json there. The exit status is 0 when it finished or was interrupted (SIGTERM, or the wall-clock
-    limit in input.json) with a checkpoint to go on from, and 1 when it failed; output.json says which, and why.
+    Each command but benchmark reads input.json and its other files from DIRECTORY (the current one unless given), and
+    writes its results and output.json there. The exit status is 0 when it finished or was interrupted (SIGTERM, or the
+    wall-clock limit in input.json) with a checkpoint to go on from, and 1 when it failed; output.json says which, and
+    why.
     """
 
 
@@ -86,6 +87,43 @@ def validate(directory: Path) -> None:
     writes:  errors.safetensors, output.json
     """  # noqa: D301 - click reads the control character
     sys.exit(execute('validate', directory))
+
+
+@main.command('property')
+@_DIRECTORY
+def property_(directory: Path) -> None:
+    """Compute one property of EMT, EAM or an ensemble.
+
+    \b
+    reads:   input.json {property, settings, labeller, engine}, and the file of the potential as `evaluate` does
+    writes:  curves.safetensors, output.json
+    """  # noqa: D301 - click reads the control character
+    sys.exit(execute('property', directory))
+
+
+@main.command()
+@click.argument('potential', type=click.Path(path_type=Path))
+@click.option('--reference', 'references', multiple=True, type=click.Path(path_type=Path), help='Another; repeatable.')
+@click.option('--properties', help='Names with commas between them; all of the set if not given.')
+@click.option('--quick', is_flag=True, help='Cold curves, elastic constants and the vacancy alone.')
+@click.option('--threads', type=click.IntRange(min=1), default=1, show_default=True, help='Of ensembles.')
+@click.option('--json', 'as_json', is_flag=True, help='Print {potential: {property: {quantity: ...}}} as JSON.')
+@click.option(
+    '--plots', 'figures', type=click.Path(path_type=Path), help='Folder to draw the curves into, as PNG and SVG.'
+)
+def benchmark(potential: Path, references: tuple[Path, ...], **options: Any) -> None:
+    """Compute properties of POTENTIAL, beside references and the literature.
+
+    A potential is a .safetensors file of this package, a folder of NeuroChem, an EAM file of LAMMPS that ends in
+    .eam.fs or .eam.alloy, or `emt`. Curves are compared with those of the first reference.
+    """
+    _set_threads({'engine': {'threads': options['threads']}}, command='benchmark')
+    from aiida_anial.worker.benchmark import run
+
+    try:
+        run([potential, *references], **options)
+    except AnialError as exception:
+        raise click.ClickException(str(exception)) from exception
 
 
 def execute(command: str, directory: Path) -> int:

@@ -12,7 +12,17 @@ from plumpy.ports import PortNamespace
 
 import aiida_anial
 
-SCIENCE = ('common', 'formats', 'potential', 'pseudopotential', 'sampling', 'training', 'worker')
+SCIENCE = (
+    'common',
+    'comparison',
+    'formats',
+    'potential',
+    'properties',
+    'pseudopotential',
+    'sampling',
+    'training',
+    'worker',
+)
 
 GROUPS = ('aiida.data', 'aiida.calculations', 'aiida.parsers', 'aiida.workflows')
 

@@ -155,7 +155,7 @@ def test_points_outside_the_window_are_not_fitted():
 def test_what_did_not_relax_is_named():
     one = ColdCurves(ColdCurveSettings(crystals=('hcp',), n_points=5))
     found = one.analyse(EDGE, made_of(one, birch, converged=False))
-    assert found.notes == ('These did not relax to the tolerance: hcp_00, hcp_01, hcp_02, hcp_03, hcp_04.',)
+    assert found.notes == tuple(f'The relaxation of hcp_{index:02d} did not converge.' for index in range(5))
 
 
 def test_fcc_is_always_there_and_nothing_is_there_twice():

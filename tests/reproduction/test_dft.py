@@ -24,7 +24,7 @@ CONV_THR_RY = 1e-7
 @pytest.fixture(scope='module')
 def chain(run_all, pw_code, pseudo, make_structures):
     """The labelling of two cells; ``pw.x`` finds too few bands at first, so that each label takes two jobs."""
-    from aiida_anial.protocols.builder import _qe
+    from aiida_anial.protocols.builder import pw_inputs
     from aiida_anial.protocols.settings import QeSettings
 
     settings = QeSettings.parse(
@@ -40,7 +40,7 @@ def chain(run_all, pw_code, pseudo, make_structures):
     )
     builder = LabelWorkChain.get_builder()
     builder.cells = make_structures(2, seed=3)
-    builder.qe = _qe(settings, pw_code, pseudo)
+    builder.qe = pw_inputs(settings, pw_code, pseudo)
     (node,) = run_all(builder)
     assert node.is_finished_ok, node.exit_message
     return node

@@ -18,7 +18,7 @@ pytestmark = pytest.mark.skipif(shutil.which('pw.x') is None, reason='pw.x is no
 @pytest.fixture(scope='module')
 def chains(run_all, pw_code, pseudo, make_structures):
     """A labelling of two cells, and one of four: those, one that is known to fail, and one more."""
-    from aiida_anial.protocols.builder import _qe
+    from aiida_anial.protocols.builder import pw_inputs
 
     mesh = {'kpoints_mesh': None, 'kpoints_distance_per_angstrom': 1.0}
     settings = QeSettings.parse({'ecutwfc_ry': 12, 'ecutrho_ry': 48, **mesh})
@@ -27,7 +27,7 @@ def chains(run_all, pw_code, pseudo, make_structures):
     def labelling(names, adopted):
         builder = LabelWorkChain.get_builder()
         builder.cells = {name: cells[name] for name in names}
-        builder.qe = _qe(settings, pw_code, pseudo)
+        builder.qe = pw_inputs(settings, pw_code, pseudo)
         builder.limits = orm.Dict(LabelSettings(max_failed_fraction=0.3).to_dict())
         builder.adopted = adopted
         return builder

@@ -63,7 +63,7 @@ def mortal_pw(tmp_path_factory, pw_code, computer):
 @pytest.fixture(scope='module')
 def labelling(pw_code, pseudo):
     """Return a function that makes the inputs of a labelling."""
-    from aiida_anial.protocols.builder import _qe
+    from aiida_anial.protocols.builder import pw_inputs
 
     settings = QeSettings.parse(
         {
@@ -78,7 +78,7 @@ def labelling(pw_code, pseudo):
     def make(cells, code=None):
         builder = LabelWorkChain.get_builder()
         builder.cells = cells
-        builder.qe = _qe(settings, code or pw_code, pseudo)
+        builder.qe = pw_inputs(settings, code or pw_code, pseudo)
         builder.limits = orm.Dict(LabelSettings(max_failed_fraction=1.0).to_dict())
         return builder
 

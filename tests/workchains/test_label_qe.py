@@ -44,7 +44,7 @@ def structures(make_cells):
 @pytest.fixture(scope='module')
 def chain(run_all, pw_code, pseudo, structures):
     """The labelling of these cells."""
-    from aiida_anial.protocols.builder import _qe
+    from aiida_anial.protocols.builder import pw_inputs
 
     settings = QeSettings.parse(
         {
@@ -58,7 +58,7 @@ def chain(run_all, pw_code, pseudo, structures):
     )
     builder = LabelWorkChain.get_builder()
     builder.cells = structures
-    builder.qe = _qe(settings, pw_code, pseudo)
+    builder.qe = pw_inputs(settings, pw_code, pseudo)
     builder.limits = orm.Dict(LabelSettings(max_concurrent=MAX_CONCURRENT, max_failed_fraction=0.4).to_dict())
     return run_all(builder)[0]
 

@@ -1,0 +1,128 @@
+"""``aiida-anial benchmark``."""
+
+from __future__ import annotations
+
+import json
+import time
+from pathlib import Path
+from typing import Any
+
+import click
+
+from aiida_anial.cli.root import profile_option
+from aiida_anial.common.errors import AnialError
+
+__all__ = ('command',)
+
+_POLL_S = 1.0
+
+
+@click.command('benchmark')
+@click.argument('subject', metavar='[ENSEMBLE]', required=False)
+@click.option(
+    '--reference',
+    'references',
+    multiple=True,
+    metavar='qe|FILE|MODEL',
+    help='DFT; an EAM file; another ensemble by pk, UUID, file or NeuroChem folder. Repeatable.',
+)
+@click.option('--properties', help='Names with commas between them; all of the set if not given.')
+@click.option('--quick', is_flag=True, help='Cold curves, elastic constants and the vacancy alone.')
+@click.option('--settings', type=click.Path(exists=True, dir_okay=False, path_type=Path), help='YAML of overrides.')
+@click.option('--pw-code', default='pw@localhost', show_default=True, help='Code of pw.x, for the reference qe.')
+@click.option('--worker-code', default='anial-worker@localhost', show_default=True, help='Code of anial-worker.')
+@click.option('--max-concurrent', type=click.IntRange(min=1), default=2, show_default=True, help='Jobs alive at once.')
+@click.option('--json', 'as_json', is_flag=True, help='Print {potential: {property: {quantity: ...}}} as JSON.')
+@click.option('--plots', type=click.Path(file_okay=False, path_type=Path), help='Folder to draw the curves into.')
+@click.option('--no-wait', is_flag=True, help='Submit, print the pk, and stop.')
+@profile_option()
+def command(**options: Any) -> None:
+    """Compute properties of an ensemble, beside DFT, other potentials and the literature.
+
+    ENSEMBLE is a pk, a UUID, a file or a NeuroChem folder; or the pk of a benchmark, which is printed again. Curves are
+    compared with those of DFT, or of the first reference. A calculation by pw.x that was done is never done again.
+    """
+    from aiida_anial.queries.benchmarks import load_benchmark
+
+    given = options['subject']
+    node = load_benchmark(given) if given is not None and not Path(given).exists() else None
+    if node is None:
+        node = _submitted(options)
+        if options['no_wait']:
+            click.echo(node.pk)
+            return
+        _wait(node)
+    _print(node, options)
+
+
+def _submitted(options: dict[str, Any]) -> Any:
+    """Submit the benchmark and return its node."""
+    from aiida.engine import submit
+
+    from aiida_anial.cli.benchmark_subjects import benchmark_subjects
+    from aiida_anial.cli.nodes import code
+    from aiida_anial.properties.settings import BenchmarkSettings, benchmark_set, chosen_properties
+    from aiida_anial.protocols.benchmark import benchmark_builder
+    from aiida_anial.protocols.protocol import merged, read_overrides
+
+    names, settings = benchmark_set(quick=options['quick'])
+    names = chosen_properties(options['properties'], names)
+    if options['settings'] is not None:
+        changed = merged(settings.to_dict(), read_overrides(options['settings']))
+        settings = BenchmarkSettings.parse(changed, where=str(options['settings']))
+    subjects = benchmark_subjects(options['subject'], options['references'], pw_code=options['pw_code'])
+    needs_worker = subjects.ensemble is not None or subjects.references or subjects.potentials
+    worker = code(options['worker_code'], 'anial.train', '--worker-code') if needs_worker else None
+    builder = benchmark_builder(subjects, names, settings, worker_code=worker, max_concurrent=options['max_concurrent'])
+    try:
+        return submit(builder)
+    except ValueError as exception:
+        raise AnialError(str(exception)) from exception
+
+
+def _wait(node: Any) -> None:
+    """Wait until the benchmark has ended, and say how far it is.
+
+    :raises AnialError: if no daemon runs.
+    """
+    from aiida.engine.daemon.client import get_daemon_client
+
+    if not get_daemon_client().is_daemon_running:
+        raise AnialError(
+            f'benchmark {node.pk} is submitted, but the daemon is not running; start it with `verdi daemon start`, '
+            f'and print the result with `aiida-anial benchmark {node.pk}`.'
+        )
+    click.echo(f'Submitted benchmark {node.pk}; Ctrl-C ends the waiting, not the benchmark', err=True)
+    known = None
+    while not node.is_terminated:
+        if node.process_status != known and node.process_status:
+            known = node.process_status
+            click.echo(f'  {known}', err=True)
+        time.sleep(_POLL_S)
+
+
+def _print(node: Any, options: dict[str, Any]) -> None:
+    """Print what the benchmark has found, and why it has not found more.
+
+    :raises AnialError: if it has found nothing.
+    """
+    from aiida_anial.cli.benchmark_subjects import compared_subjects
+    from aiida_anial.comparison.figures.write import write_figures
+    from aiida_anial.comparison.rendering import comparison_records, comparison_text
+    from aiida_anial.comparison.table import comparison_table
+
+    subjects, reference = compared_subjects(node)
+    why = node.exit_message or ('it has not ended' if not node.is_terminated else node.process_state.value)
+    if not subjects:
+        raise AnialError(f'benchmark {node.pk} has no results: {why}')
+    rows = comparison_table(subjects, reference=reference)
+    click.echo(json.dumps(comparison_records(rows), indent=1) if options['as_json'] else comparison_text(rows))
+    for subject in subjects:
+        for note in (note for result in subject.results.values() for note in result.notes):
+            click.echo(f'{subject.name}: {note}', err=True)
+    if options['plots'] is not None:
+        options['plots'].mkdir(parents=True, exist_ok=True)
+        for path in write_figures(subjects, options['plots']):
+            click.echo(path, err=True)
+    if not node.is_finished_ok:
+        raise AnialError(f'benchmark {node.pk} is not complete: {why}')

@@ -1,0 +1,108 @@
+"""From what a user names to the subjects of a benchmark, and back."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from aiida import orm
+
+from aiida_anial.cli import nodes
+from aiida_anial.common.errors import AnialError
+from aiida_anial.comparison.subject import DFT_KIND, Subject
+from aiida_anial.data.ensemble import EnsembleData
+from aiida_anial.potential.eam import EAM_SUFFIXES
+from aiida_anial.protocols.benchmark import DFT_SETTINGS, BenchmarkSubjects
+from aiida_anial.protocols.protocol import campaign_inputs
+from aiida_anial.queries.benchmarks import benchmark_results
+from aiida_anial.workchains.benchmark import DFT, MAIN
+
+__all__ = ('benchmark_subjects', 'compared_subjects')
+
+
+def benchmark_subjects(subject: str | None, references: Sequence[str], *, pw_code: str) -> BenchmarkSubjects:
+    """Return what is benchmarked.
+
+    :param subject: the ensemble, or None: references alone.
+    :param references: ``qe``, EAM files and other ensembles.
+    :param pw_code: for ``qe``.
+    :raises AnialError: if one of them is nothing of the kind, or there is nothing.
+    """
+    if subject is None and not references:
+        raise AnialError('ENSEMBLE: give an ensemble, or a --reference alone.')
+    found: dict[str, Any] = {'references': {}, 'potentials': {}}
+    if subject is not None:
+        found['ensemble'] = _ensemble(subject, 'ENSEMBLE')
+    for reference in dict.fromkeys(references):
+        if reference == DFT:
+            found |= _dft(pw_code)
+        elif reference.endswith(EAM_SUFFIXES):
+            found['potentials'][_name(Path(reference).name)] = _potential(Path(reference))
+        else:
+            node = _ensemble(reference, '--reference')
+            name = Path(reference).stem if Path(reference).exists() else f'ensemble_{node.pk}'
+            found['references'][_name(name)] = node
+    return BenchmarkSubjects(**found)
+
+
+def compared_subjects(benchmark: Any) -> tuple[list[Subject], Subject | None]:
+    """Return the subjects of a benchmark, and the one that the others' curves are compared with."""
+    results = benchmark_results(benchmark)
+    kinds = {DFT: DFT_KIND}
+    for link in benchmark.base.links.get_incoming(link_label_filter='potentials\\_\\_%').all():
+        kinds[link.link_label.removeprefix('potentials__')] = 'eam'
+    order = sorted(results, key=lambda name: (name != MAIN, name == DFT, name))
+    subjects = [Subject(name, kinds.get(name, 'ensemble'), results[name]) for name in order]
+    if DFT in results:
+        return subjects, next(one for one in subjects if one.name == DFT)
+    return subjects, subjects[1] if len(subjects) > 1 else None
+
+
+def _ensemble(identifier: str, option: str) -> EnsembleData:
+    """Return an ensemble of the profile, or one in a file or folder: the node that holds it already, or a new one."""
+    path = Path(identifier)
+    if not path.exists():
+        return nodes.ensemble(identifier, option)
+    from aiida_anial.potential.files import ensemble_bytes, read_ensemble
+    from aiida_anial.potential.neurochem import read_neurochem
+
+    ensemble = read_neurochem(path) if path.is_dir() else read_ensemble(path)
+    digest = hashlib.sha256(ensemble_bytes(ensemble)).hexdigest()
+    query = orm.QueryBuilder().append(EnsembleData, filters={'attributes.sha256': digest})
+    known: EnsembleData | None = query.first(flat=True)
+    if known is not None:
+        return known
+    node = EnsembleData(ensemble)
+    node.label = path.stem
+    return node
+
+
+def _potential(path: Path) -> orm.SinglefileData:
+    """Return an EAM file as an unstored node.
+
+    :raises FileFormatError: if it is none.
+    """
+    if not path.is_file():
+        raise AnialError(f'--reference: there is no file {str(path)!r}.')
+    from aiida_anial.potential.eam import read_eam
+
+    read_eam(path)
+    return orm.SinglefileData(path.absolute())
+
+
+def _dft(pw_code: str) -> dict[str, Any]:
+    """Return what DFT needs: the pseudopotential of the package, with its cutoffs."""
+    code = nodes.code(pw_code, 'quantumespresso.pw', '--pw-code')
+    pseudo, inputs = nodes.pseudo_and_cutoffs(campaign_inputs())
+    cutoffs = {name: getattr(inputs.label.qe, name) for name in ('ecutwfc_ry', 'ecutrho_ry')}
+    return {'pw_code': code, 'pseudo': pseudo, 'qe': DFT_SETTINGS.model_copy(update=cutoffs)}
+
+
+def _name(text: str) -> str:
+    """Return the name of a subject, which becomes a part of link labels."""
+    name = re.sub(r'\W+', '_', text).strip('_')
+    name = re.sub('_+', '_', name)
+    return name if name[:1].isalpha() else f'potential_{name}'

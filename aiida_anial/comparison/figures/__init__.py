@@ -1,0 +1,1 @@
+"""Figures of several potentials side by side, as PNG and SVG."""

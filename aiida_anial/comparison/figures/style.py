@@ -1,0 +1,104 @@
+"""How figures look: a colour a subject, the same in all of them, and files whose bytes follow from the data alone."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from aiida_anial.comparison.references import Kind
+from aiida_anial.comparison.subject import DFT_KIND, Subject
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+__all__ = ('LITERATURE', 'LITERATURE_COLOUR', 'RC', 'SubjectStyle', 'add_legend', 'save_figure', 'subject_styles')
+
+# M. Okabe and K. Ito's colours, which the colour-blind tell apart, without their black, which is that of DFT.
+_COLOURS = ('#0072b2', '#d55e00', '#009e73', '#cc79a7', '#e69f00', '#56b4e9')
+_LINES = ('-', '--', '-.', ':')
+_MARKERS = ('o', 's', '^', 'v', 'D', 'P', 'X')
+_DFT_COLOUR = 'black'
+
+LITERATURE: dict[Kind, str] = {'experiment': '*', 'dft': 'D', 'ani_al': 'P'}
+"""Markers of the kinds of literature that figures show; classical potentials are left to the tables."""
+
+LITERATURE_COLOUR = '0.35'
+
+# Whatever the user's own style is; without the salt, names inside an SVG would be random.
+RC: list[Any] = [
+    'default',
+    {
+        'axes.grid': True,
+        'axes.axisbelow': True,
+        'axes.titlesize': 10,
+        'axes.titlelocation': 'left',
+        'errorbar.capsize': 2.0,
+        'font.size': 9,
+        'grid.alpha': 0.3,
+        'legend.fontsize': 9,
+        'legend.frameon': False,
+        'lines.linewidth': 1.5,
+        'savefig.dpi': 150,
+        'svg.hashsalt': 'aiida-anial',
+    },
+]
+"""Of ``matplotlib.style.context``."""
+
+# Neither a date nor a version of matplotlib stands in a file.
+_METADATA: dict[str, dict[str, Any]] = {
+    'png': {'Software': None},
+    'svg': {'Date': None, 'Creator': None},
+}
+
+_LEGEND_COLUMNS = 4
+
+
+@dataclass(frozen=True)
+class SubjectStyle:
+    """How one subject is drawn.
+
+    :param is_points: DFT is points without a line, for the others to lie on.
+    """
+
+    label: str
+    colour: str
+    line: str
+    marker: str
+    is_points: bool
+
+
+def subject_styles(subjects: Sequence[Subject]) -> list[SubjectStyle]:
+    """Return the style of each subject: it follows from their order."""
+    styles = []
+    n_lines = 0
+    for subject in subjects:
+        if subject.kind == DFT_KIND:
+            styles.append(SubjectStyle(subject.name, _DFT_COLOUR, 'none', 'o', is_points=True))
+            continue
+        colour, line = _COLOURS[n_lines % len(_COLOURS)], _LINES[n_lines % len(_LINES)]
+        marker = _MARKERS[1:][n_lines % (len(_MARKERS) - 1)]
+        styles.append(SubjectStyle(subject.name, colour, line, marker, is_points=False))
+        n_lines += 1
+    return styles
+
+
+def add_legend(figure: Figure) -> None:
+    """Put one legend for all panels above them, where it covers no data."""
+    handles: dict[str, Any] = {}
+    for axis in figure.axes:
+        for handle, label in zip(*axis.get_legend_handles_labels(), strict=True):
+            handles.setdefault(label, handle)
+    if handles:
+        columns = min(len(handles), _LEGEND_COLUMNS)
+        figure.legend(list(handles.values()), list(handles), loc='outside upper center', ncols=columns)
+
+
+def save_figure(figure: Figure, folder: Path, name: str) -> list[Path]:
+    """Write a figure as PNG and SVG, and return their paths."""
+    paths = []
+    for suffix, metadata in _METADATA.items():
+        paths.append(folder / f'{name}.{suffix}')
+        figure.savefig(paths[-1], metadata=metadata)
+    return paths
