@@ -28,6 +28,7 @@ _COLUMNS: tuple[tuple[str, str, int], ...] = (
 )
 
 _PROPERTY_COLUMNS: tuple[tuple[str, str, int], ...] = (
+    ('iteration', 'iteration', 0),
     ('rank\nof FCC', 'fcc_rank', 0),
     ('a0\nÅ', 'a0_angstrom', 4),
     ('B\nGPa', 'b_gpa', 1),
@@ -55,17 +56,13 @@ def print_campaign(status: dict[str, Any]) -> None:
 
 def _print_properties(console: Console, status: dict[str, Any]) -> None:
     """Print what the benchmarks of a campaign have found, a row an ensemble."""
-    keys = [key for _, key, _ in _PROPERTY_COLUMNS]
-    rows = [(str(row['index']), row) for row in status['iterations'] if any(row[key] is not None for key in keys)]
-    if status['final_properties']:
-        rows.append(('final', status['final_properties']))
-    if not rows:
+    if not status['properties']:
         return
     table = Table(title='Properties of the ensembles', title_justify='left')
-    for heading in ('iteration', *(heading for heading, _, _ in _PROPERTY_COLUMNS)):
+    for heading, _, _ in _PROPERTY_COLUMNS:
         table.add_column(heading, justify='right', no_wrap=True)
-    for name, found in rows:
-        table.add_row(name, *(_cell(found[key], digits) for _, key, digits in _PROPERTY_COLUMNS))
+    for row in status['properties']:
+        table.add_row(*(_cell(row[key], digits) for _, key, digits in _PROPERTY_COLUMNS))
     console.print(table)
 
 

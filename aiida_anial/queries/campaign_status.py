@@ -38,7 +38,6 @@ _EMPTY: dict[str, Any] = {
     'fresh_force_rmse_ev_per_angstrom': None,
     'test_energy_rmse_mev_per_atom': None,
     'test_force_rmse_ev_per_angstrom': None,
-    **dict.fromkeys(_PROPERTIES),
 }
 
 
@@ -62,9 +61,6 @@ def campaign_status(campaign: Any) -> dict[str, Any]:
     """Return the campaign in numbers, its iterations among them; index 0 is the initial random dataset."""
     children = called_by([campaign])[campaign.pk]
     rows = [_initial(campaign, children), *_iterations(children)]
-    benchmarks = _benchmarks(children)
-    for row in rows:
-        row.update(benchmarks.get(f'benchmark {row["index"]:03d}', {}))
     taken_over = _taken_over(campaign)
     found = outputs_of([campaign], 'summary').get((campaign.pk, 'summary'))
     summary = found.get_dict() if found is not None else {}
@@ -82,24 +78,29 @@ def campaign_status(campaign: Any) -> dict[str, Any]:
         'n_rejected': sum(row['n_rejected'] for row in rows),
         'final_test_energy_rmse_mev_per_atom': _error(summary.get('test'), 'energy_rmse_mev_per_atom'),
         'final_test_force_rmse_ev_per_angstrom': _error(summary.get('test'), 'force_rmse_ev_per_angstrom'),
-        'final_properties': benchmarks.get('benchmark final'),
+        'properties': _properties(children),
         'iterations': rows,
     }
 
 
-def _benchmarks(children: list[Any]) -> dict[str, dict[str, float | None]]:
-    """Return the properties of the ensembles that were benchmarked, by label of the benchmark."""
+def _properties(children: list[Any]) -> list[dict[str, Any]]:
+    """Return what is known of the ensembles that were benchmarked, in the order of their making.
+
+    :return: ``iteration`` after which each was trained, a number or ``final``, and the keys of ``_PROPERTIES``.
+    """
     nodes = [child for child in children if child.process_label == BenchmarkWorkChain.__name__]
     tables = outputs_of(nodes, 'table')
-    found: dict[str, dict[str, float | None]] = {}
+    rows = []
     for node in nodes:
-        if (table := tables.get((node.pk, 'table'))) is not None:
-            values = table.get_dict()[MAIN]
-            found[node.label] = {
-                key: values.get(name, {}).get(quantity, {}).get('value')
-                for key, (name, quantity) in _PROPERTIES.items()
-            }
-    return found
+        if (table := tables.get((node.pk, 'table'))) is None:
+            continue
+        values = table.get_dict()[MAIN]
+        name = node.label.removeprefix('benchmark ')
+        row: dict[str, Any] = {'iteration': int(name) if name.isdigit() else name}
+        for key, (of_property, quantity) in _PROPERTIES.items():
+            row[key] = values.get(of_property, {}).get(quantity, {}).get('value')
+        rows.append(row)
+    return rows
 
 
 def _taken_over(campaign: Any) -> int:

@@ -101,8 +101,10 @@ class BenchmarkWorkChain(RollingWorkChain):
         return None if node.get_list() else 'properties: at least one is needed.'
 
     @staticmethod
-    def validate_subjects(inputs: dict[str, Any], _: Any) -> str | None:
+    def validate_subjects(inputs: dict[str, Any], ports: Any) -> str | None:
         """Refuse a benchmark of nothing, and subjects that cannot run."""
+        if 'ensemble' not in ports:
+            return None  # a campaign gives it later
         potentials = [*inputs.get('references', ()), *inputs.get('potentials', ())]
         if inputs.get('ensemble') is not None:
             potentials.append(MAIN)

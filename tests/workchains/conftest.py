@@ -7,12 +7,9 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
-from uuid import uuid4
 
 import pytest
 from aiida import orm
-from aiida.common import LinkType
-from aiida.engine import ProcessState
 
 # Runs the worker, and asks it to stop (as a scheduler does) when a line of its output holds one of the words.
 INTERRUPTING_WORKER = """#!{python}
@@ -56,39 +53,3 @@ def jobs_under() -> Callable[[Any], list[Any]]:
         )
 
     return find
-
-
-@pytest.fixture(scope='session')
-def fake_chain(aiida_profile) -> Callable[..., Any]:
-    """Return a function that stores a work chain that has ended in some way."""
-
-    def make(
-        label: str,
-        *,
-        exit_status: int | None = 0,
-        exit_message: str | None = None,
-        state: ProcessState = ProcessState.FINISHED,
-        outputs: dict[str, Any] | None = None,
-        caller: Any = None,
-        call_link_label: str | None = None,
-        process_type: str | None = None,
-        exception: str | None = None,
-    ) -> orm.WorkChainNode:
-        node = orm.WorkChainNode(process_type=process_type)
-        node.set_process_label(label)
-        node.set_process_state(state)
-        if state == ProcessState.FINISHED:
-            node.set_exit_status(exit_status)
-        if exit_message is not None:
-            node.set_exit_message(exit_message)
-        if exception is not None:
-            node.set_exception(exception)
-        if caller is not None:
-            label_of_link = call_link_label or f'called_{uuid4().hex}'
-            node.base.links.add_incoming(caller, link_type=LinkType.CALL_WORK, link_label=label_of_link)
-        node.store()
-        for name, output in (outputs or {}).items():
-            output.store().base.links.add_incoming(node, link_type=LinkType.RETURN, link_label=name)
-        return node
-
-    return make

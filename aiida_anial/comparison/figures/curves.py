@@ -42,7 +42,7 @@ _LATTICE = Panel(
     'lattice_constant_angstrom',
     'energy_ev_per_atom',
     'lattice constant of FCC (Å)',
-    'energy (meV/atom)',
+    'energy above the lowest (meV/atom)',
     disagreement='disagreement_ev_per_atom',
     scale=1e3,
 )
@@ -137,7 +137,7 @@ def _figure(
     rows = ceil(len(panels) / columns)
     width = 5.0 if columns == 1 else min(3.6 * columns, 11.0)
     figure = Figure(figsize=(width, 0.5 + (3.0 if columns < 4 else 2.4) * rows), layout='constrained')
-    axes = figure.subplots(rows, columns, squeeze=False).flat
+    axes = list(figure.subplots(rows, columns, squeeze=False).flat)
     for index, (axis, panel) in enumerate(zip(axes, panels, strict=False)):
         draw_panel(axis, subjects, styles, panel)
         if panel.property_name == 'slip':
@@ -147,7 +147,7 @@ def _figure(
         below = index + columns
         if below < len(panels) and panel.x_label == panels[below].x_label:
             axis.set_xlabel('')
-    for axis in list(axes)[len(panels) :]:
+    for axis in axes[len(panels) :]:
         axis.remove()
-    add_legend(figure)
+    add_legend(figure, styles)
     return figure

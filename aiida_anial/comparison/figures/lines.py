@@ -88,6 +88,7 @@ def draw_literature(axis: Axes, position: float, literature: Sequence[Reference]
                 markersize=9 if one.kind == 'experiment' else 6,
                 linestyle='none',
                 label=one.label,
+                clip_on=False,
                 zorder=5,
             )
 

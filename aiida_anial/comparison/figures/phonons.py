@@ -34,6 +34,7 @@ def phonon_figures(subjects: Sequence[Subject], styles: Sequence[SubjectStyle]) 
     The path is that of the first of them: the others, whose lattice constants differ, are stretched onto it.
     """
     from matplotlib.figure import Figure
+    from matplotlib.ticker import MaxNLocator
 
     shown = [
         (subject.result('phonons').curves, style)
@@ -54,10 +55,13 @@ def phonon_figures(subjects: Sequence[Subject], styles: Sequence[SubjectStyle]) 
         for polarisation in ('longitudinal', 'transverse'):
             draw_literature(dispersion, float(position), references('phonons', f'{name}_{polarisation}'))
     dispersion.set_xticks(ticks, [label.replace('Gamma', 'Γ') for label in TICK_LABELS])
-    dispersion.set(xlim=(0, ticks[-1]), ylabel='frequency (THz)')
+    lowest = min(float(curves[_FREQUENCIES].min()) for curves, _ in shown)
+    highest = max(float(curves[_FREQUENCIES].max()) for curves, _ in shown)
+    dispersion.set(xlim=(0, ticks[-1]), ylim=(1.1 * min(lowest, 0.0), 1.1 * highest), ylabel='frequency (THz)')
     dispersion.axhline(0.0, color='0.5', linewidth=0.8)
+    states.xaxis.set_major_locator(MaxNLocator(3, prune='lower'))
     states.set(xlabel='density of states (1/THz)', xlim=(0, None))
-    add_legend(figure)
+    add_legend(figure, styles)
     yield 'phonons', figure
 
 

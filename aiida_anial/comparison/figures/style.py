@@ -52,7 +52,8 @@ _METADATA: dict[str, dict[str, Any]] = {
     'svg': {'Date': None, 'Creator': None},
 }
 
-_LEGEND_COLUMNS = 4
+# In inches: of the mark of a legend's entry, and of a letter.
+_MARK_WIDTH, _LETTER_WIDTH = 0.7, 0.08
 
 
 @dataclass(frozen=True)
@@ -84,15 +85,16 @@ def subject_styles(subjects: Sequence[Subject]) -> list[SubjectStyle]:
     return styles
 
 
-def add_legend(figure: Figure) -> None:
-    """Put one legend for all panels above them, where it covers no data."""
-    handles: dict[str, Any] = {}
+def add_legend(figure: Figure, styles: Sequence[SubjectStyle]) -> None:
+    """Put one legend for all panels above them, where it covers no data: first the subjects, then the literature."""
+    handles: dict[str, Any] = dict.fromkeys(style.label for style in styles)
     for axis in figure.axes:
         for handle, label in zip(*axis.get_legend_handles_labels(), strict=True):
-            handles.setdefault(label, handle)
-    if handles:
-        columns = min(len(handles), _LEGEND_COLUMNS)
-        figure.legend(list(handles.values()), list(handles), loc='outside upper center', ncols=columns)
+            handles[label] = handles.get(label) or handle
+    shown = {label: handle for label, handle in handles.items() if handle is not None}
+    widest = _MARK_WIDTH + _LETTER_WIDTH * max(map(len, shown))
+    columns = min(len(shown), max(1, int(figure.get_figwidth() / widest)))
+    figure.legend(list(shown.values()), list(shown), loc='outside upper center', ncols=columns)
 
 
 def save_figure(figure: Figure, folder: Path, name: str) -> list[Path]:

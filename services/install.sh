@@ -1,0 +1,60 @@
+#!/bin/sh
+# See to it that the programs of PostgreSQL and RabbitMQ are there; no server of the system is set up or started.
+# What is there is left as it is. Otherwise Debian's and Ubuntu's packages are installed, if that is possible.
+set -eu
+
+PACKAGES='rabbitmq-server'
+POLICY=/usr/sbin/policy-rc.d
+ELSEWHERE="install the programs of a RabbitMQ server: on Debian and Ubuntu 'apt-get install $PACKAGES' as root; \
+elsewhere 'conda install -c conda-forge rabbitmq-server'."
+
+say() { printf 'services: %s\n' "$1"; }
+
+fail() {
+    printf 'services: %s\n' "$1" >&2
+    exit 1
+}
+
+is_there() { command -v "$1" >/dev/null 2>&1; }
+
+# The program itself: the one that Debian puts on the PATH asks for root, and then is one system-wide server.
+find_broker() {
+    if [ -x /usr/lib/rabbitmq/bin/rabbitmq-server ]; then
+        printf '%s' /usr/lib/rabbitmq/bin/rabbitmq-server
+    else
+        command -v rabbitmq-server || true
+    fi
+}
+
+as_root() {
+    if [ "$(id -u)" = 0 ]; then "$@"; else sudo -n "$@"; fi
+}
+
+# Debian starts what it installs, unless this says no. One that is there already is its owner's business.
+forbid_starting() {
+    [ ! -e "$POLICY" ] || return 0
+    trap 'as_root rm -f "$POLICY"' EXIT INT TERM
+    printf '#!/bin/sh\nexit 101\n' | as_root sh -c "umask 022; cat >$POLICY; chmod 755 $POLICY"
+}
+
+here=$(dirname "$0")
+if [ -n "$(find_broker)" ]; then
+    "$here/../scripts/install-postgres.sh"
+    say "RabbitMQ is there: $(find_broker)"
+    exit 0
+fi
+
+is_there apt-get || fail "there is no RabbitMQ, and no apt-get to install it with; $ELSEWHERE"
+[ "$(id -u)" = 0 ] || { is_there sudo && sudo -n true 2>/dev/null; } ||
+    fail "there is no RabbitMQ, and installing it needs root; $ELSEWHERE"
+forbid_starting
+"$here/../scripts/install-postgres.sh"
+
+say "installing $PACKAGES"
+# shellcheck disable=SC2086 - the words are meant to be split
+{
+    as_root env DEBIAN_FRONTEND=noninteractive apt-get update -q
+    as_root env DEBIAN_FRONTEND=noninteractive apt-get install -q -y --no-install-recommends $PACKAGES
+} >/dev/null || fail "apt-get failed; $ELSEWHERE"
+[ -n "$(find_broker)" ] || fail "apt-get left no RabbitMQ; $ELSEWHERE"
+say "RabbitMQ is there: $(find_broker)"

@@ -1,0 +1,97 @@
+"""Start and stop a PostgreSQL and a RabbitMQ of one's own, on this machine only, for trying and for tests.
+
+Everything is in one folder: data, logs, ports, and the passwords, in files that nobody else can read. Starting what
+runs and stopping what does not is no error. `services/install.sh` installs the programs.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from types import ModuleType
+from typing import Final
+
+import postgresql
+import rabbitmq
+from supervision import ServiceError, Site, open_site, running, write_private
+
+ROOT: Final = Path(__file__).resolve().parents[1]
+# The slower one first: the other starts in the meantime.
+SERVICES: Final[dict[str, ModuleType]] = {'rabbitmq': rabbitmq, 'postgresql': postgresql}
+
+
+def say(text: str) -> None:
+    """Print one line."""
+    print(f'services: {text}')  # noqa: T201 - this is what the script is for
+
+
+def start(site: Site, names: list[str]) -> None:
+    """Start services, and write down what a profile has to know about them."""
+    write_private(site.credentials, credentials(site))
+    started = [name for name in names if SERVICES[name].start(site)]
+    for name in names:
+        SERVICES[name].wait_until_ready(site)
+        word = 'started' if name in started else 'is running'
+        say(f'{name} {word}: 127.0.0.1:{site.ports[name]}, process {running(site, name)}')
+    say(f'make a profile with: aiida-anial setup --profile production --credentials {site.credentials}')
+
+
+def stop(site: Site, names: list[str]) -> None:
+    """Stop services."""
+    for name in names:
+        say(f'{name}: {"stopped" if SERVICES[name].stop(site) else "was not running"}')
+
+
+def status(site: Site, names: list[str]) -> None:
+    """Say what runs."""
+    for name in names:
+        pid = running(site, name)
+        say(f'{name}: ' + (f'127.0.0.1:{site.ports[name]}, process {pid}' if pid else 'not running'))
+
+
+def credentials(site: Site) -> str:
+    """Return the content of the file that ``aiida-anial setup --credentials`` takes."""
+    return f"""\
+postgresql:
+  host: 127.0.0.1
+  port: {site.ports['postgresql']}
+  database: anial
+  user: anial
+  password: "{site.passwords['postgresql']}"
+  # The administrator makes the user and the database; the profile does not keep this.
+  admin_user: {postgresql.ADMIN}
+  admin_password: "{site.passwords['postgresql_admin']}"
+rabbitmq:
+  host: 127.0.0.1
+  port: {site.ports['rabbitmq']}
+  user: {rabbitmq.USER}
+  password: "{site.passwords['rabbitmq']}"
+  rabbitmqctl: "{site.folder / rabbitmq.CONTROL}"
+"""
+
+
+COMMANDS: Final[dict[str, Callable[[Site, list[str]], None]]] = {'start': start, 'stop': stop, 'status': status}
+
+
+def main() -> int:
+    """Run the command, while no other one works on the folder."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument('command', choices=COMMANDS)
+    parser.add_argument('names', nargs='*', metavar='SERVICE', help=f'{" or ".join(SERVICES)}; both if not given')
+    parser.add_argument('--folder', type=Path, default=ROOT / '.services', help='default: %(default)s')
+    options = parser.parse_args()
+    if unknown := set(options.names) - set(SERVICES):
+        parser.error(f'{", ".join(sorted(unknown))}: there is no such service; there are {", ".join(SERVICES)}')
+    try:
+        with open_site(options.folder) as site:
+            COMMANDS[options.command](site, options.names or list(SERVICES))
+    except (ServiceError, OSError) as exception:
+        print(f'services: {exception}', file=sys.stderr)  # noqa: T201
+        return 1
+    return 0
+
+
+if __name__ == '__main__':
+    sys.exit(main())

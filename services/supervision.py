@@ -1,0 +1,251 @@
+"""The folder of the services: ports and passwords that stay, files that only their owner reads, and processes by id."""
+
+from __future__ import annotations
+
+import errno
+import fcntl
+import json
+import os
+import pwd
+import random
+import secrets
+import signal
+import socket
+import subprocess
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+__all__ = (
+    'Account',
+    'ServiceError',
+    'Site',
+    'account',
+    'end',
+    'open_site',
+    'running',
+    'spawn',
+    'wait',
+    'working_in',
+    'write_private',
+)
+
+PORTS: Final = ('postgresql', 'rabbitmq', 'distribution', 'epmd')
+PASSWORDS: Final = ('postgresql', 'postgresql_admin', 'rabbitmq', 'cookie')
+# Below the ports that Linux hands out to outgoing connections, so that none of them is taken while a service is down.
+_PORT_RANGE: Final = range(20000, 32000)
+_LIMIT_S: Final = 60.0
+# What the servers see of the environment: nothing of the caller's, which may hold passwords.
+_ENVIRONMENT: Final = {'PATH': '/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin', 'LANG': 'C.UTF-8', 'LC_ALL': 'C.UTF-8'}
+
+
+class ServiceError(Exception):
+    """A service cannot be started or stopped; the message is one sentence."""
+
+
+@dataclass(frozen=True)
+class Site:
+    """Where the services live, and what was drawn for them when they were first started.
+
+    :param folder: absolute.
+    :param ports: on 127.0.0.1, by ``PORTS``.
+    :param passwords: by ``PASSWORDS``.
+    """
+
+    folder: Path
+    ports: Mapping[str, int]
+    passwords: Mapping[str, str]
+
+    @property
+    def credentials(self) -> Path:
+        """The file that ``aiida-anial setup --credentials`` takes."""
+        return self.folder / 'credentials.yaml'
+
+
+@dataclass(frozen=True)
+class Account:
+    """As whom a server runs; without ids as the caller."""
+
+    name: str
+    uid: int | None = None
+    gid: int | None = None
+
+    @property
+    def options(self) -> dict[str, Any]:
+        """What ``subprocess`` needs to run a program so."""
+        return {} if self.uid is None else {'user': self.uid, 'group': self.gid, 'extra_groups': []}
+
+    def own(self, path: Path) -> None:
+        """Give a file or folder to the account."""
+        if self.uid is not None and self.gid is not None:
+            os.chown(path, self.uid, self.gid)
+
+    def folder(self, path: Path) -> Path:
+        """Make a folder that only the account can enter, and see to it that it gets there.
+
+        :raises ServiceError: if a folder above is closed to it.
+        """
+        path.mkdir(mode=0o700, exist_ok=True)
+        self.own(path)
+        reached = subprocess.run(  # noqa: S603 - a list, no shell
+            ['/usr/bin/test', '-x', str(path)], cwd='/', check=False, **self.options
+        )
+        if reached.returncode:
+            raise ServiceError(
+                f'the user {self.name} cannot enter {path}; name a folder whose parents everybody may enter, such as '
+                f'with: make services SERVICES=/var/lib/anial-services'
+            )
+        return path
+
+
+def account(name: str) -> Account:
+    """Return the system's account of a server for root, who should not run it, and the caller's own for others.
+
+    :raises ServiceError: if there is no such account.
+    """
+    if os.getuid() != 0:
+        return Account(pwd.getpwuid(os.getuid()).pw_name)
+    try:
+        entry = pwd.getpwnam(name)
+    except KeyError:
+        raise ServiceError(
+            f'there is no user {name}, as whom the server would run; make one, or do not be root'
+        ) from None
+    return Account(name, entry.pw_uid, entry.pw_gid)
+
+
+def write_private(path: Path, text: str, owner: Account | None = None) -> None:
+    """Write a file that is never, not even for a moment, readable by others."""
+    draft = path.with_name(f'{path.name}.new')
+    draft.unlink(missing_ok=True)
+    with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), 'w') as stream:
+        stream.write(text)
+    if owner is not None:
+        owner.own(draft)
+    draft.replace(path)
+
+
+@contextmanager
+def open_site(folder: Path) -> Iterator[Site]:
+    """Give the site in a folder, made anew where there is none, to this program alone."""
+    folder = folder.resolve()
+    # Root's servers run under accounts of their own, which must get through; what is inside is closed.
+    folder.mkdir(mode=0o711 if os.getuid() == 0 else 0o700, parents=True, exist_ok=True)
+    with (folder / 'lock').open('w') as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        path = folder / 'services.json'
+        if not path.exists():
+            content = {'ports': _draw_ports(), 'passwords': {name: secrets.token_hex(24) for name in PASSWORDS}}
+            write_private(path, json.dumps(content, indent=2))
+        content = json.loads(path.read_text())
+        yield Site(folder, content['ports'], content['passwords'])
+
+
+def _draw_ports() -> dict[str, int]:
+    """Return ports that are free now."""
+    candidates = random.SystemRandom().sample(_PORT_RANGE, 400)
+    free = [port for port in candidates if _is_free(port)]
+    return dict(zip(PORTS, free, strict=False))
+
+
+def _is_free(port: int) -> bool:
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        return probe.connect_ex(('127.0.0.1', port)) == errno.ECONNREFUSED
+
+
+def _mark(pid: int) -> str | None:
+    """Return what tells a process from a later one of the same id; nothing if it has ended."""
+    try:
+        fields = Path(f'/proc/{pid}/stat').read_text().rpartition(')')[2].split()
+    except OSError:
+        return None
+    return None if fields[0] in 'ZX' else f'{Path("/proc/sys/kernel/random/boot_id").read_text().strip()} {fields[19]}'
+
+
+def running(site: Site, name: str) -> int | None:
+    """Return the id of a process that was started here, if it still runs."""
+    try:
+        kept = json.loads((site.folder / f'{name}.pid').read_text())
+    except FileNotFoundError:
+        return None
+    return int(kept['pid']) if _mark(kept['pid']) == kept['mark'] else None
+
+
+def working_in(folder: Path) -> list[int]:
+    """Return the ids of the processes whose working directory is this folder."""
+    found = []
+    for link in Path('/proc').glob('[0-9]*/cwd'):
+        with suppress(OSError):
+            if link.readlink() == folder:
+                found.append(int(link.parent.name))
+    return found
+
+
+def spawn(
+    site: Site, name: str, command: Sequence[str], owner: Account, *, environment: Mapping[str, str] | None = None
+) -> None:
+    """Start a program that outlives this one.
+
+    :raises ServiceError: if it cannot be started, or someone else has its port.
+    """
+    port = site.ports[name]
+    if _is_free(port) is False:
+        raise ServiceError(f'{name}: the port {port} is taken by another program; stop that, or remove {site.folder}')
+    log = os.open(site.folder / f'{name}.log', os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    with os.fdopen(log, 'wb') as stream:
+        try:
+            started = subprocess.Popen(  # noqa: S603 - a list, no shell
+                list(command),
+                cwd='/',
+                env={**_ENVIRONMENT, **(environment or {})},
+                stdin=subprocess.DEVNULL,
+                stdout=stream,
+                stderr=stream,
+                start_new_session=True,
+                **owner.options,
+            )
+        except OSError as exception:
+            raise ServiceError(f'{name}: {command[0]} cannot be started: {exception}') from exception
+    write_private(site.folder / f'{name}.pid', json.dumps({'pid': started.pid, 'mark': _mark(started.pid)}))
+
+
+def wait(site: Site, name: str, ready: Callable[[], bool]) -> None:
+    """Return when a program serves.
+
+    :raises ServiceError: if it ends instead, or takes too long; it is stopped then.
+    """
+    limit = time.monotonic() + _LIMIT_S
+    while not ready():
+        alive = running(site, name) is not None
+        if alive and time.monotonic() < limit:
+            time.sleep(0.1)
+            continue
+        end(site, name, signal.SIGKILL)
+        log = site.folder / f'{name}.log'
+        last = (log.read_text(errors='replace').strip().splitlines() or ['it printed nothing'])[-1].strip()
+        what = f'did not serve within {_LIMIT_S:.0f} s' if alive else 'ended as it started'
+        raise ServiceError(f'{name}: it {what}; the end of {log} is: {last}')
+
+
+def end(site: Site, name: str, *signals: signal.Signals) -> bool:
+    """Stop a program, with one signal after the other until it is gone, and say whether it ran.
+
+    :raises ServiceError: if it outlives them all.
+    """
+    pid = running(site, name)
+    for number in signals if pid is not None else ():
+        # It may be gone by now.
+        if running(site, name) is None:
+            break
+        os.kill(pid, number)  # type: ignore[arg-type]
+        limit = time.monotonic() + _LIMIT_S / 2
+        while running(site, name) is not None and time.monotonic() < limit:
+            time.sleep(0.05)
+    if running(site, name) is not None:
+        raise ServiceError(f'{name}: process {pid} does not end')
+    (site.folder / f'{name}.pid').unlink(missing_ok=True)
+    return pid is not None
