@@ -54,7 +54,7 @@ def status(site: Site, names: list[str]) -> None:
 def credentials(site: Site) -> str:
     """Return the content of the file that ``aiida-anial setup --credentials`` takes."""
     return f"""\
-postgresql:
+postgres:
   host: 127.0.0.1
   port: {site.ports['postgresql']}
   database: anial
@@ -68,7 +68,7 @@ rabbitmq:
   port: {site.ports['rabbitmq']}
   user: {rabbitmq.USER}
   password: "{site.passwords['rabbitmq']}"
-  rabbitmqctl: "{site.folder / rabbitmq.CONTROL}"
+  control: "{site.folder / rabbitmq.CONTROL}"
 """
 
 

@@ -14,6 +14,7 @@ from aiida.manage.configuration import get_config, reset_config
 from aiida_pseudo.data.pseudo.upf import UpfData
 from aiida_pseudo.groups.family import CutoffsPseudoPotentialFamily
 
+from aiida_anial.cli.credentials import Servers
 from aiida_anial.common.errors import AnialError
 from aiida_anial.pseudopotential import (
     AL_PBE_UPF,
@@ -42,18 +43,30 @@ _PREPEND = 'export OMP_NUM_THREADS=1\n'
 _OWN_TEMPORARY_FOLDER = 'export TMPDIR="$PWD"\n'
 
 
-def install(*, profile_name: str, pw: Path | None, worker: Path | None) -> Iterator[str]:
+def install(
+    *,
+    profile_name: str,
+    pw: Path | None,
+    worker: Path | None,
+    servers: Callable[[], Servers] | None = None,
+    repository: Path | None = None,
+) -> Iterator[str]:
     """Set up what is missing, and say what was done.
 
     :param pw: executable of ``pw.x``; that on the PATH if not given.
     :param worker: executable of ``anial-worker``; that beside the running Python if not given.
-    :raises AnialError: if an executable is not there.
+    :param servers: reads where the servers of a production profile are; the embedded profile if not given.
+    :param repository: folder of the files of a production profile.
+    :raises AnialError: if an executable is not there, or a server of no use.
     """
     paths = {
         PW_CODE: _executable(pw, 'pw.x', hint='install quantum-espresso or give --pw'),
         WORKER_CODE: _executable(worker, 'anial-worker', hint='install aiida-anial or give --worker'),
     }
-    yield _profile(profile_name)
+    if servers is None:
+        yield _embedded_profile(profile_name)
+    else:
+        yield from _production_profile(profile_name, servers, repository)
     load_profile(profile_name)
     yield _computer()
     yield _code(PW_CODE, paths[PW_CODE], 'quantumespresso.pw')
@@ -70,7 +83,7 @@ def _executable(given: Path | None, name: str, *, hint: str) -> Path:
     return Path(found).absolute()
 
 
-def _profile(name: str) -> str:
+def _embedded_profile(name: str) -> str:
     """Make the embedded profile."""
     if name in get_config(create=True).profile_names:
         return f'profile {name}: is there'
@@ -82,10 +95,15 @@ def _profile(name: str) -> str:
         raise AnialError(f'profile {name}: `verdi {" ".join(arguments)}` failed: {" ".join(result.stderr.split())}')
     # The configuration that this process has read does not know the new profile.
     reset_config()
+    _be_patient(name)
+    return f'profile {name}: made, with SQLite and the ZeroMQ broker'
+
+
+def _be_patient(name: str) -> None:
+    """Wait longer for the daemon than AiiDA does."""
     config = get_config()
     config.set_option('daemon.timeout', _DAEMON_TIMEOUT_S, scope=name)
     config.store()
-    return f'profile {name}: made, with SQLite and the ZeroMQ broker'
 
 
 def _computer() -> str:

@@ -61,6 +61,7 @@ MEANINGS = {
     'thresholds': 'The disagreement at which a trajectory stops.',
     'training': 'Training of the first ensemble, of the retraining, and of the last.',
     'label': 'Which engine labels, and its settings.',
+    'benchmark': 'Which properties of the ensemble of every iteration are computed.',
     'label.limits': 'What all labellers share.',
     'label.qe': 'PBE with `pw.x`.',
     'descriptor': 'The atomic environment vector.',

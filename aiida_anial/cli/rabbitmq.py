@@ -1,0 +1,145 @@
+"""The RabbitMQ server of a production profile: whether one can log in, and what it is set to."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import re
+import shutil
+import socket
+import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any, Final
+
+import aio_pika
+from aiida.brokers.rabbitmq.utils import get_rmq_url
+from pamqp.exceptions import PAMQPException
+
+from aiida_anial.cli.credentials import RabbitmqServer
+from aiida_anial.common.errors import AnialError
+
+__all__ = ('OLDEST', 'ConsumerTimeout', 'broker_config', 'broker_version', 'consumer_timeout', 'server_of')
+
+# What AiiDA asks for.
+OLDEST: Final = '3.6'
+
+_TIMEOUT_S: Final = 15.0
+_CONTROL: Final = 'rabbitmqctl'
+# A key of ours among the keys of AiiDA's configuration of the broker, which it leaves alone.
+_CONTROL_KEY: Final = 'anial_control'
+_QUESTION: Final = (
+    '{application:get_env(rabbit, consumer_timeout), '
+    'list_to_tuple([element(6, L) || L <- rabbit_networking:active_listeners()])}.'
+)
+
+
+@dataclass(frozen=True)
+class ConsumerTimeout:
+    """After how long a server gives up on a task that it handed out.
+
+    :param milliseconds: nothing where it never does, and where that cannot be seen.
+    :param unseen: why it cannot be seen, if so.
+    """
+
+    milliseconds: int | None = None
+    unseen: str = ''
+
+
+def broker_config(server: RabbitmqServer) -> dict[str, Any]:
+    """Return AiiDA's configuration of the broker."""
+    names = ('protocol', 'host', 'port', 'password', 'virtual_host')
+    config = {f'broker_{name}': getattr(server, name) for name in names}
+    return {**config, 'broker_username': server.user, _CONTROL_KEY: server.control}
+
+
+def server_of(config: dict[str, Any]) -> RabbitmqServer:
+    """Return the server that AiiDA's configuration of the broker describes."""
+    names = ('protocol', 'host', 'port', 'password', 'virtual_host')
+    values = {name: config[f'broker_{name}'] for name in names if config.get(f'broker_{name}') is not None}
+    return RabbitmqServer(**values, user=config.get('broker_username', ''), control=config.get(_CONTROL_KEY, ''))
+
+
+def broker_version(server: RabbitmqServer) -> str:
+    """Log in as AiiDA would, make and remove a queue, and return the version of the server.
+
+    :raises AnialError: if the server is not there, or refuses.
+    """
+    where = f'rabbitmq: {server.user} cannot log in to {server.host}:{server.port}'
+    try:
+        with _silence():
+            return asyncio.run(asyncio.wait_for(_ask(server), _TIMEOUT_S))
+    except TimeoutError:
+        raise AnialError(f'{where}: no answer within {_TIMEOUT_S:.0f} s.') from None
+    # All that goes wrong in the protocol, and all that the network says.
+    except (PAMQPException, OSError, aio_pika.exceptions.AMQPException) as exception:
+        raise AnialError(f'{where}: {_reason(exception)}.') from None
+
+
+async def _ask(server: RabbitmqServer) -> str:
+    address = get_rmq_url(
+        protocol=server.protocol,
+        username=server.user,
+        password=server.password,
+        host=server.host,
+        port=str(server.port),
+        virtual_host=server.virtual_host,
+    )
+    connection = await aio_pika.connect(address)
+    try:
+        channel = await connection.channel()
+        # Gone with the connection.
+        await channel.declare_queue(exclusive=True)
+        properties = connection.transport.connection.server_properties if connection.transport else {}
+        return str(properties.get('version', ''))
+    finally:
+        await connection.close()
+
+
+@contextmanager
+def _silence() -> Iterator[None]:
+    """Keep the libraries from printing what is told in one sentence."""
+    loggers = [logging.getLogger(name) for name in ('aiormq', 'aiormq.connection', 'aio_pika')]
+    levels = [logger.level for logger in loggers]
+    for logger in loggers:
+        logger.setLevel(logging.CRITICAL + 1)
+    try:
+        yield
+    finally:
+        for logger, level in zip(loggers, levels, strict=True):
+            logger.setLevel(level)
+
+
+def _reason(exception: Exception) -> str:
+    """Return what the server said, on one line and without the full stop."""
+    # The library expected something else than the server's farewell, which has the reason.
+    frames = [part for part in exception.args if hasattr(part, 'reply_text')]
+    text = ' '.join(str(frames[0].reply_text if frames else exception).split())
+    return text.rstrip('.') or type(exception).__name__
+
+
+def consumer_timeout(server: RabbitmqServer) -> ConsumerTimeout:
+    """Ask the server's own command; no client is told."""
+    if not server.control and server.host not in {'127.0.0.1', 'localhost', socket.gethostname()}:
+        return ConsumerTimeout(unseen='the server is on another machine')
+    command = shutil.which(server.control or _CONTROL)
+    if command is None:
+        return ConsumerTimeout(unseen=f'there is no {server.control or _CONTROL} here')
+    try:
+        result = subprocess.run(  # noqa: S603 - a list, no shell
+            [command, '--quiet', 'eval', _QUESTION],
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            timeout=4 * _TIMEOUT_S,
+            check=False,
+        )
+    except (OSError, subprocess.SubprocessError) as exception:
+        return ConsumerTimeout(unseen=f'{command} cannot run: {type(exception).__name__}')
+    found = re.search(r'\{(?:\{ok,(\w+)\}|undefined),\{([\d,]*)\}\}', result.stdout)
+    if result.returncode or found is None:
+        return ConsumerTimeout(unseen=f'{command} may not ask the server, or finds none')
+    if str(server.port) not in found[2].split(','):
+        return ConsumerTimeout(unseen=f'{command} asks another server')
+    return ConsumerTimeout(milliseconds=int(found[1]) if (found[1] or '').isdigit() else None)
