@@ -106,22 +106,20 @@ def _print(node: Any, options: dict[str, Any]) -> None:
 
     :raises AnialError: if it has found nothing.
     """
-    from aiida_anial.cli.benchmark_subjects import compared_subjects
     from aiida_anial.comparison.figures.write import write_figures
-    from aiida_anial.comparison.rendering import comparison_records, comparison_text
+    from aiida_anial.comparison.rendering import comparison_notes, comparison_records, comparison_text
     from aiida_anial.comparison.table import comparison_table
+    from aiida_anial.queries.benchmarks import compared_subjects
 
-    subjects, reference = compared_subjects(node)
+    subjects, reference = compared_subjects([node])
     why = node.exit_message or ('it has not ended' if not node.is_terminated else node.process_state.value)
     if not subjects:
         raise AnialError(f'benchmark {node.pk} has no results: {why}')
     rows = comparison_table(subjects, reference=reference)
     click.echo(json.dumps(comparison_records(rows), indent=1) if options['as_json'] else comparison_text(rows))
-    for subject in subjects:
-        for note in (note for result in subject.results.values() for note in result.notes):
-            click.echo(f'{subject.name}: {note}', err=True)
+    for note in comparison_notes(subjects):
+        click.echo(note, err=True)
     if options['plots'] is not None:
-        options['plots'].mkdir(parents=True, exist_ok=True)
         for path in write_figures(subjects, options['plots']):
             click.echo(path, err=True)
     if not node.is_finished_ok:

@@ -1,4 +1,4 @@
-"""From what a user names to the subjects of a benchmark, and back."""
+"""From what a user names to the subjects of a benchmark."""
 
 from __future__ import annotations
 
@@ -12,15 +12,13 @@ from aiida import orm
 
 from aiida_anial.cli import nodes
 from aiida_anial.common.errors import AnialError
-from aiida_anial.comparison.subject import DFT_KIND, Subject
 from aiida_anial.data.ensemble import EnsembleData
 from aiida_anial.potential.eam import EAM_SUFFIXES
 from aiida_anial.protocols.benchmark import DFT_SETTINGS, BenchmarkSubjects
 from aiida_anial.protocols.protocol import campaign_inputs
-from aiida_anial.queries.benchmarks import benchmark_results
-from aiida_anial.workchains.benchmark import DFT, MAIN
+from aiida_anial.workchains.benchmark import DFT
 
-__all__ = ('benchmark_subjects', 'compared_subjects')
+__all__ = ('benchmark_subjects',)
 
 
 def benchmark_subjects(subject: str | None, references: Sequence[str], *, pw_code: str) -> BenchmarkSubjects:
@@ -46,19 +44,6 @@ def benchmark_subjects(subject: str | None, references: Sequence[str], *, pw_cod
             name = Path(reference).stem if Path(reference).exists() else f'ensemble_{node.pk}'
             found['references'][_name(name)] = node
     return BenchmarkSubjects(**found)
-
-
-def compared_subjects(benchmark: Any) -> tuple[list[Subject], Subject | None]:
-    """Return the subjects of a benchmark, and the one that the others' curves are compared with."""
-    results = benchmark_results(benchmark)
-    kinds = {DFT: DFT_KIND}
-    for link in benchmark.base.links.get_incoming(link_label_filter='potentials\\_\\_%').all():
-        kinds[link.link_label.removeprefix('potentials__')] = 'eam'
-    order = sorted(results, key=lambda name: (name != MAIN, name == DFT, name))
-    subjects = [Subject(name, kinds.get(name, 'ensemble'), results[name]) for name in order]
-    if DFT in results:
-        return subjects, next(one for one in subjects if one.name == DFT)
-    return subjects, subjects[1] if len(subjects) > 1 else None
 
 
 def _ensemble(identifier: str, option: str) -> EnsembleData:

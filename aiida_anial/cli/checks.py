@@ -3,55 +3,52 @@
 from __future__ import annotations
 
 import re
-import shutil
 import subprocess
 import tempfile
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 from aiida import orm
 from aiida.common.exceptions import AiidaException, ConfigurationError
 from aiida.engine.daemon.client import get_daemon_client
 from aiida.manage import get_manager
-from aiida.manage.configuration import get_config
+from aiida.manage.configuration import Profile
 from aiida_pseudo.groups.family import PseudoPotentialFamily
 
+from aiida_anial.cli.check import Check
 from aiida_anial.cli.installation import COMPUTER, PW_CODE, WORKER_CODE
+from aiida_anial.cli.machine_checks import machine_checks, n_workers
+from aiida_anial.cli.production import BROKER, STORAGE
+from aiida_anial.cli.server_checks import SERVER, broker_checks, database_checks
 from aiida_anial.pseudopotential import PSEUDO_FAMILY
 
-__all__ = ('Check', 'checks')
+__all__ = ('checks',)
 
 _SETUP = 'run `aiida-anial setup`'
 
 
-@dataclass(frozen=True)
-class Check:
-    """One thing that a campaign needs.
-
-    :param finding: what was found.
-    :param remedy: what to do where it is missing.
-    """
-
-    name: str
-    passed: bool
-    finding: str
-    remedy: str = ''
-
-
 def checks() -> Iterator[Check]:
     """Check everything, one after the other."""
-    yield _profile()
-    yield _daemon()
-    yield _computer()
-    yield _code(PW_CODE, [], r'Program PWSCF (v\.\S+)')
-    yield _code(WORKER_CODE, ['--version'], r'version (\S+)')
-    yield _pseudo_family()
-    yield _disk()
-
-
-def _profile() -> Check:
     profile = get_manager().get_profile()
     assert profile is not None
+    yield _profile(profile)
+    reachable = True
+    if profile.storage_backend == STORAGE:
+        for check in database_checks(profile.storage_config, n_workers() or 1):
+            reachable = reachable and (check.passed is not False or check.name != SERVER)
+            yield check
+    if profile.process_control_backend == BROKER:
+        yield from broker_checks(profile.process_control_config)
+    yield _daemon()
+    yield from machine_checks(profile)
+    # What is stored cannot be looked at without the database, which has been told.
+    if reachable:
+        yield _computer()
+        yield _code(PW_CODE, [], r'Program PWSCF (v\.\S+)')
+        yield _code(WORKER_CODE, ['--version'], r'version (\S+)')
+        yield _pseudo_family()
+
+
+def _profile(profile: Profile) -> Check:
     broker = profile.process_control_backend
     finding = f'{profile.name}, storage {profile.storage_backend}, broker {broker}'
     return Check('profile', broker is not None, finding, f'{_SETUP} with a profile that has a broker')
@@ -112,8 +109,3 @@ def _pseudo_family() -> Check:
     labels = orm.QueryBuilder().append(PseudoPotentialFamily, project='label').all(flat=True)
     finding = ', '.join(sorted(labels)) or 'none is installed'
     return Check('pseudopotentials', PSEUDO_FAMILY in labels, finding, _SETUP)
-
-
-def _disk() -> Check:
-    free = shutil.disk_usage(get_config().dirpath).free / 1024**3
-    return Check('disk', free > 1, f'{free:.0f} GiB free', 'make room: at least 1 GiB is needed')

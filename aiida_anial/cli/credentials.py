@@ -18,7 +18,16 @@ import yaml
 
 from aiida_anial.common.errors import AnialError
 
-__all__ = ('PostgresServer', 'RabbitmqServer', 'Servers', 'Setting', 'read_servers', 'settings', 'variable')
+__all__ = (
+    'PROTOCOLS',
+    'PostgresServer',
+    'RabbitmqServer',
+    'Servers',
+    'Setting',
+    'read_servers',
+    'settings',
+    'variable',
+)
 
 PROTOCOLS: Final = ('amqp', 'amqps')
 _OTHERS: Final = stat.S_IRWXG | stat.S_IRWXO

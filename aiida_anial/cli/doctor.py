@@ -10,6 +10,12 @@ from aiida_anial.cli.root import profile_option
 
 __all__ = ('command',)
 
+_MARKS = {
+    True: (click.style('ok      ', fg='green'), ''),
+    False: (click.style('missing ', fg='red'), 'mend'),
+    None: (click.style('unseen  ', fg='yellow'), 'check'),
+}
+
 
 @click.command('doctor')
 @profile_option()
@@ -19,9 +25,9 @@ def command() -> None:
 
     healthy = True
     for check in checks():
-        healthy = healthy and check.passed
-        mark = click.style('ok      ', fg='green') if check.passed else click.style('missing ', fg='red')
+        healthy = healthy and check.passed is not False
+        mark, word = _MARKS[check.passed]
         click.echo(f'{mark} {check.name}: {check.finding}')
-        if not check.passed:
-            click.echo(f'         mend: {check.remedy}')
+        if word:
+            click.echo(f'         {word}: {check.remedy}')
     sys.exit(0 if healthy else 1)

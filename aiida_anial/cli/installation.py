@@ -15,6 +15,7 @@ from aiida_pseudo.data.pseudo.upf import UpfData
 from aiida_pseudo.groups.family import CutoffsPseudoPotentialFamily
 
 from aiida_anial.cli.credentials import Servers
+from aiida_anial.cli.production import DAEMON_TIMEOUT_S, set_up_production
 from aiida_anial.common.errors import AnialError
 from aiida_anial.pseudopotential import (
     AL_PBE_UPF,
@@ -33,9 +34,6 @@ WORKER_CODE = 'anial-worker'
 _POLL_INTERVAL_S = 1.0
 _SAFE_INTERVAL_S = 0.0
 
-# AiiDA's two seconds are too few for the answer of a daemon on a machine whose cores are all labelling.
-_DAEMON_TIMEOUT_S = 30
-
 # Serial pw.x, two side by side, is faster on a laptop than one on two ranks.
 _PREPEND = 'export OMP_NUM_THREADS=1\n'
 
@@ -48,14 +46,16 @@ def install(
     profile_name: str,
     pw: Path | None,
     worker: Path | None,
-    servers: Callable[[], Servers] | None = None,
+    production: bool = False,
+    servers: Servers | None = None,
     repository: Path | None = None,
 ) -> Iterator[str]:
     """Set up what is missing, and say what was done.
 
     :param pw: executable of ``pw.x``; that on the PATH if not given.
     :param worker: executable of ``anial-worker``; that beside the running Python if not given.
-    :param servers: reads where the servers of a production profile are; the embedded profile if not given.
+    :param production: whether the profile is one on servers, and not AiiDA's embedded one.
+    :param servers: of the production profile; one that is there keeps its own if not given.
     :param repository: folder of the files of a production profile.
     :raises AnialError: if an executable is not there, or a server of no use.
     """
@@ -63,10 +63,10 @@ def install(
         PW_CODE: _executable(pw, 'pw.x', hint='install quantum-espresso or give --pw'),
         WORKER_CODE: _executable(worker, 'anial-worker', hint='install aiida-anial or give --worker'),
     }
-    if servers is None:
-        yield _embedded_profile(profile_name)
+    if production:
+        yield from set_up_production(profile_name, servers, repository)
     else:
-        yield from _production_profile(profile_name, servers, repository)
+        yield from _embedded_profile(profile_name)
     load_profile(profile_name)
     yield _computer()
     yield _code(PW_CODE, paths[PW_CODE], 'quantumespresso.pw')
@@ -83,10 +83,11 @@ def _executable(given: Path | None, name: str, *, hint: str) -> Path:
     return Path(found).absolute()
 
 
-def _embedded_profile(name: str) -> str:
+def _embedded_profile(name: str) -> Iterator[str]:
     """Make the embedded profile."""
     if name in get_config(create=True).profile_names:
-        return f'profile {name}: is there'
+        yield f'profile {name}: is there'
+        return
     arguments = ['presto', '--use-zeromq', '--non-interactive', '--profile-name', name]
     result = subprocess.run(  # noqa: S603 - a list, no shell
         [sys.executable, '-m', 'aiida', *arguments], capture_output=True, text=True, check=False
@@ -95,15 +96,10 @@ def _embedded_profile(name: str) -> str:
         raise AnialError(f'profile {name}: `verdi {" ".join(arguments)}` failed: {" ".join(result.stderr.split())}')
     # The configuration that this process has read does not know the new profile.
     reset_config()
-    _be_patient(name)
-    return f'profile {name}: made, with SQLite and the ZeroMQ broker'
-
-
-def _be_patient(name: str) -> None:
-    """Wait longer for the daemon than AiiDA does."""
     config = get_config()
-    config.set_option('daemon.timeout', _DAEMON_TIMEOUT_S, scope=name)
+    config.set_option('daemon.timeout', DAEMON_TIMEOUT_S, scope=name)
     config.store()
+    yield f'profile {name}: made, with SQLite and the ZeroMQ broker'
 
 
 def _computer() -> str:

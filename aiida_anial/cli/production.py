@@ -16,30 +16,44 @@ from aiida.manage.configuration import Profile, create_profile, get_config, get_
 
 from aiida_anial.cli.credentials import PostgresServer, Servers
 from aiida_anial.cli.postgres import prepared
-from aiida_anial.cli.rabbitmq import ConsumerTimeout, broker_config, broker_version, consumer_timeout
+from aiida_anial.cli.rabbitmq import BrokerFacts, broker_config, broker_facts, broker_version
 from aiida_anial.common.errors import AnialError
 
-__all__ = ('BROKER', 'STORAGE', 'make_production_profile', 'postgres_of', 'update_production_profile')
+__all__ = ('BROKER', 'DAEMON_TIMEOUT_S', 'STORAGE', 'postgres_of', 'set_up_production')
 
 STORAGE: Final = 'core.psql_dos'
 BROKER: Final = 'core.rabbitmq'
 
-# A connection that the server has closed, as when it was restarted, is replaced before it is used and not after.
-_ENGINE: Final = {'pool_pre_ping': True}
+# AiiDA's two seconds are too few for the answer of a daemon on a machine whose cores are all labelling.
+DAEMON_TIMEOUT_S: Final = 30
 
 
-def make_production_profile(name: str, servers: Servers, repository: Path | None) -> Iterator[str]:
-    """Make the profile, and what it needs on the servers; or nothing at all.
+def set_up_production(name: str, servers: Servers | None, repository: Path | None) -> Iterator[str]:
+    """Make the profile, or bring one that is there up to date, and say what was done.
 
-    :param repository: folder of the files, that of AiiDA's profiles if not given.
-    :raises AnialError: if a server refuses, or cannot be used.
+    :param servers: a profile that is there keeps its own if not given.
+    :param repository: folder of the files of a new profile, that of AiiDA's profiles if not given.
+    :raises AnialError: if a server refuses or cannot be used; nothing is left behind then.
     """
-    version = broker_version(servers.rabbitmq)
     config = get_config(create=True)
+    if name in config.profile_names:
+        _check_kind(config.get_profile(name))
+        if repository is not None:
+            raise AnialError(f'--repository: the profile {name} is there already, and its files stay where they are.')
+        changed = servers is not None and _update(name, servers)
+        yield f'profile {name}: ' + ('changed; restart its daemon' if changed else 'is there')
+        return
+    assert servers is not None
+    yield from _make(name, servers, repository)
+
+
+def _make(name: str, servers: Servers, repository: Path | None) -> Iterator[str]:
+    """Make the profile, and what it needs on the servers; or nothing at all."""
+    version, facts = broker_version(servers.rabbitmq), broker_facts(servers.rabbitmq)
+    config = get_config()
     folder = (repository or Path(config.dirpath) / 'repository' / name).absolute()
     if folder.exists() and any(folder.iterdir()):
         raise AnialError(f'--repository: {folder} is not empty; name another folder.')
-    timeout = consumer_timeout(servers.rabbitmq)
     with prepared(servers.postgres) as lines, _undone(name, folder):
         with _quiet():
             profile = create_profile(
@@ -47,48 +61,46 @@ def make_production_profile(name: str, servers: Servers, repository: Path | None
                 name=name,
                 email=get_config_option('autofill.user.email') or 'aiida@localhost',
                 storage_backend=STORAGE,
-                storage_config=_storage(servers.postgres, folder),
+                storage_config={**_storage(servers.postgres), 'repository_uri': folder.as_uri()},
                 broker_backend=BROKER,
                 broker_config=broker_config(servers.rabbitmq),
             )
-        profile.storage_config['engine_kwargs'] = _ENGINE
-        _set_options(profile, timeout)
+        _set_options(profile, facts)
         config.set_default_profile(name, overwrite=True)
         config.store()
     yield from lines
-    database, broker = servers.postgres, servers.rabbitmq
     yield (
-        f'profile {name}: made, with PostgreSQL ({database.database} at {database.host}:{database.port}) '
-        f'and RabbitMQ {version} ({broker.host}:{broker.port})'
+        f'profile {name}: made, with PostgreSQL ({servers.postgres.database} at '
+        f'{servers.postgres.host}:{servers.postgres.port}) and RabbitMQ {version} '
+        f'({servers.rabbitmq.host}:{servers.rabbitmq.port})'
     )
 
 
-def update_production_profile(name: str, servers: Servers) -> str:
-    """Give a profile that is there other addresses, users and passwords.
+def _update(name: str, servers: Servers) -> bool:
+    """Give a profile that is there other addresses, users and passwords, and say whether they are others.
 
-    :raises AnialError: if the profile is of another kind, a server refuses, or the database is not the profile's.
+    :raises AnialError: if a server refuses, or the database is not the profile's.
     """
     config = get_config()
     profile = config.get_profile(name)
-    _check_kind(profile)
     storage = {**profile.storage_config, **_storage(servers.postgres)}
     broker = {**profile.process_control_config, **broker_config(servers.rabbitmq)}
     if (storage, broker) == (profile.storage_config, profile.process_control_config):
-        return f'profile {name}: is there'
+        return False
     broker_version(servers.rabbitmq)
     changed = profile.copy()
     changed.set_storage(STORAGE, storage)
     changed.set_process_controller(BROKER, broker)
     try:
-        with changed.storage_cls.migrator(changed) as migrator:  # type: ignore[attr-defined]
+        with changed.storage_cls.migrator(changed) as migrator:
             migrator.validate_storage()
     except AiidaException as exception:
         reason = ' '.join(str(exception).split()).rstrip('.')
         raise AnialError(f'postgres.database: it is not that of the profile {name}, which stays: {reason}.') from None
-    _set_options(changed, consumer_timeout(servers.rabbitmq))
+    _set_options(changed, broker_facts(servers.rabbitmq))
     config.update_profile(changed)
     config.store()
-    return f'profile {name}: is there, and logs in with what was given now; restart its daemon'
+    return True
 
 
 def postgres_of(config: dict[str, Any]) -> PostgresServer:
@@ -101,14 +113,14 @@ def _check_kind(profile: Profile) -> None:
     kinds = (profile.storage_backend, profile.process_control_backend)
     if kinds != (STORAGE, BROKER):
         raise AnialError(
-            f'--profile: {profile.name} is there already with {" and ".join(map(str, kinds))}, which are not PostgreSQL '
-            f'and RabbitMQ; name another profile.'
+            f'--profile: {profile.name} is there already, with {" and ".join(map(str, kinds))} and not with PostgreSQL '
+            f'and RabbitMQ; name another one.'
         )
 
 
-def _storage(server: PostgresServer, folder: Path | None = None) -> dict[str, Any]:
-    """Return AiiDA's configuration of the storage."""
-    config = {
+def _storage(server: PostgresServer) -> dict[str, Any]:
+    """Return what AiiDA's configuration of the storage says of the server."""
+    return {
         'database_engine': 'postgresql_psycopg',
         'database_hostname': server.host,
         'database_port': server.port,
@@ -116,15 +128,15 @@ def _storage(server: PostgresServer, folder: Path | None = None) -> dict[str, An
         'database_password': server.password,
         'database_name': server.database,
     }
-    return config if folder is None else {**config, 'repository_uri': folder.as_uri()}
 
 
-def _set_options(profile: Profile, timeout: ConsumerTimeout) -> None:
+def _set_options(profile: Profile, facts: BrokerFacts) -> None:
+    profile.set_option('daemon.timeout', DAEMON_TIMEOUT_S)
     # As `verdi presto` does.
     profile.set_option('runner.poll.interval', 1)
     # AiiDA warns of every version that has such a limit, whether it is set or not.
-    if not timeout.unseen:
-        profile.set_option('warnings.rabbitmq_version', timeout.milliseconds is not None)
+    if not facts.unseen:
+        profile.set_option('warnings.rabbitmq_version', facts.timeout_ms is not None)
 
 
 @contextmanager

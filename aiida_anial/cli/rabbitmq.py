@@ -20,7 +20,7 @@ from pamqp.exceptions import PAMQPException
 from aiida_anial.cli.credentials import RabbitmqServer
 from aiida_anial.common.errors import AnialError
 
-__all__ = ('OLDEST', 'ConsumerTimeout', 'broker_config', 'broker_version', 'consumer_timeout', 'server_of')
+__all__ = ('OLDEST', 'BrokerFacts', 'broker_config', 'broker_facts', 'broker_version', 'server_of')
 
 # What AiiDA asks for.
 OLDEST: Final = '3.6'
@@ -31,19 +31,22 @@ _CONTROL: Final = 'rabbitmqctl'
 _CONTROL_KEY: Final = 'anial_control'
 _QUESTION: Final = (
     '{application:get_env(rabbit, consumer_timeout), '
-    'list_to_tuple([element(6, L) || L <- rabbit_networking:active_listeners()])}.'
+    'list_to_tuple([element(6, L) || L <- rabbit_networking:active_listeners()]), '
+    'length(rabbit_alarm:get_alarms())}.'
 )
 
 
 @dataclass(frozen=True)
-class ConsumerTimeout:
-    """After how long a server gives up on a task that it handed out.
+class BrokerFacts:
+    """What a server tells its own command only.
 
-    :param milliseconds: nothing where it never does, and where that cannot be seen.
-    :param unseen: why it cannot be seen, if so.
+    :param timeout_ms: after which it takes a task away from who works on it; nothing where it never does.
+    :param n_alarms: for want of memory or disk, at which it takes no more messages.
+    :param unseen: why none of this can be seen, if so.
     """
 
-    milliseconds: int | None = None
+    timeout_ms: int | None = None
+    n_alarms: int = 0
     unseen: str = ''
 
 
@@ -119,13 +122,13 @@ def _reason(exception: Exception) -> str:
     return text.rstrip('.') or type(exception).__name__
 
 
-def consumer_timeout(server: RabbitmqServer) -> ConsumerTimeout:
+def broker_facts(server: RabbitmqServer) -> BrokerFacts:
     """Ask the server's own command; no client is told."""
     if not server.control and server.host not in {'127.0.0.1', 'localhost', socket.gethostname()}:
-        return ConsumerTimeout(unseen='the server is on another machine')
+        return BrokerFacts(unseen='the server is on another machine')
     command = shutil.which(server.control or _CONTROL)
     if command is None:
-        return ConsumerTimeout(unseen=f'there is no {server.control or _CONTROL} here')
+        return BrokerFacts(unseen=f'there is no {server.control or _CONTROL} here')
     try:
         result = subprocess.run(  # noqa: S603 - a list, no shell
             [command, '--quiet', 'eval', _QUESTION],
@@ -136,10 +139,10 @@ def consumer_timeout(server: RabbitmqServer) -> ConsumerTimeout:
             check=False,
         )
     except (OSError, subprocess.SubprocessError) as exception:
-        return ConsumerTimeout(unseen=f'{command} cannot run: {type(exception).__name__}')
-    found = re.search(r'\{(?:\{ok,(\w+)\}|undefined),\{([\d,]*)\}\}', result.stdout)
+        return BrokerFacts(unseen=f'{command} cannot run: {type(exception).__name__}')
+    found = re.search(r'\{(?:\{ok,(\w+)\}|undefined),\{([\d,]*)\},(\d+)\}', result.stdout)
     if result.returncode or found is None:
-        return ConsumerTimeout(unseen=f'{command} may not ask the server, or finds none')
+        return BrokerFacts(unseen=f'{command} may not ask the server, or finds none')
     if str(server.port) not in found[2].split(','):
-        return ConsumerTimeout(unseen=f'{command} asks another server')
-    return ConsumerTimeout(milliseconds=int(found[1]) if (found[1] or '').isdigit() else None)
+        return BrokerFacts(unseen=f'{command} asks another server')
+    return BrokerFacts(int(found[1]) if (found[1] or '').isdigit() else None, int(found[3]))

@@ -2,11 +2,29 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import click
 
+from aiida_anial.cli.credentials import PROTOCOLS, read_servers, settings
+from aiida_anial.common.errors import AnialError
+
 __all__ = ('command',)
+
+_PRODUCTION = 'production'
+_TYPES: dict[str, Any] = {'port': click.IntRange(1, 65535), 'protocol': click.Choice(PROTOCOLS)}
+
+
+def _server_options(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Give a command an option for every setting of the servers, but for passwords."""
+    for section, key, setting, default in reversed(list(settings())):
+        if setting.kind != 'password':
+            name = f'--{section}-{key}'.replace('_', '-')
+            text = f'{setting.help}  [default: {default}]' if default else setting.help
+            function = click.option(name, f'{section}__{key}', type=_TYPES.get(setting.kind), help=text)(function)
+    return function
 
 
 @click.command('setup')
@@ -15,13 +33,58 @@ __all__ = ('command',)
 @click.option(
     '--worker', type=click.Path(path_type=Path), help='Executable of anial-worker.  [default: the one of this package]'
 )
-def command(profile_name: str, pw: Path | None, worker: Path | None) -> None:
+@click.option(
+    '--production/--embedded',
+    default=None,
+    help='A profile on PostgreSQL and RabbitMQ, or the embedded one.  [default: --production where the profile is '
+    'called production, or an option below is given]',
+)
+@click.option(
+    '--credentials',
+    type=click.Path(path_type=Path),
+    help='YAML file with the sections postgres and rabbitmq, and in them what the options below say, and passwords.',
+)
+@click.option(
+    '--repository', type=click.Path(path_type=Path), help="Folder for the profile's files.  [default: in AiiDA's own]"
+)
+@_server_options
+def command(
+    *,
+    profile_name: str,
+    pw: Path | None,
+    worker: Path | None,
+    production: bool | None,
+    credentials: Path | None,
+    repository: Path | None,
+    **options: Any,
+) -> None:
     """Make a profile, computer, codes and pseudopotential on this machine.
 
     The profile is AiiDA's embedded one: SQLite and the ZeroMQ broker, no service to install. What is there already is
     kept, so that the command can be run again.
+
+    A profile for production is on a PostgreSQL and a RabbitMQ server. Passwords are read from the environment
+    (ANIAL_POSTGRES_PASSWORD, ANIAL_POSTGRES_ADMIN_PASSWORD, ANIAL_RABBITMQ_PASSWORD) or from the file of credentials,
+    which nobody else may be able to read. What an option says comes before the environment, in which every setting has
+    a variable named so, and that before the file.
     """
+    from aiida.manage.configuration import get_config
+
     from aiida_anial.cli.installation import install
 
-    for line in install(profile_name=profile_name, pw=pw, worker=worker):
+    given: dict[str, dict[str, Any]] = {}
+    for name, value in options.items():
+        if value is not None:
+            section, key = name.split('__')
+            given.setdefault(section, {})[key] = value
+    has_servers = credentials is not None or bool(given)
+    if production is False and (has_servers or repository is not None):
+        raise AnialError('--embedded: the embedded profile has no servers; leave out what is about them.')
+    if production is None:
+        production = profile_name == _PRODUCTION or has_servers or repository is not None
+    is_new = profile_name not in get_config(create=True).profile_names
+    servers = read_servers(credentials, given) if production and (has_servers or is_new) else None
+    for line in install(
+        profile_name=profile_name, pw=pw, worker=worker, production=production, servers=servers, repository=repository
+    ):
         click.echo(line)

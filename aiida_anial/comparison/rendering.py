@@ -13,7 +13,14 @@ from aiida_anial.comparison.subject import Subject, property_names
 from aiida_anial.comparison.table import Row
 from aiida_anial.properties.quantity import Quantity
 
-__all__ = ('comparison_csv', 'comparison_notes', 'comparison_records', 'comparison_text', 'format_quantity')
+__all__ = (
+    'comparison_csv',
+    'comparison_notes',
+    'comparison_numbers',
+    'comparison_records',
+    'comparison_text',
+    'format_quantity',
+)
 
 # Digits behind the point of a number without an uncertainty, by unit.
 _DIGITS = {
@@ -31,6 +38,7 @@ _DIGITS = {
 _DEFAULT_DIGITS = 3
 _MISSING = '-'
 _LITERATURE = '|'
+_CSV_COLUMNS = ('property', 'quantity', 'unit', 'source', 'kind', 'value', 'uncertainty', 'citation')
 
 
 def comparison_text(rows: Sequence[Row]) -> str:
@@ -53,17 +61,23 @@ def comparison_notes(subjects: Iterable[Subject]) -> list[str]:
 
 
 def comparison_csv(rows: Sequence[Row]) -> str:
-    """Return a line for every number, with all its digits; the kind of what was computed is ``computed``."""
+    """Return a line for every number, with all its digits; see ``comparison_numbers``."""
     buffer = io.StringIO()
-    writer = csv.writer(buffer, lineterminator='\n')
-    writer.writerow(('property', 'quantity', 'unit', 'source', 'kind', 'value', 'uncertainty', 'citation'))
+    numbers = comparison_numbers(rows)
+    writer = csv.DictWriter(buffer, _CSV_COLUMNS, lineterminator='\n')
+    writer.writeheader()
+    writer.writerows(numbers)
+    return buffer.getvalue()
+
+
+def comparison_numbers(rows: Sequence[Row]) -> list[dict[str, Any]]:
+    """Return every number with what it is of; the kind of what was computed is ``computed``, what is missing is ''."""
+    numbers: list[tuple[Any, ...]] = []
     for row in rows:
         start = (row.property_name, row.quantity, row.unit)
-        for subject, quantity in row.values.items():
-            writer.writerow((*start, subject, 'computed', *_numbers(quantity), ''))
-        for one in row.references:
-            writer.writerow((*start, one.source, one.kind, *_numbers(one.value), one.citation))
-    return buffer.getvalue()
+        numbers += [(*start, subject, 'computed', *_numbers(value), '') for subject, value in row.values.items()]
+        numbers += [(*start, one.source, one.kind, *_numbers(one.value), one.citation) for one in row.references]
+    return [dict(zip(_CSV_COLUMNS, number, strict=True)) for number in numbers]
 
 
 def comparison_records(rows: Sequence[Row]) -> dict[str, dict[str, dict[str, dict[str, Any]]]]:

@@ -1,4 +1,4 @@
-"""Datasets as an SQLite database of ASE."""
+"""Datasets into an SQLite database of ASE."""
 
 from __future__ import annotations
 
@@ -8,19 +8,16 @@ from collections import Counter
 from contextlib import closing
 from hashlib import sha256
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from ase.db import connect
 from ase.db.row import AtomsRow
-from ase.stress import full_3x3_to_voigt_6_stress, voigt_6_to_full_3x3_stress
+from ase.stress import full_3x3_to_voigt_6_stress
 
-from aiida_anial.common.errors import FileFormatError
 from aiida_anial.formats.exported import ExportedDataset
 from aiida_anial.formats.header import header_text
-from aiida_anial.formats.record import Record
 
-__all__ = ('read_ase_database', 'write_ase_database')
+__all__ = ('write_ase_database',)
 
 
 def write_ase_database(path: Path, dataset: ExportedDataset) -> None:
@@ -60,36 +57,4 @@ def _row(dataset: ExportedDataset, index: int, columns: dict[str, str | int], *,
             'stress': full_3x3_to_voigt_6_stress(dataset.labelled.stresses[index]),
             'key_value_pairs': columns,
         }
-    )
-
-
-def read_ase_database(path: Path, *, energy: float) -> tuple[list[Record], Any]:
-    """Return the rows of an SQLite database of ASE and its metadata.
-
-    :param energy: the unit of energy in the file, eV; lengths are in angstrom.
-    :raises FileFormatError: if the database is not one of ASE; ASE and SQLite raise others.
-    """
-    with closing(sqlite3.connect(f'{path.resolve().as_uri()}?mode=ro', uri=True)) as connection:
-        tables = {name for (name,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
-    if not {'systems', 'information'} <= tables:
-        # ASE would add its tables to it.
-        raise FileFormatError(f'{path}: is an SQLite database, but not one of ASE with the table systems.')
-    with connect(path, type='db', use_lock_file=False) as database:
-        rows = database.select(include_data=False)
-        records = [_record(row, f'row {row.id}', energy) for row in rows]
-        return records, database.metadata
-
-
-def _record(row: AtomsRow, where: str, energy: float) -> Record:
-    forces, stress = row.get('forces'), row.get('stress')
-    return Record(
-        where=where,
-        numbers=row.numbers,
-        positions=row.positions,
-        lattice=np.asarray(row.cell),
-        is_periodic=bool(np.all(row.pbc)),
-        energy=row.energy * energy if 'energy' in row else None,
-        forces=None if forces is None else forces * energy,
-        stress=None if stress is None else voigt_6_to_full_3x3_stress(stress) * energy,
-        columns=row.key_value_pairs,
     )

@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from aiida_anial.common.errors import AnialError, FileFormatError
-from aiida_anial.formats.ase_database import read_ase_database, write_ase_database
+from aiida_anial.formats.ase_database import write_ase_database
+from aiida_anial.formats.ase_database_reader import read_ase_database
 from aiida_anial.formats.exported import ExportedDataset
 from aiida_anial.formats.extxyz import read_extxyz, write_extxyz
 from aiida_anial.formats.files import reading, replaced

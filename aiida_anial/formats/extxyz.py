@@ -8,7 +8,7 @@ from typing import IO, Any
 
 import numpy as np
 from ase import Atoms
-from ase.io import iread
+from ase.io.extxyz import key_val_str_to_dict, read_xyz
 from ase.stress import voigt_6_to_full_3x3_stress
 from numpy.typing import NDArray
 
@@ -24,6 +24,10 @@ _PROPERTIES = 'species:S:1:pos:R:3:forces:R:3'
 
 # MACE's own names are the second choice.
 _PREFIXES = ('', 'REF_')
+
+# ASE reads a comment letter by letter, and makes a column for every one that it declares.
+_MAX_LINE_BYTES = 2**22
+_MAX_COLUMNS = 1000
 
 
 def write_extxyz(path: Path, dataset: ExportedDataset) -> None:
@@ -65,11 +69,25 @@ def read_extxyz(path: Path, *, energy: float) -> tuple[list[Record], Any]:
     _check_frames(path)
     records: list[Record] = []
     header: Any = None
-    # ASE's reader takes an index of all frames to be a wish for a generator.
-    for number, atoms in enumerate(iread(path, index=':', format='extxyz'), start=1):
-        header = atoms.info.pop('header', None) if number == 1 else header
-        records.append(_record(atoms, f'configuration {number}', energy))
+    # Not by its name, in which ASE finds an index behind an @ and a compression in the ending.
+    with path.open(encoding='utf-8', newline='\n') as file:
+        for number, atoms in enumerate(read_xyz(file, slice(None), _comment_values), start=1):
+            header = atoms.info.pop('header', None) if number == 1 else header
+            records.append(_record(atoms, f'configuration {number}', energy))
     return records, header
+
+
+def _comment_values(comment: str) -> dict[str, Any]:
+    """Return what a comment says by its keys, as ASE reads it.
+
+    :raises ValueError: if it declares columns that no line has.
+    """
+    values: dict[str, Any] = key_val_str_to_dict(comment)
+    declared = str(values.get('Properties', '')).split(':')[2::3]
+    n_columns = sum(abs(int(count)) for count in declared)
+    if n_columns > _MAX_COLUMNS:
+        raise ValueError(f'{n_columns} columns are declared where {_MAX_COLUMNS} are the most')
+    return values
 
 
 def _record(atoms: Atoms, where: str, energy: float) -> Record:
@@ -105,15 +123,18 @@ def _check_frames(path: Path) -> None:
     with path.open('rb') as file:
         for number, n_atoms in enumerate(_atom_counts(file, path), start=1):
             for count in range(n_atoms + 1):
-                if not file.readline():
+                line = file.readline(_MAX_LINE_BYTES)
+                if not line:
                     n_found = max(count - 1, 0)
                     raise FileFormatError(f'{path}: configuration {number} has {n_found} of its {n_atoms} atoms.')
+                if len(line) == _MAX_LINE_BYTES:
+                    raise FileFormatError(f'{path}: configuration {number}: a line has more than {len(line)} bytes.')
 
 
 def _atom_counts(file: IO[bytes], path: Path) -> Iterator[int]:
     """Give the number of atoms of each configuration; the caller reads the lines between."""
     number = 0
-    while line := file.readline():
+    while line := file.readline(_MAX_LINE_BYTES):
         number += 1
         if not line.strip():
             if file.read().strip():

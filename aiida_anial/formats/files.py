@@ -8,8 +8,12 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from aiida_anial.common.errors import AnialError, FileFormatError
+from aiida_anial.common.text import is_printable, one_line
 
-__all__ = ('reading', 'replaced')
+__all__ = ('check_name', 'reading', 'replaced')
+
+# File systems take 255 bytes; what is being written ends in five more.
+_MAX_NAME_BYTES = 250
 
 _RAISED_BY_LIBRARIES = (
     ArithmeticError,
@@ -24,6 +28,21 @@ _RAISED_BY_LIBRARIES = (
     ValueError,
     sqlite3.Error,
 )
+
+
+def check_name(name: str) -> str:
+    """Return ``name`` if it can be that of a file in a folder, and of no file elsewhere.
+
+    :raises AnialError: if it cannot.
+    """
+    shown = one_line(repr(name))
+    if not name or name in ('.', '..') or '/' in name or '\\' in name:
+        raise AnialError(f'filename: {shown} is not the name of a file in a folder.')
+    if not is_printable(name):
+        raise AnialError(f'filename: {shown} has characters that cannot be printed.')
+    if len(name.encode()) > _MAX_NAME_BYTES:
+        raise AnialError(f'filename: {shown[:40]}... is longer than {_MAX_NAME_BYTES} bytes.')
+    return name
 
 
 @contextmanager
@@ -53,10 +72,10 @@ def reading(path: Path, *, kind: str) -> Iterator[None]:
     """
     try:
         yield
-    except FileFormatError:
-        raise
+    except FileFormatError as exception:
+        raise FileFormatError(one_line(exception)) from exception
     except AnialError as exception:
-        raise FileFormatError(f'{path}: {exception}') from exception
+        raise FileFormatError(one_line(f'{path}: {exception}')) from exception
     except _RAISED_BY_LIBRARIES as exception:
-        text = ' '.join(str(exception).split())[:200].rstrip('.') or type(exception).__name__
-        raise FileFormatError(f'{path}: not {kind}, or damaged ({text}).') from exception
+        text = ' '.join(str(exception)[:1000].split())[:200].rstrip('.') or type(exception).__name__
+        raise FileFormatError(one_line(f'{path}: not {kind}, or damaged ({text}).')) from exception

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import json
+import math
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -37,6 +38,12 @@ _COLUMNS = ('_id', 'lot', 'iteration', 'origin', 'content_hash', 'index')
 _MAX_EXPANSION = 64
 _ALLOWANCE_BYTES = 2**24
 
+# Datasets of others nest by formula and name, no deeper.
+_MAX_DEPTH = 8
+
+# Longer than any symbol; what is cut is none.
+_SYMBOL = 'S4'
+
 
 def read_hdf5(path: Path, *, energy: float) -> tuple[list[Record], Any]:
     """Return the configurations of an HDF5 file and its header.
@@ -50,7 +57,7 @@ def read_hdf5(path: Path, *, energy: float) -> tuple[list[Record], Any]:
     with h5py.File(path, 'r') as file:
         header = _header(file)
         groups = [_arrays(group) for group in _groups(file)]
-        declared = sum(array.nbytes for arrays in groups for array in arrays.values())
+        declared = sum(_bytes(array) for arrays in groups for array in arrays.values())
         size = path.stat().st_size
         if declared > _MAX_EXPANSION * size + _ALLOWANCE_BYTES:
             raise AnialError(f'declares arrays of {declared:.3g} bytes in a file of {size:.3g}, which cannot be.')
@@ -73,15 +80,32 @@ def _is_here(group: h5py.Group, name: str) -> bool:
     return isinstance(group.get(name, getlink=True), h5py.HardLink)
 
 
+def _bytes(array: h5py.Dataset) -> int:
+    """Return the memory that an array takes, as numbers of eight bytes, or a chunk of it where that is larger."""
+    n_values = max(math.prod(array.shape), math.prod(array.chunks or ()))
+    return n_values * max(8, int(array.dtype.itemsize))
+
+
 def _groups(file: h5py.File) -> list[h5py.Group]:
-    """Return the groups that hold configurations, wherever they are."""
+    """Return the groups that hold configurations, each once, those of a group in the order of their names.
+
+    :raises AnialError: if groups are nested deeper than a dataset is.
+    """
     found: list[h5py.Group] = []
-
-    def visit(_: str, item: h5py.HLObject) -> None:
-        if isinstance(item, h5py.Group) and any(_is_here(item, name) for name in _NAMES['coordinates']):
-            found.append(item)
-
-    file.visititems(visit)
+    seen: set[int] = set()
+    left: list[tuple[h5py.Group, int]] = [(file['/'], 0)]
+    while left:
+        group, depth = left.pop()
+        address = h5py.h5o.get_info(group.id).addr
+        if address in seen:
+            continue
+        seen.add(address)
+        if depth > _MAX_DEPTH:
+            raise AnialError(f'groups are nested deeper than {_MAX_DEPTH}, which no dataset is.')
+        if any(_is_here(group, name) for name in _NAMES['coordinates']):
+            found.append(group)
+        inner = [name for name in group if _is_here(group, name) and group.get(name, getclass=True) is h5py.Group]
+        left.extend((group[name], depth + 1) for name in reversed(inner))
     return found
 
 
@@ -100,8 +124,14 @@ def _arrays(group: h5py.Group) -> dict[str, h5py.Dataset]:
     for name, array in found.items():
         if not isinstance(array, h5py.Dataset) or array.shape is None or array.is_virtual or array.external:
             raise AnialError(f'group {group.name}: {name}: is not an array within this file.')
-        if array.dtype.kind not in ('iufb' if name not in ('species', '_id', 'lot') else 'iufbSO'):
-            raise AnialError(f'group {group.name}: {name}: holds {array.dtype} where numbers are needed.')
+        allowed = {'species': 'iufbSO', '_id': 'S', 'lot': 'S'}.get(name, 'iufb')
+        # Numbers of variable length and references are objects too.
+        is_foreign = array.dtype.kind == 'O' and h5py.check_string_dtype(array.dtype) is None
+        if is_foreign or array.dtype.kind not in allowed:
+            raise AnialError(
+                f'group {group.name}: {name}: holds {array.dtype} where {"numbers" if "i" in allowed else "text"} '
+                'are needed.'
+            )
     _check_shapes(group, found)
     return found
 
@@ -161,8 +191,9 @@ def _floats(array: h5py.Dataset) -> NDArray[np.float64]:
 
 def _numbers(array: h5py.Dataset) -> NDArray[np.int64]:
     """Return atomic numbers, which older files have as symbols."""
-    values = array[()]
-    if values.dtype.kind in 'SO':
+    # Never as objects: many of them can share one long text.
+    values = array.astype(_SYMBOL)[()] if array.dtype.kind in 'SO' else array[()]
+    if values.dtype.kind == 'S':
         symbols = [_text(symbol) for symbol in values.ravel()]
         values = np.array([atomic_numbers.get(symbol, 0) for symbol in symbols]).reshape(values.shape)
     return np.asarray(values, dtype=np.int64)

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+import re
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from aiida_anial.common.errors import AnialError
+from aiida_anial.common.text import is_printable
 from aiida_anial.training.splits import N_BLOCKS
 
 __all__ = ('FORMAT', 'FORMAT_VERSION', 'OWN_KEYS', 'file_header', 'given_header', 'header_text')
@@ -31,6 +33,8 @@ _CONVENTIONS = {
     f'member m validates on the blocks 2m and 2m + 1, is tested on 2m + 2 (modulo {N_BLOCKS}) and trains on the others',
     'stress': 'derivative of the energy by strain over the volume, positive in tension',
 }
+
+_UUID = re.compile(r'[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}')
 
 OWN_KEYS = ('conventions', 'element', 'format', 'format_version', 'n_atoms', 'n_configurations', 'units')
 
@@ -77,4 +81,33 @@ def given_header(found: Any) -> dict[str, Any] | None:
         raise AnialError(f'header: has format_version {version}, newer than {FORMAT_VERSION}; update aiida-anial.')
     if found.get('units') != _UNITS:
         raise AnialError(f'header: has units {found.get("units")} where {_UNITS} are needed.')
+    if (element := found.get('element', 'Al')) != 'Al':
+        raise AnialError(f'header: has the element {element!r} where only Al is known.')
+    _check_kinds(found)
+    if (text := next(_unprintable(found), None)) is not None:
+        raise AnialError(f'header: {text[:40]!r} has characters that cannot be printed.')
     return {key: value for key, value in found.items() if key not in OWN_KEYS}
+
+
+def _check_kinds(found: Mapping[str, Any]) -> None:
+    """Raise unless what this package itself looks at is of the kind that it writes."""
+    for name in ('levels_of_theory', 'filters'):
+        if not isinstance(found.get(name, {}), Mapping):
+            raise AnialError(f'header: {name}: is a {type(found[name]).__name__} where an object is needed.')
+    shards = found.get('shards', [])
+    if not isinstance(shards, list) or not all(isinstance(uuid, str) and _UUID.fullmatch(uuid) for uuid in shards):
+        raise AnialError('header: shards: is no list of UUIDs.')
+
+
+def _unprintable(value: Any) -> Iterator[str]:
+    """Give the texts inside a JSON value that a terminal would not only show."""
+    left = [value]
+    while left:
+        one = left.pop()
+        if isinstance(one, str) and not is_printable(one):
+            yield one
+        elif isinstance(one, Mapping):
+            left.extend(one)
+            left.extend(one.values())
+        elif isinstance(one, list):
+            left.extend(one)

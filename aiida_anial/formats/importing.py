@@ -31,8 +31,7 @@ def checked_dataset(
 ) -> ExportedDataset:
     """Return the configurations of a file, or say what is wrong with the first that cannot be used.
 
-    Left-handed cells are accepted and stay as they are: no part of this package needs right-handed ones, and another
-    order of the lattice vectors would be another content hash.
+    Left-handed cells are refused and not turned: another order of the lattice vectors is another content hash.
 
     :param path: the file, for messages.
     :param header: what stands in the place of a header; anything.

@@ -74,9 +74,12 @@ class Record:
 
     def _cell_fault(self) -> str | None:
         # The heights of the cell are the volume over the areas of its faces.
-        volume = abs(float(np.linalg.det(self.lattice)))
-        if volume < 1e-3:
+        volume = float(np.linalg.det(self.lattice))
+        # A volume that overflows is not less than anything.
+        if not abs(volume) >= 1e-3 or not np.isfinite(volume):
             return 'lattice: the cell has no volume'
+        if volume < 0:
+            return 'lattice: the cell is left-handed; swap two of its vectors'
         faces = np.linalg.norm(np.cross(self.lattice[[1, 2, 0]], self.lattice[[2, 0, 1]]), axis=1)
         height = volume / float(faces.max())
         if height < MIN_DISTANCE:

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from aiida import orm
 from aiida.common.exceptions import MultipleObjectsError, NotExistent
 
 from aiida_anial.common.errors import AnialError
+from aiida_anial.comparison.subject import DFT_KIND, Subject
+from aiida_anial.data.ensemble import EnsembleData
 from aiida_anial.properties.property import PropertyResult
 from aiida_anial.properties.quantity import Quantity
-from aiida_anial.workchains.benchmark import BenchmarkWorkChain
+from aiida_anial.workchains.benchmark import DFT, MAIN, BenchmarkWorkChain
 
-__all__ = ('benchmark_results', 'load_benchmark')
+__all__ = ('benchmark_results', 'benchmarks_of', 'compared_subjects', 'load_benchmark')
 
 Results = dict[str, dict[str, PropertyResult]]
 
@@ -30,15 +32,49 @@ def load_benchmark(identifier: str) -> Any | None:
     return node if getattr(node, 'process_label', None) == BenchmarkWorkChain.__name__ else None
 
 
+def benchmarks_of(ensemble: EnsembleData) -> list[Any]:
+    """Return the benchmarks of an ensemble that have ended, the oldest first."""
+    query = orm.QueryBuilder()
+    query.append(EnsembleData, filters={'id': ensemble.pk}, tag='ensemble')
+    query.append(
+        orm.WorkChainNode,
+        with_incoming='ensemble',
+        edge_filters={'label': MAIN},
+        filters={'attributes.process_label': BenchmarkWorkChain.__name__, 'attributes': {'has_key': 'exit_status'}},
+        tag='benchmark',
+    )
+    return query.order_by({'benchmark': {'id': 'asc'}}).all(flat=True)
+
+
+def compared_subjects(benchmarks: Sequence[Any]) -> tuple[list[Subject], Subject | None]:
+    """Return the subjects of benchmarks of one ensemble, and the one that the others' curves are compared with.
+
+    That is DFT, or the first of the others. Where two benchmarks have the same property of one subject, the later
+    counts.
+    """
+    results: Results = {}
+    kinds = {DFT: DFT_KIND}
+    for benchmark in benchmarks:
+        for subject, found in benchmark_results(benchmark).items():
+            results.setdefault(subject, {}).update(found)
+        for link in benchmark.base.links.get_incoming(link_label_filter='potentials\\_\\_%').all():
+            kinds[link.link_label.removeprefix('potentials__')] = 'eam'
+    order = sorted(results, key=lambda name: (name != MAIN, name == DFT, name))
+    subjects = [Subject(name, kinds.get(name, 'ensemble'), results[name]) for name in order]
+    if DFT in results:
+        return subjects, subjects[-1]
+    return subjects, subjects[1] if len(subjects) > 1 else None
+
+
 def benchmark_results(benchmark: Any) -> Results:
     """Return what a benchmark has found, by subject and property; empty while nothing is attached to it."""
-    quantities = benchmark.base.links.get_outgoing(link_label_filter='quantities\\_\\_%').all()
-    curves = {link.link_label: link.node for link in benchmark.base.links.get_outgoing().all()}
+    outgoing = {link.link_label: link.node for link in benchmark.base.links.get_outgoing().all()}
     results: Results = {}
-    for link in sorted(quantities, key=lambda link: link.link_label):
-        _, subject, name = link.link_label.split('__')
-        arrays = curves[f'curves__{subject}__{name}']
-        results.setdefault(subject, {})[name] = _result(link.node.get_dict(), arrays)
+    for label, node in sorted(outgoing.items()):
+        if label.startswith('quantities__'):
+            _, subject, name = label.split('__')
+            curves = outgoing[f'curves__{subject}__{name}']
+            results.setdefault(subject, {})[name] = _result(node.get_dict(), curves)
     return results
 
 

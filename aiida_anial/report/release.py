@@ -11,7 +11,11 @@ from typing import Any
 import yaml
 
 from aiida_anial.common.errors import AnialError
+from aiida_anial.comparison.figures.write import write_figures
+from aiida_anial.comparison.rendering import comparison_numbers
+from aiida_anial.comparison.table import comparison_table
 from aiida_anial.continuation.plan import inputs_of
+from aiida_anial.queries.benchmarks import compared_subjects
 from aiida_anial.queries.kinds import KINDS
 from aiida_anial.report.archive import write_archive
 from aiida_anial.report.card import data_card
@@ -67,7 +71,11 @@ def write_release(
             'exports': exports.records(),
             'left_out': exports.left_out,
             **_write_records(sources, folder),
-            'archive': write_archive(folder / _ARCHIVE, campaign, [sources.ensemble, *exports.processes.values()]),
+            'archive': write_archive(
+                folder / _ARCHIVE,
+                campaign,
+                [sources.ensemble, *exports.processes.values(), *sources.benchmarks],
+            ),
         }
         abstract = f'{facts["n_labels"]} labelled configurations of aluminium, and a potential trained on them.'
         citation = citation_file(title=title, authors=authors, license_id=license_id, abstract=abstract)
@@ -113,6 +121,11 @@ def _write_records(sources: ReleaseSources, folder: Path) -> dict[str, Any]:
     (folder / 'tables').mkdir()
     for name, (_, rows) in tables.items():
         write_table(folder / 'tables', name, rows)
+    subjects, reference = compared_subjects(sources.benchmarks)
+    if subjects:
+        numbers = comparison_numbers(comparison_table(subjects, reference=reference))
+        tables['properties'] = ('Properties of the potential, of others, and of the literature.', numbers)
+        write_table(folder / 'tables', 'properties', numbers)
     write_table(folder / 'tables', 'columns', published_columns(found))
     (folder / 'plots').mkdir()
     captions = write_plots(
@@ -122,6 +135,8 @@ def _write_records(sources: ReleaseSources, folder: Path) -> dict[str, Any]:
         curves=sources.curves,
         parity=parity,
     )
+    for path in write_figures(subjects, folder / 'plots'):
+        captions[path.stem] = f'Benchmark: {path.stem.replace("_", " ")}.'
     return {
         'tables': [{'name': name, 'n_rows': len(rows), 'content': text} for name, (text, rows) in tables.items()],
         'plots': captions,

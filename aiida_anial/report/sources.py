@@ -11,6 +11,7 @@ from aiida_anial.common.errors import AnialError
 from aiida_anial.common.labelled_cells import LabelledCells
 from aiida_anial.data.dataset import DatasetData
 from aiida_anial.data.ensemble import EnsembleData
+from aiida_anial.queries.benchmarks import benchmarks_of
 from aiida_anial.queries.campaign_status import campaign_status
 from aiida_anial.queries.chosen_labels import chosen_labels
 from aiida_anial.queries.records import records
@@ -27,6 +28,7 @@ class ReleaseSources:
     :param ensemble: the newest one.
     :param status: as ``campaign_status`` gives it.
     :param labels: records of the kind ``labels``.
+    :param benchmarks: of the ensemble, those that have ended.
     """
 
     campaign: Any
@@ -34,6 +36,7 @@ class ReleaseSources:
     ensemble: EnsembleData
     status: dict[str, Any]
     labels: list[dict[str, Any]]
+    benchmarks: list[Any]
 
     @property
     def training(self) -> Any:
@@ -65,7 +68,8 @@ def release_sources(campaign: Any) -> ReleaseSources:
     if ensemble is None:
         raise AnialError(f'CAMPAIGN: {campaign.pk} has no ensemble, so there is no potential to release.')
     shards, _ = chosen_labels(campaigns=[campaign])
-    return ReleaseSources(campaign, shards, ensemble, campaign_status(campaign), labels)
+    status, benchmarks = campaign_status(campaign), benchmarks_of(ensemble)
+    return ReleaseSources(campaign, shards, ensemble, status, labels, benchmarks)
 
 
 def _newest_ensemble(campaign: Any) -> EnsembleData | None:

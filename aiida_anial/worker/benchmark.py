@@ -9,12 +9,13 @@ from pathlib import Path
 
 from aiida_anial.common.errors import AnialError
 from aiida_anial.comparison.figures.write import write_figures
-from aiida_anial.comparison.rendering import comparison_records, comparison_text
+from aiida_anial.comparison.rendering import comparison_notes, comparison_records, comparison_text
+from aiida_anial.comparison.results import write_subject
 from aiida_anial.comparison.subject import Subject
 from aiida_anial.comparison.table import comparison_table
-from aiida_anial.properties.potentials import open_potential
+from aiida_anial.properties.potentials import Potential, open_potential
 from aiida_anial.properties.run import run_properties
-from aiida_anial.properties.settings import benchmark_set, chosen_properties
+from aiida_anial.properties.settings import BenchmarkSettings, benchmark_set, chosen_properties
 
 __all__ = ('run',)
 
@@ -27,6 +28,7 @@ def run(
     threads: int,
     as_json: bool,
     figures: Path | None,
+    results: Path | None,
 ) -> None:
     """Benchmark potentials and print the table.
 
@@ -35,30 +37,36 @@ def run(
     :param threads: of the engine.
     :param as_json: print JSON instead of a table.
     :param figures: folder to draw the curves into.
+    :param results: folder to write the numbers and curves into, two files a potential.
     :raises AnialError: if a potential or a property is none.
     """
     names, settings = benchmark_set(quick=quick)
     names = chosen_properties(properties, names)
-    if figures is not None and figures.exists() and not figures.is_dir():
-        raise AnialError(f'--plots: {figures} is no folder.')
-    potentials = [open_potential(path, threads=threads) for path in paths]
-    subjects = []
-    for potential in potentials:
-
-        def report(line: str, name: str = potential.name) -> None:
-            print(f'{name}: {line}', file=sys.stderr, flush=True)
-
-        results = run_properties(names, settings, potential.calculator, report=report)
-        subjects.append(Subject(potential.name, potential.kind, results))
+    for option, folder in (('--plots', figures), ('--results', results)):
+        if folder is not None and folder.exists() and not folder.is_dir():
+            raise AnialError(f'{option}: {folder} is no folder.')
+    subjects = [_subject(open_potential(path, threads=threads), names, settings) for path in paths]
     rows = comparison_table(subjects, reference=subjects[1] if len(subjects) > 1 else None)
     if as_json:
         print(json.dumps(comparison_records(rows), indent=1))
     else:
         print(comparison_text(rows))
+        for note in comparison_notes(subjects):
+            print(note)
+    if results is not None:
+        results.mkdir(parents=True, exist_ok=True)
         for subject in subjects:
-            for note in (note for result in subject.results.values() for note in result.notes):
-                print(f'{subject.name}: {note}')
+            write_subject(results / f'{subject.name}.json', subject)
     if figures is not None:
-        figures.mkdir(parents=True, exist_ok=True)
         for path in write_figures(subjects, figures):
             print(path, file=sys.stderr)
+
+
+def _subject(potential: Potential, names: Sequence[str], settings: BenchmarkSettings) -> Subject:
+    """Benchmark one potential, and say how far it is."""
+
+    def report(line: str) -> None:
+        print(f'{potential.name}: {line}', file=sys.stderr, flush=True)
+
+    found = run_properties(names, settings, potential.calculator, report=report)
+    return Subject(potential.name, potential.kind, found)

@@ -108,9 +108,8 @@ def property_(directory: Path) -> None:
 @click.option('--quick', is_flag=True, help='Cold curves, elastic constants and the vacancy alone.')
 @click.option('--threads', type=click.IntRange(min=1), default=1, show_default=True, help='Of ensembles.')
 @click.option('--json', 'as_json', is_flag=True, help='Print {potential: {property: {quantity: ...}}} as JSON.')
-@click.option(
-    '--plots', 'figures', type=click.Path(path_type=Path), help='Folder to draw the curves into, as PNG and SVG.'
-)
+@click.option('--plots', 'figures', type=click.Path(path_type=Path), help='Folder to draw the curves into: PNG, SVG.')
+@click.option('--results', type=click.Path(path_type=Path), help='Folder to write numbers and curves into.')
 def benchmark(potential: Path, references: tuple[Path, ...], **options: Any) -> None:
     """Compute properties of POTENTIAL, beside references and the literature.
 

@@ -1,0 +1,88 @@
+"""What a campaign needs from the servers of a production profile."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any, Final
+
+from packaging.version import InvalidVersion, Version
+
+from aiida_anial.cli.check import Check
+from aiida_anial.cli.postgres import ENCODING, OLDEST, connect, database_facts
+from aiida_anial.cli.production import postgres_of
+from aiida_anial.cli.rabbitmq import OLDEST as OLDEST_BROKER
+from aiida_anial.cli.rabbitmq import BrokerFacts, broker_facts, broker_version, server_of
+from aiida_anial.common.errors import AnialError
+
+__all__ = ('SERVER', 'broker_checks', 'database_checks')
+
+# The check without which nothing else of the storage can be looked at.
+SERVER: Final = 'PostgreSQL'
+
+_AGAIN: Final = 'start the server, or `aiida-anial setup` with the --credentials of today'
+# What the connection pool of a worker keeps, and what commands open beside it.
+_CONNECTIONS_PER_WORKER: Final = 5
+_CONNECTIONS_BESIDE: Final = 10
+
+
+def database_checks(config: dict[str, Any], n_workers: int) -> Iterator[Check]:
+    """Check a PostgreSQL server.
+
+    :param config: of the profile's storage.
+    :param n_workers: of the daemon, each of which has connections.
+    """
+    server = postgres_of(config)
+    try:
+        with connect(server) as connection:
+            facts = database_facts(connection)
+    except AnialError as exception:
+        yield Check(SERVER, False, str(exception), _AGAIN)
+        return
+    finding = f'{facts.version_text}, {server.database} at {server.host}:{server.port}'
+    yield Check(
+        'PostgreSQL', facts.version >= OLDEST * 10000, finding, f'upgrade it: {OLDEST} is the oldest that serves'
+    )
+    remedy = f'make a database with ENCODING {ENCODING!r} and move there with pg_dump and pg_restore'
+    yield Check('encoding', facts.encoding == ENCODING, facts.encoding, remedy)
+    needed = _CONNECTIONS_PER_WORKER * n_workers + _CONNECTIONS_BESIDE
+    finding = f'{facts.max_connections} allowed, {needed} needed by daemon and commands'
+    remedy = 'raise max_connections in postgresql.conf and restart the server'
+    yield Check('connections', facts.max_connections >= needed, finding, remedy)
+
+
+def broker_checks(config: dict[str, Any]) -> Iterator[Check]:
+    """Check a RabbitMQ server.
+
+    :param config: of the profile's broker.
+    """
+    server = server_of(config)
+    try:
+        version = broker_version(server)
+    except AnialError as exception:
+        yield Check('RabbitMQ', False, str(exception), _AGAIN)
+        return
+    finding = f'{version} at {server.host}:{server.port}'
+    yield Check('RabbitMQ', _serves(version), finding, f'upgrade it: {OLDEST_BROKER} is the oldest that serves')
+    yield from _settings(broker_facts(server))
+
+
+def _serves(version: str) -> bool:
+    try:
+        return Version(version) >= Version(OLDEST_BROKER)
+    except InvalidVersion:
+        return False
+
+
+def _settings(facts: BrokerFacts) -> Iterator[Check]:
+    """Check what only the server's own command tells."""
+    if facts.unseen:
+        question = "rabbitmqctl eval 'application:get_env(rabbit, consumer_timeout).'"
+        remedy = f'on its machine, as its user or root, run {question}; it should say {{ok,undefined}}'
+        yield Check('consumer timeout', None, f'cannot be seen: {facts.unseen}', remedy)
+        return
+    finding = 'none' if facts.timeout_ms is None else f'{facts.timeout_ms / 60000:g} minutes, then tasks are taken away'
+    remedy = 'put [{rabbit, [{consumer_timeout, undefined}]}]. into its advanced.config and restart it'
+    yield Check('consumer timeout', facts.timeout_ms is None, finding, remedy)
+    finding = f'{facts.n_alarms or "none"}'
+    remedy = 'it takes nothing more until there is room: free memory and disk on its machine, see `rabbitmqctl status`'
+    yield Check('RabbitMQ alarms', not facts.n_alarms, finding, remedy)
