@@ -30,6 +30,9 @@ _JOBS = {
 # Work chains that run one job, over as many attempts as it needs.
 _RESTARTING = '.base'
 
+# Of aiida-quantumespresso: calls a work chain that restarts, and does nothing else.
+_RELAXATION = 'quantumespresso.pw.relax'
+
 _OURS = ('anial.', 'aiida_anial.')
 _THEIRS = ('quantumespresso.', 'aiida_quantumespresso.')
 
@@ -41,7 +44,7 @@ def kind_of(node: orm.ProcessNode | None) -> StepKind | None:
     if isinstance(node, orm.CalcFunctionNode):
         return StepKind.FUNCTION if name.startswith((*_OURS, *_THEIRS)) else None
     if isinstance(node, orm.WorkChainNode) and not name.endswith(_RESTARTING):
-        return StepKind.ORCHESTRATION if name.startswith(_OURS) else None
+        return StepKind.ORCHESTRATION if name.startswith((*_OURS, _RELAXATION)) else None
     if isinstance(node, orm.CalcJobNode | orm.WorkChainNode):
         job = name.removesuffix(_RESTARTING)
         return _JOBS.get(job, StepKind.EVALUATION if job.startswith(_OURS) else None)

@@ -13,6 +13,7 @@ from aiida_anial.calcfunctions.analyse_property import analyse_property
 from aiida_anial.properties.settings import BenchmarkSettings
 from aiida_anial.properties.task import Relaxation
 from aiida_anial.protocols.benchmark import BenchmarkSubjects, benchmark_builder
+from aiida_anial.reproduction.steps import steps_under
 from aiida_anial.workchains.dft_property import _relaxation
 
 pytestmark = pytest.mark.skipif(shutil.which('pw.x') is None, reason='pw.x is not installed')
@@ -31,7 +32,7 @@ def calculations(node):
 
 def chain_of(benchmark, name):
     """Return the process of one property."""
-    (chain,) = (child for child in benchmark.called if child.inputs.property.value == name)
+    (chain,) = (child for child in benchmark.called if child.label == f'qe {name}')
     return chain
 
 
@@ -59,7 +60,8 @@ def test_fcc_and_hcp_by_coarse_pbe_are_near_what_pbe_gives(benchmark):
     # The lattice constant comes first, asked for or not.
     assert 3.95 < found['lattice']['a0']['value'] < 4.15
     assert 50 < found['lattice']['b0_fit']['value'] < 110
-    assert 1.55 < found['cold_curves']['hcp_c_over_a']['value'] < 1.75
+    # Ideal is 1.633; five k-points along an axis exaggerate.
+    assert 1.5 < found['cold_curves']['hcp_c_over_a']['value'] < 1.9
 
 
 def test_all_structures_of_a_crystal_share_one_mesh(benchmark):
@@ -96,6 +98,13 @@ def test_every_number_leads_back_to_its_calculations(benchmark):
     parameters = analysis.inputs.parameters
     assert {node.creator.process_label for node in parameters.values()} == {'PwCalculation'}
     assert len(parameters) == 2 * SETTINGS['cold_curves']['n_points']
+
+
+def test_each_calculation_is_a_step_to_reproduce(benchmark):
+    steps = {step.process_label for step in steps_under(benchmark)}
+    assert steps >= {'PwBaseWorkChain', 'make_tasks', 'analyse_property', 'tabulate_benchmark'}
+    n_structures = 3 * SETTINGS['lattice']['n_points']
+    assert sum(step.process_label == 'PwBaseWorkChain' for step in steps_under(benchmark)) == n_structures
 
 
 def test_layers_relax_along_the_normal_alone(pw_settings, pw_code, pseudo):

@@ -14,6 +14,10 @@ from aiida_anial.properties.settings import BenchmarkSettings, benchmark_set
 from aiida_anial.protocols.benchmark import BenchmarkSubjects, benchmark_builder
 from aiida_anial.queries.benchmarks import benchmark_results, benchmarks_of, compared_subjects, load_benchmark
 from aiida_anial.queries.records import records
+from aiida_anial.reproduction.records import Verdict
+from aiida_anial.reproduction.reproduce import reproduce
+from aiida_anial.reproduction.running import Codes
+from aiida_anial.reproduction.steps import steps_under
 from aiida_anial.workchains.benchmark import BenchmarkWorkChain
 
 NAMES = ('lattice', 'elastic')
@@ -74,6 +78,15 @@ def test_the_same_property_is_not_computed_again(benchmark, run_all, worker_code
     )
     (job,) = (child for child in other.called if isinstance(child, orm.CalcJobNode))
     assert job.base.caching.get_cache_source() is None
+
+
+def test_a_property_runs_again_with_the_same_bits(benchmark):
+    original = benchmark.outputs.quantities['ensemble']['elastic'].creator
+    assert original.pk in [step.pk for step in steps_under(benchmark)]
+    result = reproduce(original, Codes())
+    assert result.verdict == Verdict.IDENTICAL, result.records
+    assert {record.output for record in result.records} >= {'quantities', 'curves'}
+    assert not result.again.base.caching.is_created_from_cache
 
 
 def test_queries_find_the_values(benchmark):
