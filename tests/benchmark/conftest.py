@@ -4,66 +4,68 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from typing import Any
-from uuid import UUID
 
 import numpy as np
 import pytest
 from ase.build import bulk
-from ase.calculators.emt import EMT
 
-from aiida_anial.common.cells import Cells
-from aiida_anial.common.labelled_cells import LabelledCells
 from aiida_anial.potential.ensemble import Ensemble
-from aiida_anial.potential.settings import ModelSettings
-from aiida_anial.training.settings import TrainingSettings
-from aiida_anial.training.trainer import train_ensemble
 
 N_CELLS = 48
 
 
 @pytest.fixture(scope='session')
-def crystals() -> LabelledCells:
+def shard(run_all, worker) -> Any:
     """Strained and jittered FCC cells of four atoms, labelled by EMT."""
+    from aiida import orm
+
+    from aiida_anial.calcfunctions.structures import to_structure
+    from aiida_anial.workchains.label import LabelWorkChain
+
     generator = np.random.default_rng(5)
-    cells = []
-    for constant in np.linspace(3.7, 4.4, N_CELLS):
+    builder: Any = LabelWorkChain.get_builder()
+    cells = {}
+    for index, constant in enumerate(np.linspace(3.7, 4.4, N_CELLS)):
         atoms = bulk('Al', 'fcc', a=constant, cubic=True)
         atoms.set_cell(atoms.cell[:] @ (np.eye(3) + 0.03 * generator.standard_normal((3, 3))), scale_atoms=True)
-        atoms.positions += 0.05 * generator.standard_normal((4, 3))
-        atoms.calc = EMT()
-        cells.append(atoms)
-    return LabelledCells(
-        cells=Cells.from_lists([atoms.positions for atoms in cells], [atoms.cell[:] for atoms in cells]),
-        energies=np.array([atoms.get_potential_energy() for atoms in cells]),
-        forces=np.concatenate([atoms.get_forces() for atoms in cells]),
-        stresses=np.array([atoms.get_stress(voigt=False) for atoms in cells]),
-        uuids=tuple(str(UUID(int=index)) for index in range(N_CELLS)),
-        iterations=np.zeros(N_CELLS, dtype=np.int64),
-        origins=('random',) * N_CELLS,
-    )
+        positions = atoms.positions + 0.05 * generator.standard_normal((4, 3))
+        cells[f'cell_{index:02d}'] = to_structure(positions, atoms.cell[:])
+    builder.cells = cells
+    builder.evaluate = {**worker, 'labeller': orm.Dict({'kind': 'emt'})}
+    (node,) = run_all(builder)
+    return node.outputs.dataset
 
 
 @pytest.fixture(scope='session')
-def sound_ensemble(crystals, tiny_model, tmp_path_factory) -> Ensemble:
-    """Two small networks for which FCC has a minimum."""
-    return train_ensemble(
-        crystals,
-        model=ModelSettings.parse(tiny_model),
-        settings=TrainingSettings.parse({'max_steps': 400, 'batch_size': 16, 'evaluation_interval': 50}),
-        seed=1,
-        initial=None,
-        checkpoint=tmp_path_factory.mktemp('training') / 'checkpoint.safetensors',
-        interrupted=lambda: False,
-        report=lambda _: None,
-    ).ensemble
+def training(run_all, worker, tiny_model, shard) -> Any:
+    """The training of two small networks for which FCC has a minimum."""
+    from aiida import orm
+
+    from aiida_anial.workchains.train import TrainWorkChain
+
+    builder: Any = TrainWorkChain.get_builder()
+    builder.worker = {
+        **worker,
+        'shards': {'shard_000': shard},
+        'model': orm.Dict(tiny_model),
+        'settings': orm.Dict({'max_steps': 400, 'batch_size': 16, 'evaluation_interval': 50}),
+        'seed': orm.Int(1),
+    }
+    (node,) = run_all(builder)
+    return node
 
 
 @pytest.fixture(scope='session')
-def ensemble_node(aiida_profile, sound_ensemble) -> Any:
+def ensemble_node(training) -> Any:
     """The ensemble as a stored node."""
-    from aiida_anial.data.ensemble import EnsembleData
+    return training.outputs.ensemble
 
-    return EnsembleData(sound_ensemble).store()
+
+@pytest.fixture(scope='session')
+def sound_ensemble(ensemble_node) -> Ensemble:
+    """The networks themselves."""
+    networks: Ensemble = ensemble_node.ensemble
+    return networks
 
 
 @pytest.fixture(scope='session')

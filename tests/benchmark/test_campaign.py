@@ -2,28 +2,31 @@
 
 from __future__ import annotations
 
+import csv
 from typing import Any
 
 import pytest
 from aiida import orm
 from aiida.engine import ProcessState
+from aiida.tools.archive.abstract import get_format
 
 from aiida_anial.cli.tables import print_campaign
-from aiida_anial.data.dataset import DatasetData
 from aiida_anial.protocols.builder import campaign_builder
 from aiida_anial.protocols.protocol import campaign_inputs
 from aiida_anial.queries.campaign_status import campaign_status
 from aiida_anial.queries.records import records
+from aiida_anial.report.citation import Author
+from aiida_anial.report.release import write_release
 
 
 @pytest.fixture(scope='module')
-def campaign(run_all, worker_code, campaign_overrides, crystals, ensemble_node) -> Any:
+def campaign(run_all, worker_code, campaign_overrides, shard, training) -> Any:
     """A campaign whose iterations are done, so that the last benchmark is all that is left."""
     changes = {'campaign': {'max_iterations': 1}, 'benchmark': {'properties': 'quick'}}
     builder: Any = campaign_builder(campaign_inputs('demo', campaign_overrides(**changes)), worker_code=worker_code)
     builder.continued = {
-        'shards': {'shard_000': DatasetData(crystals).store()},
-        'training': {'ensemble': ensemble_node, 'summary': orm.Dict({'test': None}).store()},
+        'shards': {'shard_000': shard},
+        'training': {'ensemble': training.outputs.ensemble, 'summary': training.outputs.summary},
         'thresholds': orm.Dict({'energy_ev_per_sqrt_atom': 0.1}).store(),
         'iteration': orm.Int(1).store(),
     }
@@ -74,3 +77,21 @@ def test_a_campaign_goes_on_without_a_benchmark_that_fails(campaign, fake_chain)
 
     assert ActiveLearningWorkChain.inspect_benchmark(Chain()) is None
     assert 'no minimum' in reported[0]
+
+
+def test_a_release_has_the_properties_as_table_plots_and_processes(campaign, tmp_path):
+    target = tmp_path / 'release'
+    author = Author.parse('Curie, Marie')
+    write_release(campaign, target, title='Aluminium', authors=[author], license_id='CC-BY-4.0')
+    rows = list(csv.DictReader((target / 'tables' / 'properties.csv').open()))
+    (benchmark,) = (child for child in campaign.called if child.process_label == 'BenchmarkWorkChain')
+    c11 = benchmark.outputs.table['ensemble']['elastic']['c11']['value']
+    found = {(row['quantity'], row['source']): row['value'] for row in rows if row['property'] == 'elastic'}
+    assert float(found['c11', 'ensemble']) == c11
+    assert float(found['c11', 'experiment']) == 114
+    assert (target / 'plots' / 'cold_curves.svg').stat().st_size > 0
+    assert 'plots/cold_curves.svg' in (target / 'README.md').read_text()
+    with get_format().open(target / 'campaign.aiida', 'r') as reader:
+        builder = orm.QueryBuilder(backend=reader.get_backend())
+        builder.append(orm.CalcJobNode, filters={'attributes.process_label': 'PropertyCalculation'})
+        assert builder.count() == 4

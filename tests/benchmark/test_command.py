@@ -70,7 +70,7 @@ def test_the_worker_writes_json_figures_and_results(tmp_path, sound_ensemble):
     ('arguments', 'message'),
     [
         (['nowhere.safetensors'], 'there is no such file'),
-        (['nowhere.eam.fs'], 'nowhere.eam.fs: not a LAMMPS EAM file'),
+        (['nowhere.eam.fs'], 'nowhere.eam.fs: there is no such file'),
         (['emd'], 'emd: not a potential: give'),
         (['emt', '--properties', 'elastik'], "there is no 'elastik'; known are lattice"),
         (['emt', '--reference', 'emt', '--properties', 'lattice'], 'two potentials that are compared have this name'),

@@ -70,8 +70,8 @@ def test_the_same_property_is_not_computed_again(benchmark, run_all, worker_code
     (again,) = run_all(builder)
     assert again.is_finished_ok
     (job,) = (child for child in again.called if isinstance(child, orm.CalcJobNode))
-    original = benchmark.outputs.quantities['ensemble']['elastic'].creator
-    assert job.base.caching.get_cache_source() == original.uuid
+    assert job.base.caching.is_created_from_cache
+    assert again.outputs.table['ensemble']['elastic'] == benchmark.outputs.table['ensemble']['elastic']
     changed = BenchmarkSettings.parse({'elastic': {'strains': [0.004], 'window': 0.004}})
     (other,) = run_all(
         benchmark_builder(BenchmarkSubjects(ensemble_node), ('elastic',), changed, worker_code=worker_code)
