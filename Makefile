@@ -3,16 +3,17 @@
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
+SERVICES ?= .services
 
 # One thread for each process: pw.x, the worker and the tests run side by side.
 export OMP_NUM_THREADS ?= 1
 
 .DEFAULT_GOAL := help
-.PHONY: help install venv qe demo test bench bench-graph lint docs clean
+.PHONY: help install venv qe demo test services services-stop bench bench-graph lint audit docs clean
 
 help: ## list the targets
 	@echo 'help: the targets of this Makefile'
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 install: venv qe ## set up the Python environment .venv and Quantum ESPRESSO
 	@echo 'install: done; activate the environment with: . $(BIN)/activate'
@@ -35,6 +36,13 @@ test: install ## run the whole test suite, with a daemon and pw.x
 	@echo 'test: the whole suite, with a daemon and pw.x; published model: $(or $(ANIAL_PUBLISHED_MODEL),not given)'
 	@$(BIN)/python -m pytest -v --numprocesses 2 --dist loadfile --durations=30
 
+services: venv ## start a PostgreSQL and a RabbitMQ for a production profile, in .services
+	@services/install.sh
+	@$(BIN)/python services/services.py start --folder $(SERVICES)
+
+services-stop: venv ## stop these two; their data stay
+	@$(BIN)/python services/services.py stop --folder $(SERVICES)
+
 bench: venv ## measure the speed of the engine beside torchani, in five minutes
 	@echo 'bench: MD, training, memory and more; the figures go to benchmarks/results/engine.json and docs/topics/engine.md'
 	@$(BIN)/python benchmarks/run.py
@@ -43,6 +51,10 @@ bench-graph: install ## measure exports and queries in the graph of a whole camp
 	@scripts/install-postgres.sh
 	@echo 'bench-graph: the figures go to benchmarks/results/graph.json and docs/topics/graph-size.md'
 	@$(BIN)/python benchmarks/graph.py
+
+audit: venv ## look for unsafe code, and for versions that are not those that were pinned
+	@echo 'audit: bandit, pins, installed versions; known vulnerabilities where pip-audit is there and is answered'
+	@$(BIN)/python scripts/audit.py
 
 lint: venv ## check style and types
 	@echo 'lint: ruff check, ruff format, mypy'

@@ -26,6 +26,8 @@ find_broker() {
     fi
 }
 
+can_be_root() { [ "$(id -u)" = 0 ] || { is_there sudo && sudo -n true 2>/dev/null; }; }
+
 as_root() {
     if [ "$(id -u)" = 0 ]; then "$@"; else sudo -n "$@"; fi
 }
@@ -33,22 +35,26 @@ as_root() {
 # Debian starts what it installs, unless this says no. One that is there already is its owner's business.
 forbid_starting() {
     [ ! -e "$POLICY" ] || return 0
-    trap 'as_root rm -f "$POLICY"' EXIT INT TERM
+    trap 'as_root rm -f "$POLICY"' EXIT
+    trap 'exit 130' INT TERM
     printf '#!/bin/sh\nexit 101\n' | as_root sh -c "umask 022; cat >$POLICY; chmod 755 $POLICY"
 }
 
-here=$(dirname "$0")
+# Where nobody can be root, the installation below says what to do.
+if ! can_be_root; then
+    :
+elif [ -z "$(find_broker)" ] || ! { is_there postgres || ls /usr/lib/postgresql/*/bin/postgres >/dev/null 2>&1; }; then
+    forbid_starting
+fi
+
+"$(dirname "$0")/../scripts/install-postgres.sh"
+
 if [ -n "$(find_broker)" ]; then
-    "$here/../scripts/install-postgres.sh"
     say "RabbitMQ is there: $(find_broker)"
     exit 0
 fi
-
 is_there apt-get || fail "there is no RabbitMQ, and no apt-get to install it with; $ELSEWHERE"
-[ "$(id -u)" = 0 ] || { is_there sudo && sudo -n true 2>/dev/null; } ||
-    fail "there is no RabbitMQ, and installing it needs root; $ELSEWHERE"
-forbid_starting
-"$here/../scripts/install-postgres.sh"
+can_be_root || fail "there is no RabbitMQ, and installing it needs root; $ELSEWHERE"
 
 say "installing $PACKAGES"
 # shellcheck disable=SC2086 - the words are meant to be split

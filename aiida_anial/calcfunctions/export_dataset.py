@@ -17,6 +17,7 @@ from aiida_anial.common.level_of_theory import LevelOfTheory
 from aiida_anial.data.dataset import DatasetData
 from aiida_anial.formats.datasets import write_dataset
 from aiida_anial.formats.exported import ExportedDataset
+from aiida_anial.formats.files import check_name
 
 __all__ = ('export_dataset',)
 
@@ -34,7 +35,7 @@ def export_dataset(settings: orm.Dict, **shards: DatasetData) -> orm.SinglefileD
     values = settings.get_dict()
     dataset = _dataset(values, dict(sorted(shards.items())))
     with TemporaryDirectory() as folder:
-        path = Path(folder) / values['filename']
+        path = Path(folder) / check_name(values['filename'])
         write_dataset(path, dataset, file_format=values['file_format'])
         return exported_file(path, n_configurations=len(dataset), file_format=values['file_format'])
 

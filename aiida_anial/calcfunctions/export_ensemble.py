@@ -11,6 +11,7 @@ from aiida.engine import calcfunction
 from aiida_anial.calcfunctions.exported_files import exported_file, exported_folder
 from aiida_anial.data.ensemble import EnsembleData
 from aiida_anial.formats.ensembles import ENSEMBLE_FORMATS, write_ensemble
+from aiida_anial.formats.files import check_name
 
 __all__ = ('export_ensemble',)
 
@@ -24,7 +25,7 @@ def export_ensemble(settings: orm.Dict, ensemble: EnsembleData) -> orm.Singlefil
     """
     file_format, name = settings['file_format'], settings['filename']
     with TemporaryDirectory() as folder:
-        path = Path(folder) / name
+        path = Path(folder) / check_name(name)
         write_ensemble(path, ensemble.ensemble, file_format=file_format)
         if ENSEMBLE_FORMATS[file_format].is_folder:
             return exported_folder(path, file_format=file_format)

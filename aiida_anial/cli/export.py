@@ -14,7 +14,7 @@ from aiida_anial.cli.root import profile_option
 from aiida_anial.common.errors import AnialError
 from aiida_anial.formats.datasets import DATASET_FORMATS
 from aiida_anial.formats.ensembles import ENSEMBLE_FORMATS
-from aiida_anial.formats.files import replaced
+from aiida_anial.formats.files import check_name, replaced
 from aiida_anial.formats.trajectories import TRAJECTORY_FORMATS
 from aiida_anial.queries.kinds import KINDS
 
@@ -95,6 +95,11 @@ def _given(options: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _check_target(path: Path) -> None:
+    """Refuse a path that nothing can be written to, before the export is stored.
+
+    :raises AnialError: if it is there, its folder is not, or its name is none.
+    """
+    check_name(path.name)
     if not path.absolute().parent.is_dir():
         raise AnialError(f'{path}: there is no folder {path.parent}.')
     if path.exists():

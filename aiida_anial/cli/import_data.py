@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +10,7 @@ import click
 
 from aiida_anial.cli.root import profile_option
 from aiida_anial.common.errors import AnialError
+from aiida_anial.common.text import one_line
 
 __all__ = ('command',)
 
@@ -18,7 +20,12 @@ _ENERGY_UNITS = ('eV', 'hartree', 'Ry')
 _campaign = click.option('--campaign', help='Refuse labels of another level of theory than those of this campaign.')
 _mix = click.option('--mix-theory', is_flag=True, help='Do not refuse them.')
 _max_force = click.option(
-    '--max-force', default=50.0, show_default=True, help='Larger forces on an atom are unphysical, eV/angstrom.'
+    '--max-force',
+    type=click.FloatRange(min=0, max=1e6, min_open=True),
+    callback=lambda _ctx, _parameter, value: _finite(value),
+    default=50.0,
+    show_default=True,
+    help='Larger forces on an atom are unphysical, eV/angstrom.',
 )
 
 
@@ -47,10 +54,13 @@ def dataset(**options: Any) -> None:
 
     from aiida_anial.calcfunctions.import_dataset import import_dataset
     from aiida_anial.formats.datasets import read_dataset
+    from aiida_anial.formats.files import check_name
 
     reading = {key: options[key] for key in ('file_format', 'energy_unit', 'trust_units')}
+    check_name(options['path'].name)
     found = read_dataset(options['path'], **reading)
     theories = _theories(found, options)
+    _check_sound(found, options)
     file = orm.SinglefileData(options['path'].absolute())
     for level, theory in theories.items():
         settings = {
@@ -128,8 +138,34 @@ def _check_theory(theory: Any, others: dict[str, Any], name: str, options: dict[
     for other_name, other in others.items():
         if not options['mix_theory'] and (differences := theory.differences(other)):
             raise AnialError(
-                f'--mix-theory: {name} and {other_name} differ in {", ".join(differences)}; such labels do not mix.'
+                one_line(
+                    f'--mix-theory: {name} and {other_name} differ in {", ".join(differences)}; such labels do not mix.'
+                )
             )
+
+
+def _check_sound(found: Any, options: dict[str, Any]) -> None:
+    """Refuse a file without a single sound label, before anything is stored."""
+    from aiida_anial.calcfunctions.import_dataset import labels_of_level
+
+    faults: dict[str, str] = {}
+    for level in dict.fromkeys(found.levels):
+        for name, label in labels_of_level(found, level).items():
+            if (fault := label.fault(max_force=options['max_force'])) is None:
+                return
+            faults[name] = fault
+    first = next(iter(faults))
+    raise AnialError(one_line(f'{options["path"]}: no label is sound; {first}: {faults[first]}.'))
+
+
+def _finite(value: float) -> float:
+    """Return a limit that numbers can be above of.
+
+    :raises click.BadParameter: if it is not a number, which click takes for one within any range.
+    """
+    if math.isnan(value):
+        raise click.BadParameter('nan is not a number.')
+    return value
 
 
 def _report(outputs: Any) -> None:

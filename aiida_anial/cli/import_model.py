@@ -7,6 +7,8 @@ from pathlib import Path
 import click
 
 from aiida_anial.cli.root import profile_option
+from aiida_anial.common.errors import AnialError
+from aiida_anial.common.text import one_line
 
 __all__ = ('command',)
 
@@ -27,6 +29,8 @@ def command(path: Path, label: str) -> None:
         from aiida_anial.potential.files import read_ensemble
 
         ensemble = read_ensemble(path)
+    if ensemble.model.element != 'Al':
+        raise AnialError(one_line(f'{path}: is a model of {ensemble.model.element} where only Al is known.'))
     node = EnsembleData(ensemble)
     node.label = label
     node.store()

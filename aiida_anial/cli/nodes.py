@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import difflib
+import hashlib
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from aiida import orm
 from aiida.common.exceptions import MultipleObjectsError, NotExistent
 from aiida_pseudo.data.pseudo.upf import UpfData
@@ -14,6 +16,9 @@ from aiida_pseudo.groups.mixins import RecommendedCutoffMixin
 
 from aiida_anial.common.errors import AnialError
 from aiida_anial.data.ensemble import EnsembleData
+from aiida_anial.data.loading import is_beyond, loaded
+from aiida_anial.formats.files import check_name
+from aiida_anial.formats.upf import upf_fault
 from aiida_anial.protocols.settings import CampaignInputs
 
 __all__ = ('code', 'ensemble', 'finished_pw', 'potential_file', 'pseudo_and_cutoffs')
@@ -27,6 +32,8 @@ def code(identifier: str, plugin: str, option: str) -> orm.AbstractCode:
     :raises AnialError: if there is none, or it is for something else.
     """
     try:
+        if is_beyond(identifier):
+            raise NotExistent(identifier)
         found = orm.load_code(identifier)
     except (NotExistent, MultipleObjectsError, ValueError) as exception:
         labels = [entry.full_label for entry in orm.QueryBuilder().append(orm.InstalledCode).all(flat=True)]
@@ -53,6 +60,8 @@ def pseudo_and_cutoffs(inputs: CampaignInputs) -> tuple[UpfData, CampaignInputs]
         pseudo = family.get_pseudo('Al')
     except ValueError as exception:
         raise AnialError(f'{key}: the family {label!r} has no pseudopotential for Al.') from exception
+    if (fault := _pseudo_fault(pseudo)) is not None:
+        raise AnialError(f'{key}: the file of Al in the family {label!r} is no pseudopotential: {fault}.')
     if inputs.label.qe.ecutwfc_ry is not None:
         return pseudo, inputs
     if not isinstance(family, RecommendedCutoffMixin):
@@ -62,15 +71,32 @@ def pseudo_and_cutoffs(inputs: CampaignInputs) -> tuple[UpfData, CampaignInputs]
     return pseudo, inputs.model_copy(update={'label': inputs.label.model_copy(update={'qe': qe})})
 
 
+def _pseudo_fault(pseudo: UpfData) -> str | None:
+    """Return why a pseudopotential is not what it should be, or None."""
+    with pseudo.open(mode='rb') as stream:
+        content = stream.read()
+    if hashlib.md5(content, usedforsecurity=False).hexdigest() != pseudo.md5:
+        return 'its MD5 is not that by which it is known'
+    return upf_fault(content, element='Al')
+
+
 def potential_file(path: Path | None) -> orm.SinglefileData:
     """Return an EAM file as an unstored node.
 
-    :raises AnialError: if none is given, or its name does not tell its style.
+    :raises AnialError: if none is given, it is no EAM file with aluminium, or its name does not tell its style.
     """
+    # Loads scipy.
+    from aiida_anial.potential.eam import EAM_SUFFIXES, read_eam
+
     if path is None:
         raise AnialError('--potential: the labeller eam needs a potential file.')
-    if not path.name.endswith(('.eam.alloy', '.eam.fs')):
-        raise AnialError(f'--potential: {path.name!r} must end in .eam.alloy or .eam.fs.')
+    if not path.name.endswith(EAM_SUFFIXES):
+        raise AnialError(f'--potential: {path.name!r} must end in {" or ".join(EAM_SUFFIXES)}.')
+    try:
+        check_name(path.name)
+        read_eam(path)
+    except AnialError as exception:
+        raise AnialError(f'--potential: {exception}') from exception
     return orm.SinglefileData(path.absolute())
 
 
@@ -81,10 +107,7 @@ def ensemble(identifier: str | None, option: str = '--teacher') -> EnsembleData:
     """
     if identifier is None:
         raise AnialError(f'{option}: the labeller ensemble needs the pk or UUID of a trained ensemble.')
-    try:
-        node = orm.load_node(identifier)
-    except (NotExistent, MultipleObjectsError, ValueError) as exception:
-        raise AnialError(f'{option}: there is no node {identifier!r}.') from exception
+    node = loaded(identifier, option)
     if not isinstance(node, EnsembleData):
         raise AnialError(f'{option}: node {identifier} is a {type(node).__name__}, not an EnsembleData.')
     return node
@@ -93,13 +116,10 @@ def ensemble(identifier: str | None, option: str = '--teacher') -> EnsembleData:
 def finished_pw(identifier: str) -> Any:
     """Return the calculation ``identifier``, which gives a label.
 
-    :raises AnialError: if it is no calculation by pw.x, did not finish well, or has no forces, no stress or another
-        element.
+    :raises AnialError: if it is no calculation by pw.x, did not finish well, or has no forces, no stress, another
+        element or a left-handed cell.
     """
-    try:
-        node: Any = orm.load_node(identifier)
-    except (NotExistent, MultipleObjectsError, ValueError) as exception:
-        raise AnialError(f'PKS: there is no node {identifier!r}.') from exception
+    node = loaded(identifier, 'PKS')
     if getattr(node, 'process_label', None) == 'PwBaseWorkChain':
         jobs: list[Any] = [child for child in node.called if isinstance(child, orm.CalcJobNode)]
         node = max(jobs, key=lambda child: child.pk, default=node)
@@ -110,6 +130,8 @@ def finished_pw(identifier: str) -> Any:
     others = sorted(set(node.inputs.structure.get_symbols_set()) - {'Al'})
     if others:
         raise AnialError(f'PKS: PwCalculation<{node.pk}> has {others[0]} where only Al is known.')
+    if np.linalg.det(node.inputs.structure.cell) <= 0:
+        raise AnialError(f'PKS: PwCalculation<{node.pk}> has a left-handed cell; swap two of its vectors.')
     arrays = node.outputs.output_trajectory.get_arraynames() if 'output_trajectory' in node.outputs else ()
     for name in ('forces', 'stress'):
         if name not in arrays:

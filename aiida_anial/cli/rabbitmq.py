@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import os
 import re
 import shutil
 import socket
@@ -27,6 +28,7 @@ OLDEST: Final = '3.6'
 
 _TIMEOUT_S: Final = 15.0
 _CONTROL: Final = 'rabbitmqctl'
+_PORT_MAPPER: Final = 4369
 # A key of ours among the keys of AiiDA's configuration of the broker, which it leaves alone.
 _CONTROL_KEY: Final = 'anial_control'
 _QUESTION: Final = (
@@ -122,10 +124,21 @@ def _reason(exception: Exception) -> str:
     return text.rstrip('.') or type(exception).__name__
 
 
+def _has_nodes() -> bool:
+    """Whether Erlang's port mapper runs; the command would start one, wait for a server in vain, and leave it."""
+    try:
+        socket.create_connection(('127.0.0.1', int(os.environ.get('ERL_EPMD_PORT', _PORT_MAPPER))), timeout=1).close()
+    except (OSError, ValueError):
+        return False
+    return True
+
+
 def broker_facts(server: RabbitmqServer) -> BrokerFacts:
     """Ask the server's own command; no client is told."""
     if not server.control and server.host not in {'127.0.0.1', 'localhost', socket.gethostname()}:
         return BrokerFacts(unseen='the server is on another machine')
+    if not server.control and not _has_nodes():
+        return BrokerFacts(unseen='no server of this machine is known to its port mapper, epmd')
     command = shutil.which(server.control or _CONTROL)
     if command is None:
         return BrokerFacts(unseen=f'there is no {server.control or _CONTROL} here')

@@ -4,12 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from aiida import orm
-from aiida.common.exceptions import MultipleObjectsError, NotExistent
-
 from aiida_anial.cli import nodes
 from aiida_anial.common.errors import AnialError
 from aiida_anial.data.dataset import DatasetData
+from aiida_anial.data.loading import loaded
 from aiida_anial.protocols.protocol import campaign_inputs, changed_inputs, read_overrides
 from aiida_anial.protocols.reader import CampaignNodes
 from aiida_anial.protocols.settings import CampaignInputs
@@ -99,10 +97,7 @@ def dataset(identifier: str) -> DatasetData:
 
     :raises AnialError: if there is none, or the node is something else.
     """
-    try:
-        node = orm.load_node(identifier)
-    except (NotExistent, MultipleObjectsError, ValueError) as exception:
-        raise AnialError(f'--dataset: there is no node {identifier!r}.') from exception
+    node = loaded(identifier, '--dataset')
     if not isinstance(node, DatasetData):
         raise AnialError(f'--dataset: node {identifier} is a {type(node).__name__}, not a DatasetData.')
     return node

@@ -13,6 +13,7 @@ from aiida.common.exceptions import AiidaException
 
 from aiida_anial import __version__
 from aiida_anial.common.errors import AnialError
+from aiida_anial.common.text import one_line
 
 __all__ = ('main', 'profile_option')
 
@@ -59,7 +60,7 @@ class _Group(click.Group):
         try:
             return super().invoke(ctx)
         except (AnialError, AiidaException) as exception:
-            raise click.ClickException(' '.join(str(exception).split())) from exception
+            raise click.ClickException(one_line(exception)) from exception
 
 
 @click.group(cls=_Group, context_settings={'help_option_names': ['-h', '--help']})

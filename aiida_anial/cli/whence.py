@@ -9,6 +9,7 @@ from typing import Any
 import click
 
 from aiida_anial.cli.root import profile_option
+from aiida_anial.common.text import one_line
 
 __all__ = ('command',)
 
@@ -37,19 +38,17 @@ def command(path: Path, as_json: bool) -> None:
 def _print_export(path: Path, export: dict[str, Any]) -> None:
     filters = ', '.join(f'{name} {value}' for name, value in export['filters'].items()) or 'none'
     inputs = ', '.join(f'{name} <{pk}>' for name, pk in sorted(export['inputs'].items()))
-    click.echo(
-        f'{path}: unchanged, written by {export["process"]}<{export["pk"]}> ({export["uuid"]}), {export["time"]}'
-    )
-    click.echo(f'  filters: {filters}')
+    written = f'{export["process"]}<{export["pk"]}> ({export["uuid"]}), {export["time"]}'
+    click.echo(one_line(f'{path}: unchanged, written by {written}'))
+    click.echo(f'  filters: {one_line(filters)}')
     click.echo(f'  inputs: {inputs}')
     click.echo(f'  write it again, and compare: aiida-anial reproduce {export["pk"]}')
 
 
 def _print_known(path: Path, found: dict[str, Any]) -> None:
     n_known, n_all = found['n_known'], found['n_configurations']
-    click.echo(
-        f'{path}: no export of this profile wrote these bytes; {n_known} of {n_all} configurations are labels here'
-    )
+    counts = f'{n_known} of {n_all} configurations are labels here'
+    click.echo(one_line(f'{path}: no export of this profile wrote these bytes; {counts}'))
     for shard in found['shards']:
         where = f'<{shard["pk"]}>' if shard['pk'] else 'not in this profile'
-        click.echo(f'  its header names the shard {shard["uuid"]}: {where}')
+        click.echo(f'  its header names the shard {one_line(shard["uuid"])}: {where}')

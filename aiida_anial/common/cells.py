@@ -13,6 +13,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from aiida_anial.common.errors import AnialError, FileFormatError
 from aiida_anial.common.tensors import TensorFile, read_tensors, write_tensors
+from aiida_anial.common.text import one_line
 
 __all__ = ('Cells',)
 
@@ -35,6 +36,9 @@ class Cells:
     offsets: NDArray[np.int64]
 
     def __post_init__(self) -> None:
+        for name, dtype in (('positions', np.float64), ('lattices', np.float64), ('offsets', np.int64)):
+            if getattr(self, name).dtype != dtype:
+                raise AnialError(f'cells: {name} are {getattr(self, name).dtype} where {np.dtype(dtype)} is needed.')
         n_cells = len(self.lattices)
         if self.lattices.shape != (n_cells, 3, 3) or self.offsets.shape != (n_cells + 1,):
             raise AnialError(f'cells: lattices {self.lattices.shape} and offsets {self.offsets.shape} do not fit.')
@@ -68,8 +72,8 @@ class Cells:
             return cls(arrays['positions'], arrays['lattices'], arrays['offsets'])
         except KeyError as exception:
             raise FileFormatError(f'{path}: the batch has no {exception}.') from exception
-        except AnialError as exception:
-            raise FileFormatError(f'{path}: {exception}') from exception
+        except (AnialError, LookupError, TypeError, ValueError) as exception:
+            raise FileFormatError(one_line(f'{path}: {exception}')) from exception
 
     def write(self, path: Path) -> None:
         """Write the batch to a safetensors file."""

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from aiida_anial.common.cells import Cells
 from aiida_anial.common.errors import AnialError, FileFormatError
 from aiida_anial.common.tensors import TensorFile, parse_tensors, tensor_bytes, write_tensors
+from aiida_anial.common.text import one_line
 
 __all__ = ('LabelledCells', 'content_hash')
 
@@ -63,12 +64,14 @@ class LabelledCells:
         expected = {'energies': (n_cells,), 'forces': (n_atoms, 3), 'stresses': (n_cells, 3, 3)}
         for name, shape in expected.items():
             array = getattr(self, name)
-            if array.shape != shape:
-                raise AnialError(f'labels: {name} have shape {array.shape} where {shape} is needed.')
+            if array.shape != shape or array.dtype != np.float64:
+                raise AnialError(f'labels: {name} are {array.dtype}{array.shape} where float64{shape} is needed.')
             if not np.isfinite(array).all():
                 raise AnialError(f'labels: a value of {name} is not finite.')
         if not len(self.uuids) == len(self.origins) == len(self.iterations) == n_cells:
             raise AnialError(f'labels: {n_cells} cells need as many uuids, origins and iterations.')
+        if not np.issubdtype(self.iterations.dtype, np.integer):
+            raise AnialError(f'labels: iterations are {self.iterations.dtype} where integers are needed.')
 
     def __len__(self) -> int:
         return len(self.cells)
@@ -144,8 +147,8 @@ class LabelledCells:
             )
         except KeyError as exception:
             raise FileFormatError(f'{source}: the dataset has no {exception}.') from exception
-        except (AnialError, ValueError) as exception:
-            raise FileFormatError(f'{source}: {exception}') from exception
+        except (AnialError, AttributeError, LookupError, TypeError, ValueError) as exception:
+            raise FileFormatError(one_line(f'{source}: {exception}')) from exception
 
     def write(self, path: Path) -> None:
         """Write the dataset to a safetensors file."""

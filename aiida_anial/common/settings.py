@@ -11,6 +11,7 @@ from typing import Annotated, Any, Self
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
 from aiida_anial.common.errors import SettingsError
+from aiida_anial.common.text import one_line
 
 __all__ = ('NonNegative', 'Positive', 'Range', 'Settings', 'check_range')
 
@@ -50,12 +51,12 @@ class Settings(BaseModel):
             # Strict JSON mode: lists are tuples, integers are floats, but text is never a number.
             return cls.model_validate_json(json.dumps(values))
         except ValidationError as exception:
-            raise SettingsError(_sentence(cls, exception, where)) from exception
+            raise SettingsError(one_line(_sentence(cls, exception, where))) from exception
         except TypeError as exception:
             key = '.'.join(([where] if where else []) + _foreign(values)) or 'the settings'
-            raise SettingsError(f'{key}: {exception}.') from exception
-        except ValueError as exception:
-            raise SettingsError(f'{where or "the settings"}: {exception}.') from exception
+            raise SettingsError(one_line(f'{key}: {exception}.')) from exception
+        except (RecursionError, ValueError) as exception:
+            raise SettingsError(one_line(f'{where or "the settings"}: {exception}.')) from exception
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain nested dictionaries and lists that ``parse`` takes back."""

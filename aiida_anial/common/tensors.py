@@ -13,6 +13,7 @@ from safetensors import SafetensorError
 from safetensors.numpy import load, save
 
 from aiida_anial.common.errors import FileFormatError
+from aiida_anial.common.text import one_line
 
 __all__ = ('TensorFile', 'parse_tensors', 'read_tensors', 'tensor_bytes', 'write_tensors')
 
@@ -71,11 +72,14 @@ def parse_tensors(data: bytes, *, source: str, kind: str, schema_version: int) -
     try:
         arrays = load(data)
         header = json.loads(json.loads(data[8 : 8 + int.from_bytes(data[:8], 'little')])['__metadata__'][_METADATA_KEY])
-        content = TensorFile(header['kind'], int(header['schema_version']), header['metadata'], arrays)
-    except (SafetensorError, KeyError, TypeError, ValueError) as exception:
-        raise FileFormatError(f'{source}: not a safetensors file written by aiida-anial ({exception}).') from exception
+        content = TensorFile(str(header['kind']), int(header['schema_version']), header['metadata'], arrays)
+    except (SafetensorError, ArithmeticError, LookupError, RecursionError, TypeError, ValueError) as exception:
+        problem = str(exception)[:200] or type(exception).__name__
+        raise FileFormatError(
+            one_line(f'{source}: not a safetensors file written by aiida-anial ({problem}).')
+        ) from exception
     if content.kind != kind:
-        raise FileFormatError(f'{source}: holds {content.kind!r} where {kind!r} is needed.')
+        raise FileFormatError(one_line(f'{source}: holds {content.kind[:40]!r} where {kind!r} is needed.'))
     if content.schema_version > schema_version:
         raise FileFormatError(
             f'{source}: has schema version {content.schema_version}, newer than {schema_version}; update aiida-anial.'

@@ -41,9 +41,6 @@ _ALLOWANCE_BYTES = 2**24
 # Datasets of others nest by formula and name, no deeper.
 _MAX_DEPTH = 8
 
-# Longer than any symbol; what is cut is none.
-_SYMBOL = 'S4'
-
 
 def read_hdf5(path: Path, *, energy: float) -> tuple[list[Record], Any]:
     """Return the configurations of an HDF5 file and its header.
@@ -82,7 +79,7 @@ def _is_here(group: h5py.Group, name: str) -> bool:
 
 def _bytes(array: h5py.Dataset) -> int:
     """Return the memory that an array takes, as numbers of eight bytes, or a chunk of it where that is larger."""
-    n_values = max(math.prod(array.shape), math.prod(array.chunks or ()))
+    n_values: int = max(math.prod(array.shape), math.prod(array.chunks or ()))
     return n_values * max(8, int(array.dtype.itemsize))
 
 
@@ -124,14 +121,11 @@ def _arrays(group: h5py.Group) -> dict[str, h5py.Dataset]:
     for name, array in found.items():
         if not isinstance(array, h5py.Dataset) or array.shape is None or array.is_virtual or array.external:
             raise AnialError(f'group {group.name}: {name}: is not an array within this file.')
-        allowed = {'species': 'iufbSO', '_id': 'S', 'lot': 'S'}.get(name, 'iufb')
-        # Numbers of variable length and references are objects too.
-        is_foreign = array.dtype.kind == 'O' and h5py.check_string_dtype(array.dtype) is None
-        if is_foreign or array.dtype.kind not in allowed:
-            raise AnialError(
-                f'group {group.name}: {name}: holds {array.dtype} where {"numbers" if "i" in allowed else "text"} '
-                'are needed.'
-            )
+        # Never objects: a thousand of them can share one long text, references lead anywhere, and HDF5 reads what
+        # they stand for before it can be looked at.
+        if array.dtype.kind not in {'species': 'iufbS', '_id': 'S', 'lot': 'S'}.get(name, 'iufb'):
+            needed = 'text of fixed length is' if name in ('_id', 'lot') else 'numbers are'
+            raise AnialError(f'group {group.name}: {name}: holds {array.dtype} where {needed} needed.')
     _check_shapes(group, found)
     return found
 
@@ -191,8 +185,7 @@ def _floats(array: h5py.Dataset) -> NDArray[np.float64]:
 
 def _numbers(array: h5py.Dataset) -> NDArray[np.int64]:
     """Return atomic numbers, which older files have as symbols."""
-    # Never as objects: many of them can share one long text.
-    values = array.astype(_SYMBOL)[()] if array.dtype.kind in 'SO' else array[()]
+    values = array[()]
     if values.dtype.kind == 'S':
         symbols = [_text(symbol) for symbol in values.ravel()]
         values = np.array([atomic_numbers.get(symbol, 0) for symbol in symbols]).reshape(values.shape)

@@ -91,9 +91,9 @@ def given_header(found: Any) -> dict[str, Any] | None:
 
 def _check_kinds(found: Mapping[str, Any]) -> None:
     """Raise unless what this package itself looks at is of the kind that it writes."""
-    for name in ('levels_of_theory', 'filters'):
-        if not isinstance(found.get(name, {}), Mapping):
-            raise AnialError(f'header: {name}: is a {type(found[name]).__name__} where an object is needed.')
+    levels = found.get('levels_of_theory', {})
+    if not isinstance(levels, Mapping):
+        raise AnialError(f'header: levels_of_theory: is a {type(levels).__name__} where an object is needed.')
     shards = found.get('shards', [])
     if not isinstance(shards, list) or not all(isinstance(uuid, str) and _UUID.fullmatch(uuid) for uuid in shards):
         raise AnialError('header: shards: is no list of UUIDs.')

@@ -16,6 +16,11 @@ __all__ = ('MIN_DISTANCE', 'Record')
 MIN_DISTANCE = 0.5
 _NUMBER = 13
 
+# Far beyond what anybody labels. Atoms that are all in one place have as many pairs as their number squared.
+_MAX_ATOMS = 2000
+_MAX_LENGTH = 1e6
+_MIN_VOLUME_PER_ATOM = 0.01
+
 
 @dataclass(frozen=True, eq=False)
 class Record:
@@ -50,6 +55,8 @@ class Record:
         n_atoms = len(self.numbers)
         if n_atoms == 0:
             return 'has no atoms'
+        if n_atoms > _MAX_ATOMS:
+            return f'has {n_atoms} atoms where {_MAX_ATOMS} are the most'
         others = sorted({int(number) for number in self.numbers[self.numbers != _NUMBER]})
         if others:
             number = others[0]
@@ -70,13 +77,15 @@ class Record:
                 return f'{name}: has shape {np.shape(value)} where {shape} is needed'
             if not np.isfinite(value).all():
                 return f'{name}: a value is not finite'
+        for name in ('positions', 'lattice'):
+            if np.abs(getattr(self, name)).max() > _MAX_LENGTH:
+                return f'{name}: a value is beyond {_MAX_LENGTH:g} angstrom'
         return None
 
     def _cell_fault(self) -> str | None:
         # The heights of the cell are the volume over the areas of its faces.
         volume = float(np.linalg.det(self.lattice))
-        # A volume that overflows is not less than anything.
-        if not abs(volume) >= 1e-3 or not np.isfinite(volume):
+        if abs(volume) < 1e-3:
             return 'lattice: the cell has no volume'
         if volume < 0:
             return 'lattice: the cell is left-handed; swap two of its vectors'
@@ -84,4 +93,6 @@ class Record:
         height = volume / float(faces.max())
         if height < MIN_DISTANCE:
             return f'lattice: the cell is {height:.2g} angstrom thin'
+        if volume / len(self.numbers) < _MIN_VOLUME_PER_ATOM:
+            return f'lattice: an atom has no more than {volume / len(self.numbers):.2g} angstrom^3'
         return None

@@ -7,6 +7,7 @@ from typing import Any
 
 from aiida_anial.common.errors import AnialError, FileFormatError
 from aiida_anial.common.tensors import TensorFile, parse_tensors, read_tensors, tensor_bytes, write_tensors
+from aiida_anial.common.text import one_line
 from aiida_anial.potential.ensemble import Ensemble
 from aiida_anial.potential.settings import ModelSettings
 
@@ -57,11 +58,11 @@ def _ensemble(content: TensorFile, source: str) -> Ensemble:
         biases = tuple(arrays[f'bias_{layer}'] for layer in layers)
         return Ensemble(model, weights, biases, float(content.metadata['self_energy_ev']))
     except AnialError as exception:
-        raise FileFormatError(f'{source}: {exception}') from exception
+        raise FileFormatError(one_line(f'{source}: {exception}')) from exception
     except KeyError as exception:
-        raise FileFormatError(f'{source}: not a whole ensemble, {exception} is missing.') from exception
-    except (TypeError, ValueError) as exception:
-        raise FileFormatError(f'{source}: not an ensemble ({exception}).') from exception
+        raise FileFormatError(one_line(f'{source}: not a whole ensemble, {exception} is missing.')) from exception
+    except (ArithmeticError, TypeError, ValueError) as exception:
+        raise FileFormatError(one_line(f'{source}: not an ensemble ({exception}).')) from exception
 
 
 def _file(ensemble: Ensemble) -> TensorFile:

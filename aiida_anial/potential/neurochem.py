@@ -8,6 +8,7 @@ these files too, which run a part of them as Python code; here nothing that is r
 from __future__ import annotations
 
 import bz2
+import math
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -19,6 +20,7 @@ from ase.units import Hartree
 from numpy.typing import NDArray
 
 from aiida_anial.common.errors import AnialError, FileFormatError
+from aiida_anial.common.text import one_line
 from aiida_anial.potential.ensemble import Ensemble
 from aiida_anial.potential.settings import ModelSettings
 
@@ -40,6 +42,10 @@ _KEYS = {
 # NeuroChem's numbers for the activations that ANI networks have, and the alpha that is built into its CELU.
 _CELU, _LINEAR, _CELU_ALPHA = '9', '6', 0.1
 
+# The published models' texts have a few kilobytes, and the largest file of numbers a few megabytes.
+_MAX_TEXT_BYTES = 2**20
+_MAX_NUMBERS_BYTES = 2**28
+
 
 def read_neurochem(directory: Path) -> Ensemble:
     """Return the ensemble in a NeuroChem folder of one element.
@@ -57,7 +63,8 @@ def read_neurochem(directory: Path) -> Ensemble:
     self_energy = _guarded(self_energies, lambda path: _read_self_energy(path, element))
     members: list[_Network] = []
     while (folder := directory / f'train{len(members)}').is_dir():
-        members.append(_guarded(folder / 'networks' / f'ANN-{element}.nnf', _read_network))
+        network = folder / 'networks' / f'ANN-{element}.nnf'
+        members.append(_guarded(network, lambda path: _read_network(path, directory)))
     if not members:
         raise FileFormatError(f'{directory}: there is no folder train0 with a network in it.')
     sizes = [tuple(weight.shape for weight in member.weights) for member in members]
@@ -97,12 +104,15 @@ def _guarded(path: Path, read: Callable[[Path], T]) -> T:
     """Return ``read(path)``, with every failure as one sentence about ``path``."""
     try:
         return read(path)
-    except FileFormatError:
-        raise
+    except FileFormatError as exception:
+        raise FileFormatError(one_line(exception)) from exception
     except FileNotFoundError as exception:
-        raise FileFormatError(f'{exception.filename}: there is no such file.') from exception
-    except (AnialError, ArithmeticError, EOFError, KeyError, OSError, TypeError, ValueError) as exception:
-        raise FileFormatError(f'{path}: not a NeuroChem file of one element, or damaged ({exception}).') from exception
+        raise FileFormatError(one_line(f'{exception.filename}: there is no such file.')) from exception
+    except (AnialError, ArithmeticError, EOFError, LookupError, OSError, TypeError, ValueError) as exception:
+        problem = str(exception)[:200].rstrip('.')
+        raise FileFormatError(
+            one_line(f'{path}: not a NeuroChem file of one element, or damaged ({problem}).')
+        ) from exception
 
 
 def _only_file(directory: Path, pattern: str) -> Path:
@@ -113,12 +123,34 @@ def _only_file(directory: Path, pattern: str) -> Path:
     return found[0]
 
 
+def _content(path: Path, directory: Path, *, max_bytes: int) -> bytes:
+    """Return the bytes of a file of the model.
+
+    :param directory: the folder of the model, which links must not lead out of.
+    :raises FileFormatError: if there is no such file, it lies elsewhere, or it has more than ``max_bytes``.
+    """
+    if not path.exists():
+        raise FileFormatError(f'{path}: there is no such file.')
+    if not path.resolve().is_relative_to(directory.resolve()):
+        raise FileFormatError(f'{path}: is a link to a file outside of the folder of the model.')
+    if not path.is_file():
+        raise FileFormatError(f'{path}: is no file.')
+    if path.stat().st_size > max_bytes:
+        raise FileFormatError(f'{path}: has {path.stat().st_size} bytes where {max_bytes} are the most.')
+    return path.read_bytes()
+
+
 def _read_parameters(path: Path) -> tuple[str, dict[str, Any]]:
     """Return the element and the values of its descriptor settings."""
-    entries = dict(re.findall(r'^\s*(\w+)\s*=\s*\[?(.*?)\]?\s*$', path.read_text(encoding='utf-8'), re.MULTILINE))
+    text = _content(path, path.parent, max_bytes=_MAX_TEXT_BYTES).decode('utf-8')
+    pairs = (line.partition('=') for line in text.splitlines() if '=' in line)
+    entries = {name.strip(): value.strip().removeprefix('[').removesuffix(']') for name, _, value in pairs}
     elements = [symbol.strip() for symbol in entries['Atyp'].split(',')]
     if len(elements) != 1:
         raise FileFormatError(f'{path}: describes {len(elements)} elements where one is needed.')
+    # It is a part of the names of files.
+    if re.fullmatch('[A-Z][a-z]?', elements[0]) is None:
+        raise FileFormatError(f'{path}: {elements[0][:40]!r} is not a chemical symbol.')
     values: dict[str, Any] = {}
     for key, name in _KEYS.items():
         numbers = [float(number) for number in entries[key].split(',')]
@@ -130,39 +162,49 @@ def _read_parameters(path: Path) -> tuple[str, dict[str, Any]]:
 
 def _read_self_energy(path: Path, element: str) -> float:
     """Return the energy of an atom of ``element`` in hartree."""
-    for line in path.read_text(encoding='utf-8').splitlines():
+    for line in _content(path, path.parent, max_bytes=_MAX_TEXT_BYTES).decode('utf-8').splitlines():
         name, _, value = line.partition('=')
         if name.partition(',')[0].strip() == element:
             return float(value)
     raise FileFormatError(f'{path}: has no self energy of {element}.')
 
 
-def _read_network(path: Path) -> _Network:
+def _read_network(path: Path, directory: Path) -> _Network:
     """Return the network that an ``.nnf`` file describes."""
-    content = path.read_bytes()
+    content = _content(path, directory, max_bytes=_MAX_TEXT_BYTES)
     # Before the compressed text stands its length.
-    text = bz2.decompress(content[content.index(b'BZh') :]).decode('ascii')
-    layers = [dict(re.findall(r'(\w+)=([^;]*);', layer)) for layer in text.split('layer')[1:]]
+    unpacker = bz2.BZ2Decompressor()
+    text = unpacker.decompress(content[content.index(b'BZh') :], max_length=_MAX_TEXT_BYTES).decode('ascii')
+    if not unpacker.eof:
+        raise FileFormatError(f'{path}: is cut short, or has more than {_MAX_TEXT_BYTES} bytes of text.')
+    layers = [_entries(layer) for layer in text.split('layer')[1:]]
     activations = [layer['activation'] for layer in layers]
     if activations != [_CELU] * (len(layers) - 1) + [_LINEAR] or len(layers) < 2:
         raise FileFormatError(f'{path}: has activations {activations} where CELU (9) and a linear layer (6) are known.')
     weights, biases = [], []
     for layer in layers:
         n_out, n_in = int(layer['nodes']), int(layer['blocksize'])
-        weights.append(_read_numbers(path, layer['weights'], (n_out, n_in)))
-        biases.append(_read_numbers(path, layer['biases'], (n_out,)))
+        weights.append(_read_numbers(path, layer['weights'], (n_out, n_in), directory))
+        biases.append(_read_numbers(path, layer['biases'], (n_out,), directory))
     return _Network(weights, biases)
 
 
-def _read_numbers(network: Path, entry: str, shape: tuple[int, ...]) -> NDArray[np.float32]:
+def _entries(layer: str) -> dict[str, str]:
+    """Return the entries ``name=value;`` of a layer."""
+    pairs = (entry.partition('=') for entry in layer.split(';'))
+    return {words[-1]: value for before, sign, value in pairs if sign and (words := re.findall(r'\w+', before))}
+
+
+def _read_numbers(network: Path, entry: str, shape: tuple[int, ...], directory: Path) -> NDArray[np.float32]:
     """Return the numbers in the file that an entry ``FILE:<name>[<count>]`` of ``network`` stands for."""
-    match = re.fullmatch(r'FILE:([\w.-]+)\[(\d+)\]', entry)
+    match = re.fullmatch(r'FILE:([\w.-]+)\[(\d+)\]', entry, re.ASCII)
     if match is None:
-        raise ValueError(f'{entry!r} does not name a file')
+        raise ValueError(f'{entry[:100]!r} does not name a file')
     path = network.with_name(match[1])
-    numbers = np.frombuffer(path.read_bytes(), dtype='<f4') if path.stat().st_size % 4 == 0 else np.zeros(0)
-    if numbers.size != np.prod(shape) or numbers.size != int(match[2]):
-        raise FileFormatError(f'{path}: holds {path.stat().st_size} bytes where {4 * np.prod(shape)} are needed.')
+    content = _content(path, directory, max_bytes=_MAX_NUMBERS_BYTES)
+    if len(content) != 4 * math.prod(shape) or len(content) != 4 * int(match[2]):
+        raise FileFormatError(f'{path}: holds {len(content)} bytes where {4 * math.prod(shape)} are needed.')
+    numbers = np.frombuffer(content, dtype='<f4')
     if not np.isfinite(numbers).all():
         raise FileFormatError(f'{path}: a number in it is not finite.')
     reshaped: NDArray[np.float32] = numbers.astype(np.float32).reshape(shape)

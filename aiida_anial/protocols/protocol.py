@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import re
+from collections import Counter
 from collections.abc import Mapping
 from copy import deepcopy
 from importlib.resources import files
@@ -13,32 +14,58 @@ from typing import Any
 import yaml
 
 from aiida_anial.common.errors import SettingsError
+from aiida_anial.common.text import is_printable, one_line
 from aiida_anial.protocols.settings import CampaignInputs
 from aiida_anial.sampling.random_cells import check_fillable
 
 __all__ = ('campaign_inputs', 'changed_inputs', 'default_protocol', 'merged', 'protocols', 'read_overrides')
 
 
+# Far beyond what settings need. A file of nothing but keys takes a second for each of its millions of bytes.
+_MAX_BYTES = 2**19
+_MAX_DEPTH = 32
+_MAX_DIGITS = 100
+_NUMBERS = ('tag:yaml.org,2002:int', 'tag:yaml.org,2002:float')
+
+
 class _Loader(yaml.SafeLoader):
     """YAML that knows ``1e-3`` for a number, as YAML 1.2 does, but no aliases and no key twice.
 
-    Aliases can make a file of gigabytes; of two equal keys the first would be forgotten.
+    Aliases can make a file of gigabytes; of two equal keys the first would be forgotten. Nor does it know text that
+    cannot be printed, such as what moves the cursor of a terminal.
     """
+
+    _depth = 0
 
     def compose_node(self, parent: yaml.Node | None, index: Any) -> yaml.Node | None:
         if self.check_event(yaml.AliasEvent):
-            mark = self.peek_event().start_mark  # type: ignore[no-untyped-call]
-            raise yaml.YAMLError(f'line {mark.line + 1}: aliases (*name) are not supported')
+            raise yaml.YAMLError(f'{self._line()}: aliases (*name) are not supported')
+        if self._depth > _MAX_DEPTH:
+            raise yaml.YAMLError(f'{self._line()}: nested deeper than {_MAX_DEPTH}')
+        self._depth += 1
         node: yaml.Node | None = super().compose_node(parent, index)
+        self._depth -= 1
         return node
 
+    def construct_scalar(self, node: yaml.ScalarNode | yaml.MappingNode) -> Any:
+        value = super().construct_scalar(node)
+        line = f'line {node.start_mark.line + 1}'
+        if isinstance(value, str) and not is_printable(value.replace('\n', '').replace('\t', '')):
+            raise yaml.YAMLError(f'{line}: a character that cannot be printed')
+        if node.tag in _NUMBERS and len(value) > _MAX_DIGITS:
+            raise yaml.YAMLError(f'{line}: a number of more than {_MAX_DIGITS} digits')
+        return value
+
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
-        keys = [key.value for key, _ in node.value]
-        for key in keys:
-            if keys.count(key) > 1:
-                raise yaml.YAMLError(f'line {node.start_mark.line + 1}: the key {key!r} is given twice')
+        keys = [key.value for key, _ in node.value if isinstance(key, yaml.ScalarNode)]
+        key, count = max(Counter(keys).items(), key=lambda pair: pair[1], default=(None, 1))
+        if count > 1:
+            raise yaml.YAMLError(f'line {node.start_mark.line + 1}: the key {key!r} is given twice')
         mapping: dict[Any, Any] = super().construct_mapping(node, deep=deep)
         return mapping
+
+    def _line(self) -> str:
+        return f'line {self.peek_event().start_mark.line + 1}'  # type: ignore[no-untyped-call]
 
 
 _Loader.add_implicit_resolver(
@@ -97,20 +124,42 @@ def _parse(values: Mapping[str, Any]) -> CampaignInputs:
 def read_overrides(path: Path) -> dict[str, Any]:
     """Return the overrides in a YAML file.
 
-    :raises SettingsError: if the file is not YAML, or not a mapping.
+    :raises SettingsError: if the file is not YAML, not a mapping, or larger than settings are.
     """
     try:
-        content = yaml.load(path.read_text(encoding='utf-8'), Loader=_Loader)  # noqa: S506 - a safe loader
+        content = _parsed(_text(path))
     except (OSError, UnicodeDecodeError) as exception:
-        raise SettingsError(f'{path}: cannot be read ({exception}).') from exception
-    except (yaml.YAMLError, ValueError) as exception:  # a ValueError: a date that does not exist
-        problem = ' '.join(str(exception).split())
-        raise SettingsError(f'{path}: not valid YAML ({problem}).') from exception
+        raise SettingsError(one_line(f'{path}: cannot be read ({exception}).')) from exception
+    # A date that does not exist, a number beyond any, a key that is a list.
+    except (yaml.YAMLError, ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as exception:
+        raise SettingsError(one_line(f'{path}: not valid YAML ({exception}).')) from exception
     if content is None:
         return {}
     if not isinstance(content, dict):
-        raise SettingsError(f'{path}: a mapping of keys to values is needed, not a {type(content).__name__}.')
+        raise SettingsError(one_line(f'{path}: a mapping of keys to values is needed, not a {type(content).__name__}.'))
     return content
+
+
+def _text(path: Path) -> str:
+    """Return the text of a file that is no larger than settings are.
+
+    :raises OSError: if it is no file, or larger.
+    """
+    if not path.is_file():
+        raise OSError('it is no file')
+    with path.open('rb') as file:
+        content = file.read(_MAX_BYTES + 1)
+    if len(content) > _MAX_BYTES:
+        raise OSError(f'it has more than {_MAX_BYTES} bytes')
+    return content.decode('utf-8')
+
+
+def _parsed(text: str) -> Any:
+    loader = _Loader(text)
+    try:
+        return loader.get_single_data()
+    finally:
+        loader.dispose()
 
 
 def merged(base: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:

@@ -11,6 +11,7 @@ from aiida.common.exceptions import MultipleObjectsError, NotExistent
 from aiida_anial.common.errors import AnialError
 from aiida_anial.comparison.subject import DFT_KIND, Subject
 from aiida_anial.data.ensemble import EnsembleData
+from aiida_anial.data.loading import is_beyond
 from aiida_anial.properties.property import PropertyResult
 from aiida_anial.properties.quantity import Quantity
 from aiida_anial.workchains.benchmark import DFT, MAIN, BenchmarkWorkChain
@@ -26,6 +27,8 @@ def load_benchmark(identifier: str) -> Any | None:
     :raises AnialError: if there is no such node.
     """
     try:
+        if is_beyond(identifier):
+            raise NotExistent(identifier)
         node: Any = orm.load_node(identifier)
     except (NotExistent, MultipleObjectsError, ValueError) as exception:
         raise AnialError(f'ENSEMBLE: there is no node and no file {identifier!r}.') from exception

@@ -6,9 +6,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from aiida import orm
-from aiida.common.exceptions import MultipleObjectsError, NotExistent
 
 from aiida_anial.common.errors import AnialError
+from aiida_anial.data.loading import loaded
 from aiida_anial.queries.neighbours import called_by, inputs_of, outputs_of
 from aiida_anial.workchains.active_learning import ActiveLearningWorkChain
 from aiida_anial.workchains.benchmark import MAIN, BenchmarkWorkChain
@@ -47,10 +47,7 @@ def load_campaign(identifier: str, option: str = 'PK') -> Any:
     :param option: what to name in messages.
     :raises AnialError: if there is none.
     """
-    try:
-        node: Any = orm.load_node(identifier)
-    except (NotExistent, MultipleObjectsError, ValueError) as exception:
-        raise AnialError(f'{option}: there is no node {identifier!r}.') from exception
+    node = loaded(identifier, option)
     if getattr(node, 'process_label', None) != ActiveLearningWorkChain.__name__:
         label = getattr(node, 'process_label', None) or type(node).__name__
         raise AnialError(f'{option}: node {identifier} is a {label}, not an {ActiveLearningWorkChain.__name__}.')

@@ -7,9 +7,10 @@ from typing import Any
 
 from aiida import orm
 from aiida.common import LinkType
-from aiida.common.exceptions import MultipleObjectsError, NotExistent
+from aiida.common.exceptions import NotExistent
 
 from aiida_anial.common.errors import AnialError
+from aiida_anial.data.loading import loaded
 from aiida_anial.reproduction.kinds import StepKind, kind_of
 
 __all__ = ('INPUT_LINKS', 'describe', 'end_of', 'load_step', 'obstacle', 'seconds_of', 'steps_under')
@@ -24,10 +25,7 @@ def load_step(identifier: str) -> Any:
 
     :raises AnialError: if there is no such node, it has no history, or it is no step of this package.
     """
-    try:
-        node: Any = orm.load_node(identifier)
-    except (NotExistent, MultipleObjectsError, ValueError) as exception:
-        raise AnialError(f'PK: there is no node {identifier!r}.') from exception
+    node = loaded(identifier, 'PK')
     if isinstance(node, orm.Data):
         if node.creator is None:
             raise AnialError(

@@ -100,7 +100,8 @@ def test_only_the_pk_is_printed_where_only_the_pk_is_asked_for(invoke, write, su
 
 def test_other_labellers_need_no_pw(invoke, write, submitted, installed, tmp_path, make_ensemble):
     potential = tmp_path / 'Al.eam.alloy'
-    potential.write_text('x')
+    head = ['one', 'two', 'three', '1 Al', '5 0.1 5 0.1 0.4', '13 26.98 4.05 fcc']
+    potential.write_text('\n'.join([*head, *map(str, range(15))]))
     teacher = EnsembleData(make_ensemble()).store()
     given = {'emt': (), 'eam': ('--potential', potential), 'ensemble': ('--teacher', teacher.uuid)}
     for engine, options in given.items():

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import re
 import shutil
 import signal
 import subprocess
@@ -34,7 +33,7 @@ class Watch:
 
     def look(self) -> None:
         """Look until it is over, often enough for the shortest command."""
-        while not self.over.wait(0.02):
+        while not self.over.wait(0.05):
             for path in Path('/proc').glob('[0-9]*/cmdline'):
                 try:
                     self.seen.add(path.read_bytes())
@@ -73,6 +72,14 @@ class Services:
     def pid(self, name: str) -> int:
         """Return the id of a server's process."""
         return int(json.loads((self.folder / f'{name}.pid').read_text())['pid'])
+
+    def kill(self, name: str) -> None:
+        """End a server at once, and wait until it is gone or only waits to be collected."""
+        pid = self.pid(name)
+        os.kill(pid, signal.SIGKILL)
+        status = Path(f'/proc/{pid}/stat')
+        while status.exists() and ') Z' not in status.read_text():
+            time.sleep(0.02)
 
     def control(self, *arguments: str) -> str:
         """Ask or change the RabbitMQ server."""
@@ -143,13 +150,19 @@ class Shell:
 
 
 @pytest.fixture(scope='session')
-def shell(services, tmp_path_factory) -> Iterator[Shell]:
-    """The profile that ``aiida-anial setup`` makes on the servers, with a daemon of one worker."""
+def shell(services, tmp_path_factory) -> Shell:
+    """The profile that ``aiida-anial setup`` makes on the servers."""
     shell = Shell(tmp_path_factory.mktemp('production'))
     credentials = services.folder / 'credentials.yaml'
     shell.run('aiida-anial', 'setup', '--profile', PROFILE, '--credentials', credentials)
+    return shell
+
+
+@pytest.fixture(scope='session')
+def daemon(shell) -> Iterator[None]:
+    """A daemon of one worker."""
     shell.run('verdi', '-p', PROFILE, 'daemon', 'start')
-    yield shell
+    yield
     shell.run('verdi', '-p', PROFILE, 'daemon', 'stop')
 
 
@@ -172,14 +185,4 @@ def ask(services) -> Callable[..., list[tuple[Any, ...]]]:
 @pytest.fixture
 def there(ask) -> Callable[[], set[str]]:
     """Return a function that names the roles and databases of the PostgreSQL server."""
-    return lambda: {
-        name for (name,) in ask('SELECT datname FROM pg_database UNION SELECT rolname FROM pg_roles')
-    }
-
-
-def kill(pid: int) -> None:
-    """End a process that was started here, at once, and wait until it is gone or only waits to be collected."""
-    os.kill(pid, signal.SIGKILL)
-    status = Path(f'/proc/{pid}/stat')
-    while status.exists() and not re.search(r'\) Z', status.read_text()):
-        time.sleep(0.02)
+    return lambda: {name for (name,) in ask('SELECT datname FROM pg_database UNION SELECT rolname FROM pg_roles')}

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from ase.build import bulk
-
 from aiida import orm
 from aiida.engine import submit
+from ase.build import bulk
+
 from aiida_anial.calculations.evaluate import EvaluateCalculation
 
 builder = EvaluateCalculation.get_builder()

@@ -1,0 +1,57 @@
+"""Files and arguments that are wrong or made to harm are refused in one sentence, and nothing else happens."""
+
+from __future__ import annotations
+
+import importlib.util
+from pathlib import Path
+from typing import Any
+
+import pytest
+from click.testing import Result
+
+from aiida_anial.common.text import is_printable
+
+# A case is a function that makes its files in a world and returns the arguments of the command, and what the sentence
+# about it must say.
+CASES: dict[str, Any] = {}
+for _path in sorted((Path(__file__).parent / 'cases').glob('*.py')):
+    _spec = importlib.util.spec_from_file_location(f'security_cases_{_path.stem}', _path)
+    _module = importlib.util.module_from_spec(_spec)
+    _spec.loader.exec_module(_module)
+    CASES |= {f'{_path.stem}: {name}': case for name, case in _module.CASES.items()}
+
+
+def assert_one_sentence(result: Result, expected: str) -> None:
+    """Check that a command failed, and said why in one line that a terminal only shows."""
+    assert isinstance(result.exception, SystemExit), repr(result.exception)
+    assert result.exit_code != 0, result.output
+    assert result.stdout == ''
+    lines = result.stderr.splitlines()
+    # Click prints the usage before what it finds wrong itself.
+    assert lines[-1].startswith('Error: '), result.stderr
+    assert len(lines) == 1 or lines[0].startswith('Usage: '), result.stderr
+    assert len(lines[-1]) < 1200
+    assert expected in lines[-1]
+    assert [line for line in lines if not is_printable(line)] == []
+
+
+def tree(folder: Path) -> dict[str, Any]:
+    """Return every path below a folder, with what tells whether a file was changed."""
+    return {str(path): (path.lstat().st_size, path.lstat().st_mtime_ns) for path in folder.rglob('*')}
+
+
+@pytest.mark.parametrize('case', sorted(CASES))
+def test_bad_input_is_refused_in_one_sentence_and_leaves_nothing(case, world, invoke, installed, count_nodes, bounded):
+    build, expected = CASES[case]
+    arguments = build(world)
+    before, files = count_nodes(), tree(world.folder)
+    with bounded():
+        result = invoke(*arguments)
+    assert_one_sentence(result, expected)
+    assert count_nodes() == before
+    assert tree(world.folder) == files
+
+
+def test_there_are_cases_of_every_kind():
+    assert len(CASES) > 60
+    assert len({case.partition(':')[0] for case in CASES}) == len(list((Path(__file__).parent / 'cases').glob('*.py')))
