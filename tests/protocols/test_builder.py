@@ -61,10 +61,17 @@ def test_every_part_of_the_settings_arrives(build):
         assert builder.training[stage].get_dict() == getattr(inputs.training, stage).to_dict()
 
 
+def test_a_benchmark_arrives_if_one_is_asked_for(build):
+    assert 'properties' not in build().benchmark
+    benchmark = build(overrides=CUTOFFS | {'benchmark': {'properties': 'quick'}}).benchmark
+    assert benchmark.properties.get_list() == ['lattice', 'cold_curves', 'elastic', 'vacancy']
+    assert benchmark.settings['vacancy']['supercells'] == [3]
+
+
 def test_every_key_of_the_settings_is_used_by_the_builder_or_the_command_line():
     """A new key must not be forgotten here."""
     used = {'seed', 'campaign', 'model', 'engine', 'cells', 'schedules', 'sampling', 'thresholds', 'training', 'label'}
-    assert set(CampaignInputs.model_fields) - {'description'} == used
+    assert set(CampaignInputs.model_fields) - {'description'} == used | {'benchmark'}
 
 
 def test_pw_always_smears_and_gives_forces_and_stress(build):

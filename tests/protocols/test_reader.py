@@ -25,6 +25,8 @@ CHANGES: dict[str, dict[str, Any]] = {
     'namelists': {'label': {'qe': {'parameters': {'ELECTRONS': {'mixing_beta': 0.4}, 'CONTROL': {'disk_io': 'low'}}}}},
     'smearing': {'label': {'qe': {'smearing': 'gaussian', 'degauss_ry': 0.01, 'conv_thr_ry': 1e-9}}},
     'no final training, cold start': {'training': {'final': None, 'warm_start': False}},
+    'benchmark': {'benchmark': {'properties': 'quick', 'job': {'max_wallclock_seconds': 99}}},
+    'whole benchmark': {'benchmark': {'properties': 'full'}},
     'seed and engine': {'seed': 2**40, 'engine': {'threads': 2, 'dtype': 'float64'}},
 }
 

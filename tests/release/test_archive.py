@@ -31,7 +31,7 @@ def output(result):
     return result.stdout
 
 
-@pytest.mark.parametrize('kind', [kind for kind in KINDS if kind not in ('shards', 'calculations')])
+@pytest.mark.parametrize('kind', [kind for kind in KINDS if kind not in ('shards', 'calculations', 'benchmarks')])
 def test_queries_find_as_much(elsewhere, campaigns, uuid, kind):
     found = output(elsewhere('aiida-anial', 'query', kind, '--campaign', uuid, '--count'))
     assert int(found) == count(kind, campaigns=[campaigns['main']]) > 0
