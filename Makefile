@@ -32,8 +32,9 @@ demo: install ## run a small campaign on real PBE labels, and show what it found
 	@echo 'demo: a small active-learning campaign, labelled by pw.x'
 	@$(BIN)/python scripts/demo.py
 
-test: install ## run the whole test suite, with a daemon and pw.x
-	@echo 'test: the whole suite, with a daemon and pw.x; published model: $(or $(ANIAL_PUBLISHED_MODEL),not given)'
+test: install ## run the whole test suite, with a daemon, pw.x, PostgreSQL and RabbitMQ
+	@services/install.sh
+	@echo 'test: the whole suite, with a daemon, pw.x, PostgreSQL and RabbitMQ; published model: $(or $(ANIAL_PUBLISHED_MODEL),not given)'
 	@$(BIN)/python -m pytest -v --numprocesses 2 --dist loadfile --durations=30
 
 services: venv ## start a PostgreSQL and a RabbitMQ for a production profile, in .services
@@ -60,7 +61,7 @@ lint: venv ## check style and types
 	@echo 'lint: ruff check, ruff format, mypy'
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
-	@$(BIN)/mypy aiida_anial scripts benchmarks
+	@$(BIN)/mypy aiida_anial scripts benchmarks services
 
 docs: venv ## build the documentation; warnings are errors
 	@echo 'docs: the pages in docs/_build/html'

@@ -133,15 +133,21 @@ def _has_nodes() -> bool:
     return True
 
 
+def _unseen(server: RabbitmqServer) -> str:
+    """Return why nobody here can be asked, if so."""
+    if not server.control and server.host not in {'127.0.0.1', 'localhost', socket.gethostname()}:
+        return 'the server is on another machine'
+    if not server.control and not _has_nodes():
+        return 'no server of this machine is known to its port mapper, epmd'
+    name = server.control or _CONTROL
+    return '' if shutil.which(name) else f'there is no {name} here'
+
+
 def broker_facts(server: RabbitmqServer) -> BrokerFacts:
     """Ask the server's own command; no client is told."""
-    if not server.control and server.host not in {'127.0.0.1', 'localhost', socket.gethostname()}:
-        return BrokerFacts(unseen='the server is on another machine')
-    if not server.control and not _has_nodes():
-        return BrokerFacts(unseen='no server of this machine is known to its port mapper, epmd')
-    command = shutil.which(server.control or _CONTROL)
-    if command is None:
-        return BrokerFacts(unseen=f'there is no {server.control or _CONTROL} here')
+    command = shutil.which(server.control or _CONTROL) or ''
+    if unseen := _unseen(server):
+        return BrokerFacts(unseen=unseen)
     try:
         result = subprocess.run(  # noqa: S603 - a list, no shell
             [command, '--quiet', 'eval', _QUESTION],
