@@ -114,7 +114,9 @@ def _print(node: Any, options: dict[str, Any]) -> None:
     subjects, reference = compared_subjects([node])
     why = node.exit_message or ('it has not ended' if not node.is_terminated else node.process_state.value)
     if not subjects:
-        raise AnialError(f'benchmark {node.pk} has no results: {why}')
+        raise AnialError(
+            f'benchmark {node.pk} has no results: {why}; submit it again, and what it had done is taken over.'
+        )
     rows = comparison_table(subjects, reference=reference)
     click.echo(json.dumps(comparison_records(rows), indent=1) if options['as_json'] else comparison_text(rows))
     for note in comparison_notes(subjects):
