@@ -65,18 +65,9 @@ def tiny_campaign(changes: Mapping[str, Any] | None = None, **inputs: Any) -> An
     :param inputs: ``worker_code``, ``pw_code`` and ``pseudo``.
     """
     from aiida_anial.protocols.builder import campaign_builder
-    from aiida_anial.protocols.protocol import campaign_inputs
+    from aiida_anial.protocols.protocol import campaign_inputs, merged
 
-    return campaign_builder(campaign_inputs('demo', _merged(OVERRIDES, changes or {})), **inputs)
-
-
-def _merged(base: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
-    """Return ``base`` with ``changes`` laid over it."""
-    both = {
-        key: _merged(base[key], value) if isinstance(value, Mapping) and isinstance(base.get(key), Mapping) else value
-        for key, value in changes.items()
-    }
-    return {**base, **both}
+    return campaign_builder(campaign_inputs('demo', merged(OVERRIDES, changes or {})), **inputs)
 
 
 def run_builder(builder: Any) -> Any:

@@ -21,7 +21,7 @@ from aiida_anial.validation import settings_validator, validate_positive, valida
 from aiida_anial.workchains.pw_base import PwBaseWorkChain
 from aiida_anial.workchains.reasons import reason
 from aiida_anial.workchains.rolling import RollingWorkChain
-from aiida_anial.workchains.twins import fingerprint, finished_twin
+from aiida_anial.workchains.twins import fingerprint, finished_twins
 
 __all__ = ('DftPropertyWorkChain',)
 
@@ -94,11 +94,10 @@ class DftPropertyWorkChain(RollingWorkChain):
             self.inputs.property, self.inputs.settings, self.inputs.kpoints_distance, **self._lattice_constant
         )
         self.ctx.structures, self.ctx.meshes = made['structures'], made['meshes']
-        self.ctx.done, self.ctx.failures = {}, {}
-        for name, task in sorted(self._tasks().items()):
-            node = finished_twin(self._fingerprint(name, task))
-            if node is not None:
-                self.ctx.done[name] = node.pk
+        self.ctx.failures = {}
+        fingerprints = {name: self._fingerprint(name, task) for name, task in self._tasks().items()}
+        twins = finished_twins(fingerprints.values())
+        self.ctx.done = {name: twins[value].pk for name, value in fingerprints.items() if value in twins}
         self.ctx.waiting = sorted(set(self.ctx.structures) - set(self.ctx.done))
         if self.ctx.done:
             self.report(f'{len(self.ctx.done)} of {len(self.ctx.structures)} structures were calculated before')

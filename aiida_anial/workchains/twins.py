@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Collection
 from typing import Any
 
 from aiida import orm
 
 from aiida_anial.data.extras import FINGERPRINT
 
-__all__ = ('fingerprint', 'finished_twin')
+__all__ = ('fingerprint', 'finished_twins')
 
 
 def fingerprint(**content: Any) -> str:
@@ -22,9 +23,12 @@ def fingerprint(**content: Any) -> str:
     return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
 
 
-def finished_twin(value: str) -> Any:
-    """Return the newest work chain with this fingerprint that finished well, or None."""
+def finished_twins(values: Collection[str]) -> dict[str, Any]:
+    """Return the newest work chain with each of these fingerprints that finished well, where there is one."""
     query = orm.QueryBuilder().append(
-        orm.WorkChainNode, filters={f'extras.{FINGERPRINT}': value, 'attributes.exit_status': 0}, tag='chain'
+        orm.WorkChainNode,
+        filters={f'extras.{FINGERPRINT}': {'in': list(values)}, 'attributes.exit_status': 0},
+        project=[f'extras.{FINGERPRINT}', '*'],
+        tag='chain',
     )
-    return query.order_by({'chain': {'id': 'desc'}}).first(flat=True)
+    return dict(query.order_by({'chain': {'id': 'asc'}}).all())
