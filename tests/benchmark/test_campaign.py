@@ -91,7 +91,9 @@ def test_a_release_has_the_properties_as_table_plots_and_processes(campaign, tmp
     assert float(found['c11', 'experiment']) == 114
     assert (target / 'plots' / 'cold_curves.svg').stat().st_size > 0
     assert 'plots/cold_curves.svg' in (target / 'README.md').read_text()
+    properties = {child.uuid for child in benchmark.called if child.process_label == 'PropertyCalculation'}
     with get_format().open(target / 'campaign.aiida', 'r') as reader:
         builder = orm.QueryBuilder(backend=reader.get_backend())
-        builder.append(orm.CalcJobNode, filters={'attributes.process_label': 'PropertyCalculation'})
-        assert builder.count() == 4
+        builder.append(orm.CalcJobNode, filters={'attributes.process_label': 'PropertyCalculation'}, project='uuid')
+        assert len(properties) == 4
+        assert properties <= set(builder.all(flat=True))
