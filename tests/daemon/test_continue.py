@@ -14,6 +14,8 @@ import yaml
 
 pytestmark = pytest.mark.daemon
 
+BESIDE = Path(__file__).parent
+
 # Long enough to be killed in.
 TRAINING = {'max_steps': 30000, 'batch_size': 8, 'evaluation_interval': 10}
 STEPS_BEFORE_DEATH = 30
@@ -32,37 +34,36 @@ def test_a_killed_campaign_is_continued_from_its_checkpoint(shell, campaign_over
     changes = {'campaign': {'max_iterations': 1}, 'training': {'initial': TRAINING, 'retrain': SHORT}}
     overrides = tmp_path / 'overrides.yaml'
     overrides.write_text(yaml.safe_dump(campaign_overrides(**changes)))
-    submit = ('submit', '-p', 'test', '--pk-only')
-    pk = int(shell.run('aiida-anial', *submit, overrides, '--protocol', 'demo'))
+    submit = ('submit', '--pk-only')
+    pk = int(shell.anial(*submit, overrides, '--protocol', 'demo'))
 
     def training():
-        (found,) = shell.ask('look_at_jobs.py', pk)
+        (found,) = shell.ask(BESIDE / 'look_at_jobs.py', pk)
         jobs = [job for job in found['jobs'] if job['label'] == 'TrainEnsembleCalculation']
         return next((job for job in jobs if step_of(job) >= STEPS_BEFORE_DEATH), None)
 
     job = shell.wait(training, limit_s=180)
     assert job['active']
-    refused = shell.run('aiida-anial', 'submit', '-p', 'test', '--continue-from', pk, check=False)
+    refused = shell.anial('submit', '--continue-from', pk, check=False)
     assert 'Submitted' not in refused
 
-    printed = shell.run('verdi', '-p', 'test', 'daemon', 'status')
-    workers = [int(found) for found in re.findall(r'^\s*(\d+)\s+[\d.]+', printed, re.MULTILINE)]
+    workers = shell.workers()
     assert workers
     for worker in workers:
         os.kill(worker, signal.SIGKILL)
-    shell.run('verdi', '-p', 'test', 'daemon', 'restart')
+    shell.verdi('daemon', 'restart')
 
     def killed():
         # A request that comes before the new worker has taken the campaign up is not heard.
-        shell.run('verdi', '-p', 'test', 'process', 'kill', pk, check=False)
-        return shell.ask('look_at_jobs.py', pk)[0]['n_active'] == 0
+        shell.verdi('process', 'kill', pk, check=False)
+        return shell.ask(BESIDE / 'look_at_jobs.py', pk)[0]['n_active'] == 0
 
     shell.wait(killed, limit_s=120)
-    assert shell.ask('look_at_jobs.py', pk)[0]['state'] == 'killed'
+    assert shell.ask(BESIDE / 'look_at_jobs.py', pk)[0]['state'] == 'killed'
 
-    again = int(shell.run('aiida-anial', *submit, '--continue-from', pk))
-    shell.run('aiida-anial', 'watch', '-p', 'test', again)
-    before, after = shell.ask('look_at_jobs.py', pk, again)
+    again = int(shell.anial(*submit, '--continue-from', pk))
+    shell.anial('watch', again)
+    before, after = shell.ask(BESIDE / 'look_at_jobs.py', pk, again)
     assert after['exit_status'] == 0
     assert after['continues'] == [before['uuid']]
     assert after['shards'] == ['shard_000', 'shard_001_cycle_00', 'shard_001_cycle_01']
@@ -75,6 +76,6 @@ def test_a_killed_campaign_is_continued_from_its_checkpoint(shell, campaign_over
     }
     trainings = [job for job in after['jobs'] if job['label'] == 'TrainEnsembleCalculation']
     assert sum(job['from_checkpoint'] for job in trainings) == 1
-    status = json.loads(shell.run('aiida-anial', 'status', '-p', 'test', again, '--json'))
+    status = json.loads(shell.anial('status', again, '--json'))
     assert status['n_labels_taken_over'] == 12
     assert [row['index'] for row in status['iterations']] == [0, 1]

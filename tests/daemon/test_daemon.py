@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
 import pytest
 import yaml
 
 pytestmark = pytest.mark.daemon
+
+BESIDE = Path(__file__).parent
 
 N_CELLS = 6
 
@@ -20,19 +23,21 @@ DEMANDED_BY_ITERATION = {
 
 
 def test_jobs_have_temporary_folders_of_their_own(shell):
-    assert 'export TMPDIR="$PWD"' in shell.run('verdi', '-p', 'test', 'computer', 'show', 'localhost')
+    assert 'export TMPDIR="$PWD"' in shell.verdi('computer', 'show', 'localhost')
 
 
 def test_labels_survive_a_daemon_restart(shell):
-    pk = int(shell.run('verdi', '-p', 'test', 'run', _beside('submit_labels.py'), N_CELLS).splitlines()[-1])
-    shell.wait(lambda: shell.ask('look_at_labels.py', pk)['n_ended'] >= 1, limit_s=120)
-    shell.run('verdi', '-p', 'test', 'daemon', 'stop')
-    stopped = shell.ask('look_at_labels.py', pk)
+    pk = shell.ask(BESIDE / 'submit_labels.py', N_CELLS)
+    shell.wait(lambda: shell.ask(BESIDE / 'look_at_labels.py', pk)['n_ended'] >= 1, limit_s=120)
+    shell.verdi('daemon', 'stop')
+    stopped = shell.ask(BESIDE / 'look_at_labels.py', pk)
     assert not stopped['is_terminated']
     # What the daemon submits while its broker is gone is lost; here that is done to all that had not ended.
-    assert shell.ask('lose_tasks.py', pk)
-    shell.run('verdi', '-p', 'test', 'daemon', 'start')
-    seen = shell.wait(lambda: (found := shell.ask('look_at_labels.py', pk))['is_terminated'] and found, limit_s=240)
+    assert shell.ask(BESIDE / 'lose_tasks.py', pk)
+    shell.verdi('daemon', 'start')
+    seen = shell.wait(
+        lambda: (found := shell.ask(BESIDE / 'look_at_labels.py', pk))['is_terminated'] and found, limit_s=240
+    )
     assert seen['exit_status'] == 0
     assert seen['rejected'] == {}
     # Every cell has its label, none was paid for twice, and never were more alive than allowed.
@@ -46,19 +51,15 @@ def test_labels_survive_a_daemon_restart(shell):
 def test_a_campaign_from_the_command_line(shell, campaign_overrides, tmp_path):
     overrides = tmp_path / 'overrides.yaml'
     overrides.write_text(yaml.safe_dump(campaign_overrides()))
-    assert 'missing' not in shell.run('aiida-anial', 'doctor', '-p', 'test')
-    submit = ('submit', '-p', 'test', overrides, '--protocol', 'demo', '--pk-only')
-    pk = shell.run('aiida-anial', *submit).strip()
-    watched = shell.run('aiida-anial', 'watch', '-p', 'test', pk)
+    assert 'missing' not in shell.anial('doctor')
+    submit = ('submit', overrides, '--protocol', 'demo', '--pk-only')
+    pk = shell.anial(*submit).strip()
+    watched = shell.anial('watch', pk)
     assert f'Campaign {pk}: finished [0]' in watched.splitlines()[-1]
-    status = json.loads(shell.run('aiida-anial', 'status', '-p', 'test', pk, '--json'))
+    status = json.loads(shell.anial('status', pk, '--json'))
     assert set(status) >= DEMANDED
     assert status['exit_status'] == 0
     assert [row['index'] for row in status['iterations']] == [0, 1, 2]
     assert all(set(row) >= DEMANDED_BY_ITERATION for row in status['iterations'])
     assert status['n_labels'] == sum(row['n_labels'] for row in status['iterations']) > 12
-    assert 'iteration' in shell.run('aiida-anial', 'status', '-p', 'test', pk)
-
-
-def _beside(name: str) -> str:
-    return __file__.replace('test_daemon.py', name)
+    assert 'iteration' in shell.anial('status', pk)

@@ -2,25 +2,16 @@
 
 from __future__ import annotations
 
-import json
-import os
-import shutil
-import signal
-import subprocess
-import sys
-import tempfile
 import threading
-import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
+from support.services import Services, temporary_services
+from support.shell import Shell
 
-ROOT = Path(__file__).parents[2]
-BIN = Path(sys.executable).parent
 PROFILE = 'production'
 
 
@@ -56,103 +47,17 @@ def watch() -> Iterator[Watch]:
     thread.join()
 
 
-@dataclass(frozen=True)
-class Services:
-    """The servers of a folder."""
-
-    folder: Path
-
-    def run(self, *arguments: str, check: bool = True) -> subprocess.CompletedProcess[str]:
-        """Run the script of the services."""
-        command = [sys.executable, ROOT / 'services' / 'services.py', *arguments, '--folder', self.folder]
-        result = subprocess.run(command, capture_output=True, text=True, timeout=180, check=False)
-        assert result.returncode == 0 or not check, result.stderr
-        return result
-
-    def pid(self, name: str) -> int:
-        """Return the id of a server's process."""
-        return int(json.loads((self.folder / f'{name}.pid').read_text())['pid'])
-
-    def kill(self, name: str) -> None:
-        """End a server at once, and wait until it is gone or only waits to be collected."""
-        pid = self.pid(name)
-        os.kill(pid, signal.SIGKILL)
-        status = Path(f'/proc/{pid}/stat')
-        while status.exists() and ') Z' not in status.read_text():
-            time.sleep(0.02)
-
-    def control(self, *arguments: str) -> str:
-        """Ask or change the RabbitMQ server."""
-        command = [self.folder / 'rabbitmqctl', '--quiet', *arguments]
-        return subprocess.run(command, capture_output=True, text=True, timeout=60, check=True).stdout
-
-    @property
-    def credentials(self) -> dict[str, dict[str, Any]]:
-        """What a profile has to know."""
-        return yaml.safe_load((self.folder / 'credentials.yaml').read_text())
-
-    @property
-    def secrets(self) -> list[str]:
-        """Every password, and Erlang's cookie."""
-        return list(json.loads((self.folder / 'services.json').read_text())['passwords'].values())
-
-
 @pytest.fixture(scope='session')
 def services(watch) -> Iterator[Services]:
-    """PostgreSQL and RabbitMQ on ports of their own; not under pytest's folder, which is closed to their accounts."""
-    folder = Path(tempfile.mkdtemp(prefix='anial-services-'))
-    folder.chmod(0o755)
-    services = Services(folder / 'services')
-    try:
-        services.run('start')
+    """PostgreSQL and RabbitMQ on ports of their own."""
+    with temporary_services() as services:
         yield services
-    finally:
-        services.run('stop')
-        shutil.rmtree(folder)
-
-
-@dataclass(frozen=True)
-class Shell:
-    """Runs commands of the environment with ``AIIDA_PATH`` at ``home``, and keeps what they print."""
-
-    home: Path
-    printed: list[str] = field(default_factory=list)
-
-    def run(
-        self, program: str, *arguments: Any, check: bool = True, **variables: str
-    ) -> subprocess.CompletedProcess[str]:
-        """Run a command.
-
-        :param variables: of its environment, beside those of the tests.
-        """
-        result = subprocess.run(
-            [str(BIN / program), *map(str, arguments)],
-            cwd=self.home,
-            env={
-                **{name: value for name, value in os.environ.items() if not name.startswith('ANIAL_')},
-                'AIIDA_PATH': str(self.home),
-                'PATH': f'{BIN}{os.pathsep}{os.environ["PATH"]}',
-                **variables,
-            },
-            capture_output=True,
-            text=True,
-            timeout=300,
-            check=False,
-        )
-        self.printed.append(result.stdout + result.stderr)
-        assert result.returncode == 0 or not check, f'{program} {arguments}: {self.printed[-1]}'
-        return result
-
-    @property
-    def config(self) -> dict[str, Any]:
-        """AiiDA's configuration."""
-        return json.loads((self.home / '.aiida' / 'config.json').read_text())
 
 
 @pytest.fixture(scope='session')
 def shell(services, tmp_path_factory) -> Shell:
     """The profile that ``aiida-anial setup`` makes on the servers."""
-    shell = Shell(tmp_path_factory.mktemp('production'))
+    shell = Shell(tmp_path_factory.mktemp('production'), PROFILE)
     credentials = services.folder / 'credentials.yaml'
     shell.run('aiida-anial', 'setup', '--profile', PROFILE, '--credentials', credentials)
     return shell

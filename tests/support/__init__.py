@@ -1,0 +1,1 @@
+"""What tests with daemons and servers of their own share."""
