@@ -25,6 +25,7 @@ _COMMANDS = {
     'submit': 'aiida_anial.cli.submit',
     'status': 'aiida_anial.cli.status',
     'watch': 'aiida_anial.cli.watch',
+    'limit': 'aiida_anial.cli.limit',
     'benchmark': 'aiida_anial.cli.benchmark',
     'reproduce': 'aiida_anial.cli.reproduce',
     'query': 'aiida_anial.cli.query',

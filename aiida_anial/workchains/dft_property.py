@@ -115,11 +115,9 @@ class DftPropertyWorkChain(RollingWorkChain):
                 self.ctx.failures[name] = reason(node)
                 self.report(f'{name} failed: {self.ctx.failures[name]}')
         tasks = self._tasks()
-        while self.ctx.waiting and len(self.alive) < self.inputs.max_concurrent.value:
-            name = self.ctx.waiting.pop(0)
-            self._launch(name, tasks[name])
         self.ctx.stage = f'{len(self.ctx.done)} of {len(tasks)} structures done'
-        self.wait()
+        computer = self.inputs.qe.pw.code.computer
+        self.fill(self.inputs.max_concurrent.value, computer, lambda name: self._launch(name, tasks[name]))
 
     def inspect_calculations(self) -> ExitCode | None:
         """Say which calculations failed; none can be done without."""

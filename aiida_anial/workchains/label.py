@@ -140,11 +140,9 @@ class LabelWorkChain(RollingWorkChain):
         """Note what has ended, and fill the slots."""
         for label, node in self.ended().items():
             self._note(label, node)
-        while self.ctx.waiting and len(self.alive) < self.ctx.max_concurrent:
-            self._launch(self.ctx.waiting.pop(0))
         done = len(self.ctx.taken_over) + len(self.ctx.labelled) + len(self.ctx.failures)
         self.ctx.stage = f'{done} of {len(self.inputs.cells)} labels done'
-        self.wait()
+        self.fill(self.ctx.max_concurrent, self.inputs.qe.pw.code.computer, self._launch)
 
     def collect_calculations(self) -> None:
         """Put the sound labels into one shard."""

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import functools
+from collections.abc import Callable, Collection
 from typing import Any
 
 from aiida import orm
 from aiida.engine import ProcessState
 from aiida.engine.processes.workchains.awaitable import Awaitable, construct_awaitable
 
+from aiida_anial.workchains.slots import granted
 from aiida_anial.workchains.staged import StagedWorkChain
 
 __all__ = ('RollingWorkChain',)
@@ -18,8 +20,9 @@ class RollingWorkChain(StagedWorkChain):
     """Wake up whenever *one* child has ended, where a plain work chain waits for all of them.
 
     An outline step inside ``while_`` calls ``ended`` for the children that have ended since, ``start`` for new ones,
-    and ``wait`` last. The context holds keys and pks alone, and whether a child has ended is read from its node:
-    nothing that a restarted daemon could have missed.
+    and ``wait`` last; ``fill`` does the latter two for calculations, within the limit of their computer. The context
+    holds keys and pks alone, and whether a child has ended is read from its node: nothing that a restarted daemon could
+    have missed.
     """
 
     # Not part of a checkpoint: after a restart every child is watched anew.
@@ -45,15 +48,30 @@ class RollingWorkChain(StagedWorkChain):
             del self.alive[key]
         return done
 
-    def wait(self) -> None:
-        """Let the next step come when a child has ended."""
-        nodes: list[Any] = [orm.load_node(pk) for pk in self.alive.values()]
+    def fill(self, most: int, computer: orm.Computer, launch: Callable[[str], None]) -> None:
+        """Launch what ``ctx.waiting`` names as far as there is room, and let the next step come when there is more.
+
+        :param most: children alive at once.
+        :param launch: submits one of them, and calls ``start``.
+        """
+        wanted = min(len(self.ctx.waiting), most - len(self.alive))
+        with granted(self.node, computer, wanted) as grant:
+            for _ in range(grant.number):
+                launch(self.ctx.waiting.pop(0))
+        if grant.awaited:
+            self.ctx.stage += f', waiting for room on {computer.label}'
+        self.wait(grant.awaited)
+
+    def wait(self, others: Collection[int] = ()) -> None:
+        """Let the next step come when a child has ended, or one of the processes ``others``."""
+        self.ctx.others = sorted(set(others) - set(self.alive.values()))
+        nodes: list[Any] = [orm.load_node(pk) for pk in (*self.alive.values(), *self.ctx.others)]
         self._awaitables = [construct_awaitable(node) for node in nodes]
         self._update_process_status()
 
     def _action_awaitables(self) -> None:
         """Watch the rolling children that are not watched yet; leave those of ``ToContext`` to AiiDA."""
-        if not self.alive:
+        if not self._rolls:
             super()._action_awaitables()
             return
         for awaitable in self._awaitables:
@@ -72,5 +90,10 @@ class RollingWorkChain(StagedWorkChain):
         self._watched -= {awaitable.pk}
         if self.state != ProcessState.WAITING:
             self._ended_while_running = True
-        elif self.alive:
+        elif self._rolls:
             self.resume()
+
+    @property
+    def _rolls(self) -> bool:
+        """Whether it waits for any of several, where a plain work chain waits for all."""
+        return bool(self.alive or self.ctx.get('others'))

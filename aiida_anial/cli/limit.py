@@ -1,0 +1,44 @@
+"""``aiida-anial limit``."""
+
+from __future__ import annotations
+
+import click
+
+from aiida_anial.cli.root import profile_option
+from aiida_anial.common.errors import AnialError
+
+__all__ = ('command',)
+
+
+@click.command('limit')
+@click.argument('computer', required=False)
+@click.argument('number', required=False, type=click.IntRange(min=1))
+@click.option('--none', 'unlimited', is_flag=True, help='Take the limit of COMPUTER away.')
+@profile_option()
+def command(computer: str | None, number: int | None, unlimited: bool) -> None:
+    """Let at most NUMBER calculations by pw.x be alive on COMPUTER at once, over all campaigns of the profile.
+
+    A campaign that comes later gets its share as calculations end. A lower limit ends none that are alive. Without
+    NUMBER the limits are printed, and how many calculations are alive.
+    """
+    from aiida import orm
+    from aiida.common.exceptions import NotExistent
+
+    from aiida_anial.workchains.slots import LIMIT, held_slots
+
+    if number is not None and unlimited:
+        raise AnialError('--none: give either NUMBER or this option.')
+    try:
+        found = [orm.load_computer(computer)] if computer else orm.Computer.collection.all()
+    except NotExistent as exception:
+        raise AnialError(f'COMPUTER: there is no computer {computer!r}; see `verdi computer list`.') from exception
+    if unlimited and computer is None:
+        raise AnialError('COMPUTER: name the one whose limit is taken away.')
+    if unlimited:
+        found[0].delete_property(LIMIT, raise_exception=False)
+    elif number is not None:
+        found[0].set_property(LIMIT, number)
+    for one in found:
+        bound = one.get_property(LIMIT, None)
+        alive = sum(map(len, held_slots(one).values()))
+        click.echo(f'{one.label}: {"no limit" if bound is None else f"at most {bound}"}, {alive} alive')
