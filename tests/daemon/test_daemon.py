@@ -22,22 +22,26 @@ DEMANDED_BY_ITERATION = {
 }
 
 
+def look_at(shell, pk):
+    """Return what has become of a labelling."""
+    (found,) = shell.ask(BESIDE / 'look_at_labels.py', pk)
+    return found
+
+
 def test_jobs_have_temporary_folders_of_their_own(shell):
     assert 'export TMPDIR="$PWD"' in shell.verdi('computer', 'show', 'localhost')
 
 
 def test_labels_survive_a_daemon_restart(shell):
     pk = shell.ask(BESIDE / 'submit_labels.py', N_CELLS)
-    shell.wait(lambda: shell.ask(BESIDE / 'look_at_labels.py', pk)['n_ended'] >= 1, limit_s=120)
+    shell.wait(lambda: look_at(shell, pk)['n_ended'] >= 1, limit_s=120)
     shell.verdi('daemon', 'stop')
-    stopped = shell.ask(BESIDE / 'look_at_labels.py', pk)
+    stopped = look_at(shell, pk)
     assert not stopped['is_terminated']
     # What the daemon submits while its broker is gone is lost; here that is done to all that had not ended.
     assert shell.ask(BESIDE / 'lose_tasks.py', pk)
     shell.verdi('daemon', 'start')
-    seen = shell.wait(
-        lambda: (found := shell.ask(BESIDE / 'look_at_labels.py', pk))['is_terminated'] and found, limit_s=240
-    )
+    seen = shell.wait(lambda: (found := look_at(shell, pk))['is_terminated'] and found, limit_s=240)
     assert seen['exit_status'] == 0
     assert seen['rejected'] == {}
     # Every cell has its label, none was paid for twice, and never were more alive than allowed.
