@@ -1,12 +1,22 @@
 #!/bin/sh
-# See to it that the programs of PostgreSQL and RabbitMQ are there; no server of the system is set up or started.
-# What is there is left as it is. Otherwise Debian's and Ubuntu's packages are installed, if that is possible.
+# See to it that the programs of the services named are there, of all without a name: postgresql, rabbitmq, slurm, ssh.
+# No server of the system is set up or started. What is there is left as it is. Otherwise Debian's and Ubuntu's packages
+# are installed, if that is possible.
 set -eu
 
-PACKAGES='rabbitmq-server'
+[ $# -gt 0 ] || set -- postgresql rabbitmq slurm ssh
+for name in "$@"; do
+    case $name in
+    postgresql | rabbitmq | slurm | ssh) ;;
+    *)
+        printf 'services: %s: there is no such service; there are postgresql, rabbitmq, slurm, ssh\n' "$name" >&2
+        exit 2
+        ;;
+    esac
+done
+wanted=" $* "
+
 POLICY=/usr/sbin/policy-rc.d
-ELSEWHERE="install the programs of a RabbitMQ server: on Debian and Ubuntu 'apt-get install $PACKAGES' as root; \
-elsewhere 'conda install -c conda-forge rabbitmq-server'."
 
 say() { printf 'services: %s\n' "$1"; }
 
@@ -15,7 +25,8 @@ fail() {
     exit 1
 }
 
-is_there() { command -v "$1" >/dev/null 2>&1; }
+# Debian keeps servers off the PATH of who is not root.
+find_program() { PATH="$PATH:/usr/sbin:/sbin" command -v "$1" || true; }
 
 # The program itself: the one that Debian puts on the PATH asks for root, and then is one system-wide server.
 find_broker() {
@@ -26,7 +37,31 @@ find_broker() {
     fi
 }
 
-can_be_root() { [ "$(id -u)" = 0 ] || { is_there sudo && sudo -n true 2>/dev/null; }; }
+is_wanted() { case $wanted in *" $1 "*) ;; *) return 1 ;; esac }
+
+has_postgres() { [ -n "$(find_program postgres)" ] || ls /usr/lib/postgresql/*/bin/postgres >/dev/null 2>&1; }
+
+# One line for each package that is missing; PostgreSQL has a script of its own.
+missing_packages() {
+    programs=''
+    ! is_wanted slurm || programs='slurmctld:slurmctld slurmd:slurmd sbatch:slurm-client munged:munge'
+    ! is_wanted ssh || programs="$programs sshd:openssh-server"
+    ! is_wanted rabbitmq || [ -n "$(find_broker)" ] || echo rabbitmq-server
+    for program in $programs; do
+        [ -n "$(find_program "${program%%:*}")" ] || echo "${program#*:}"
+    done
+}
+
+# What Debian would start with the machine from now on.
+disable() {
+    [ -n "$(find_program systemctl)" ] || return 0
+    for unit in "$@"; do
+        [ "$unit" != openssh-server ] || unit=ssh
+        as_root systemctl disable --quiet "$unit" 2>/dev/null || true
+    done
+}
+
+can_be_root() { [ "$(id -u)" = 0 ] || { [ -n "$(find_program sudo)" ] && sudo -n true 2>/dev/null; }; }
 
 as_root() {
     if [ "$(id -u)" = 0 ]; then "$@"; else sudo -n "$@"; fi
@@ -40,27 +75,34 @@ forbid_starting() {
     printf '#!/bin/sh\nexit 101\n' | as_root sh -c "umask 022; cat >$POLICY; chmod 755 $POLICY"
 }
 
+packages=$(missing_packages | tr '\n' ' ')
+
 # Where nobody can be root, the installation below says what to do.
-if ! can_be_root; then
-    :
-elif [ -z "$(find_broker)" ] || ! { is_there postgres || ls /usr/lib/postgresql/*/bin/postgres >/dev/null 2>&1; }; then
+lacks_postgres() { is_wanted postgresql && ! has_postgres; }
+if { [ -n "$packages" ] || lacks_postgres; } && can_be_root; then
     forbid_starting
 fi
 
-"$(dirname "$0")/../scripts/install-postgres.sh"
-
-if [ -n "$(find_broker)" ]; then
-    say "RabbitMQ is there: $(find_broker)"
-    exit 0
+if is_wanted postgresql; then
+    "$(dirname "$0")/../scripts/install-postgres.sh"
 fi
-is_there apt-get || fail "there is no RabbitMQ, and no apt-get to install it with; $ELSEWHERE"
-can_be_root || fail "there is no RabbitMQ, and installing it needs root; $ELSEWHERE"
 
-say "installing $PACKAGES"
-# shellcheck disable=SC2086 - the words are meant to be split
-{
-    as_root env DEBIAN_FRONTEND=noninteractive apt-get update -q
-    as_root env DEBIAN_FRONTEND=noninteractive apt-get install -q -y --no-install-recommends $PACKAGES
-} >/dev/null || fail "apt-get failed; $ELSEWHERE"
-[ -n "$(find_broker)" ] || fail "apt-get left no RabbitMQ; $ELSEWHERE"
-say "RabbitMQ is there: $(find_broker)"
+if [ -n "$packages" ]; then
+    elsewhere="install them: on Debian and Ubuntu 'apt-get install $packages' as root; elsewhere RabbitMQ with \
+'conda install -c conda-forge rabbitmq-server', Slurm, MUNGE and an SSH server from your distribution."
+    [ -n "$(find_program apt-get)" ] || fail "missing: $packages, and no apt-get to install with; $elsewhere"
+    can_be_root || fail "missing: $packages, and installing needs root; $elsewhere"
+    say "installing $packages"
+    # shellcheck disable=SC2086 - the words are meant to be split
+    {
+        as_root env DEBIAN_FRONTEND=noninteractive apt-get update -q
+        as_root env DEBIAN_FRONTEND=noninteractive apt-get install -q -y --no-install-recommends $packages
+    } >/dev/null || fail "apt-get failed; $elsewhere"
+    # shellcheck disable=SC2086
+    disable $packages
+    left=$(missing_packages | tr '\n' ' ')
+    [ -z "$left" ] || fail "apt-get left these missing: $left; $elsewhere"
+fi
+! is_wanted rabbitmq || say "RabbitMQ is there: $(find_broker)"
+! is_wanted slurm || say "Slurm is there: $(find_program slurmctld)"
+! is_wanted ssh || say "SSH is there: $(find_program sshd)"

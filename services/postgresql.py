@@ -11,9 +11,10 @@ from typing import Final
 
 from supervision import Account, ServiceError, Site, account, end, running, spawn, wait, working_in, write_private
 
-__all__ = ('ADMIN', 'NAME', 'start', 'stop', 'wait_until_ready')
+__all__ = ('ADMIN', 'NAME', 'PORTS', 'start', 'stop', 'wait_until_ready')
 
 NAME: Final = 'postgresql'
+PORTS: Final = (NAME,)
 ADMIN: Final = 'postgres'
 _DEBIAN: Final = Path('/usr/lib/postgresql')
 _LIMIT_S: Final = 30.0

@@ -11,9 +11,10 @@ from typing import Final
 
 from supervision import Account, ServiceError, Site, account, end, running, spawn, wait, write_private
 
-__all__ = ('CONTROL', 'NAME', 'USER', 'start', 'stop', 'wait_until_ready')
+__all__ = ('CONTROL', 'NAME', 'PORTS', 'USER', 'start', 'stop', 'wait_until_ready')
 
 NAME: Final = 'rabbitmq'
+PORTS: Final = (NAME, 'distribution', 'epmd')
 USER: Final = 'anial'
 # The command that asks this server, and no other, what it is set to.
 CONTROL: Final = 'rabbitmqctl'

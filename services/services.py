@@ -1,5 +1,6 @@
 """Start and stop a PostgreSQL and a RabbitMQ of one's own, on this machine only, for trying and for tests.
 
+`start slurm ssh` starts a Slurm of one node and an SSH server that leads to it, beside these two or without them.
 Everything is in one folder: data, logs, ports, and the passwords, in files that nobody else can read. Starting what
 runs and stopping what does not is no error. `services/install.sh` installs the programs.
 """
@@ -15,11 +16,15 @@ from typing import Final
 
 import postgresql
 import rabbitmq
+import slurm
+import ssh
 from supervision import ServiceError, Site, open_site, running, write_private
 
 ROOT: Final = Path(__file__).resolve().parents[1]
 # The slower one first: the other starts in the meantime.
-SERVICES: Final[dict[str, ModuleType]] = {'rabbitmq': rabbitmq, 'postgresql': postgresql}
+SERVICES: Final[dict[str, ModuleType]] = {'rabbitmq': rabbitmq, 'postgresql': postgresql, 'slurm': slurm, 'ssh': ssh}
+# What a profile needs; the others are started by their names only.
+OF_A_PROFILE: Final = ('rabbitmq', 'postgresql')
 
 
 def say(text: str) -> None:
@@ -29,13 +34,17 @@ def say(text: str) -> None:
 
 def start(site: Site, names: list[str]) -> None:
     """Start services, and write down what a profile has to know about them."""
-    write_private(site.credentials, credentials(site))
+    if set(names) & set(OF_A_PROFILE):
+        write_private(site.credentials, credentials(site))
     started = [name for name in names if SERVICES[name].start(site)]
     for name in names:
         SERVICES[name].wait_until_ready(site)
         word = 'started' if name in started else 'is running'
-        say(f'{name} {word}: 127.0.0.1:{site.ports[name]}, process {running(site, name)}')
-    say(f'make a profile with: aiida-anial setup --profile production --credentials {site.credentials}')
+        say(f'{name} {word}: {_where(site, name)}')
+        if advice := getattr(SERVICES[name], 'advice', None):
+            say(advice(site))
+    if set(names) & set(OF_A_PROFILE):
+        say(f'make a profile with: aiida-anial setup --profile production --credentials {site.credentials}')
 
 
 def stop(site: Site, names: list[str]) -> None:
@@ -47,8 +56,16 @@ def stop(site: Site, names: list[str]) -> None:
 def status(site: Site, names: list[str]) -> None:
     """Say what runs."""
     for name in names:
-        pid = running(site, name)
-        say(f'{name}: ' + (f'127.0.0.1:{site.ports[name]}, process {pid}' if pid else 'not running'))
+        say(f'{name}: {_where(site, name) if _main_process(site, name) else "not running"}')
+
+
+def _main_process(site: Site, name: str) -> int | None:
+    """Return the id of the process that has the service's port."""
+    return running(site, SERVICES[name].PORTS[0])
+
+
+def _where(site: Site, name: str) -> str:
+    return f'127.0.0.1:{site.ports[SERVICES[name].PORTS[0]]}, process {_main_process(site, name)}'
 
 
 def credentials(site: Site) -> str:
@@ -72,6 +89,12 @@ rabbitmq:
 """
 
 
+def _default(site: Site, command: str) -> list[str]:
+    """Return the services that a command without names is about; who stops them wants no other one left."""
+    others = [name for name in SERVICES if name not in OF_A_PROFILE]
+    return [*OF_A_PROFILE, *(name for name in others if command != 'start' and _main_process(site, name))]
+
+
 COMMANDS: Final[dict[str, Callable[[Site, list[str]], None]]] = {'start': start, 'stop': stop, 'status': status}
 
 
@@ -79,14 +102,21 @@ def main() -> int:
     """Run the command, while no other one works on the folder."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument('command', choices=COMMANDS)
-    parser.add_argument('names', nargs='*', metavar='SERVICE', help=f'{" or ".join(SERVICES)}; both if not given')
+    parser.add_argument(
+        'names',
+        nargs='*',
+        metavar='SERVICE',
+        help=f'{", ".join(SERVICES)}; {" and ".join(OF_A_PROFILE)} if not given, and to stop or see, what else runs',
+    )
     parser.add_argument('--folder', type=Path, default=ROOT / '.services', help='default: %(default)s')
     options = parser.parse_args()
     if unknown := set(options.names) - set(SERVICES):
         parser.error(f'{", ".join(sorted(unknown))}: there is no such service; there are {", ".join(SERVICES)}')
     try:
-        with open_site(options.folder) as site:
-            COMMANDS[options.command](site, options.names or list(SERVICES))
+        asked = options.names or OF_A_PROFILE
+        ports = [port for name in {*asked, *OF_A_PROFILE} for port in SERVICES[name].PORTS]
+        with open_site(options.folder, ports) as site:
+            COMMANDS[options.command](site, options.names or _default(site, options.command))
     except (ServiceError, OSError) as exception:
         print(f'services: {exception}', file=sys.stderr)  # noqa: T201
         return 1

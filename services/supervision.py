@@ -9,11 +9,12 @@ import os
 import pwd
 import random
 import secrets
+import shutil
 import signal
 import socket
 import subprocess
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,8 +25,12 @@ __all__ = (
     'ServiceError',
     'Site',
     'account',
+    'caller',
+    'descendants',
     'end',
+    'kill_all',
     'open_site',
+    'program',
     'running',
     'spawn',
     'wait',
@@ -33,7 +38,6 @@ __all__ = (
     'write_private',
 )
 
-PORTS: Final = ('postgresql', 'rabbitmq', 'distribution', 'epmd')
 PASSWORDS: Final = ('postgresql', 'postgresql_admin', 'rabbitmq', 'cookie')
 # Below the ports that Linux hands out to outgoing connections, so that none of them is taken while a service is down.
 _PORT_RANGE: Final = range(20000, 32000)
@@ -51,7 +55,7 @@ class Site:
     """Where the services live, and what was drawn for them when they were first started.
 
     :param folder: absolute.
-    :param ports: on 127.0.0.1, by ``PORTS``.
+    :param ports: on 127.0.0.1, by what the services call them.
     :param passwords: by ``PASSWORDS``.
     """
 
@@ -83,12 +87,14 @@ class Account:
         if self.uid is not None and self.gid is not None:
             os.chown(path, self.uid, self.gid)
 
-    def folder(self, path: Path) -> Path:
-        """Make a folder that only the account can enter, and see to it that it gets there.
+    def folder(self, path: Path, *, mode: int = 0o700) -> Path:
+        """Make a folder of the account, and see to it that it gets there.
 
+        :param mode: who else may enter; nobody, if not given.
         :raises ServiceError: if a folder above is closed to it.
         """
-        path.mkdir(mode=0o700, exist_ok=True)
+        path.mkdir(exist_ok=True)
+        path.chmod(mode)
         self.own(path)
         reached = subprocess.run(  # noqa: S603 - a list, no shell
             ['/usr/bin/test', '-x', str(path)], cwd='/', check=False, **self.options
@@ -101,13 +107,18 @@ class Account:
         return path
 
 
+def caller() -> Account:
+    """Return the account of who calls, root too."""
+    return Account(pwd.getpwuid(os.getuid()).pw_name)
+
+
 def account(name: str) -> Account:
     """Return the system's account of a server for root, who should not run it, and the caller's own for others.
 
     :raises ServiceError: if there is no such account.
     """
     if os.getuid() != 0:
-        return Account(pwd.getpwuid(os.getuid()).pw_name)
+        return caller()
     try:
         entry = pwd.getpwnam(name)
     except KeyError:
@@ -115,6 +126,17 @@ def account(name: str) -> Account:
             f'there is no user {name}, as whom the server would run; make one, or do not be root'
         ) from None
     return Account(name, entry.pw_uid, entry.pw_gid)
+
+
+def program(name: str, package: str) -> str:
+    """Return the path of a program, also of a server, which Debian keeps off the PATH of who is not root.
+
+    :raises ServiceError: if it is not installed.
+    """
+    found = shutil.which(name, path=_ENVIRONMENT['PATH']) or shutil.which(name)
+    if found is None:
+        raise ServiceError(f'{package} is not installed; run: services/install.sh')
+    return found
 
 
 def write_private(path: Path, text: str, owner: Account | None = None) -> None:
@@ -129,26 +151,32 @@ def write_private(path: Path, text: str, owner: Account | None = None) -> None:
 
 
 @contextmanager
-def open_site(folder: Path) -> Iterator[Site]:
-    """Give the site in a folder, made anew where there is none, to this program alone."""
+def open_site(folder: Path, ports: Iterable[str]) -> Iterator[Site]:
+    """Give the site in a folder, made anew where there is none, to this program alone.
+
+    :param ports: names of those that are needed; what has none yet is given one.
+    """
     folder = folder.resolve()
     # Root's servers run under accounts of their own, which must get through; what is inside is closed.
     folder.mkdir(mode=0o711 if os.getuid() == 0 else 0o700, parents=True, exist_ok=True)
     with (folder / 'lock').open('w') as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         path = folder / 'services.json'
-        if not path.exists():
-            content = {'ports': _draw_ports(), 'passwords': {name: secrets.token_hex(24) for name in PASSWORDS}}
+        kept: dict[str, Any] = json.loads(path.read_text()) if path.exists() else {'ports': {}, 'passwords': {}}
+        content = {
+            'ports': _draw_ports(set(ports) - set(kept['ports']), taken=kept['ports'].values()) | kept['ports'],
+            'passwords': {name: secrets.token_hex(24) for name in PASSWORDS} | kept['passwords'],
+        }
+        if content != kept:
             write_private(path, json.dumps(content, indent=2))
-        content = json.loads(path.read_text())
         yield Site(folder, content['ports'], content['passwords'])
 
 
-def _draw_ports() -> dict[str, int]:
-    """Return ports that are free now."""
-    candidates = random.SystemRandom().sample(_PORT_RANGE, 400)
-    free = [port for port in candidates if _is_free(port)]
-    return dict(zip(PORTS, free, strict=False))
+def _draw_ports(names: set[str], *, taken: Collection[int]) -> dict[str, int]:
+    """Return ports that are free now, and not those of a service that does not run."""
+    candidates = random.SystemRandom().sample(_PORT_RANGE, 400) if names else []
+    free = [port for port in candidates if port not in taken and _is_free(port)]
+    return dict(zip(sorted(names), free, strict=False))
 
 
 def _is_free(port: int) -> bool:
@@ -172,7 +200,8 @@ def running(site: Site, name: str) -> int | None:
         kept = json.loads((site.folder / f'{name}.pid').read_text())
     except FileNotFoundError:
         return None
-    return int(kept['pid']) if _mark(kept['pid']) == kept['mark'] else None
+    # What ended before it was looked at has no mark, then and now.
+    return int(kept['pid']) if kept['mark'] is not None and _mark(kept['pid']) == kept['mark'] else None
 
 
 def working_in(folder: Path) -> list[int]:
@@ -185,15 +214,44 @@ def working_in(folder: Path) -> list[int]:
     return found
 
 
+def descendants(pid: int) -> list[int]:
+    """Return the ids of the processes that a process and those under it have started and that have not ended."""
+    children: dict[int, list[int]] = {}
+    for path in Path('/proc').glob('[0-9]*/stat'):
+        with suppress(OSError):
+            parent = int(path.read_text().rpartition(')')[2].split()[1])
+            children.setdefault(parent, []).append(int(path.parent.name))
+    found = children.get(pid, [])
+    for child in found:
+        found += children.get(child, [])
+    return found
+
+
+def kill_all(pids: Iterable[int]) -> None:
+    """End processes at once, and return when they are gone.
+
+    :raises ServiceError: if one does not end.
+    """
+    marks = {pid: _mark(pid) for pid in pids}
+    limit = time.monotonic() + _LIMIT_S / 2
+    while left := [pid for pid, mark in marks.items() if mark is not None and _mark(pid) == mark]:
+        if time.monotonic() > limit:
+            raise ServiceError(f'process {left[0]} does not end')
+        for pid in left:
+            with suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+        time.sleep(0.02)
+
+
 def spawn(
     site: Site, name: str, command: Sequence[str], owner: Account, *, environment: Mapping[str, str] | None = None
 ) -> None:
-    """Start a program that outlives this one.
+    """Start a program that outlives this one, and that has the port of its name, if there is one.
 
     :raises ServiceError: if it cannot be started, or someone else has its port.
     """
-    port = site.ports[name]
-    if _is_free(port) is False:
+    port = site.ports.get(name)
+    if port is not None and not _is_free(port):
         raise ServiceError(f'{name}: the port {port} is taken by another program; stop that, or remove {site.folder}')
     log = os.open(site.folder / f'{name}.log', os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
     with os.fdopen(log, 'wb') as stream:

@@ -41,6 +41,9 @@ class WorkerCalculation(CalcJob):
         'MALLOC_MMAP_THRESHOLD_': '1073741824',
         'MALLOC_TRIM_THRESHOLD_': '1073741824',
     }
+    # A scheduler sends SIGTERM to all that a job runs. The shell would end at once, and the scheduler then kill the
+    # worker, which writes its checkpoint; so it waits.
+    PREPEND: ClassVar[str] = 'trap : TERM'
 
     @classmethod
     def define(cls, spec: CalcJobProcessSpec) -> None:
@@ -54,6 +57,7 @@ class WorkerCalculation(CalcJob):
             'num_mpiprocs_per_machine': 1,
         }
         spec.inputs['metadata']['options']['withmpi'].default = False
+        spec.inputs['metadata']['options']['prepend_text'].default = cls.PREPEND
         spec.input(
             'engine',
             valid_type=orm.Dict,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import Field, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
 from aiida_anial.common.settings import NonNegative, Positive, Settings
 from aiida_anial.potential.engine import EngineSettings
@@ -37,6 +37,38 @@ _OURS = (
     *('calculation', 'tprnfor', 'tstress', 'occupations', 'smearing', 'degauss', 'ecutwfc', 'ecutrho', 'conv_thr'),
     *('pseudo_dir', 'outdir', 'prefix', 'ibrav', 'nat', 'ntyp', 'celldm', 'a', 'b', 'c', 'cosab', 'cosac', 'cosbc'),
 )
+
+
+def _lines(value: Any) -> Any:
+    """Return the lines of a text or a list, and anything else as it is."""
+    value = value.splitlines() if isinstance(value, str) else value
+    return tuple(value) if isinstance(value, list) else value
+
+
+def _directives(lines: tuple[str, ...]) -> tuple[str, ...]:
+    """Return the lines that are not empty.
+
+    :raises ValueError: if one is no directive, which the shell would run, or the scheduler not read.
+    """
+    single = [line.strip() for text in lines for line in text.splitlines() if line.strip()]
+    for line in single:
+        if not line.startswith('#'):
+            raise ValueError(f'{line!r} is no line for the scheduler, which begins with #, as #SBATCH does')
+    return tuple(single)
+
+
+def _word(text: str) -> str:
+    """Return the text.
+
+    :raises ValueError: if it would be more than a word in the script of a job.
+    """
+    if len(text.split()) != 1 or text != text.strip():
+        raise ValueError('a name without blanks is needed')
+    return text
+
+
+Directives = Annotated[tuple[str, ...], BeforeValidator(_lines), AfterValidator(_directives)]
+Word = Annotated[str, AfterValidator(_word)]
 
 
 class CampaignSettings(Settings):
@@ -117,22 +149,31 @@ class JobSettings(Settings):
     """The scheduler's view of a kind of job.
 
     :param max_wallclock_seconds: training and sampling stop shortly before, and continue in a new job.
+    :param max_memory_kb: memory on each machine, in units of 1024 bytes; ``null`` leaves it to the scheduler.
+    :param custom_scheduler_commands: lines for the scheduler as they stand, such as ``#SBATCH --gres=gpu:1``; a list,
+        or one text.
     """
 
     num_machines: Count = 1
     num_mpiprocs_per_machine: Count = 1
     num_cores_per_mpiproc: Count | None = None
     max_wallclock_seconds: Annotated[int, Field(ge=10)] = 3600
+    max_memory_kb: Annotated[int, Field(ge=1024)] | None = None
     withmpi: bool = False
-    queue_name: str | None = None
-    account: str | None = None
+    queue_name: Word | None = None
+    account: Word | None = None
+    qos: Word | None = None
+    custom_scheduler_commands: Directives = ()
 
     def options(self) -> dict[str, Any]:
         """Return the ``metadata.options`` of a CalcJob."""
         resources = {key: getattr(self, key) for key in ('num_machines', 'num_mpiprocs_per_machine')}
         if self.num_cores_per_mpiproc is not None:
             resources['num_cores_per_mpiproc'] = self.num_cores_per_mpiproc
-        optional = {key: getattr(self, key) for key in ('queue_name', 'account') if getattr(self, key) is not None}
+        names = ('max_memory_kb', 'queue_name', 'account', 'qos')
+        optional = {key: getattr(self, key) for key in names if getattr(self, key) is not None}
+        if self.custom_scheduler_commands:
+            optional['custom_scheduler_commands'] = '\n'.join(self.custom_scheduler_commands)
         return {
             'resources': resources,
             'max_wallclock_seconds': self.max_wallclock_seconds,

@@ -147,6 +147,43 @@ def test_job_settings_become_scheduler_options_without_empty_ones():
     options = JobSettings(queue_name='long', account='me', num_cores_per_mpiproc=4, withmpi=True).options()
     assert (options['queue_name'], options['account'], options['withmpi']) == ('long', 'me', True)
     assert options['resources']['num_cores_per_mpiproc'] == 4
+    options = JobSettings(qos='long', max_memory_kb=2**20).options()
+    assert (options['qos'], options['max_memory_kb']) == ('long', 2**20)
+
+
+DIRECTIVES = ['#SBATCH --gres=gpu:1', '#SBATCH --constraint="a&b"']
+
+
+@pytest.mark.parametrize('given', [DIRECTIVES, '\n'.join(DIRECTIVES), f'\n  {DIRECTIVES[0]}\n\n{DIRECTIVES[1]}\n'])
+def test_lines_for_the_scheduler_are_a_list_or_a_text(given):
+    settings = JobSettings.parse({'custom_scheduler_commands': given})
+    assert settings.options()['custom_scheduler_commands'] == '\n'.join(DIRECTIVES)
+    assert JobSettings.parse(settings.to_dict()) == settings
+
+
+@pytest.mark.parametrize('given', ['', [], '\n\n'])
+def test_no_lines_for_the_scheduler_are_no_option(given):
+    assert JobSettings.parse({'custom_scheduler_commands': given}) == JobSettings()
+    assert 'custom_scheduler_commands' not in JobSettings().options()
+
+
+@pytest.mark.parametrize(
+    ('key', 'value'),
+    [
+        ('custom_scheduler_commands', ['module load cuda']),
+        ('custom_scheduler_commands', '#SBATCH --gres=gpu:1\nrm -rf .'),
+        ('custom_scheduler_commands', ['#SBATCH --gres=gpu:1\rrm -rf .']),
+        ('custom_scheduler_commands', [1]),
+        ('queue_name', 'gpu\nrm -rf .'),
+        ('account', 'a b'),
+        ('qos', ''),
+        ('max_memory_kb', 0),
+    ],
+)
+def test_what_would_be_a_command_in_the_script_of_a_job_is_refused(key, value):
+    with pytest.raises(SettingsError, match=rf'^sampling\.job\.{key}') as caught:
+        campaign_inputs('demo', {'sampling': {'job': {key: value}}})
+    assert '\n' not in str(caught.value)
 
 
 @pytest.mark.parametrize(

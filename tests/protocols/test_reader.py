@@ -22,6 +22,10 @@ CHANGES: dict[str, dict[str, Any]] = {
         'sampling': {'job': {'queue_name': 'md', 'account': 'me', 'withmpi': True}},
         'label': {'qe': {'job': {'num_machines': 2, 'num_mpiprocs_per_machine': 8}}},
     },
+    'lines for the scheduler': {
+        'training': {'job': {'custom_scheduler_commands': ['#SBATCH --gres=gpu:1', '#SBATCH --exclusive']}},
+        'sampling': {'job': {'qos': 'short', 'max_memory_kb': 2**21}},
+    },
     'namelists': {'label': {'qe': {'parameters': {'ELECTRONS': {'mixing_beta': 0.4}, 'CONTROL': {'disk_io': 'low'}}}}},
     'smearing': {'label': {'qe': {'smearing': 'gaussian', 'degauss_ry': 0.01, 'conv_thr_ry': 1e-9}}},
     'no final training, cold start': {'training': {'final': None, 'warm_start': False}},

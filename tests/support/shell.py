@@ -24,10 +24,12 @@ class Shell:
     """Runs commands with ``AIIDA_PATH`` at ``home``, and keeps what they print.
 
     :param profile: for ``verdi`` and ``ask``.
+    :param variables: of the environment of every command, beside those of the tests.
     """
 
     home: Path
     profile: str
+    variables: dict[str, str] = field(default_factory=dict)
     printed: list[str] = field(default_factory=list)
 
     def run(
@@ -44,6 +46,7 @@ class Shell:
                 **{name: value for name, value in os.environ.items() if not name.startswith('ANIAL_')},
                 'AIIDA_PATH': str(self.home),
                 'PATH': f'{BIN}{os.pathsep}{os.environ["PATH"]}',
+                **self.variables,
                 **variables,
             },
             capture_output=True,

@@ -1,0 +1,286 @@
+"""Campaigns that are looked at from outside while something is done to them."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import signal
+import subprocess
+import time
+from collections import Counter
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from support.shell import BIN, Shell
+
+__all__ = ('CAMPAIGN', 'ENGINES', 'PHASES', 'Campaign', 'Eye', 'Outcome', 'Process', 'programs_in')
+
+LIMIT_S = 600.0
+
+# With real pw.x, and long enough for a fault to hit each phase: overrides of the tiny campaign of tests/conftest.py.
+CAMPAIGN: dict[str, Any] = {
+    'campaign': {'n_initial_cells': 4, 'max_iterations': 1, 'n_trajectories': [2, 2], 'n_cycles': 1},
+    # So tight that drawing them takes a moment.
+    'cells': {'families': [{'edges_angstrom': [4.0, 4.4], 'n_atoms': [4, 4]}], 'min_distance_angstrom': 2.6},
+    'schedules': {'t_max_ps': 35.0, 't_0_ps': [10.0, 30.0]},
+    'sampling': {'dynamics': {'frame_interval': 1000}},
+    # Nothing stops a trajectory but its end, so that every run has the same number of labels.
+    'thresholds': {'mode': 'fixed', 'energy_ev_per_sqrt_atom': 1e6},
+    'training': {
+        'initial': {'max_steps': 1800, 'batch_size': 8, 'evaluation_interval': 10, 'checkpoint_interval_s': 1.0},
+        'retrain': {'max_steps': 20, 'batch_size': 8, 'evaluation_interval': 10},
+    },
+    'label': {
+        'engine': 'qe',
+        'limits': {'max_force_ev_per_angstrom': 1000.0, 'max_concurrent': 2, 'max_failed_fraction': 0.0},
+        'qe': {
+            'ecutwfc_ry': 16,
+            'ecutrho_ry': 64,
+            'kpoints_mesh': None,
+            'kpoints_distance_per_angstrom': 0.45,
+        },
+    },
+}
+
+# What a process of the phase is called, and how its step (AiiDA's word for the part of a job) reads.
+PHASES: dict[str, tuple[str, str]] = {
+    'random cells': ('generate_cells', ''),
+    'uploading': ('PwCalculation', 'uploading'),
+    'labelling': ('PwCalculation', 'withscheduler'),
+    'retrieving': ('PwCalculation', 'retrieving'),
+    'parsing': ('PwCalculation', 'parsing'),
+    'training': ('TrainEnsembleCalculation', 'withscheduler'),
+    'sampling': ('SampleCalculation', 'withscheduler'),
+}
+ENGINES = {
+    'PwCalculation': 'pw.x',
+    'TrainEnsembleCalculation': 'anial-worker',
+    'SampleCalculation': 'anial-worker',
+    'ValidateCalculation': 'anial-worker',
+}
+_ENDED = ('finished', 'excepted', 'killed')
+# A job of a chain that restarts jobs, and the second attempt at a cell, are the same work.
+_SAME_WORK = re.compile(r'(_again\w*)?(/iteration_\d+)?$')
+
+
+@dataclass(frozen=True)
+class Process:
+    """A process of a campaign, as it was when it was looked at."""
+
+    pk: int
+    uuid: str
+    path: str
+    label: str
+    state: str
+    exit_status: int | None
+    exit_message: str | None
+    step: str | None
+    paused: bool | None
+    status: str | None
+    folder: str | None
+
+    @property
+    def has_ended(self) -> bool:
+        """Whether nothing will come of it any more."""
+        return self.state in _ENDED
+
+    @property
+    def is_ok(self) -> bool:
+        """Whether it finished well."""
+        return self.state == 'finished' and self.exit_status == 0
+
+    @property
+    def work(self) -> str:
+        """What it does, whichever attempt it is."""
+        return f'{_SAME_WORK.sub("", self.path)} {self.label}'
+
+    @property
+    def where(self) -> Path:
+        """Its work directory."""
+        return Path(self.folder or '/nowhere')
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How a campaign has ended.
+
+    :param energies: of the labels, by work.
+    :param done: the works that finished well.
+    :param ensemble: digest of its networks.
+    """
+
+    energies: Mapping[str, float]
+    done: frozenset[str]
+    ensemble: str
+    seconds: float
+
+
+@dataclass
+class Eye:
+    """Looks at campaigns through a process that stays, for a command of AiiDA takes seconds to begin."""
+
+    shell: Shell
+    _process: subprocess.Popen[str] | None = None
+
+    def ask(self, what: str, pk: int) -> Any:
+        """Return the answer; the process is begun anew where it died, as it may with its database."""
+        if self._process is None or self._process.poll() is not None:
+            self._process = subprocess.Popen(
+                [BIN / 'verdi', '-p', self.shell.profile, 'run', Path(__file__).with_name('look.py')],
+                cwd=self.shell.home,
+                env={**os.environ, 'AIIDA_PATH': str(self.shell.home)},
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=(self.shell.home / 'look.log').open('a'),
+                text=True,
+            )
+        try:
+            self._process.stdin.write(f'{what} {pk}\n')
+            self._process.stdin.flush()
+            return json.loads(self._process.stdout.readline())
+        except (OSError, ValueError) as exception:
+            self.close()
+            raise ConnectionError(f'there is no answer about {pk}') from exception
+
+    def close(self) -> None:
+        """End the process."""
+        if self._process is not None:
+            with suppress(OSError):
+                self._process.stdin.close()
+            try:
+                self._process.wait(10)
+            except subprocess.TimeoutExpired:
+                self._process.kill()
+                self._process.wait()
+            self._process = None
+
+
+@dataclass
+class Campaign:
+    """One campaign, found by its pk.
+
+    :param ledger: where the codes note their ends.
+    """
+
+    pk: int
+    shell: Shell
+    eye: Eye
+    ledger: Path
+
+    def look(self) -> list[Process]:
+        """Return the processes of the campaign, the campaign first, from the oldest to the newest."""
+        processes = [Process(**values) for values in self.eye.ask('processes', self.pk)]
+        self.note(processes)
+        return processes
+
+    def note(self, processes: list[Process]) -> None:
+        """Note what was seen."""
+
+    def wait(
+        self, condition: Callable[[list[Process]], Any], *, limit_s: float = LIMIT_S, interval_s: float = 0.2
+    ) -> Any:
+        """Return what ``condition`` makes of the processes once that is true; failures to look count as no.
+
+        A campaign that ends before ends the waiting too, as a failure.
+        """
+        end = time.monotonic() + limit_s
+        while True:
+            with suppress(ConnectionError):
+                processes = self.look()
+                if value := condition(processes):
+                    return value
+                assert not processes[0].has_ended, f'the campaign has ended: {processes[0]}: {self.story()}'
+            assert time.monotonic() < end, f'not so after {limit_s:.0f} s: {self.story()}'
+            time.sleep(interval_s)
+
+    def wait_for(self, phase: str, *, after_s: float = 0.0, limit_s: float = LIMIT_S) -> Process:
+        """Return a process that is in the middle of a phase of ``PHASES``, its program running if it has one.
+
+        :param after_s: how long it has been so at least.
+        """
+        label, step = PHASES[phase]
+        since: dict[int, float] = {}
+
+        def is_in_it(processes: list[Process]) -> Process | None:
+            for process in processes:
+                if process.label != label or process.has_ended or step not in (process.step or ''):
+                    continue
+                if step == 'withscheduler' and not programs_in(process.where, ENGINES[label]):
+                    continue
+                if time.monotonic() - since.setdefault(process.pk, time.monotonic()) >= after_s:
+                    return process
+            return None
+
+        # What takes moments is looked for all the time.
+        return self.wait(is_in_it, limit_s=limit_s, interval_s=0.1 if step == 'withscheduler' else 0.01)
+
+    def wait_end(self, *, limit_s: float = LIMIT_S) -> Process:
+        """Return the campaign when it has ended; nothing may pause meanwhile."""
+        seen: dict[int, float] = {}
+
+        def has_ended(processes: list[Process]) -> Process | None:
+            for process in processes:
+                if process.paused and not process.has_ended:
+                    # One that was resumed a moment ago may not have noticed yet.
+                    waited = time.monotonic() - seen.setdefault(process.pk, time.monotonic())
+                    assert waited < 60, f'{process} has paused: {self.story()}'
+            return processes[0] if processes[0].has_ended else None
+
+        return self.wait(has_ended, limit_s=limit_s)
+
+    def wait_paused(self, *, limit_s: float = LIMIT_S) -> Process:
+        """Return the first process that has paused."""
+        return self.wait(
+            lambda found: next((one for one in found if one.paused and not one.has_ended), None), limit_s=limit_s
+        )
+
+    @staticmethod
+    def kill(*pids: int, number: signal.Signals = signal.SIGKILL) -> None:
+        """Send a signal to processes that are there."""
+        for pid in pids:
+            with suppress(ProcessLookupError):
+                os.kill(pid, number)
+
+    def outcome(self) -> Outcome:
+        """Return how the campaign has ended."""
+        processes = self.look()
+        assert processes[0].is_ok, f'{processes[0]}: {self.story()}'
+        found = self.eye.ask('result', self.pk)
+        works = {process.uuid: process.work for process in processes}
+        energies = {works.get(uuid, uuid): energy for uuid, energy in found['energies'].items()}
+        done = frozenset(process.work for process in processes if process.label in ENGINES and process.is_ok)
+        return Outcome(energies, done, found['ensemble'], found['seconds'])
+
+    def paid_twice(self) -> int:
+        """Return how many programs came to their end although the same work had been done."""
+        works = {process.folder: process.work for process in self.look() if process.folder}
+        ledger = self.ledger.read_text().splitlines() if self.ledger.exists() else []
+        ended = Counter(works[folder] for line in ledger if (folder := _completed(line)) in works)
+        return sum(number - 1 for number in ended.values())
+
+    def story(self) -> str:
+        """Return what AiiDA reports of the campaign."""
+        return self.shell.verdi('process', 'report', self.pk, check=False)
+
+
+def programs_in(folder: Path, name: str | None = None) -> list[int]:
+    """Return the ids of the processes that work in a folder.
+
+    :param name: of the program, all if not given.
+    """
+    found = []
+    for link in Path('/proc').glob('[0-9]*/cwd'):
+        with suppress(OSError):
+            if link.readlink() == folder and name in (None, (link.parent / 'comm').read_text().strip()):
+                found.append(int(link.parent.name))
+    return found
+
+
+def _completed(line: str) -> str | None:
+    """Return the folder of a line of the ledger if the program came to its end there."""
+    outcome, _, folder = line.split(maxsplit=2)
+    return folder if outcome == '0' else None
