@@ -17,8 +17,15 @@ from aiida_pseudo.groups.family import PseudoPotentialFamily
 from aiida_anial.cli.check import Check
 from aiida_anial.cli.installation import COMPUTER, PW_CODE, WORKER_CODE
 from aiida_anial.cli.machine_checks import machine_checks, n_workers
-from aiida_anial.cli.production import BROKER, STORAGE
-from aiida_anial.cli.server_checks import SERVER, broker_checks, database_checks
+from aiida_anial.cli.production import BROKERS, STORAGES
+from aiida_anial.cli.server_checks import (
+    BROKER_SERVER,
+    SERVER,
+    broker_checks,
+    database_checks,
+    process_check,
+    recovery_check,
+)
 from aiida_anial.pseudopotential import PSEUDO_FAMILY
 
 __all__ = ('checks',)
@@ -31,21 +38,32 @@ def checks() -> Iterator[Check]:
     profile = get_manager().get_profile()
     assert profile is not None
     yield _profile(profile)
-    reachable = True
-    if profile.storage_backend == STORAGE:
-        for check in database_checks(profile.storage_config, n_workers() or 1):
-            reachable = reachable and (check.passed is not False or check.name != SERVER)
-            yield check
-    if profile.process_control_backend == BROKER:
-        yield from broker_checks(profile.process_control_config)
+    missing: set[str] = set()
+    for check in _servers(profile):
+        if check.passed is False:
+            missing.add(check.name)
+        yield check
     yield _daemon()
     yield from machine_checks(profile)
     # What is stored cannot be looked at without the database, which has been told.
-    if reachable:
-        yield _computer()
-        yield _code(PW_CODE, [], r'Program PWSCF (v\.\S+)')
-        yield _code(WORKER_CODE, ['--version'], r'version (\S+)')
-        yield _pseudo_family()
+    if SERVER in missing:
+        return
+    if profile.process_control_backend in BROKERS and BROKER_SERVER not in missing and n_workers():
+        yield process_check()
+    yield _computer()
+    yield _code(PW_CODE, [], r'Program PWSCF (v\.\S+)')
+    yield _code(WORKER_CODE, ['--version'], r'version (\S+)')
+    yield _pseudo_family()
+
+
+def _servers(profile: Profile) -> Iterator[Check]:
+    """Check the servers of a profile that is on any."""
+    if profile.storage_backend in STORAGES:
+        yield from database_checks(profile.storage_config, n_workers() or 1)
+    if profile.process_control_backend in BROKERS:
+        yield from broker_checks(profile.process_control_config)
+    if profile.storage_backend in STORAGES and profile.process_control_backend in BROKERS:
+        yield recovery_check(profile)
 
 
 def _profile(profile: Profile) -> Check:

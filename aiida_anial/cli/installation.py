@@ -24,7 +24,7 @@ from aiida_anial.pseudopotential import (
     WAVEFUNCTION_CUTOFF_RY,
 )
 
-__all__ = ('COMPUTER', 'PW_CODE', 'WORKER_CODE', 'install')
+__all__ = ('COMPUTER', 'ONCE_AFTER', 'ONCE_BEFORE', 'PW_CODE', 'WORKER_CODE', 'install')
 
 COMPUTER = 'localhost'
 PW_CODE = 'pw'
@@ -39,6 +39,13 @@ _PREPEND = 'export OMP_NUM_THREADS=1\n'
 
 # Programs that Open MPI starts in the same moment race to make one folder under /tmp, and the losers end.
 _OWN_TEMPORARY_FOLDER = 'export TMPDIR="$PWD"\n'
+
+# A daemon that is killed before it has stored the number of a job submits it again: the second one waits for the end of
+# the first, and leaves its results to it.
+ONCE_BEFORE = (
+    'exec 9> .anial_once; if command -v flock > /dev/null; then flock 9; fi\n[ ! -e .anial_ended ] || exit 0\n'
+)
+ONCE_AFTER = 'status=$?; touch .anial_ended; exit $status\n'
 
 
 def install(
@@ -117,8 +124,9 @@ def _computer() -> str:
             workdir=str(work),
         ).store()
     # `verdi presto` has made one already, with none.
-    if not computer.get_prepend_text():
-        computer.set_prepend_text(_OWN_TEMPORARY_FOLDER)
+    if computer.get_prepend_text() in ('', _OWN_TEMPORARY_FOLDER) and not computer.get_append_text():
+        computer.set_prepend_text(ONCE_BEFORE + _OWN_TEMPORARY_FOLDER)
+        computer.set_append_text(ONCE_AFTER)
     computer.set_minimum_job_poll_interval(_POLL_INTERVAL_S)
     computer.set_default_mpiprocs_per_machine(1)
     computer.configure(safe_interval=_SAFE_INTERVAL_S, use_login_shell=False)

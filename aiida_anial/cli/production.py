@@ -16,13 +16,24 @@ from aiida.manage.configuration import Profile, create_profile, get_config, get_
 
 from aiida_anial.cli.credentials import PostgresServer, Servers
 from aiida_anial.cli.postgres import prepared
-from aiida_anial.cli.rabbitmq import BrokerFacts, broker_config, broker_facts, broker_version
+from aiida_anial.cli.rabbitmq import BrokerFacts, broker_config, broker_facts, broker_version, server_of
 from aiida_anial.common.errors import AnialError
 
-__all__ = ('BROKER', 'DAEMON_TIMEOUT_S', 'STORAGE', 'postgres_of', 'set_up_production')
+__all__ = (
+    'BROKER',
+    'BROKERS',
+    'DAEMON_TIMEOUT_S',
+    'STORAGE',
+    'STORAGES',
+    'postgres_of',
+    'set_up_production',
+)
 
-STORAGE: Final = 'core.psql_dos'
-BROKER: Final = 'core.rabbitmq'
+# AiiDA's own, with workers that outlive a restart of the servers.
+STORAGE: Final = 'anial.psql_dos'
+BROKER: Final = 'anial.rabbitmq'
+STORAGES: Final = ('core.psql_dos', STORAGE)
+BROKERS: Final = ('core.rabbitmq', BROKER)
 
 # AiiDA's two seconds are too few for the answer of a daemon on a machine whose cores are all labelling.
 DAEMON_TIMEOUT_S: Final = 30
@@ -40,7 +51,7 @@ def set_up_production(name: str, servers: Servers | None, repository: Path | Non
         _check_kind(config.get_profile(name))
         if repository is not None:
             raise AnialError(f'--repository: the profile {name} is there already, and its files stay where they are.')
-        changed = servers is not None and _update(name, servers)
+        changed = _update(name, servers)
         yield f'profile {name}: ' + ('changed; restart its daemon' if changed else 'is there')
         return
     assert servers is not None
@@ -76,28 +87,32 @@ def _make(name: str, servers: Servers, repository: Path | None) -> Iterator[str]
     )
 
 
-def _update(name: str, servers: Servers) -> bool:
-    """Give a profile that is there other addresses, users and passwords, and say whether they are others.
+def _update(name: str, servers: Servers | None) -> bool:
+    """Give a profile that is there other addresses, users and passwords, and say whether anything was changed.
 
+    :param servers: it keeps its own if not given, and its workers only learn to outlive them.
     :raises AnialError: if a server refuses, or the database is not the profile's.
     """
     config = get_config()
     profile = config.get_profile(name)
-    storage = {**profile.storage_config, **_storage(servers.postgres)}
-    broker = {**profile.process_control_config, **broker_config(servers.rabbitmq)}
-    if (storage, broker) == (profile.storage_config, profile.process_control_config):
-        return False
-    broker_version(servers.rabbitmq)
+    storage, broker = profile.storage_config, profile.process_control_config
+    if servers is not None:
+        storage = {**storage, **_storage(servers.postgres)}
+        broker = {**broker, **broker_config(servers.rabbitmq)}
     changed = profile.copy()
     changed.set_storage(STORAGE, storage)
     changed.set_process_controller(BROKER, broker)
+    if changed.dictionary == profile.dictionary:
+        return False
+    rabbitmq = server_of(broker)
+    broker_version(rabbitmq)
     try:
         with changed.storage_cls.migrator(changed) as migrator:
             migrator.validate_storage()
     except AiidaException as exception:
         reason = ' '.join(str(exception).split()).rstrip('.')
         raise AnialError(f'postgres.database: it is not that of the profile {name}, which stays: {reason}.') from None
-    _set_options(changed, broker_facts(servers.rabbitmq))
+    _set_options(changed, broker_facts(rabbitmq))
     config.update_profile(changed)
     config.store()
     return True
@@ -111,7 +126,7 @@ def postgres_of(config: dict[str, Any]) -> PostgresServer:
 
 def _check_kind(profile: Profile) -> None:
     kinds = (profile.storage_backend, profile.process_control_backend)
-    if kinds != (STORAGE, BROKER):
+    if kinds[0] not in STORAGES or kinds[1] not in BROKERS:
         raise AnialError(
             f'--profile: {profile.name} is there already, with {" and ".join(map(str, kinds))} and not with PostgreSQL '
             f'and RabbitMQ; name another one.'

@@ -3,26 +3,35 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import timedelta
 from typing import Any, Final
 
+from aiida import orm
+from aiida.common import timezone
+from aiida.engine import ProcessState
+from aiida.manage.configuration import Profile
 from packaging.version import InvalidVersion, Version
 
 from aiida_anial.cli.check import Check
 from aiida_anial.cli.postgres import ENCODING, OLDEST, connect, database_facts
-from aiida_anial.cli.production import postgres_of
+from aiida_anial.cli.production import BROKER, STORAGE, postgres_of
 from aiida_anial.cli.rabbitmq import OLDEST as OLDEST_BROKER
 from aiida_anial.cli.rabbitmq import BrokerFacts, broker_facts, broker_version, server_of
 from aiida_anial.common.errors import AnialError
+from aiida_anial.servers.requests import nobodys
 
-__all__ = ('SERVER', 'broker_checks', 'database_checks')
+__all__ = ('BROKER_SERVER', 'SERVER', 'broker_checks', 'database_checks', 'process_check', 'recovery_check')
 
 # The check without which nothing else of the storage can be looked at.
 SERVER: Final = 'PostgreSQL'
+BROKER_SERVER: Final = 'RabbitMQ'
 
 _AGAIN: Final = 'start the server, or `aiida-anial setup` with the --credentials of today'
 # What the connection pool of a worker keeps, and what commands open beside it.
 _CONNECTIONS_PER_WORKER: Final = 5
 _CONNECTIONS_BESIDE: Final = 10
+# A worker may take as long to begin what it was handed.
+_GRACE: Final = timedelta(minutes=2)
 
 
 def database_checks(config: dict[str, Any], n_workers: int) -> Iterator[Check]:
@@ -39,9 +48,7 @@ def database_checks(config: dict[str, Any], n_workers: int) -> Iterator[Check]:
         yield Check(SERVER, False, str(exception), _AGAIN)
         return
     finding = f'{facts.version_text}, {server.database} at {server.host}:{server.port}'
-    yield Check(
-        'PostgreSQL', facts.version >= OLDEST * 10000, finding, f'upgrade it: {OLDEST} is the oldest that serves'
-    )
+    yield Check(SERVER, facts.version >= OLDEST * 10000, finding, f'upgrade it: {OLDEST} is the oldest that serves')
     remedy = f'make a database with ENCODING {ENCODING!r} and move there with pg_dump and pg_restore'
     yield Check('encoding', facts.encoding == ENCODING, facts.encoding, remedy)
     needed = _CONNECTIONS_PER_WORKER * n_workers + _CONNECTIONS_BESIDE
@@ -59,10 +66,10 @@ def broker_checks(config: dict[str, Any]) -> Iterator[Check]:
     try:
         version = broker_version(server)
     except AnialError as exception:
-        yield Check('RabbitMQ', False, str(exception), _AGAIN)
+        yield Check(BROKER_SERVER, False, str(exception), _AGAIN)
         return
     finding = f'{version} at {server.host}:{server.port}'
-    yield Check('RabbitMQ', _serves(version), finding, f'upgrade it: {OLDEST_BROKER} is the oldest that serves')
+    yield Check(BROKER_SERVER, _serves(version), finding, f'upgrade it: {OLDEST_BROKER} is the oldest that serves')
     yield from _settings(broker_facts(server))
 
 
@@ -86,3 +93,30 @@ def _settings(facts: BrokerFacts) -> Iterator[Check]:
     finding = f'{facts.n_alarms or "none"}'
     remedy = 'it takes nothing more until there is room: free memory and disk on its machine, see `rabbitmqctl status`'
     yield Check('RabbitMQ alarms', not facts.n_alarms, finding, remedy)
+
+
+def recovery_check(profile: Profile) -> Check:
+    """Check that the workers go on after a server was away."""
+    recovers = (profile.storage_backend, profile.process_control_backend) == (STORAGE, BROKER)
+    finding = f'workers {"outlive" if recovers else "do not outlive"} a restart of PostgreSQL and RabbitMQ'
+    remedy = f'run `aiida-anial setup --production -p {profile.name}`, and then `verdi daemon restart`'
+    return Check('recovery', recovers, finding, remedy)
+
+
+def process_check() -> Check:
+    """Check that every process that has not ended is worked on; for a daemon that runs."""
+    states = [ProcessState.CREATED.value, ProcessState.RUNNING.value, ProcessState.WAITING.value]
+    query = orm.QueryBuilder().append(
+        (orm.CalcJobNode, orm.WorkChainNode),
+        filters={
+            'attributes.process_state': {'in': states},
+            # What is run without a daemon leaves none.
+            'attributes': {'has_key': orm.ProcessNode.CHECKPOINT_KEY},
+            'mtime': {'<': timezone.now() - _GRACE},
+        },
+        project='id',
+    )
+    lost = nobodys(query.all(flat=True))
+    finding = f'nobody works on {", ".join(map(str, lost))}' if lost else 'none is lost'
+    remedy = 'run `verdi daemon stop`, `verdi process repair` and `verdi daemon start`'
+    return Check('processes', not lost, finding, remedy)

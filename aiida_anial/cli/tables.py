@@ -48,6 +48,11 @@ def print_campaign(status: dict[str, Any]) -> None:
     # A narrow terminal wraps lines, and a pipe has no width: the table keeps all its columns there.
     console = Console(width=max(Console().width, 130))
     console.print(table)
+    for row in status['paused']:
+        name = f'{row["process_label"]}<{row["pk"]}>'
+        text = f'{name} has paused, and waits for you: {row["reason"]}. Once that is mended: {row["command"]}'
+        # As it is: brackets in a reason are no markup.
+        console.print(text, markup=False, highlight=False, soft_wrap=True)
     energy, force = (status[f'final_test_{key}'] for key in ('energy_rmse_mev_per_atom', 'force_rmse_ev_per_angstrom'))
     if energy is not None:
         console.print(f'Last ensemble, test blocks: {energy:.1f} meV/atom, {force:.3f} eV/Å (root mean square).')

@@ -24,7 +24,7 @@ SCIENCE = (
     'worker',
 )
 
-GROUPS = ('aiida.data', 'aiida.calculations', 'aiida.parsers', 'aiida.workflows')
+GROUPS = (*('aiida.brokers', 'aiida.calculations', 'aiida.data', 'aiida.parsers', 'aiida.storage', 'aiida.workflows'),)
 
 BLOCK_AIIDA = """
 import sys
@@ -76,6 +76,7 @@ def test_aiida_layer_and_command_line_import_without_torch():
         'queries',
         'report',
         'reproduction',
+        'servers',
         'workchains',
     ):
         modules += modules_of(package)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -85,6 +86,26 @@ def ask(services) -> Callable[..., list[tuple[Any, ...]]]:
             return cursor.fetchall() if cursor.description else []
 
     return ask
+
+
+@pytest.fixture(scope='session')
+def ended(ask) -> Callable[[int], None]:
+    """Return a function that waits until a process has finished well."""
+
+    def ended(pk: int) -> None:
+        question = f"SELECT attributes ->> 'process_state', attributes ->> 'exit_status' FROM db_dbnode WHERE id = {pk}"
+        end = time.monotonic() + 120
+        while (found := ask(question, 'anial')) != [('finished', '0')]:
+            assert time.monotonic() < end, found
+            time.sleep(0.2)
+
+    return ended
+
+
+@pytest.fixture(scope='session')
+def make_label(shell, ended) -> Callable[[], None]:
+    """Return a function that lets the daemon make a label."""
+    return lambda: ended(int(shell.verdi('run', Path(__file__).with_name('submit_label.py')).split()[-1]))
 
 
 @pytest.fixture

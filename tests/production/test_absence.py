@@ -1,0 +1,115 @@
+"""A server goes away and comes back: the daemon's workers go on, and what is lost all the same is told of."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+PROFILE = 'production'
+
+
+@pytest.mark.services
+@pytest.mark.parametrize(('server', 'end'), [('postgresql', 'stop'), ('rabbitmq', 'kill')])
+def test_a_daemon_whose_server_was_away_goes_on_by_itself(services, shell, daemon, make_label, server, end):
+    make_label()
+    before = shell.workers()
+    if end == 'kill':
+        services.kill(server)
+    else:
+        services.run('stop', server)
+    services.run('start', server)
+    make_label()
+    assert set(shell.workers()).isdisjoint(before)
+    assert 'has failed this worker' in (shell.home / '.aiida/daemon/log' / f'aiida-{PROFILE}.log').read_text()
+
+
+@pytest.mark.services
+def test_a_daemon_stops_and_starts_while_a_server_is_away(services, shell, daemon, make_label):
+    make_label()
+    services.run('stop', 'postgresql')
+    shell.verdi('daemon', 'stop')
+    services.run('stop', 'rabbitmq')
+    services.run('start', 'postgresql')
+    shell.verdi('daemon', 'start')
+    services.run('start', 'rabbitmq')
+    make_label()
+
+
+@pytest.mark.services
+def test_a_process_that_nobody_was_asked_for_is_told_of_and_repaired(shell, daemon, ended):
+    lost = shell.ask(Path(__file__).with_name('lose_label.py'))
+    assert lost['finding'] == f'nobody works on {lost["pk"]}'
+    assert 'ok       processes: none is lost' in shell.anial('doctor')
+    shell.verdi('daemon', 'stop')
+    shell.verdi('process', 'repair', '--force')
+    shell.verdi('daemon', 'start')
+    ended(lost['pk'])
+
+
+@pytest.mark.services
+def test_a_profile_with_aiidas_own_plugins_is_told_of_and_brought_up_to_date(shell):
+    ours = shell.config
+    path = shell.home / '.aiida' / 'config.json'
+    path.write_text(path.read_text().replace('anial.psql_dos', 'core.psql_dos').replace('anial.rabb', 'core.rabb'))
+    printed = shell.anial('doctor', check=False)
+    assert re.search(
+        r'missing  recovery: workers do not outlive .*\n +mend: .*setup --production -p production', printed
+    )
+    assert f'profile {PROFILE}: changed' in shell.run('aiida-anial', 'setup', '-p', PROFILE).stdout
+    assert shell.config == ours
+
+
+@pytest.mark.services
+def test_a_command_that_loses_its_server_says_so_in_one_sentence(services, shell, tmp_path):
+    printed = shell.verdi('run', Path(__file__).with_name('break_connection.py'))
+    assert re.fullmatch(r'PostgreSQL went away: terminating connection .*; run this again .*', printed.splitlines()[-1])
+    services.run('stop', 'rabbitmq')
+    overrides = tmp_path / 'overrides.yaml'
+    overrides.touch()
+    result = shell.run('aiida-anial', 'submit', '-p', PROFILE, overrides, check=False)
+    services.run('start', 'rabbitmq')
+    assert result.returncode == 1
+    assert re.fullmatch(r'Error: RabbitMQ does not answer: .* refused; start it, .*\n', result.stderr)
+
+
+WORKER = """
+import click
+import psycopg
+import sqlalchemy
+from aiida_anial.servers.storage import _end_if_gone
+
+engine = sqlalchemy.create_engine('sqlite://')
+engine.dialect.loaded_dbapi.Error = psycopg.Error
+
+def fail(*_):
+    raise psycopg.errors.{error}('as the test wants it')
+
+sqlalchemy.event.listen(engine, 'do_execute', fail)
+sqlalchemy.event.listen(engine, 'handle_error', _end_if_gone)
+try:
+    with engine.connect() as connection:
+        connection.execute(sqlalchemy.text('SELECT 1'))
+except Exception:
+    print('went on')
+"""
+
+
+@pytest.mark.parametrize(
+    ('error', 'ends'),
+    [
+        ('OperationalError', True),
+        ('AdminShutdown', True),
+        ('DeadlockDetected', True),
+        ('DiskFull', False),
+        ('UniqueViolation', False),
+    ],
+)
+def test_a_worker_ends_at_what_passes_and_at_nothing_else(error, ends):
+    result = subprocess.run(
+        [sys.executable, '-c', WORKER.format(error=error)], capture_output=True, text=True, timeout=60, check=False
+    )
+    assert (result.returncode, 'went on' in result.stdout) == ((75, False) if ends else (0, True)), result.stderr
