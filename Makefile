@@ -9,7 +9,7 @@ SERVICES ?= .services
 export OMP_NUM_THREADS ?= 1
 
 .DEFAULT_GOAL := help
-.PHONY: help install venv qe demo test services services-stop bench bench-graph lint audit docs clean
+.PHONY: help install venv qe demo test services services-stop faults bench bench-graph bench-load lint audit docs clean
 
 help: ## list the targets
 	@echo 'help: the targets of this Makefile'
@@ -32,13 +32,18 @@ demo: install ## run a small campaign on real PBE labels, and show what it found
 	@echo 'demo: a small active-learning campaign, labelled by pw.x'
 	@$(BIN)/python scripts/demo.py
 
-test: install ## run the whole test suite, with a daemon, pw.x, PostgreSQL and RabbitMQ
+test: install ## run the whole test suite, with a daemon, pw.x, PostgreSQL, RabbitMQ, Slurm and SSH
 	@services/install.sh
-	@echo 'test: the whole suite, with a daemon, pw.x, PostgreSQL and RabbitMQ; published model: $(or $(ANIAL_PUBLISHED_MODEL),not given)'
+	@echo 'test: the whole suite, with a daemon, pw.x, PostgreSQL, RabbitMQ, Slurm and SSH; published model: $(or $(ANIAL_PUBLISHED_MODEL),not given)'
 	@$(BIN)/python -m pytest -v --numprocesses 2 --dist loadfile --durations=30
 
+faults: install ## kill what a campaign runs on, piece by piece, in an hour; not a part of `make test`
+	@services/install.sh postgresql rabbitmq
+	@echo 'faults: the figures go to benchmarks/results/faults.json and docs/topics/faults.md'
+	@$(BIN)/python benchmarks/faults.py $(FAULTS)
+
 services: venv ## start a PostgreSQL and a RabbitMQ for a production profile, in .services
-	@services/install.sh
+	@services/install.sh postgresql rabbitmq
 	@$(BIN)/python services/services.py start --folder $(SERVICES)
 
 services-stop: venv ## stop these two; their data stay
@@ -52,6 +57,11 @@ bench-graph: install ## measure exports and queries in the graph of a whole camp
 	@scripts/install-postgres.sh
 	@echo 'bench-graph: the figures go to benchmarks/results/graph.json and docs/topics/graph-size.md'
 	@$(BIN)/python benchmarks/graph.py
+
+bench-load: install ## measure what the engine costs, with thousands of labels that cost nothing, in an hour
+	@services/install.sh postgresql rabbitmq
+	@echo 'bench-load: the figures go to benchmarks/results/load.json and docs/topics/load.md'
+	@$(BIN)/python benchmarks/load.py
 
 audit: venv ## look for unsafe code, and for versions that are not those that were pinned
 	@echo 'audit: bandit, pins, installed versions; known vulnerabilities where pip-audit is there and is answered'

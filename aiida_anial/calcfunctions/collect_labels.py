@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from aiida import orm
-from aiida.engine import calcfunction
 
+from aiida_anial.calcfunctions.many_inputs import calcfunction_of_many
 from aiida_anial.calcfunctions.pw_outputs import pw_kpoints, pw_label, pw_level_of_theory
 from aiida_anial.calcfunctions.shards import shard_outputs
 from aiida_anial.protocols.settings import LabelSettings
@@ -14,7 +14,7 @@ from aiida_anial.protocols.settings import LabelSettings
 __all__ = ('collect_labels',)
 
 
-@calcfunction
+@calcfunction_of_many
 def collect_labels(
     settings: orm.Dict,
     source: orm.Dict,

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from aiida import orm
-from aiida.engine import calcfunction
 from aiida_quantumespresso.calculations.functions.create_kpoints_from_distance import create_kpoints_from_distance
+
+from aiida_anial.calcfunctions.many_inputs import calcfunction_of_many
 
 __all__ = ('make_meshes', 'mesh_name', 'mesh_of')
 
 
-@calcfunction
+@calcfunction_of_many
 def make_meshes(distance: orm.Float, force_parity: orm.Bool, **cells: orm.StructureData) -> dict[str, orm.KpointsData]:
     """Return the meshes that aiida-quantumespresso makes for the cells, each once.
 

@@ -10,6 +10,7 @@ from aiida import orm
 from aiida_anial.common.errors import AnialError
 from aiida_anial.data.loading import loaded
 from aiida_anial.queries.neighbours import called_by, inputs_of, outputs_of
+from aiida_anial.queries.paused import paused_processes
 from aiida_anial.workchains.active_learning import ActiveLearningWorkChain
 from aiida_anial.workchains.benchmark import MAIN, BenchmarkWorkChain
 from aiida_anial.workchains.iteration import AlIterationWorkChain
@@ -69,6 +70,7 @@ def campaign_status(campaign: Any) -> dict[str, Any]:
         'exit_message': campaign.exit_message,
         'converged': summary.get('converged', any(row['converged'] for row in rows)),
         'verdict': summary.get('verdict'),
+        'paused': paused_processes(campaign),
         'continues': campaign.base.extras.get('continues', []),
         'n_labels': taken_over + sum(row['n_labels'] for row in rows),
         'n_labels_taken_over': taken_over,

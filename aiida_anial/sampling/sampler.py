@@ -25,6 +25,8 @@ from aiida_anial.sampling.walkers import Walkers
 __all__ = ('SamplingInterrupted', 'sample')
 
 _CHECKPOINT_EVERY_S = 60.0
+# The first ones come sooner, so that a short job that is killed has something to go on from too.
+_FIRST_CHECKPOINT_S = 5.0
 # Checkpoints grow with the stored frames; writing them shall not take more than this share of the time.
 _CHECKPOINT_SHARE = 0.05
 _REPORT_EVERY_S = 30.0
@@ -46,8 +48,8 @@ def sample(
     """Run all trajectories to their end and return them in the order of their cells.
 
     :param engine: evaluates the ensemble.
-    :param checkpoint: file to go on from if it is there, written every minute and when interrupted. A continued
-        sampling gives the same trajectories, to the last digit, as one that was never interrupted.
+    :param checkpoint: file to go on from if it is there, written every minute, sooner at first, and when interrupted.
+        A continued sampling gives the same trajectories, to the last digit, as one that was never interrupted.
     :param fingerprint: of all inputs, the ensemble too; a checkpoint with another one is refused.
     :param interrupted: whether to stop now.
     :param report: takes lines on the progress.
@@ -81,7 +83,8 @@ class _Clock:
     def __init__(self, save: Callable[[], None], report: Callable[[], None]) -> None:
         self._save, self._report = save, report
         now = time.monotonic()
-        self._next_save, self._next_report = now + _CHECKPOINT_EVERY_S, now + _REPORT_EVERY_S
+        self._interval = min(_FIRST_CHECKPOINT_S, _CHECKPOINT_EVERY_S)
+        self._next_save, self._next_report = now + self._interval, now + _REPORT_EVERY_S
 
     def tick(self) -> None:
         """Do what is due."""
@@ -92,7 +95,8 @@ class _Clock:
         if now >= self._next_save:
             self._save()
             after = time.monotonic()
-            self._next_save = after + max(_CHECKPOINT_EVERY_S, (after - now) / _CHECKPOINT_SHARE)
+            self._interval = min(2 * self._interval, _CHECKPOINT_EVERY_S)
+            self._next_save = after + max(self._interval, (after - now) / _CHECKPOINT_SHARE)
 
 
 class _Sampler:

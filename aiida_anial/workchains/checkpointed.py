@@ -5,7 +5,6 @@ from __future__ import annotations
 from aiida import orm
 from aiida.common import AttributeDict
 from aiida.engine import (
-    BaseRestartWorkChain,
     CalcJob,
     ExitCode,
     ProcessHandlerReport,
@@ -17,13 +16,14 @@ from aiida.engine import (
 from aiida.engine.processes.workchains.workchain import WorkChainSpec
 
 from aiida_anial.calculations.checkpoint import validate_checkpoint
+from aiida_anial.workchains.resuming import ResumingWorkChain
 
 __all__ = ('CheckpointedWorkChain',)
 
 _WORKER_FAILED = 410
 
 
-class CheckpointedWorkChain(BaseRestartWorkChain):
+class CheckpointedWorkChain(ResumingWorkChain):
     """Run a job of ``anial-worker`` to its end, over as many jobs as its wall clock needs."""
 
     _process_class: type[CalcJob]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from types import SimpleNamespace
 from typing import Any
 
@@ -11,6 +12,7 @@ from aiida.engine import ProcessState
 from aiida.engine.utils import instantiate_process
 from aiida.manage import get_manager
 
+from aiida_anial.workchains import requests, staged
 from aiida_anial.workchains.label import LabelWorkChain
 from aiida_anial.workchains.staged import _lost
 
@@ -94,14 +96,57 @@ def test_a_chain_that_has_ended_looks_for_nothing(fake_chain):
     assert list(_lost(top)) == []
 
 
+@pytest.fixture
+def ask_again(chain, monkeypatch):
+    """Return a function that lets the labelling look for its lost children, and returns those it asks for again."""
+
+    def ask(broker, waiting=()):
+        asked: list[int] = []
+        controller = SimpleNamespace(continue_process=lambda pk, **_: asked.append(pk))
+        monkeypatch.setattr(type(chain.runner), 'controller', controller)
+        monkeypatch.setattr(get_manager(), 'get_profile', lambda: SimpleNamespace(process_control_backend=broker))
+        monkeypatch.setattr(staged, 'requested', lambda _: set(waiting))
+        chain._ask_again()
+        return asked
+
+    return ask
+
+
+@pytest.fixture
+def lost(chain, fake_job, monkeypatch):
+    """A child that was launched before the daemon began again."""
+    monkeypatch.setattr(staged, '_GRACE_S', -1.0)
+    return fake_job('anial.evaluate', caller=chain.node, state=ProcessState.CREATED)
+
+
 @pytest.mark.parametrize(('broker', 'expected'), [('core.zeromq', 1), ('core.rabbitmq', 0), (None, 0)])
-def test_only_with_the_broker_that_loses_are_children_asked_for_again(chain, fake_job, monkeypatch, broker, expected):
+def test_only_with_the_broker_that_loses_are_children_asked_for_again(ask_again, lost, broker, expected):
     """RabbitMQ outlives the daemon; a second request there could reach a second worker."""
-    asked: list[int] = []
-    job = fake_job('anial.evaluate', caller=chain.node, state=ProcessState.CREATED)
-    controller = SimpleNamespace(continue_process=lambda pk, **_: asked.append(pk))
-    monkeypatch.setattr(type(chain.runner), 'controller', controller)
-    profile = SimpleNamespace(process_control_backend=broker)
-    monkeypatch.setattr(get_manager(), 'get_profile', lambda: profile)
-    chain._ask_again()
-    assert asked == [job.pk] * expected
+    assert ask_again(broker) == [lost.pk] * expected
+
+
+def test_a_child_that_a_worker_was_asked_for_is_not_asked_for_again(ask_again, lost):
+    """Two workers would run it, and a calculation would be paid for twice."""
+    assert ask_again('core.zeromq', waiting=[lost.pk]) == []
+
+
+def test_a_child_that_was_launched_only_now_is_not_asked_for_again(ask_again, chain, fake_job):
+    fake_job('anial.evaluate', caller=chain.node, state=ProcessState.CREATED)
+    assert ask_again('core.zeromq') == []
+
+
+def test_requests_are_found_in_the_queue_and_in_the_hands_of_workers(tmp_path, monkeypatch):
+    tasks = tmp_path / 'storage' / 'tasks'
+    for pk, folder in enumerate(('pending', 'processing'), start=7):
+        (tasks / folder).mkdir(parents=True)
+        (tasks / folder / f'{pk}_request.json').write_text(
+            json.dumps({'body': {'args': {'pid': pk}, 'task': 'continue'}})
+        )
+    (tasks / 'pending' / '1_other.json').write_text('{"body": {"task": "launch"}}')
+    (tasks / 'pending' / '2_torn.json').write_text('{"bod')
+    config = SimpleNamespace(filepaths=lambda _: {'broker_service': {'dir': tmp_path}})
+    monkeypatch.setattr(requests, 'get_config', lambda: config)
+    assert requests.requested(None) == {7, 8}
+    assert sorted(path.name for path in tasks.rglob('*.json')) == [
+        *('1_other.json', '2_torn.json', '7_request.json', '8_request.json')
+    ]

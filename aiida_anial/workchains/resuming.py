@@ -1,0 +1,64 @@
+"""A work chain that runs jobs until one finishes well, whatever ends those before."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from aiida.engine import BaseRestartWorkChain, ExitCode
+from aiida.schedulers.datastructures import JobState
+
+from aiida_anial.workchains.pausing import is_of_the_machine
+from aiida_anial.workchains.staged import StagedWorkChain
+
+__all__ = ('ResumingWorkChain',)
+
+
+class ResumingWorkChain(StagedWorkChain, BaseRestartWorkChain):
+    """Do not let a job that AiiDA could not look after cost what it had to give.
+
+    A job that was killed, or that excepted, ends AiiDA's own chain at once. Here it is run again; a second one in a row
+    ends the chain. Where the machine was at fault the chain pauses each time; if the program had come to its end by
+    then, only its files are fetched and parsed again.
+    """
+
+    def inspect_process(self) -> ExitCode | None:
+        """Run a job that did not end by itself again."""
+        node = self.ctx.children[self.ctx.iteration - 1]
+        if not (node.is_excepted or node.is_killed):
+            self.ctx.n_died = 0
+            self.ctx.inputs.pop('remote_folder', None)
+            code: ExitCode | None = super().inspect_process()
+            return code
+        self.ctx.n_died = self.ctx.get('n_died', 0) + 1
+        what = 'was killed' if node.is_killed else f'excepted: {_last_line(node)}'
+        if self.ctx.n_died > 1 and not is_of_the_machine(node):
+            self.report(f'{self.ctx.process_name}<{node.pk}> {what}; action taken: give up')
+            code = super().inspect_process()
+            return code
+        self._take_up(node)
+        action = 'fetch its files again' if 'remote_folder' in self.ctx.inputs else 'run it again'
+        self.report(f'{self.ctx.process_name}<{node.pk}> {what}; action taken: {action}')
+        if is_of_the_machine(node):
+            self.pause(f'{self.ctx.process_name}<{node.pk}> {what}')
+        return None
+
+    def results(self) -> ExitCode | None:
+        """Attach the outputs; of those a killed daemon had stored, AiiDA's own loses sight."""
+        code: ExitCode | None = super().results()
+        for name, output in self.get_outputs(self.ctx.children[self.ctx.iteration - 1]).items():
+            if name in self.spec().outputs and name not in self.outputs:
+                self.out(name, output)
+        return code
+
+    def _take_up(self, node: Any) -> None:
+        """Let the next job begin with the files of one whose program had ended; AiiDA can on this machine alone."""
+        self.ctx.inputs.pop('remote_folder', None)
+        had_ended = node.get_scheduler_state() == JobState.DONE and 'remote_folder' in node.outputs
+        # What excepts for another reason may do so because of the files.
+        if had_ended and is_of_the_machine(node) and node.computer.transport_type == 'core.local':
+            self.ctx.inputs.remote_folder = node.outputs.remote_folder
+
+
+def _last_line(node: Any) -> str:
+    """Return the end of an exception."""
+    return ' '.join(((node.exception or '').strip().splitlines() or ['it does not say why'])[-1].split())

@@ -1,0 +1,113 @@
+"""Kills what campaigns run on, piece by piece, and writes ``benchmarks/results/faults.json``.
+
+``make faults`` runs the tests with the marker ``faults``, each of which really causes what it is named after in a small
+campaign of its own, with real pw.x, and compares the end with that of a campaign without faults. The file holds an
+object a fault: what it was, in which phase, what was lost, what was paid twice, whether the campaign recovered, and in
+how many seconds. What a partial run has not caused again stays there. The table in ``docs/topics/faults.md`` is
+written anew from the file.
+
+Run it from the repository root::
+
+    python benchmarks/faults.py                # everything: about an hour on two cores
+    python benchmarks/faults.py -k directory   # what follows goes to pytest
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Final
+
+from rich.console import Console
+from rich.table import Table
+
+ROOT: Final = Path(__file__).parents[1]
+RESULTS: Final = ROOT / 'benchmarks' / 'results' / 'faults.json'
+PAGE: Final = ROOT / 'docs' / 'topics' / 'faults.md'
+BEGIN: Final = '<!-- begin: written by benchmarks/faults.py -->'
+END: Final = '<!-- end -->'
+
+Row = dict[str, Any]
+COLUMNS: Final = {
+    'fault': 'fault',
+    'phase': 'in the middle of',
+    'profile': 'profile',
+    'lost': 'lost',
+    'paid_twice': 'paid twice',
+    'recovered': 'recovered',
+    'seconds': 'seconds',
+}
+
+
+def run_tests(arguments: Sequence[str]) -> tuple[int, list[Row]]:
+    """Run the tests and return the exit status of pytest with what they found."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / 'rows'
+        command = [sys.executable, '-m', 'pytest', 'tests/faults', '-v', '-m', 'faults', *arguments]
+        environment = {**os.environ, 'ANIAL_FAULTS_RESULTS': str(path)}
+        status = subprocess.run(command, cwd=ROOT, env=environment, check=False).returncode
+        lines = path.read_text().splitlines() if path.exists() else []
+    return status, [json.loads(line) for line in lines]
+
+
+def merged(before: Sequence[Row], found: Sequence[Row]) -> list[Row]:
+    """Return all rows, what was found now in place of what was found before, by profile and fault."""
+    rows = {_key(row): row for row in before} | {_key(row): row for row in found}
+    return sorted(rows.values(), key=_key)
+
+
+def _key(row: Row) -> tuple[str, str, str]:
+    return row['profile'], row['fault'], row['phase']
+
+
+def cells(row: Row) -> list[str]:
+    """Return a row as text."""
+    texts = []
+    for name in COLUMNS:
+        value = row[name]
+        if name == 'recovered':
+            value = ('after `verdi process play`' if row['paused'] else 'by itself') if value else 'no'
+        texts.append('-' if value is None else f'{value:.0f}' if isinstance(value, float) else str(value))
+    return texts
+
+
+def show(rows: Sequence[Row]) -> None:
+    """Print the rows as a table."""
+    table = Table(title=f'{len(rows)} faults', title_justify='left')
+    for heading in COLUMNS.values():
+        table.add_column(heading)
+    for row in rows:
+        table.add_row(*cells(row))
+    Console(width=max(Console().width, 130)).print(table, markup=False)
+
+
+def write_page(rows: Sequence[Row]) -> None:
+    """Put the table into the page."""
+    lines = ['| ' + ' | '.join(COLUMNS.values()) + ' |', '|' + '---|' * len(COLUMNS)]
+    lines += ['| ' + ' | '.join(cells(row)) + ' |' for row in rows]
+    text = PAGE.read_text(encoding='utf-8')
+    before, _, rest = text.partition(BEGIN)
+    _, _, after = rest.partition(END)
+    PAGE.write_text('\n'.join([before + BEGIN, *lines, END]) + after, encoding='utf-8')
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Run the tests, write file and page, and return the exit status of pytest."""
+    status, found = run_tests(arguments)
+    before = json.loads(RESULTS.read_text()) if RESULTS.exists() else []
+    rows = merged(before, found)
+    show(found)
+    if found:
+        RESULTS.write_text(json.dumps(rows, indent=1) + '\n')
+        write_page(rows)
+        print(f'faults: {RESULTS}')
+    return status
+
+
+if __name__ == '__main__':
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,118 @@
+"""Writes the table of ``docs/topics/load.md`` from ``benchmarks/results/load.json``.
+
+``load.py`` calls it; a test looks whether page and file agree. By hand, from the repository root::
+
+    python benchmarks/load_table.py
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Final
+
+import common
+
+__all__ = ('BEGIN', 'END', 'NOTHING', 'PAGE', 'RESULTS', 'page_with', 'render', 'write')
+
+RESULTS: Final = Path(__file__).parent / 'results' / 'load.json'
+PAGE: Final = Path(__file__).parents[1] / 'docs' / 'topics' / 'load.md'
+BEGIN: Final = '<!-- Written by benchmarks/load_table.py from benchmarks/results/load.json: do not edit. -->'
+END: Final = '<!-- End of what benchmarks/load_table.py writes. -->'
+NOTHING: Final = 'Nothing has been measured yet: `make bench-load` does it.'
+_ORDER: Final = ('1', '2', '4')
+_CHAIN, _BARE = 'chain', 'bare'
+
+# What was measured, where it is in a series, and the goal.
+_LINES: Final[tuple[tuple[str, tuple[str, ...], str], ...]] = (
+    ('Labels by `LabelWorkChain`', (_CHAIN, 'n_labels'), ''),
+    ('Labels by bare work chains', (_BARE, 'n_labels'), ''),
+    ('Wall time, a label (s)', (_CHAIN, 'wall_s_per_label'), '1, two workers'),
+    ('The same, bare (s)', (_BARE, 'wall_s_per_label'), ''),
+    ('Processes an hour', (_CHAIN, 'processes_per_hour'), ''),
+    ('CPU of the workers, a label (s)', (_CHAIN, 'engine_s_per_label'), ''),
+    ('The same, bare (s)', (_BARE, 'engine_s_per_label'), ''),
+    ('Ratio', ('engine_ratio',), '1.1'),
+    ('Ratio, with the scripts that submit', ('engine_ratio_with_scripts',), ''),
+    ('Collecting the labels, a label (s)', (_CHAIN, 'collecting_s_per_label'), ''),
+    ('A child from start to end, median (s)', (_CHAIN, 'child_s'), ''),
+    ('Most children alive, from the graph', (_CHAIN, 'most_alive'), '{max_concurrent}'),
+    ('Most children alive, polled', (_CHAIN, 'most_alive_polled'), '{max_concurrent}'),
+    ('Slot empty, labels of {pause_s} s, median (s)', ('paced', 'slot_idle_median_s'), ''),
+    ('Slot empty, labels of {pause_s} s, longest (s)', ('paced', 'slot_idle_max_s'), '{poll_s:g}, one poll'),
+    ('Slot empty, workers at their limit, median (s)', (_CHAIN, 'slot_idle_median_s'), ''),
+    ('Slot empty, workers at their limit, longest (s)', (_CHAIN, 'slot_idle_max_s'), ''),
+    ('The same, bare (s)', (_BARE, 'slot_idle_max_s'), ''),
+    ('Memory of a worker, last, largest (MiB)', ('rss_mib_last',), ''),
+    ('Growth of a worker, largest (MiB for 1,000 labels)', ('growth',), '0'),
+    ('Standard error of that', ('growth', 'error'), ''),
+    ('Database connections, most', ('connections_most',), ''),
+    ('Open files of a worker, most', ('files_most',), ''),
+)
+
+
+def _value(series: Mapping[str, Any], names: tuple[str, ...]) -> Any:
+    """Return the figure; of all workers the one that has most of it."""
+    if names[0] == 'growth':
+        grown = [one for one in series.get('growth', ()) if one]
+        most: Mapping[str, Any] = max(grown, key=lambda one: one['mib_per_1000'], default={})
+        return most.get(names[-1] if len(names) > 1 else 'mib_per_1000')
+    value: Any = series
+    for name in names:
+        value = value.get(name) if value is not None else None
+    return max(value) if isinstance(value, list) else value
+
+
+def render(results: Mapping[str, Any]) -> str:
+    """Return the table and two sentences on the rest, in Markdown."""
+    if not results:
+        return NOTHING
+    series = {name: results['series'][name] for name in _ORDER if name in results['series']}
+    head = [['Daemon workers', *series, 'goal'], ['---', *['---:'] * (len(series) + 1)]]
+    rows = [
+        [label.format(**results), *(common.text(_value(one, names)) for one in series.values()), goal.format(**results)]
+        for label, names, goal in _LINES
+    ]
+    lines = ['| ' + ' | '.join(row) + ' |' for row in [*head, *rows]]
+    machine = results['machine']
+    versions = ', '.join(f'{name} {number}' for name, number in machine['versions'].items())
+    what = (
+        f'At most {results["max_concurrent"]} calculations at once, {results["cells_per_chain"]} cells a '
+        f'`LabelWorkChain` at most, {results["n_atoms"]} atoms a cell. The first '
+        'quarter of the samples of the memory counts as warm-up and not as growth.'
+    )
+    if results['quick']:
+        what += ' This was the quick form, with too few labels for the growth to mean much.'
+    loads = ', '.join(f'{one["load_average_at_start"]:.1f}' for one in series.values())
+    where = (
+        f'{machine["cpu"]}, {machine["cores"]} cores for daemon and servers, {results["date"][:10]}; load averages '
+        f'before each column {loads}. {versions}.'
+    )
+    return '\n'.join([*lines, '', what, '', where])
+
+
+def page_with(text: str, results: Mapping[str, Any]) -> str:
+    """Return a page with its table written anew.
+
+    :param text: the page as it is.
+    """
+    before, rest = text.split(BEGIN)
+    after = rest.split(END)[1]
+    return f'{before}{BEGIN}\n\n{render(results)}\n\n{END}{after}'
+
+
+def write(results: Mapping[str, Any]) -> None:
+    """Write the page."""
+    PAGE.write_text(page_with(PAGE.read_text(), results))
+
+
+def main() -> int:
+    """Write the page from the file, if there is one."""
+    write(json.loads(RESULTS.read_text()) if RESULTS.exists() else {})
+    return 0
+
+
+if __name__ == '__main__':
+    sys.exit(main())

@@ -1,0 +1,232 @@
+"""What ``load.py`` has done in processes of their own, with the production profile loaded.
+
+The last line that a task prints is a JSON object.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+from collections.abc import Callable, Iterator, Sequence
+from datetime import datetime
+from pathlib import Path
+from typing import Any, Final
+
+from load_stand_in import ANSWER, CODE, PACED, write_stand_in
+
+__all__ = ('TASKS', 'main')
+
+# As often as the scheduler is asked.
+_POLL_S: Final = 1.0
+_LIMIT_S: Final = 7200.0
+_OVERRIDES: Final[dict[str, Any]] = {
+    'cells': {'families': [{'edges_angstrom': [4.0, 4.4], 'n_atoms': [4, 4]}]},
+    'label': {
+        'engine': 'qe',
+        # One mesh for all: with a distance, the bare work chains would have one process more for each label.
+        'qe': {
+            'ecutwfc_ry': 12,
+            'ecutrho_ry': 48,
+            'kpoints_mesh': [1, 1, 1],
+            'kpoints_distance_per_angstrom': None,
+        },
+    },
+}
+
+
+def make_stand_in(*, folder: str, pause_s: int) -> dict[str, Any]:
+    """Run the real ``pw.x`` once, and make a code that answers as it did, and one that sleeps before."""
+    from aiida import orm
+
+    from aiida_anial.cli.installation import COMPUTER, PW_CODE
+
+    real: Any = orm.load_code(f'{PW_CODE}@{COMPUTER}')
+    (cell,) = _cells(1, seed=0)
+    node = _submitted(_bare(_labeller(real).qe, cell))
+    _wait([node.pk])
+    if not node.is_finished_ok:
+        raise RuntimeError(f'pw.x failed: {node.exit_message}')
+    (job,) = node.called
+    files = job.outputs.retrieved.base.repository
+    answer = {name: files.get_object_content(name, mode='rb') for name in ANSWER}
+    for label, pause in ((CODE, 0), (PACED, pause_s)):
+        orm.InstalledCode(
+            label=label,
+            description='Stands in for pw.x in a load test: computes nothing.',
+            computer=real.computer,
+            filepath_executable=str(write_stand_in(Path(folder), answer, pause_s=pause)),
+            default_calc_job_plugin='quantumespresso.pw',
+            prepend_text=real.prepend_text,
+            with_mpi=False,
+        ).store()
+    return {
+        'energy_ev': node.outputs.output_parameters['energy'],
+        'n_atoms': len(cell.sites),
+        'pause_s': pause_s,
+        'poll_s': real.computer.get_minimum_job_poll_interval(),
+    }
+
+
+def chain(*, n_labels: int, seed: int, max_concurrent: int, code: str = CODE) -> dict[str, Any]:
+    """Label cells by one ``LabelWorkChain``."""
+    from aiida import orm
+
+    from aiida_anial.workchains.label import LabelWorkChain
+
+    campaign = _labeller(orm.load_code(code), max_concurrent)
+    builder = LabelWorkChain.get_builder()
+    builder.cells = {f'cell_{number:05d}': cell for number, cell in enumerate(_cells(n_labels, seed))}
+    builder.limits, builder.qe = campaign.limits, campaign.qe
+    start, spent = time.time(), time.process_time()
+    node = _submitted(builder)
+    _wait([node.pk])
+    found = _measured(start, spent, [child.pk for child in node.called if child.process_label == 'PwBaseWorkChain'])
+    if not node.is_finished_ok:
+        raise RuntimeError(f'LabelWorkChain failed: {node.exit_message or node.exception}')
+    (collected,) = [child for child in node.called if child.process_label == 'collect_labels']
+    return {
+        **found,
+        'collecting_s': (collected.mtime - collected.ctime).total_seconds(),
+        'sound_labels': node.outputs.dataset.n_configurations,
+    }
+
+
+def bare(*, n_labels: int, seed: int, max_concurrent: int) -> dict[str, Any]:
+    """Label cells by work chains of aiida-quantumespresso, submitted by a loop that counts those alive."""
+    from aiida import orm
+
+    qe = _labeller(orm.load_code(CODE)).qe
+    waiting = _cells(n_labels, seed)
+    submitted: list[int] = []
+    start, spent = time.time(), time.process_time()
+    while waiting or _alive(submitted):
+        room = max_concurrent - _alive(submitted)
+        submitted += [_submitted(_bare(qe, cell)).pk for cell in waiting[:room]]
+        del waiting[:room]
+        _check_limit(start)
+        time.sleep(_POLL_S)
+    return _measured(start, spent, submitted)
+
+
+def _submitted(builder: Any) -> Any:
+    from aiida.engine import submit
+
+    return submit(builder)
+
+
+def _labeller(code: Any, max_concurrent: int = 2) -> Any:
+    """Return ``limits`` and ``qe`` of a labelling, as a campaign has them."""
+    from aiida import orm
+
+    from aiida_anial.protocols.builder import campaign_builder
+    from aiida_anial.protocols.protocol import campaign_inputs, merged
+
+    limits = {'max_concurrent': max_concurrent, 'max_force_ev_per_angstrom': 1000.0}
+    inputs = campaign_inputs('demo', merged(_OVERRIDES, {'label': {'limits': limits}}))
+    pseudo = orm.load_group(inputs.label.qe.pseudo_family).get_pseudo('Al')
+    builder: Any = campaign_builder(inputs, worker_code=orm.load_code('anial-worker'), pw_code=code, pseudo=pseudo)
+    return builder.cycle.label
+
+
+def _cells(number: int, seed: int) -> list[Any]:
+    """Return stored cells that all have the same number of atoms, as the answer has."""
+    import numpy as np
+
+    from aiida_anial.calcfunctions.structures import to_structure
+
+    generator = np.random.default_rng(seed)
+    sites = np.array([[0, 0, 0], [0.5, 0.5, 0], [0.5, 0, 0.5], [0, 0.5, 0.5]])
+    made = []
+    for _ in range(number):
+        edges = generator.uniform(3.9, 4.3, 3)
+        positions = (sites + generator.uniform(-0.03, 0.03, sites.shape)) * edges
+        made.append(to_structure(positions, np.diag(edges)).store())
+    return made
+
+
+def _bare(qe: Any, cell: Any) -> Any:
+    """Return a work chain of aiida-quantumespresso with the inputs that ``LabelWorkChain`` gives its own."""
+    from aiida.plugins import WorkflowFactory
+
+    factory: Any = WorkflowFactory('quantumespresso.pw.base')
+    builder = factory.get_builder()
+    builder._update(qe._inputs(prune=True))
+    builder.pw.structure = cell
+    builder.clean_workdir = True
+    return builder
+
+
+def _alive(pks: Sequence[int]) -> int:
+    """Return how many of these processes have not ended."""
+    from aiida import orm
+
+    ended = ('finished', 'excepted', 'killed')
+    filters = {'id': {'in': list(pks)}, 'attributes.process_state': {'!in': ended}}
+    return int(orm.QueryBuilder().append(orm.ProcessNode, filters=filters).count()) if pks else 0
+
+
+def _wait(pks: Sequence[int]) -> None:
+    start = time.time()
+    while _alive(pks):
+        _check_limit(start)
+        time.sleep(_POLL_S)
+
+
+def _check_limit(start: float) -> None:
+    if time.time() - start > _LIMIT_S:
+        raise RuntimeError(f'Not done after {_LIMIT_S:.0f} s.')
+
+
+def _measured(start: float, spent: float, pks: Sequence[int]) -> dict[str, Any]:
+    """Return what the children's nodes say, and what this process used.
+
+    :param start: when it began.
+    :param spent: CPU seconds of this process by then.
+    """
+    from aiida import orm
+
+    own = time.process_time() - spent
+    filters = {'id': {'in': list(pks)}}
+    project = ['ctime', 'mtime', 'attributes.exit_status']
+    rows: Any = orm.QueryBuilder().append(orm.ProcessNode, filters=filters, project=project).all()
+    failed = sum(status != 0 for _, _, status in rows)
+    if failed:
+        raise RuntimeError(f'{failed} of {len(rows)} labels failed.')
+    return {
+        'start': start,
+        'wall_s': time.time() - start,
+        'script_cpu_s': own,
+        'lives': sorted(_lives(rows, start)),
+        'processes': _n_processes(start),
+    }
+
+
+def _lives(rows: Sequence[tuple[datetime, datetime, int]], start: float) -> Iterator[tuple[float, float]]:
+    for created, changed, _ in rows:
+        yield created.timestamp() - start, changed.timestamp() - start
+
+
+def _n_processes(start: float) -> int:
+    """Return how many processes there are since."""
+    from aiida import orm
+
+    since = datetime.fromtimestamp(start).astimezone()
+    return int(orm.QueryBuilder().append(orm.ProcessNode, filters={'ctime': {'>=': since}}).count())
+
+
+TASKS: Final[dict[str, Callable[..., dict[str, Any]]]] = {task.__name__: task for task in (make_stand_in, chain, bare)}
+
+
+def main() -> int:
+    """Do the task that the command line names after the profile, with the arguments that it gives as JSON."""
+    from aiida import load_profile
+
+    profile, name, arguments = sys.argv[1:]
+    load_profile(profile)
+    print(json.dumps(TASKS[name](**json.loads(arguments))))
+    return 0
+
+
+if __name__ == '__main__':
+    sys.exit(main())
