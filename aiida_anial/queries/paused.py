@@ -8,6 +8,7 @@ from aiida import orm
 from aiida.engine import ProcessState
 
 from aiida_anial.common.text import one_line
+from aiida_anial.workchains.pausing import last_words
 
 __all__ = ('paused_processes',)
 
@@ -55,4 +56,4 @@ def _reason(node: Any) -> str:
     reason = one_line(node.process_status or 'somebody paused it').rstrip('.')
     # The message of an exception is its traceback, which ends with what it says.
     traces = [log.message for log in orm.Log.collection.get_logs_for(node) if 'Traceback' in log.message]
-    return f'{reason}: {one_line(traces[-1].strip().splitlines()[-1])}' if traces else reason
+    return f'{reason}: {one_line(last_words(traces[-1]))}' if traces else reason

@@ -15,7 +15,7 @@ from plumpy.process_states import PauseInterruption
 
 from aiida_anial.workchains.deafness import watch_broker
 
-__all__ = ('PausingWorkChain', 'is_of_the_machine')
+__all__ = ('PausingWorkChain', 'is_of_the_machine', 'last_words')
 
 # A full disk or quota, a disk that fails, too many open files; SQLite and PostgreSQL say the first in words of theirs.
 _OF_THE_MACHINE = re.compile(
@@ -60,7 +60,7 @@ class PausingWorkChain(WorkChain):
             if cause is None:
                 raise
             self._context = context
-            text = ' '.join(str(cause).split())
+            text = last_words(str(cause))
             self.report(f'{text}; action taken: pause before this step')
             raise PauseInterruption(f'Pausing before a step that failed: {text}') from exception
 
@@ -69,6 +69,13 @@ def is_of_the_machine(what: str | orm.ProcessNode) -> bool:
     """Return whether an exception, or that of a process, says nothing but that the machine failed."""
     text = what if isinstance(what, str) else what.exception
     return text is not None and _OF_THE_MACHINE.search(text) is not None
+
+
+def last_words(trace: str | None) -> str:
+    """Return what a traceback says in the end, or the last line in it that says that the machine failed."""
+    lines = [' '.join(line.split()) for line in (trace or '').splitlines() if line.strip()]
+    telling = [line for line in lines if is_of_the_machine(line)]
+    return (telling or lines or ['it does not say why'])[-1]
 
 
 def _causes(exception: BaseException | None) -> Iterator[BaseException]:

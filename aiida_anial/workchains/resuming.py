@@ -7,7 +7,7 @@ from typing import Any
 from aiida.engine import BaseRestartWorkChain, ExitCode
 from aiida.schedulers.datastructures import JobState
 
-from aiida_anial.workchains.pausing import is_of_the_machine
+from aiida_anial.workchains.pausing import is_of_the_machine, last_words
 from aiida_anial.workchains.staged import StagedWorkChain
 
 __all__ = ('ResumingWorkChain',)
@@ -30,7 +30,7 @@ class ResumingWorkChain(StagedWorkChain, BaseRestartWorkChain):
             code: ExitCode | None = super().inspect_process()
             return code
         self.ctx.n_died = self.ctx.get('n_died', 0) + 1
-        what = 'was killed' if node.is_killed else f'excepted: {_last_line(node)}'
+        what = 'was killed' if node.is_killed else f'excepted: {last_words(node.exception)}'
         if self.ctx.n_died > 1 and not is_of_the_machine(node):
             self.report(f'{self.ctx.process_name}<{node.pk}> {what}; action taken: give up')
             code = super().inspect_process()
@@ -57,8 +57,3 @@ class ResumingWorkChain(StagedWorkChain, BaseRestartWorkChain):
         # What excepts for another reason may do so because of the files.
         if had_ended and is_of_the_machine(node) and node.computer.transport_type == 'core.local':
             self.ctx.inputs.remote_folder = node.outputs.remote_folder
-
-
-def _last_line(node: Any) -> str:
-    """Return the end of an exception."""
-    return ' '.join(((node.exception or '').strip().splitlines() or ['it does not say why'])[-1].split())

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Collection
-from typing import Any
+from collections.abc import Callable, Collection, Mapping
+from types import MappingProxyType
+from typing import Any, Final
 
 from aiida import orm
 from aiida.engine import ProcessState
@@ -14,6 +15,8 @@ from aiida_anial.workchains.slots import granted
 from aiida_anial.workchains.staged import StagedWorkChain
 
 __all__ = ('RollingWorkChain',)
+
+_ENDED: Final = [state.value for state in (ProcessState.FINISHED, ProcessState.EXCEPTED, ProcessState.KILLED)]
 
 
 class RollingWorkChain(StagedWorkChain):
@@ -28,6 +31,7 @@ class RollingWorkChain(StagedWorkChain):
     # Not part of a checkpoint: after a restart every child is watched anew.
     _watched: frozenset[int] = frozenset()
     _ended_while_running: bool = False
+    _known: Mapping[int, Awaitable] = MappingProxyType({})
 
     @property
     def alive(self) -> dict[str, int]:
@@ -42,8 +46,11 @@ class RollingWorkChain(StagedWorkChain):
     def ended(self) -> dict[str, Any]:
         """Return the children that have ended since the last call, by key."""
         self._ended_while_running = False
-        nodes: dict[str, Any] = {key: orm.load_node(pk) for key, pk in self.alive.items()}
-        done = {key: node for key, node in nodes.items() if node.is_terminated}
+        # One query: to load every child that is alive, for each that ends, would cost as much as the child.
+        filters = {'id': {'in': list(self.alive.values())}, 'attributes.process_state': {'in': _ENDED}}
+        query = orm.QueryBuilder().append(orm.ProcessNode, filters=filters)
+        nodes = {node.pk: node for node in query.all(flat=True)} if self.alive else {}
+        done = {key: nodes[pk] for key, pk in self.alive.items() if pk in nodes}
         for key in done:
             del self.alive[key]
         return done
@@ -65,8 +72,9 @@ class RollingWorkChain(StagedWorkChain):
     def wait(self, others: Collection[int] = ()) -> None:
         """Let the next step come when a child has ended, or one of the processes ``others``."""
         self.ctx.others = sorted(set(others) - set(self.alive.values()))
-        nodes: list[Any] = [orm.load_node(pk) for pk in (*self.alive.values(), *self.ctx.others)]
-        self._awaitables = [construct_awaitable(node) for node in nodes]
+        pks = (*self.alive.values(), *self.ctx.others)
+        self._known = {pk: self._known.get(pk) or construct_awaitable(_node(pk)) for pk in pks}
+        self._awaitables = list(self._known.values())
         self._update_process_status()
 
     def _action_awaitables(self) -> None:
@@ -97,3 +105,7 @@ class RollingWorkChain(StagedWorkChain):
     def _rolls(self) -> bool:
         """Whether it waits for any of several, where a plain work chain waits for all."""
         return bool(self.alive or self.ctx.get('others'))
+
+
+def _node(pk: int) -> Any:
+    return orm.load_node(pk)

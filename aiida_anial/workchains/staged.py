@@ -13,6 +13,7 @@ from aiida.manage import get_manager
 from plumpy.persistence import LoadSaveContext
 
 from aiida_anial.servers.requests import nobodys
+from aiida_anial.workchains.killing import asking_the_living
 from aiida_anial.workchains.pausing import PausingWorkChain
 from aiida_anial.workchains.requests import requested
 
@@ -36,6 +37,11 @@ class StagedWorkChain(PausingWorkChain):
         """Go on after a restart of the daemon, and look a little later for children that nobody has taken on."""
         super().load_instance_state(saved_state, load_context)
         self.loop.call_later(_grace_s(), self._ask_again)
+
+    def kill(self, msg_text: str | None = None, force_kill: bool = False) -> Any:
+        """End, with all that it has called."""
+        with asking_the_living(self.runner):
+            return super().kill(msg_text, force_kill)
 
     def _ask_again(self) -> None:
         """Send the request for each lost child again."""

@@ -15,7 +15,7 @@ from aiida.schedulers.datastructures import JobState
 from plumpy.process_states import PauseInterruption
 
 from aiida_anial.workchains.label import LabelWorkChain
-from aiida_anial.workchains.pausing import is_of_the_machine
+from aiida_anial.workchains.pausing import is_of_the_machine, last_words
 from aiida_anial.workchains.pw_base import PwBaseWorkChain
 
 FULL = OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
@@ -179,3 +179,10 @@ def test_finite_numbers_are_left_alone(base, fake_job):
     trajectory = orm.ArrayData()
     trajectory.set_array('forces', np.zeros((1, 1, 3)))
     assert base.sanity_check_finite(fake_job('quantumespresso.pw', outputs={'output_trajectory': trajectory})) is None
+
+
+def test_the_line_that_names_the_machine_is_told_and_not_one_after_it():
+    trace = 'Traceback:\nsqlite3.OperationalError: database or disk is full\n(Background on this error at: somewhere)\n'
+    assert last_words(trace) == 'sqlite3.OperationalError: database or disk is full'
+    assert last_words('Traceback:\n  somewhere\nValueError: a bug\n') == 'ValueError: a bug'
+    assert last_words(None) == 'it does not say why'
