@@ -65,7 +65,7 @@ class CheckpointedWorkChain(ResumingWorkChain):
         if self.state in (ProcessState.KILLED, ProcessState.EXCEPTED):
             WorkChain.on_terminated(self)
         else:
-            super().on_terminated()  # type: ignore[no-untyped-call]
+            super().on_terminated()
 
     @process_handler(priority=500)
     def handle_interrupted(self, node: orm.CalcJobNode) -> ProcessHandlerReport | None:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import Any
 
+from aiida import orm
 from aiida.engine import BaseRestartWorkChain, ExitCode
 from aiida.schedulers.datastructures import JobState
 
@@ -49,6 +51,29 @@ class ResumingWorkChain(StagedWorkChain, BaseRestartWorkChain):
             if name in self.spec().outputs and name not in self.outputs:
                 self.out(name, output)
         return code
+
+    def get_outputs(self, node: Any) -> dict[str, Any]:
+        """Return the outputs of a job; one that only fetched files has the work directory of the job that left them."""
+        outputs = dict(super().get_outputs(node))
+        if 'remote_folder' in node.inputs:
+            outputs.setdefault('remote_folder', node.inputs.remote_folder)
+        return outputs
+
+    def on_terminated(self) -> None:
+        """Clean the work directories, as AiiDA's own does where every job has one."""
+        super(BaseRestartWorkChain, self).on_terminated()
+        if not self.inputs.clean_workdir.value:
+            self.report('remote folders will not be cleaned')
+            return
+        cleaned = []
+        for job in self.node.called_descendants:
+            # One that never began, or only fetched files, has none.
+            if isinstance(job, orm.CalcJobNode) and 'remote_folder' in job.outputs:
+                with suppress(OSError, KeyError):
+                    job.outputs.remote_folder._clean()
+                    cleaned.append(str(job.pk))
+        if cleaned:
+            self.report(f'cleaned remote folders of calculations: {" ".join(cleaned)}')
 
     def _take_up(self, node: Any) -> None:
         """Let the next job begin with the files of one whose program had ended; AiiDA can on this machine alone."""

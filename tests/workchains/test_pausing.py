@@ -90,6 +90,7 @@ def base(local_runner, pw_code, pseudo, make_structures) -> Any:
     """A calculation of one cell that has begun."""
     inputs = {
         'kpoints': orm.KpointsData(),
+        'clean_workdir': orm.Bool(True),
         'pw': {
             'code': pw_code,
             'structure': make_structures(1)['cell_0000'],
@@ -162,6 +163,33 @@ def test_what_the_program_of_an_excepted_job_left_is_fetched_and_not_paid_again(
 def test_what_has_not_come_to_its_end_or_cannot_be_read_is_run_anew(base, died, state, exception, job_state):
     died(state, exception=exception, job_state=job_state)
     assert 'remote_folder' not in base.ctx.inputs
+
+
+@pytest.fixture
+def fetched(base, died, fake_job):
+    """A job that fetched what another had left, as the last child of the chain."""
+    died(ProcessState.EXCEPTED, exception=TRACE, job_state=JobState.DONE)
+    inputs = {'remote_folder': base.ctx.inputs.remote_folder}
+    job = fake_job('quantumespresso.pw', inputs=inputs, outputs={'output_parameters': orm.Dict({'energy': 1.0})})
+    base.ctx.children.append(job)
+    base.ctx.iteration = len(base.ctx.children)
+    return job
+
+
+def test_a_job_that_only_fetched_files_has_the_work_directory_of_the_one_that_left_them(base, fetched):
+    outputs = base.get_outputs(fetched)
+    assert set(outputs) >= {'output_parameters', 'retrieved', 'remote_folder'}
+    assert outputs['remote_folder'].get_remote_path() == '/there'
+
+
+def test_a_job_without_a_work_directory_keeps_no_other_from_being_cleaned(base, fake_job, monkeypatch):
+    cleaned = []
+    monkeypatch.setattr(orm.RemoteData, '_clean', lambda self: cleaned.append(self.get_remote_path()))
+    fake_job('quantumespresso.pw', caller=base.node)
+    remote = orm.RemoteData(computer=base.inputs.pw.code.computer, remote_path='/there')
+    fake_job('quantumespresso.pw', outputs={'remote_folder': remote}, caller=base.node)
+    base.on_terminated()
+    assert cleaned == ['/there']
 
 
 def test_numbers_that_are_none_are_computed_once_more(base, fake_job):
