@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import subprocess
 import sys
@@ -54,7 +55,10 @@ def test_a_process_that_nobody_was_asked_for_is_told_of_and_repaired(shell, daem
 def test_a_profile_with_aiidas_own_plugins_is_told_of_and_brought_up_to_date(shell):
     ours = shell.config
     path = shell.home / '.aiida' / 'config.json'
-    path.write_text(path.read_text().replace('anial.psql_dos', 'core.psql_dos').replace('anial.rabb', 'core.rabb'))
+    changed = shell.config
+    changed['profiles'][PROFILE]['storage']['backend'] = 'core.psql_dos'
+    changed['profiles'][PROFILE]['process_control']['backend'] = 'core.rabbitmq'
+    path.write_text(json.dumps(changed))
     printed = shell.anial('doctor', check=False)
     assert re.search(
         r'missing  recovery: workers do not outlive .*\n +mend: .*setup --production -p production', printed

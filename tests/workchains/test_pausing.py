@@ -12,6 +12,7 @@ from aiida import orm
 from aiida.engine import ProcessState
 from aiida.engine.utils import instantiate_process
 from aiida.schedulers.datastructures import JobState
+from plumpy.base.utils import call_with_super_check
 from plumpy.process_states import PauseInterruption
 
 from aiida_anial.workchains.label import LabelWorkChain
@@ -188,7 +189,7 @@ def test_a_job_without_a_work_directory_keeps_no_other_from_being_cleaned(base, 
     fake_job('quantumespresso.pw', caller=base.node)
     remote = orm.RemoteData(computer=base.inputs.pw.code.computer, remote_path='/there')
     fake_job('quantumespresso.pw', outputs={'remote_folder': remote}, caller=base.node)
-    base.on_terminated()
+    call_with_super_check(base.on_terminated)
     assert cleaned == ['/there']
 
 
