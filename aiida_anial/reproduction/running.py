@@ -106,6 +106,8 @@ def _sentence(exception: Exception) -> str:
 def _inputs(original: Any, code: orm.AbstractCode | None) -> dict[str, Any]:
     """Return the stored inputs of a process, and the options that it ran with."""
     inputs = original.base.links.get_incoming(link_type=INPUT_LINKS).nested()
+    # Of a job that fetched what another had left: the program runs again, whose files have been cleaned.
+    inputs.pop('remote_folder', None)
     orm.ProcessNode.recursive_merge(inputs, deepcopy(original.get_metadata_inputs() or {}))
     inputs = _adapted(inputs, code)
     inputs.setdefault('metadata', {}).update(label=f'again {describe(original)}', disable_cache=True)
