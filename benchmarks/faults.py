@@ -48,7 +48,7 @@ def run_tests(arguments: Sequence[str]) -> tuple[int, list[Row]]:
     """Run the tests and return the exit status of pytest with what they found."""
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / 'rows'
-        command = [sys.executable, '-m', 'pytest', 'tests/faults', '-v', '-m', 'faults', *arguments]
+        command = [sys.executable, '-m', 'pytest', 'tests', '-v', '-m', 'faults', *arguments]
         environment = {**os.environ, 'ANIAL_FAULTS_RESULTS': str(path)}
         status = subprocess.run(command, cwd=ROOT, env=environment, check=False).returncode
         lines = path.read_text().splitlines() if path.exists() else []

@@ -13,6 +13,7 @@ import pytest
 PROFILE = 'production'
 
 
+@pytest.mark.faults
 @pytest.mark.services
 @pytest.mark.parametrize(('server', 'end'), [('postgresql', 'stop'), ('rabbitmq', 'kill')])
 def test_a_daemon_whose_server_was_away_goes_on_by_itself(services, shell, daemon, make_label, server, end):
@@ -28,6 +29,7 @@ def test_a_daemon_whose_server_was_away_goes_on_by_itself(services, shell, daemo
     assert 'has failed this worker' in (shell.home / '.aiida/daemon/log' / f'aiida-{PROFILE}.log').read_text()
 
 
+@pytest.mark.faults
 @pytest.mark.services
 def test_a_daemon_stops_and_starts_while_a_server_is_away(services, shell, daemon, make_label):
     make_label()
@@ -40,6 +42,7 @@ def test_a_daemon_stops_and_starts_while_a_server_is_away(services, shell, daemo
     make_label()
 
 
+@pytest.mark.faults
 @pytest.mark.services
 def test_a_process_that_nobody_was_asked_for_is_told_of_and_repaired(shell, daemon, ended):
     lost = shell.ask(Path(__file__).with_name('lose_label.py'))
