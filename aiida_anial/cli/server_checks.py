@@ -8,7 +8,6 @@ from typing import Any, Final
 
 from aiida import orm
 from aiida.common import timezone
-from aiida.engine import ProcessState
 from aiida.manage.configuration import Profile
 from packaging.version import InvalidVersion, Version
 
@@ -18,6 +17,7 @@ from aiida_anial.cli.production import BROKER, STORAGE, postgres_of
 from aiida_anial.cli.rabbitmq import OLDEST as OLDEST_BROKER
 from aiida_anial.cli.rabbitmq import BrokerFacts, broker_facts, broker_version, server_of
 from aiida_anial.common.errors import AnialError
+from aiida_anial.data.states import ACTIVE
 from aiida_anial.servers.requests import nobodys
 
 __all__ = ('BROKER_SERVER', 'SERVER', 'broker_checks', 'database_checks', 'process_check', 'recovery_check')
@@ -105,11 +105,10 @@ def recovery_check(profile: Profile) -> Check:
 
 def process_check() -> Check:
     """Check that every process that has not ended is worked on; for a daemon that runs."""
-    states = [ProcessState.CREATED.value, ProcessState.RUNNING.value, ProcessState.WAITING.value]
     query = orm.QueryBuilder().append(
         (orm.CalcJobNode, orm.WorkChainNode),
         filters={
-            'attributes.process_state': {'in': states},
+            'attributes.process_state': {'in': ACTIVE},
             # What is run without a daemon leaves none.
             'attributes': {'has_key': orm.ProcessNode.CHECKPOINT_KEY},
             'mtime': {'<': timezone.now() - _GRACE},

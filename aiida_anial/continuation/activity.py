@@ -6,13 +6,12 @@ from typing import Any
 
 from aiida import orm
 from aiida.common import LinkType
-from aiida.engine import ProcessState
 
 from aiida_anial.common.errors import AnialError
+from aiida_anial.data.states import ACTIVE
 
 __all__ = ('check_ended',)
 
-_ACTIVE = [state.value for state in (ProcessState.CREATED, ProcessState.WAITING, ProcessState.RUNNING)]
 _CALLS = [LinkType.CALL_CALC.value, LinkType.CALL_WORK.value]
 
 # More names would not help, and the sentence be endless.
@@ -35,7 +34,7 @@ def check_ended(campaign: Any) -> None:
             project=['id', 'attributes.process_label', 'attributes.process_state'],
         )
         children = sorted(query.all())
-        names += [f'{label}<{pk}>' for pk, label, state in children if state in _ACTIVE]
+        names += [f'{label}<{pk}>' for pk, label, state in children if state in ACTIVE]
         pks = [pk for pk, _, _ in children]
     if names:
         more = f' and {len(names) - _N_NAMED} more' if len(names) > _N_NAMED else ''

@@ -5,14 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 from aiida import orm
-from aiida.engine import ProcessState
 
 from aiida_anial.common.text import one_line
+from aiida_anial.data.states import ACTIVE
 from aiida_anial.workchains.pausing import last_words
 
 __all__ = ('paused_processes',)
-
-_ENDED = (ProcessState.FINISHED, ProcessState.EXCEPTED, ProcessState.KILLED)
 
 
 def paused_processes(campaign: Any) -> list[dict[str, Any]]:
@@ -27,7 +25,7 @@ def paused_processes(campaign: Any) -> list[dict[str, Any]]:
         orm.ProcessNode,
         filters={
             'attributes.paused': True,
-            'attributes.process_state': {'!in': [state.value for state in _ENDED]},
+            'attributes.process_state': {'in': ACTIVE},
             'id': {'>=': campaign.pk},
         },
         tag='process',

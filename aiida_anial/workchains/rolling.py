@@ -5,18 +5,17 @@ from __future__ import annotations
 import functools
 from collections.abc import Callable, Collection, Mapping
 from types import MappingProxyType
-from typing import Any, Final
+from typing import Any
 
 from aiida import orm
 from aiida.engine import ProcessState
 from aiida.engine.processes.workchains.awaitable import Awaitable, construct_awaitable
 
+from aiida_anial.data.states import ENDED
 from aiida_anial.workchains.slots import granted
 from aiida_anial.workchains.staged import StagedWorkChain
 
 __all__ = ('RollingWorkChain',)
-
-_ENDED: Final = [state.value for state in (ProcessState.FINISHED, ProcessState.EXCEPTED, ProcessState.KILLED)]
 
 
 class RollingWorkChain(StagedWorkChain):
@@ -47,7 +46,7 @@ class RollingWorkChain(StagedWorkChain):
         """Return the children that have ended since the last call, by key."""
         self._ended_while_running = False
         # One query: to load every child that is alive, for each that ends, would cost as much as the child.
-        filters = {'id': {'in': list(self.alive.values())}, 'attributes.process_state': {'in': _ENDED}}
+        filters = {'id': {'in': list(self.alive.values())}, 'attributes.process_state': {'in': ENDED}}
         query = orm.QueryBuilder().append(orm.ProcessNode, filters=filters)
         nodes = {node.pk: node for node in query.all(flat=True)} if self.alive else {}
         done = {key: nodes[pk] for key, pk in self.alive.items() if pk in nodes}

@@ -10,10 +10,10 @@ from pathlib import Path
 from typing import Any, Final
 
 from aiida import orm
-from aiida.engine import ProcessState
 from aiida.manage.configuration import get_config
 
 from aiida_anial.data.extras import WAITS_FOR
+from aiida_anial.data.states import ACTIVE
 
 __all__ = ('LIMIT', 'Grant', 'granted', 'held_slots', 'number_granted')
 
@@ -21,7 +21,6 @@ LIMIT: Final = 'anial_max_calculations'
 """Property of a computer: how many calculations by ``pw.x`` may be alive there at once."""
 
 _HOLDERS: Final = ('LabelWorkChain', 'DftPropertyWorkChain')
-_ACTIVE: Final = [state.value for state in (ProcessState.CREATED, ProcessState.RUNNING, ProcessState.WAITING)]
 
 
 @dataclass(frozen=True)
@@ -82,7 +81,7 @@ def held_slots(computer: orm.Computer) -> dict[int, list[int]]:
     query.append(
         orm.WorkChainNode,
         with_incoming='code',
-        filters={'attributes.process_state': {'in': _ACTIVE}},
+        filters={'attributes.process_state': {'in': ACTIVE}},
         edge_filters={'label': {'like': '%code'}},
         project='id',
         tag='calculation',
@@ -101,7 +100,7 @@ def held_slots(computer: orm.Computer) -> dict[int, list[int]]:
 
 def _waiting(computer: orm.Computer) -> list[int]:
     """Return the pks of the work chains that were refused calculations on a computer."""
-    filters = {f'extras.{WAITS_FOR}': computer.uuid, 'attributes.process_state': {'in': _ACTIVE}}
+    filters = {f'extras.{WAITS_FOR}': computer.uuid, 'attributes.process_state': {'in': ACTIVE}}
     found: list[int] = orm.QueryBuilder().append(orm.WorkChainNode, filters=filters, project='id').all(flat=True)
     return found
 
