@@ -38,7 +38,7 @@ N_QUICK: Final = 32
 # Of the first labelling of a campaign, the largest of all: the paper's.
 CELLS: Final = 400
 MAX_CONCURRENT: Final = 16
-PAUSE_S: Final = 30
+PAUSE_S: Final = 60
 WORKERS: Final = (2, 1, 4)
 MAIN: Final = '2'
 _PACKAGES: Final = ('aiida-core', 'aiida-quantumespresso', 'plumpy', 'kiwipy', 'sqlalchemy', 'psycopg')
@@ -98,7 +98,7 @@ def measured(given: argparse.Namespace) -> dict[str, Any]:
         for number, n_workers in enumerate(given.workers):
             load = os.getloadavg()[0]
             # The others show how it scales; all labels with each of them would take hours.
-            labels = given.labels if n_workers == int(MAIN) else max(given.labels // 8, 16)
+            labels = given.labels if n_workers == int(MAIN) else max(given.labels // 20, 16)
             series = run_series(
                 made,
                 n_workers=n_workers,

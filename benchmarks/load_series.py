@@ -50,7 +50,7 @@ def blocks(n_labels: int, cells: int) -> list[tuple[str, int]]:
     """
     n_chains = math.ceil(n_labels / cells)
     sizes = [n_labels // n_chains + (number < n_labels % n_chains) for number in range(n_chains)]
-    bare = max(sizes[0] // 4, 5)
+    bare = max(sizes[0] // 8, 5)
     return [(BARE, bare), *(block for size in sizes for block in ((CHAIN, size), (BARE, bare)))]
 
 

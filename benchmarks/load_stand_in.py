@@ -14,7 +14,7 @@ from typing import Final
 __all__ = ('ANSWER', 'CODE', 'PACED', 'PRINTED', 'answers', 'write_stand_in')
 
 CODE: Final = 'pw-stand-in'
-# The same, but it sleeps first, so that the workers have time to spare.
+# The same, but it sleeps first, so that the workers have time to spare; never as long as the one before, as pw.x.
 PACED: Final = 'pw-stand-in-paced'
 PRINTED: Final = 'aiida.out'
 XML: Final = 'data-file-schema.xml'
@@ -27,7 +27,7 @@ def write_stand_in(folder: Path, answer: Mapping[str, bytes], *, pause_s: int = 
     """Write the program and its answer, and return the path of the program.
 
     :param answer: content by name, of the files in ``ANSWER``.
-    :param pause_s: how long it sleeps before it answers.
+    :param pause_s: how long it sleeps at least before it answers, and twice that at most.
     :raises ValueError: if one of them is missing or empty.
     """
     if missing := [name for name in ANSWER if not answer.get(name)]:
@@ -41,7 +41,7 @@ def write_stand_in(folder: Path, answer: Mapping[str, bytes], *, pause_s: int = 
         'set -e',
     ]
     if pause_s:
-        lines.append(f'sleep {pause_s}')
+        lines.append(f'sleep $(({pause_s} + $$ % {pause_s}))')
     for name, place in _PLACES.items():
         lines += [f'mkdir -p {place}', f'cp {shlex.quote(str(folder / name))} {place}/{name}']
     lines += [f'exec cat {shlex.quote(str(folder / PRINTED))}', '']

@@ -37,6 +37,9 @@ BROKERS: Final = ('core.rabbitmq', BROKER)
 
 # AiiDA's two seconds are too few for the answer of a daemon on a machine whose cores are all labelling.
 DAEMON_TIMEOUT_S: Final = 30
+# RabbitMQ says when a child has ended; the database is asked only in case that nobody heard. Asked every second, as
+# `verdi presto` has it, hundreds of children would keep a worker busy.
+_POLL_INTERVAL_S: Final = 10
 
 
 def set_up_production(name: str, servers: Servers | None, repository: Path | None) -> Iterator[str]:
@@ -147,8 +150,7 @@ def _storage(server: PostgresServer) -> dict[str, Any]:
 
 def _set_options(profile: Profile, facts: BrokerFacts) -> None:
     profile.set_option('daemon.timeout', DAEMON_TIMEOUT_S)
-    # As `verdi presto` does.
-    profile.set_option('runner.poll.interval', 1)
+    profile.set_option('runner.poll.interval', _POLL_INTERVAL_S)
     # AiiDA warns of every version that has such a limit, whether it is set or not.
     if not facts.unseen:
         profile.set_option('warnings.rabbitmq_version', facts.timeout_ms is not None)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from aiida import orm
-from aiida.common import AttributeDict
+from aiida.common import AttributeDict, LinkType
 from aiida.engine import ExitCode, ToContext, if_, while_
 from aiida.engine.processes.workchains.workchain import WorkChainSpec
 
@@ -150,9 +150,8 @@ class LabelWorkChain(BulkyWorkChain, RollingWorkChain):
         done = adopted(self.inputs, 'adopted')
         parameters = {label: done['parameters'][label] for label in self.ctx.taken_over}
         trajectories = {label: done['trajectories'][label] for label in self.ctx.taken_over}
-        for label, pk in self.ctx.labelled.items():
-            outputs = orm.load_node(pk).outputs
-            parameters[label], trajectories[label] = outputs.output_parameters, outputs.output_trajectory
+        for label, (parameters_pk, trajectory_pk) in self.ctx.labelled.items():
+            parameters[label], trajectories[label] = orm.load_node(parameters_pk), orm.load_node(trajectory_pk)
         distance = {'kpoints_distance': self.inputs.qe.kpoints_distance} if 'kpoints_distance' in self.inputs.qe else {}
         self.ctx.collected = collect_labels(
             **distance,
@@ -233,9 +232,10 @@ class LabelWorkChain(BulkyWorkChain, RollingWorkChain):
 
     def _note(self, label: str, node: orm.ProcessNode) -> None:
         """Note the label or the reason why there is none."""
-        outputs = node.outputs if node.is_finished_ok else {}
-        if 'output_parameters' in outputs and 'output_trajectory' in outputs:
-            self.ctx.labelled[label] = node.pk
+        links = node.base.links.get_outgoing(link_type=LinkType.RETURN).all() if node.is_finished_ok else ()
+        pks = {link.link_label: link.node.pk for link in links}
+        if 'output_parameters' in pks and 'output_trajectory' in pks:
+            self.ctx.labelled[label] = [pks['output_parameters'], pks['output_trajectory']]
             return
         if was_cut_short(node) and label not in self.ctx.again:
             self.ctx.again.append(label)

@@ -34,10 +34,9 @@ class PausingWorkChain(WorkChain):
     def submit(self, process: Any, inputs: dict[str, Any] | None = None, **kwargs: Any) -> orm.ProcessNode:
         """Submit a child, or return the one that was submitted under the same label when this step ran before."""
         label = kwargs.get('metadata', {}).get('call_link_label')
-        links = self.node.base.links.get_outgoing(
-            link_type=(LinkType.CALL_CALC, LinkType.CALL_WORK), link_label_filter=label
-        )
-        for link in links.all() if label is not None else ():
+        kinds = (LinkType.CALL_CALC, LinkType.CALL_WORK)
+        links = self.node.base.links.get_outgoing(link_type=kinds, link_label_filter=label).all() if label else ()
+        for link in links:
             child: Any = link.node
             if link.link_label == label and (child.is_terminated or child.checkpoint is not None):
                 self.report(f'{child.process_label}<{child.pk}> ({label}) was launched before; action taken: keep it')

@@ -36,13 +36,10 @@ class PwBaseWorkChain(ResumingWorkChain, _PwBaseWorkChain):  # type: ignore[misc
 
         It is the machine more often than the physics that leaves them so.
         """
-        trajectory = calculation.outputs.output_trajectory if 'output_trajectory' in calculation.outputs else None
-        arrays = (
-            {name: trajectory.get_array(name) for name in _ARRAYS if name in trajectory.get_arraynames()}
-            if trajectory
-            else {}
-        )
-        wrong = next((name for name, values in arrays.items() if not np.isfinite(values).all()), None)
+        link = calculation.base.links.get_outgoing(link_label_filter='output_trajectory').first()
+        trajectory: Any = link.node if link else orm.ArrayData()
+        names = [name for name in _ARRAYS if name in trajectory.get_arraynames()]
+        wrong = next((name for name in names if not np.isfinite(trajectory.get_array(name)).all()), None)
         if wrong is None:
             return None
         if self.ctx.get('was_not_finite'):

@@ -5,10 +5,11 @@ from __future__ import annotations
 from contextlib import suppress
 from typing import Any
 
-from aiida import orm
+from aiida.common import LinkType
 from aiida.engine import BaseRestartWorkChain, ExitCode
 from aiida.schedulers.datastructures import JobState
 
+from aiida_anial.calcfunctions.many_inputs import WorkChainNodeOfMany
 from aiida_anial.workchains.pausing import is_of_the_machine, last_words
 from aiida_anial.workchains.staged import StagedWorkChain
 
@@ -22,6 +23,9 @@ class ResumingWorkChain(StagedWorkChain, BaseRestartWorkChain):
     ends the chain. Where the machine was at fault the chain pauses each time; if the program had come to its end by
     then, only its files are fetched and parsed again.
     """
+
+    # For each of its inputs AiiDA would ask the database whether the chain, not stored yet, has made it.
+    _node_class = WorkChainNodeOfMany
 
     def inspect_process(self) -> ExitCode | None:
         """Run a job that did not end by itself again."""
@@ -55,8 +59,8 @@ class ResumingWorkChain(StagedWorkChain, BaseRestartWorkChain):
     def get_outputs(self, node: Any) -> dict[str, Any]:
         """Return the outputs of a job; one that only fetched files has the work directory of the job that left them."""
         outputs = dict(super().get_outputs(node))
-        if 'remote_folder' in node.inputs:
-            outputs.setdefault('remote_folder', node.inputs.remote_folder)
+        if 'remote_folder' not in outputs and 'remote_folder' in node.inputs:
+            outputs['remote_folder'] = node.inputs.remote_folder
         return outputs
 
     def on_terminated(self) -> None:
@@ -68,9 +72,10 @@ class ResumingWorkChain(StagedWorkChain, BaseRestartWorkChain):
         cleaned = []
         for job in self.node.called_descendants:
             # One that never began, or only fetched files, has none.
-            if isinstance(job, orm.CalcJobNode) and 'remote_folder' in job.outputs:
+            folder = job.base.links.get_outgoing(link_label_filter='remote_folder', link_type=LinkType.CREATE).first()
+            if folder is not None:
                 with suppress(OSError, KeyError):
-                    job.outputs.remote_folder._clean()
+                    folder.node._clean()
                     cleaned.append(str(job.pk))
         if cleaned:
             self.report(f'cleaned remote folders of calculations: {" ".join(cleaned)}')

@@ -1,0 +1,18 @@
+"""Values of nodes that another process changes are seen, and kept, by one that has the node loaded."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+
+@pytest.mark.services
+def test_what_another_process_changes_is_seen_and_kept(shell):
+    seen = shell.ask(Path(__file__).with_name('see_changes.py'))
+    assert seen == [
+        ['before', 'running', None],
+        ['after', 'finished', 2],
+        ['last', 'finished', 2],
+        ['last', 'finished', 2],
+    ]
