@@ -33,7 +33,6 @@ from rich.table import Table
 from aiida_anial.potential.engine import Engine, EngineSettings
 
 __all__ = (
-    'RESULTS',
     'Block',
     'Measured',
     'Options',
@@ -50,7 +49,6 @@ __all__ = (
     'seconds',
 )
 
-RESULTS: Final = Path(__file__).parent / 'results' / 'engine.json'
 _PACKAGES: Final = ('numpy', 'torch', 'torchani', 'numba', 'vesin', 'ase', 'matscipy')
 _MALLOC: Final = ('MALLOC_MMAP_THRESHOLD_', 'MALLOC_TRIM_THRESHOLD_', 'LD_PRELOAD')
 

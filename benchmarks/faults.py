@@ -23,14 +23,11 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Final
 
+from page import Page
 from rich.console import Console
 from rich.table import Table
 
 ROOT: Final = Path(__file__).parents[1]
-RESULTS: Final = ROOT / 'benchmarks' / 'results' / 'faults.json'
-PAGE: Final = ROOT / 'docs' / 'topics' / 'faults.md'
-BEGIN: Final = '<!-- begin: written by benchmarks/faults.py -->'
-END: Final = '<!-- end -->'
 
 Row = dict[str, Any]
 COLUMNS: Final = {
@@ -86,26 +83,23 @@ def show(rows: Sequence[Row]) -> None:
     Console(width=max(Console().width, 130)).print(table, markup=False)
 
 
-def write_page(rows: Sequence[Row]) -> None:
-    """Put the table into the page."""
+def render(rows: Sequence[Row]) -> str:
+    """Return the rows as a table in Markdown."""
     lines = ['| ' + ' | '.join(COLUMNS.values()) + ' |', '|' + '---|' * len(COLUMNS)]
-    lines += ['| ' + ' | '.join(cells(row)) + ' |' for row in rows]
-    text = PAGE.read_text(encoding='utf-8')
-    before, _, rest = text.partition(BEGIN)
-    _, _, after = rest.partition(END)
-    PAGE.write_text('\n'.join([before + BEGIN, *lines, END]) + after, encoding='utf-8')
+    return '\n'.join([*lines, *('| ' + ' | '.join(cells(row)) + ' |' for row in rows)])
+
+
+PAGE: Final = Page('faults.md', 'faults.json', 'faults.py', 'faults', render)
 
 
 def main(arguments: Sequence[str]) -> int:
     """Run the tests, write file and page, and return the exit status of pytest."""
     status, found = run_tests(arguments)
-    before = json.loads(RESULTS.read_text()) if RESULTS.exists() else []
-    rows = merged(before, found)
     show(found)
     if found:
-        RESULTS.write_text(json.dumps(rows, indent=1) + '\n')
-        write_page(rows)
-        print(f'faults: {RESULTS}')
+        PAGE.file.write_text(json.dumps(merged(PAGE.read() or [], found), indent=1) + '\n')
+        PAGE.write()
+        print(f'faults: {PAGE.file}')
     return status
 
 

@@ -173,7 +173,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Measure, write the file and the page; the exit status is 1 if something failed."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument('--long', action='store_true', help='with 100,000 labels on PostgreSQL too')
-    parser.add_argument('--json', type=Path, default=graph_table.RESULTS, help='file to write')
+    parser.add_argument('--json', type=Path, default=graph_table.PAGE.file, help='file to write')
     given = parser.parse_args(arguments)
     start = time.perf_counter()
     # A plain kill unwinds as Ctrl-C does, so that no server is left behind.
@@ -186,8 +186,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 1
     common.write_json(given.json, {**results, 'took_s': time.perf_counter() - start})
     written = json.loads(given.json.read_text())
-    if given.json == graph_table.RESULTS:
-        graph_table.write(written)
+    if given.json == graph_table.PAGE.file:
+        graph_table.PAGE.write()
     print(graph_table.render(written))
     print(f'bench-graph: {given.json}, after {written["took_s"]:.0f} s')
     return 0

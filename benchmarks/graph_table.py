@@ -7,21 +7,14 @@
 
 from __future__ import annotations
 
-import json
-import sys
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any, Final
 
 import common
+from page import Page
 
-__all__ = ('BEGIN', 'END', 'NOTHING', 'PAGE', 'RESULTS', 'page_with', 'render', 'write')
+__all__ = ('PAGE', 'render')
 
-RESULTS: Final = Path(__file__).parent / 'results' / 'graph.json'
-PAGE: Final = Path(__file__).parents[1] / 'docs' / 'topics' / 'graph-size.md'
-BEGIN: Final = '<!-- Written by benchmarks/graph_table.py from benchmarks/results/graph.json: do not edit. -->'
-END: Final = '<!-- End of what benchmarks/graph_table.py writes. -->'
-NOTHING: Final = 'Nothing has been measured yet: `make bench-graph` does it.'
 COLUMNS: Final = ('sqlite', 'postgresql', 'postgresql_100000')
 
 # What was measured, its key, the goal for SQLite, and by how much to divide.
@@ -59,8 +52,6 @@ def _rows(results: Mapping[str, Any]) -> list[list[str]]:
 
 def render(results: Mapping[str, Any]) -> str:
     """Return the table and two sentences on the rest, in Markdown."""
-    if not results:
-        return NOTHING
     head = [['', 'SQLite', 'PostgreSQL', 'PostgreSQL', 'growth', 'goal'], ['---', *['---:'] * 5]]
     lines = ['| ' + ' | '.join(row) + ' |' for row in [*head, *_rows(results)]]
     small, machine = results['small_campaign'], results['machine']
@@ -82,26 +73,7 @@ def render(results: Mapping[str, Any]) -> str:
     return '\n'.join([*lines, '', nodes, '', where])
 
 
-def page_with(text: str, results: Mapping[str, Any]) -> str:
-    """Return a page with its table written anew.
-
-    :param text: the page as it is.
-    """
-    before, rest = text.split(BEGIN)
-    after = rest.split(END)[1]
-    return f'{before}{BEGIN}\n\n{render(results)}\n\n{END}{after}'
-
-
-def write(results: Mapping[str, Any]) -> None:
-    """Write the page."""
-    PAGE.write_text(page_with(PAGE.read_text(), results))
-
-
-def main() -> int:
-    """Write the page from the file, if there is one."""
-    write(json.loads(RESULTS.read_text()) if RESULTS.exists() else {})
-    return 0
-
+PAGE: Final = Page('graph-size.md', 'graph.json', 'graph_table.py', 'bench-graph', render)
 
 if __name__ == '__main__':
-    sys.exit(main())
+    PAGE.write()

@@ -122,7 +122,7 @@ def _parsed(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument('--cells', type=int, default=CELLS, help='of one LabelWorkChain at most; default: %(default)s')
     parser.add_argument('--max-concurrent', type=int, default=MAX_CONCURRENT, help='default: %(default)s')
     parser.add_argument('--workers', type=int, nargs='+', default=WORKERS, help='of each daemon; default: 2 1 4')
-    parser.add_argument('--json', type=Path, default=load_table.RESULTS, help='file to write')
+    parser.add_argument('--json', type=Path, default=load_table.PAGE.file, help='file to write')
     given = parser.parse_args(arguments)
     given.labels = given.labels or (N_QUICK if given.quick else N_LABELS)
     return given
@@ -141,8 +141,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 1
     common.write_json(given.json, {**results, 'took_s': time.perf_counter() - start})
     written = json.loads(given.json.read_text())
-    if given.json == load_table.RESULTS:
-        load_table.write(written)
+    if given.json == load_table.PAGE.file:
+        load_table.PAGE.write()
     print(load_table.render(written))
     print(f'bench-load: {given.json}, after {written["took_s"]:.0f} s')
     return 0

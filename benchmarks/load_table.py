@@ -7,21 +7,14 @@
 
 from __future__ import annotations
 
-import json
-import sys
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any, Final
 
 import common
+from page import Page
 
-__all__ = ('BEGIN', 'END', 'NOTHING', 'PAGE', 'RESULTS', 'page_with', 'render', 'write')
+__all__ = ('PAGE', 'render')
 
-RESULTS: Final = Path(__file__).parent / 'results' / 'load.json'
-PAGE: Final = Path(__file__).parents[1] / 'docs' / 'topics' / 'load.md'
-BEGIN: Final = '<!-- Written by benchmarks/load_table.py from benchmarks/results/load.json: do not edit. -->'
-END: Final = '<!-- End of what benchmarks/load_table.py writes. -->'
-NOTHING: Final = 'Nothing has been measured yet: `make bench-load` does it.'
 _ORDER: Final = ('1', '2', '4')
 _CHAIN, _BARE = 'chain', 'bare'
 
@@ -67,8 +60,6 @@ def _value(series: Mapping[str, Any], names: tuple[str, ...]) -> Any:
 
 def render(results: Mapping[str, Any]) -> str:
     """Return the table and two sentences on the rest, in Markdown."""
-    if not results:
-        return NOTHING
     series = {name: results['series'][name] for name in _ORDER if name in results['series']}
     head = [['Daemon workers', *series, 'goal'], ['---', *['---:'] * (len(series) + 1)]]
     rows = [
@@ -93,26 +84,7 @@ def render(results: Mapping[str, Any]) -> str:
     return '\n'.join([*lines, '', what, '', where])
 
 
-def page_with(text: str, results: Mapping[str, Any]) -> str:
-    """Return a page with its table written anew.
-
-    :param text: the page as it is.
-    """
-    before, rest = text.split(BEGIN)
-    after = rest.split(END)[1]
-    return f'{before}{BEGIN}\n\n{render(results)}\n\n{END}{after}'
-
-
-def write(results: Mapping[str, Any]) -> None:
-    """Write the page."""
-    PAGE.write_text(page_with(PAGE.read_text(), results))
-
-
-def main() -> int:
-    """Write the page from the file, if there is one."""
-    write(json.loads(RESULTS.read_text()) if RESULTS.exists() else {})
-    return 0
-
+PAGE: Final = Page('load.md', 'load.json', 'load_table.py', 'bench-load', render)
 
 if __name__ == '__main__':
-    sys.exit(main())
+    PAGE.write()

@@ -89,7 +89,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument('--long', action='store_true', help='long forms')
     parser.add_argument('--threads', type=int, default=common.Options.threads, help='threads of all programs')
     parser.add_argument('--engine', default=common.Options.engines[0], help='engine to measure')
-    parser.add_argument('--json', type=Path, default=common.RESULTS, help='file to write')
+    parser.add_argument('--json', type=Path, default=table.PAGE.file, help='file to write')
     given = parser.parse_args(arguments)
     names = given.scripts or [name for name in SCRIPTS if given.long or name not in LONG_ONLY]
     if unknown := sorted(set(names) - set(SCRIPTS)):
@@ -105,8 +105,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     before = json.loads(given.json.read_text()) if given.json.exists() else {}
     content = merged(before, found)
     common.write_json(given.json, content)
-    if given.json == common.RESULTS:
-        table.write(json.loads(given.json.read_text()))
+    if given.json == table.PAGE.file:
+        table.PAGE.write()
     common.show(table.summary(content), time.perf_counter() - start)
     print(f'bench: {given.json}')
     return 0

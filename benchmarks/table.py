@@ -7,19 +7,12 @@
 
 from __future__ import annotations
 
-import json
-import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, Final
 
 import common
-
-PAGE: Final = Path(__file__).parents[1] / 'docs' / 'topics' / 'engine.md'
-BEGIN: Final = '<!-- Written by benchmarks/table.py from benchmarks/results/engine.json: do not edit. -->'
-END: Final = '<!-- End of what benchmarks/table.py writes. -->'
-NOTHING: Final = 'Nothing has been measured yet: `make bench` does it.'
+from page import Page
 
 
 @dataclass(frozen=True)
@@ -92,8 +85,6 @@ def _measured(results: Mapping[str, Any]) -> list[tuple[str, str, str, str, str]
 
 def render(results: Mapping[str, Any]) -> str:
     """Return the table and a sentence on the machine, in Markdown."""
-    if not results:
-        return NOTHING
     rows = [('', 'torchani', 'aiida-anial', 'times better', 'goal'), ('---', '---:', '---:', '---:', '---:')]
     rows += _measured(results)
     lines = ['| ' + ' | '.join(cells) + ' |' for cells in rows]
@@ -115,26 +106,7 @@ def summary(results: Mapping[str, Any]) -> common.Result:
     return common.Result('The engine', [dict(zip(names, row, strict=True)) for row in _measured(results)])
 
 
-def page_with(text: str, results: Mapping[str, Any]) -> str:
-    """Return a page with its table written anew.
-
-    :param text: the page as it is.
-    """
-    before, rest = text.split(BEGIN)
-    after = rest.split(END)[1]
-    return f'{before}{BEGIN}\n\n{render(results)}\n\n{END}{after}'
-
-
-def write(results: Mapping[str, Any]) -> None:
-    """Write the page."""
-    PAGE.write_text(page_with(PAGE.read_text(), results))
-
-
-def main() -> int:
-    """Write the page from the file, if there is one."""
-    write(json.loads(common.RESULTS.read_text()) if common.RESULTS.exists() else {})
-    return 0
-
+PAGE: Final = Page('engine.md', 'engine.json', 'table.py', 'bench', render)
 
 if __name__ == '__main__':
-    sys.exit(main())
+    PAGE.write()

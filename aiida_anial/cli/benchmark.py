@@ -57,9 +57,8 @@ def command(**options: Any) -> None:
 
 def _submitted(options: dict[str, Any]) -> Any:
     """Submit the benchmark and return its node."""
-    from aiida.engine import submit
-
     from aiida_anial.cli.benchmark_subjects import benchmark_subjects
+    from aiida_anial.cli.launching import launched
     from aiida_anial.cli.nodes import code
     from aiida_anial.properties.settings import BenchmarkSettings, benchmark_set, chosen_properties
     from aiida_anial.protocols.benchmark import benchmark_builder
@@ -74,10 +73,7 @@ def _submitted(options: dict[str, Any]) -> Any:
     needs_worker = subjects.ensemble is not None or subjects.references or subjects.potentials
     worker = code(options['worker_code'], 'anial.train', '--worker-code') if needs_worker else None
     builder = benchmark_builder(subjects, names, settings, worker_code=worker, max_concurrent=options['max_concurrent'])
-    try:
-        return submit(builder)
-    except ValueError as exception:
-        raise AnialError(str(exception)) from exception
+    return launched(builder)
 
 
 def _wait(node: Any) -> None:

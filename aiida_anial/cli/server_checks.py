@@ -18,7 +18,7 @@ from aiida_anial.cli.rabbitmq import OLDEST as OLDEST_BROKER
 from aiida_anial.cli.rabbitmq import BrokerFacts, broker_facts, broker_version, server_of
 from aiida_anial.common.errors import AnialError
 from aiida_anial.data.states import ACTIVE
-from aiida_anial.servers.requests import nobodys
+from aiida_anial.servers.rabbitmq_requests import nobodys
 
 __all__ = ('BROKER_SERVER', 'SERVER', 'broker_checks', 'database_checks', 'process_check', 'recovery_check')
 

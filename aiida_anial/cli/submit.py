@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from aiida_anial.cli.root import profile_option
-from aiida_anial.common.errors import AnialError
 from aiida_anial.protocols.protocol import default_protocol, protocols
 from aiida_anial.protocols.settings import CampaignInputs
 
@@ -110,8 +109,7 @@ def _print(inputs: CampaignInputs, past: Continuation | None) -> None:
 
 def _submit(inputs: CampaignInputs, nodes: Any, past: Continuation | None, options: dict[str, Any]) -> int:
     """Submit the work chain and return its pk."""
-    from aiida.engine import submit
-
+    from aiida_anial.cli.launching import launched
     from aiida_anial.protocols.builder import campaign_builder
 
     builder: Any = campaign_builder(inputs, **vars(nodes))
@@ -119,10 +117,7 @@ def _submit(inputs: CampaignInputs, nodes: Any, past: Continuation | None, optio
     builder.metadata.description = inputs.description
     if past is not None:
         builder.continued = past.namespace()
-    try:
-        node: Any = submit(builder)
-    except ValueError as exception:
-        raise AnialError(str(exception)) from exception
+    node = launched(builder)
     if past is not None and past.campaigns:
         node.base.extras.set('continues', [campaign.uuid for campaign in past.campaigns])
     return int(node.pk)

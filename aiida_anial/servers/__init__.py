@@ -1,1 +1,1 @@
-"""AiiDA's storage on PostgreSQL and its broker RabbitMQ, with daemon workers that outlive the servers' absence."""
+"""Storage and brokers of AiiDA: what they hold, and how the workers of a daemon outlive their absence."""

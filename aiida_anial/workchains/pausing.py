@@ -13,7 +13,7 @@ from aiida.engine import WorkChain
 from plumpy.persistence import LoadSaveContext
 from plumpy.process_states import PauseInterruption
 
-from aiida_anial.workchains.deafness import watch_broker
+from aiida_anial.servers.deafness import watch_broker
 
 __all__ = ('PausingWorkChain', 'is_of_the_machine', 'last_words')
 

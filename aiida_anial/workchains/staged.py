@@ -12,10 +12,10 @@ from aiida.engine import ProcessState
 from aiida.manage import get_manager
 from plumpy.persistence import LoadSaveContext
 
-from aiida_anial.servers.requests import nobodys
+from aiida_anial.servers.rabbitmq_requests import nobodys
+from aiida_anial.servers.zeromq_requests import requested
 from aiida_anial.workchains.killing import asking_the_living
 from aiida_anial.workchains.pausing import PausingWorkChain
-from aiida_anial.workchains.requests import requested
 
 __all__ = ('StagedWorkChain',)
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 import re
 import shutil
@@ -27,7 +26,7 @@ from aiida_anial.formats.datasets import read_dataset
 from aiida_anial.queries.campaign_status import campaign_status
 from aiida_anial.queries.records import count, records
 
-RESULTS = json.loads(graph_table.RESULTS.read_text()) if graph_table.RESULTS.exists() else {}
+RESULTS = graph_table.PAGE.read()
 PLAN = graph_builder.Plan(n_initial=6, cycles=((5, 4, 3), (2, 4, 2), (1, 1, 2)), n_atoms=(4, 9))
 SMALL = {
     'campaign': {'n_initial_cells': 3, 'n_trajectories': [4, 4]},
@@ -225,15 +224,3 @@ def test_a_server_of_its_own_asks_for_its_password_and_ends():
     assert not server.folder.exists()
     with pytest.raises(psycopg.OperationalError):
         server.connect()
-
-
-def test_the_page_shows_the_file():
-    page = graph_table.PAGE.read_text()
-    assert graph_table.page_with(page, RESULTS) == page, 'run: python benchmarks/graph_table.py'
-
-
-def test_a_page_without_results_says_so():
-    page = f'before\n\n{graph_table.BEGIN}\nold\n{graph_table.END}\n\nafter\n'
-    written = graph_table.page_with(page, {})
-    assert graph_table.NOTHING in written
-    assert 'old' not in written

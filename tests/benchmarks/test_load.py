@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import time
 
 import load
@@ -14,7 +13,7 @@ import numpy as np
 import pytest
 from load_watch import Sample
 
-RESULTS = json.loads(load_table.RESULTS.read_text()) if load_table.RESULTS.exists() else {}
+RESULTS = load_table.PAGE.read()
 ANSWER = {'aiida.out': b"it's 5 o'clock\n\xff", 'data-file-schema.xml': b'<espresso/>'}
 
 
@@ -158,15 +157,3 @@ def test_the_file_says_whether_there_were_too_many_children():
     found = load.content(series, {'max_concurrent': 1})
     assert not found['never_above_max_concurrent']
     assert (found['most_alive'], found['wall_s_per_label'], found['n_labels']) == (2, 1.0, 4)
-
-
-def test_the_page_shows_the_file():
-    page = load_table.PAGE.read_text()
-    assert load_table.page_with(page, RESULTS) == page, 'run: python benchmarks/load_table.py'
-
-
-def test_a_page_without_results_says_so():
-    page = f'before\n\n{load_table.BEGIN}\nold\n{load_table.END}\n\nafter\n'
-    written = load_table.page_with(page, {})
-    assert load_table.NOTHING in written
-    assert 'old' not in written

@@ -3,11 +3,21 @@
 from __future__ import annotations
 
 import json
+import os
+import signal
 import time
+from contextlib import suppress
 
+import psutil
 import pytest
 
 pytestmark = pytest.mark.faults
+
+
+def broker(shell):
+    """Return the process id that the broker says it has."""
+    (status,) = (shell.home / '.aiida').glob('broker/*/broker.status')
+    return json.loads(status.read_text())['pid']
 
 
 def test_a_worker_killed_at_random_cells_is_replaced(laboratory):
@@ -49,11 +59,24 @@ def test_a_daemon_without_workers_or_broker_comes_back(laboratory):
                 shell.verdi('daemon', 'start', 2)
                 trial.restored()
             with trials.trial('SIGKILL of the ZeroMQ broker', 'sampling') as trial:
-                (status,) = (shell.home / '.aiida').glob('broker/*/broker.status')
                 trial.wait_for('sampling')
-                trial.kill(json.loads(status.read_text())['pid'])
+                os.kill(broker(shell), signal.SIGKILL)
                 trial.restored()
     finally:
         # With one worker, as in the beginning.
         shell.verdi('daemon', 'stop')
         shell.verdi('daemon', 'start')
+
+
+def test_a_campaign_is_heard_although_the_broker_died_before(laboratory):
+    shell = laboratory.shell
+    before = broker(shell)
+    os.kill(before, signal.SIGKILL)
+
+    def is_back():
+        with suppress(OSError, ValueError, IndexError):
+            return broker(shell) != before and psutil.pid_exists(broker(shell))
+
+    shell.wait(is_back, limit_s=60)
+    with laboratory.trial('SIGKILL of the ZeroMQ broker', 'before the campaign') as trial:
+        trial.restored()

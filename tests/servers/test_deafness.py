@@ -10,7 +10,7 @@ import time
 import psutil
 import pytest
 
-from aiida_anial.workchains.deafness import _end, deaf_workers
+from aiida_anial.servers.deafness import _end, deaf_workers
 
 SLEEP = 'import time; print(flush=True); time.sleep(60)'
 
@@ -46,29 +46,29 @@ def status(tmp_path):
     return write
 
 
-def test_workers_that_are_older_than_the_broker_are_deaf_and_the_one_that_looks_is_last(begin, status):
-    looking, other = begin('daemon', 'worker'), begin('daemon', 'worker')
+def test_workers_that_are_older_than_the_broker_are_deaf(begin, status):
+    before = [begin('daemon', 'worker') for _ in range(2)]
     begin('daemon', 'broker')
     broker = begin('daemon', 'broker')
     begin('daemon', 'worker')
-    found = deaf_workers(psutil.Process(looking.pid), status(broker))
-    assert [worker.pid for worker in found] == [other.pid, looking.pid]
+    found = deaf_workers(psutil.Process(), status(broker))
+    assert {worker.pid for worker in found} == {process.pid for process in before}
 
 
 def test_workers_that_began_after_the_broker_are_left_alone(begin, status):
     broker = begin('daemon', 'broker')
-    worker = begin('daemon', 'worker')
-    assert deaf_workers(psutil.Process(worker.pid), status(broker)) == []
+    begin('daemon', 'worker')
+    assert deaf_workers(psutil.Process(), status(broker)) == []
 
 
 def test_as_long_as_there_is_no_broker_nobody_is_deaf(begin, status, tmp_path):
-    worker = begin('daemon', 'worker')
+    begin('daemon', 'worker')
     broker = begin('daemon', 'broker')
     path = status(broker)
     broker.kill()
     broker.wait()
-    assert deaf_workers(psutil.Process(worker.pid), path) == []
-    assert deaf_workers(psutil.Process(worker.pid), tmp_path / 'none') == []
+    assert deaf_workers(psutil.Process(), path) == []
+    assert deaf_workers(psutil.Process(), tmp_path / 'none') == []
 
 
 def test_a_worker_is_asked_to_end(begin):

@@ -7,16 +7,19 @@ import json
 import os
 import signal
 import threading
+from collections.abc import Iterable
 from pathlib import Path
 from weakref import WeakSet
 
 import psutil
 from aiida.brokers.zeromq.service import ZeromqBrokerService
+from aiida.engine.daemon.client import get_daemon_client
 from aiida.manage import get_manager
-from aiida.manage.configuration import get_config
+from aiida.manage.configuration import Profile, get_config
 
-__all__ = ('watch_broker',)
+__all__ = ('deaf_workers', 'end_deaf_workers', 'watch_broker')
 
+_ZEROMQ = 'core.zeromq'
 _INTERVAL_S = 10.0
 # A worker closes in order within seconds, if at all.
 _GRACE_S = 20.0
@@ -32,36 +35,59 @@ def watch_broker(loop: asyncio.AbstractEventLoop) -> None:
     nobody else. The daemon starts others in place of workers that end, which take all of it up.
     """
     profile = get_manager().get_profile()
-    if loop in _watched or profile is None or profile.process_control_backend != 'core.zeromq':
+    if loop in _watched or profile is None or profile.process_control_backend != _ZEROMQ:
         return
     if not _is_worker(psutil.Process()):
         return
     _watched.add(loop)
-    service = Path(get_config().filepaths(profile)['broker_service']['dir'])
-    status = ZeromqBrokerService.FilepathLayout(service).status_file
 
     def look() -> None:
-        for worker in deaf_workers(psutil.Process(), status):
-            _end(worker.pid)
+        _end_all(deaf_workers(psutil.Process().parent(), _status_file(profile)))
         loop.call_later(_INTERVAL_S, look)
 
     loop.call_later(_INTERVAL_S, look)
 
 
-def deaf_workers(worker: psutil.Process, status: Path) -> list[psutil.Process]:
-    """Return the workers of a daemon that are older than its broker, this one last.
+def end_deaf_workers() -> int:
+    """End the workers of the daemon that do not hear its broker, and return how many.
 
-    :param worker: one of them.
+    Workers that hold a process look for that themselves; idle ones do not.
+    """
+    profile = get_manager().get_profile()
+    if profile is None or profile.process_control_backend != _ZEROMQ:
+        return 0
+    pid = get_daemon_client(profile.name).get_daemon_pid()
+    if pid is None or not psutil.pid_exists(pid):
+        return 0
+    deaf = deaf_workers(psutil.Process(pid), _status_file(profile))
+    _end_all(deaf)
+    return len(deaf)
+
+
+def deaf_workers(daemon: psutil.Process | None, status: Path) -> list[psutil.Process]:
+    """Return the workers of a daemon that are older than its broker.
+
+    :param daemon: their parent.
     :param status: file in which the broker says who it is.
     """
     try:
         began = psutil.Process(json.loads(status.read_text())['pid']).create_time()
-        all_workers = [child for child in worker.parent().children() if _is_worker(child)]
-        deaf = [child for child in all_workers if child.create_time() < began]
-    except (OSError, ValueError, KeyError, AttributeError, psutil.Error):
+        workers = [child for child in daemon.children() if _is_worker(child)] if daemon is not None else []
+        return [worker for worker in workers if worker.create_time() < began]
+    except (OSError, ValueError, KeyError, psutil.Error):
         # There is no broker yet, or the daemon is just ending.
         return []
-    return sorted(deaf, key=lambda child: child.pid == worker.pid)
+
+
+def _status_file(profile: Profile) -> Path:
+    service = Path(get_config().filepaths(profile)['broker_service']['dir'])
+    return Path(ZeromqBrokerService.FilepathLayout(service).status_file)
+
+
+def _end_all(workers: Iterable[psutil.Process]) -> None:
+    """End workers, this one last."""
+    for worker in sorted(workers, key=lambda worker: worker.pid == os.getpid()):
+        _end(worker.pid)
 
 
 def _is_worker(process: psutil.Process) -> bool:

@@ -1,0 +1,26 @@
+"""How a command hands a process to the daemon."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+from aiida.engine import submit
+
+from aiida_anial.common.errors import AnialError
+from aiida_anial.servers.deafness import end_deaf_workers
+
+__all__ = ('launched',)
+
+
+def launched(builder: Any) -> Any:
+    """Submit a process to workers that hear of it, and return its node.
+
+    :raises AnialError: if an input is not valid; nothing is stored then.
+    """
+    if ended := end_deaf_workers():
+        click.echo(f'{ended} daemon workers did not hear the broker any more and were ended; others start.', err=True)
+    try:
+        return submit(builder)
+    except ValueError as exception:
+        raise AnialError(str(exception)) from exception
