@@ -15,6 +15,7 @@ from aiida_pseudo.data.pseudo.upf import UpfData
 from aiida_pseudo.groups.family import CutoffsPseudoPotentialFamily
 
 from aiida_anial.cli.credentials import Servers
+from aiida_anial.cli.once import ONCE_AFTER, ONCE_BEFORE
 from aiida_anial.cli.production import DAEMON_TIMEOUT_S, set_up_production
 from aiida_anial.common.errors import AnialError
 from aiida_anial.pseudopotential import (
@@ -24,7 +25,7 @@ from aiida_anial.pseudopotential import (
     WAVEFUNCTION_CUTOFF_RY,
 )
 
-__all__ = ('COMPUTER', 'ONCE_AFTER', 'ONCE_BEFORE', 'PW_CODE', 'WORKER_CODE', 'install')
+__all__ = ('COMPUTER', 'PW_CODE', 'WORKER_CODE', 'install')
 
 COMPUTER = 'localhost'
 PW_CODE = 'pw'
@@ -39,13 +40,6 @@ _PREPEND = 'export OMP_NUM_THREADS=1\n'
 
 # Programs that Open MPI starts in the same moment race to make one folder under /tmp, and the losers end.
 _OWN_TEMPORARY_FOLDER = 'export TMPDIR="$PWD"\n'
-
-# A daemon that is killed before it has stored the number of a job submits it again: the second one waits for the end of
-# the first, and leaves its results to it.
-ONCE_BEFORE = (
-    'exec 9> .anial_once; if command -v flock > /dev/null; then flock 9; fi\n[ ! -e .anial_ended ] || exit 0\n'
-)
-ONCE_AFTER = 'status=$?; touch .anial_ended; exit $status\n'
 
 
 def install(

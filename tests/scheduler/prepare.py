@@ -1,7 +1,15 @@
-"""Have the computer polled as often as a test can bear; run by ``verdi run`` before the daemon starts."""
+"""Say of the computer what is said in Python, as docs/howto/cluster.md has it, and have it polled more often.
+
+Run by ``verdi run`` before the daemon starts.
+"""
 
 from __future__ import annotations
 
 from aiida import orm
 
-orm.load_computer('cluster').set_minimum_job_poll_interval(1.0)
+from aiida_anial.cli.once import ONCE_AFTER, ONCE_BEFORE
+
+cluster = orm.load_computer('cluster')
+cluster.set_minimum_job_poll_interval(1.0)
+cluster.set_prepend_text(ONCE_BEFORE)
+cluster.set_append_text(ONCE_AFTER)
