@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from operator import itemgetter
 from typing import Any
 
 from aiida import orm
@@ -23,6 +24,9 @@ from aiida_anial.workchains.reasons import reason, was_cut_short
 from aiida_anial.workchains.rolling import RollingWorkChain
 
 __all__ = ('LabelWorkChain',)
+
+# Of a calculation: energies and forces are in the second.
+_OUTPUTS = ('output_parameters', 'output_trajectory')
 
 
 class LabelWorkChain(BulkyWorkChain, RollingWorkChain):
@@ -114,7 +118,7 @@ class LabelWorkChain(BulkyWorkChain, RollingWorkChain):
         self.ctx.failures = {label: failures[label] for label in sorted(failures) if label in self.inputs.cells}
         self.ctx.taken_over = sorted(set(done.get('parameters', ())) & set(self.inputs.cells))
         self.ctx.waiting = sorted(set(self.inputs.cells) - set(self.ctx.taken_over) - set(failures))
-        self.ctx.labelled = {}
+        self.ctx.n_labelled = 0
         self.ctx.again = []
         self.ctx.max_concurrent = self.inputs.get('max_concurrent') or self._limits.max_concurrent
         if self.ctx.taken_over:
@@ -141,7 +145,7 @@ class LabelWorkChain(BulkyWorkChain, RollingWorkChain):
         """Note what has ended, and fill the slots."""
         for label, node in self.ended().items():
             self._note(label, node)
-        done = len(self.ctx.taken_over) + len(self.ctx.labelled) + len(self.ctx.failures)
+        done = len(self.ctx.taken_over) + self.ctx.n_labelled + len(self.ctx.failures)
         self.ctx.stage = f'{done} of {len(self.inputs.cells)} labels done'
         self.fill(self.ctx.max_concurrent, self.inputs.qe.pw.code.computer, self._launch)
 
@@ -150,8 +154,8 @@ class LabelWorkChain(BulkyWorkChain, RollingWorkChain):
         done = adopted(self.inputs, 'adopted')
         parameters = {label: done['parameters'][label] for label in self.ctx.taken_over}
         trajectories = {label: done['trajectories'][label] for label in self.ctx.taken_over}
-        for label, (parameters_pk, trajectory_pk) in self.ctx.labelled.items():
-            parameters[label], trajectories[label] = orm.load_node(parameters_pk), orm.load_node(trajectory_pk)
+        for label, *found in self._made():
+            parameters[label], trajectories[label] = found
         distance = {'kpoints_distance': self.inputs.qe.kpoints_distance} if 'kpoints_distance' in self.inputs.qe else {}
         self.ctx.collected = collect_labels(
             **distance,
@@ -227,15 +231,24 @@ class LabelWorkChain(BulkyWorkChain, RollingWorkChain):
         self.start(label, node)
         self.report(
             f'launching PwBaseWorkChain<{node.pk}> for {label}: '
-            f'{len(self.alive)} alive, {len(self.ctx.waiting)} waiting, {len(self.ctx.labelled)} done'
+            f'{len(self.alive)} alive, {len(self.ctx.waiting)} waiting, {self.ctx.n_labelled} done'
         )
+
+    def _made(self) -> list[list[Any]]:
+        """Return what each cell that was labelled here is called, in order, with the outputs of its calculation."""
+        query = orm.QueryBuilder().append(orm.WorkChainNode, filters={'id': self.node.pk}, tag='this')
+        sound = {'attributes.exit_status': 0}
+        query.append(orm.WorkChainNode, with_incoming='this', filters=sound, project='label', tag='calculation')
+        for output in _OUTPUTS:
+            query.append(orm.Data, with_incoming='calculation', edge_filters={'label': output}, project='*')
+        found: list[list[Any]] = query.all()
+        return sorted(found, key=itemgetter(0))
 
     def _note(self, label: str, node: orm.ProcessNode) -> None:
         """Note the label or the reason why there is none."""
-        links = node.base.links.get_outgoing(link_type=LinkType.RETURN).all() if node.is_finished_ok else ()
-        pks = {link.link_label: link.node.pk for link in links}
-        if 'output_parameters' in pks and 'output_trajectory' in pks:
-            self.ctx.labelled[label] = [pks['output_parameters'], pks['output_trajectory']]
+        links = node.base.links.get_outgoing(link_type=LinkType.RETURN) if node.is_finished_ok else None
+        if links is not None and set(_OUTPUTS) <= set(links.all_link_labels()):
+            self.ctx.n_labelled += 1
             return
         if was_cut_short(node) and label not in self.ctx.again:
             self.ctx.again.append(label)

@@ -40,7 +40,7 @@ def failing_step(labels, monkeypatch):
         class Stepper:
             def step(self):
                 labels.ctx.waiting.pop()
-                labels.ctx.labelled['cell_0000'] = 1
+                labels.ctx.n_labelled = 1
                 raise exception
 
         monkeypatch.setattr(labels, '_stepper', Stepper())
@@ -54,7 +54,7 @@ def test_a_full_disk_pauses_before_the_step_and_takes_nothing_from_the_context(l
     with pytest.raises(PauseInterruption, match='No space left on device'):
         labels._do_step()
     assert labels.ctx.waiting == before
-    assert labels.ctx.labelled == {}
+    assert labels.ctx.n_labelled == 0
 
 
 def test_the_cause_of_an_exception_counts_too(labels, failing_step):
