@@ -50,7 +50,7 @@ class BulkyWorkChain(WorkChain):
         """Load the inputs that are nodes, all at once, with what was saved."""
         super().load_instance_state(saved_state, load_context)  # type: ignore[no-untyped-call]
         linked = self.node.base.links.get_incoming(link_type=LinkType.INPUT_WORK).nested()
-        self._parsed_inputs = _with(self._parsed_inputs, linked)
+        self._parsed_inputs = _with(self.inputs, linked)
 
 
 def _without(inputs: Mapping[str, Any], linked: Collection[str], above: str = '') -> AttributesFrozendict:

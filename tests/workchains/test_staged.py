@@ -12,7 +12,8 @@ from aiida.engine import ProcessState
 from aiida.engine.utils import instantiate_process
 from aiida.manage import get_manager
 
-from aiida_anial.workchains import requests, staged
+from aiida_anial.servers import zeromq_requests
+from aiida_anial.workchains import staged
 from aiida_anial.workchains.label import LabelWorkChain
 from aiida_anial.workchains.staged import _lost
 
@@ -145,8 +146,8 @@ def test_requests_are_found_in_the_queue_and_in_the_hands_of_workers(tmp_path, m
     (tasks / 'pending' / '1_other.json').write_text('{"body": {"task": "launch"}}')
     (tasks / 'pending' / '2_torn.json').write_text('{"bod')
     config = SimpleNamespace(filepaths=lambda _: {'broker_service': {'dir': tmp_path}})
-    monkeypatch.setattr(requests, 'get_config', lambda: config)
-    assert requests.requested(None) == {7, 8}
+    monkeypatch.setattr(zeromq_requests, 'get_config', lambda: config)
+    assert zeromq_requests.requested(None) == {7, 8}
     assert sorted(path.name for path in tasks.rglob('*.json')) == [
         *('1_other.json', '2_torn.json', '7_request.json', '8_request.json')
     ]
