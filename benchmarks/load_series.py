@@ -21,6 +21,9 @@ BARE: Final = 'bare'
 KINDS: Final = (CHAIN, BARE)
 # Plugins are loaded by the first labels of a worker.
 _WARM_UP: Final = 8
+# Bare labels between two chains: no more than tell what one costs.
+_LEAST_BARE: Final = 5
+_MOST_BARE: Final = 25
 # So often is a slot filled again when labels take their time.
 _REFILLS: Final = 2
 
@@ -50,7 +53,7 @@ def blocks(n_labels: int, cells: int) -> list[tuple[str, int]]:
     """
     n_chains = math.ceil(n_labels / cells)
     sizes = [n_labels // n_chains + (number < n_labels % n_chains) for number in range(n_chains)]
-    bare = max(sizes[0] // 8, 5)
+    bare = min(max(sizes[0] // 8, _LEAST_BARE), _MOST_BARE)
     return [(BARE, bare), *(block for size in sizes for block in ((CHAIN, size), (BARE, bare)))]
 
 
