@@ -35,7 +35,7 @@ demo: install ## run a small campaign on real PBE labels, and show what it found
 test: install ## run the whole test suite, with a daemon, pw.x, PostgreSQL, RabbitMQ, Slurm and SSH
 	@services/install.sh
 	@echo 'test: the whole suite, with a daemon, pw.x, PostgreSQL, RabbitMQ, Slurm and SSH; published model: $(or $(ANIAL_PUBLISHED_MODEL),not given)'
-	@$(BIN)/python -m pytest -v --numprocesses 2 --dist loadgroup --no-loadscope-reorder --durations=30
+	@$(BIN)/python -m pytest -v --numprocesses 2 --dist loadfile --durations=30
 
 faults: install ## kill what a campaign runs on, piece by piece, in an hour; not a part of `make test`
 	@services/install.sh postgresql rabbitmq

@@ -59,19 +59,6 @@ def pytest_configure(config: pytest.Config) -> None:
         config.addinivalue_line('filterwarnings', f'ignore:{message}')
 
 
-@pytest.hookimpl(tryfirst=True)
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Keep the tests of a file in one process, and in one process all files that need the campaigns that take minutes.
-
-    The files with these come first, and so do those in which much is waited for.
-    """
-    needing = {item.path for item in items if 'campaigns' in getattr(item, 'fixturenames', ())}
-    for item in items:
-        name = 'campaigns' if item.path in needing else '/'.join(item.path.parts[-2:])
-        item.add_marker(pytest.mark.xdist_group(name))
-    items.sort(key=lambda item: (item.path not in needing, item.path.parent.name != 'scheduler'))
-
-
 @event.listens_for(Engine, 'connect')
 def _do_not_wait_for_the_disk(connection: Any, _: Any) -> None:
     """Spare the database of a test, which nobody needs after a power cut, thousands of flushes."""
