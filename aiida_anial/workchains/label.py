@@ -18,7 +18,6 @@ from aiida_anial.data.dataset import DatasetData
 from aiida_anial.protocols.settings import LabelSettings
 from aiida_anial.validation import settings_validator, validate_aluminium
 from aiida_anial.workchains.adopted import adopted, define_adopted_labels
-from aiida_anial.workchains.bulky import BulkyWorkChain
 from aiida_anial.workchains.pw_base import PwBaseWorkChain
 from aiida_anial.workchains.reasons import reason, was_cut_short
 from aiida_anial.workchains.rolling import RollingWorkChain
@@ -29,7 +28,7 @@ __all__ = ('LabelWorkChain',)
 _OUTPUTS = ('output_parameters', 'output_trajectory')
 
 
-class LabelWorkChain(BulkyWorkChain, RollingWorkChain):
+class LabelWorkChain(RollingWorkChain):
     """Label cells with energies, forces and stresses, set failures aside with their reasons, and go on.
 
     Exactly one labeller is given: ``qe``, a ``PwBaseWorkChain`` for each cell, or ``evaluate``, one job for all.

@@ -9,7 +9,6 @@ from aiida.common import LinkType
 from aiida.engine import BaseRestartWorkChain, ExitCode
 from aiida.schedulers.datastructures import JobState
 
-from aiida_anial.calcfunctions.many_inputs import WorkChainNodeOfMany
 from aiida_anial.workchains.pausing import is_of_the_machine, last_words
 from aiida_anial.workchains.staged import StagedWorkChain
 
@@ -23,9 +22,6 @@ class ResumingWorkChain(StagedWorkChain, BaseRestartWorkChain):
     ends the chain. Where the machine was at fault the chain pauses each time; if the program had come to its end by
     then, only its files are fetched and parsed again.
     """
-
-    # For each of its inputs AiiDA would ask the database whether the chain, not stored yet, has made it.
-    _node_class = WorkChainNodeOfMany
 
     def inspect_process(self) -> ExitCode | None:
         """Run a job that did not end by itself again."""

@@ -15,6 +15,7 @@ from plumpy.persistence import LoadSaveContext
 from aiida_anial.servers.rabbitmq_requests import nobodys
 from aiida_anial.servers.zeromq_requests import requested
 from aiida_anial.workchains.killing import asking_the_living
+from aiida_anial.workchains.linked import LinkedWorkChain
 from aiida_anial.workchains.pausing import PausingWorkChain
 
 __all__ = ('StagedWorkChain',)
@@ -26,7 +27,7 @@ _RABBITMQ_GRACE_S = 120.0
 _RABBITMQ = ('core.rabbitmq', 'anial.rabbitmq')
 
 
-class StagedWorkChain(PausingWorkChain):
+class StagedWorkChain(LinkedWorkChain, PausingWorkChain):
     """Put ``ctx.stage``, in plain words, before the pks of the children in the process status.
 
     A child is asked for again if the request was lost: AiiDA's ZeroMQ broker ends a moment before the daemon's workers
@@ -37,6 +38,11 @@ class StagedWorkChain(PausingWorkChain):
         """Go on after a restart of the daemon, and look a little later for children that nobody has taken on."""
         super().load_instance_state(saved_state, load_context)
         self.loop.call_later(_grace_s(), self._ask_again)
+
+    def update_outputs(self) -> None:
+        """Store new outputs; AiiDA asks the database at each change of the state which of them it has."""
+        if self.outputs:
+            super().update_outputs()
 
     def kill(self, msg_text: str | None = None, force_kill: bool = False) -> Any:
         """End, with all that it has called."""

@@ -65,7 +65,7 @@ def submitted(monkeypatch):
         builders.append(builder)
         return SimpleNamespace(pk=4711)
 
-    monkeypatch.setattr('aiida.engine.submit', fake)
+    monkeypatch.setattr('aiida_anial.cli.launching.submit', fake)
     return builders
 
 

@@ -28,7 +28,7 @@ def submitted(monkeypatch):
         found.append((builder, node))
         return node
 
-    monkeypatch.setattr('aiida.engine.submit', fake)
+    monkeypatch.setattr('aiida_anial.cli.launching.submit', fake)
     return found
 
 

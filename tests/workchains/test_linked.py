@@ -11,7 +11,7 @@ from aiida.engine.persistence import AiiDAPersister
 from aiida.engine.utils import instantiate_process
 from plumpy.persistence import LoadSaveContext
 
-from aiida_anial.workchains.bulky import BulkyWorkChain
+from aiida_anial.workchains.linked import LinkedWorkChain
 
 
 class Plain(WorkChain):
@@ -31,7 +31,7 @@ class Plain(WorkChain):
         """Do nothing."""
 
 
-class Bulky(BulkyWorkChain, Plain):
+class Linked(LinkedWorkChain, Plain):
     """The same, where checkpoints are cheap."""
 
 
@@ -53,7 +53,7 @@ def restarted(process: Any) -> Any:
 
 
 def test_a_restarted_daemon_has_all_inputs(start):
-    process = start(Bulky)
+    process = start(Linked)
     again = restarted(process)
     assert {label: node.pk for label, node in again.inputs.cells.items()} == {
         label: node.pk for label, node in process.inputs.cells.items()
@@ -62,11 +62,11 @@ def test_a_restarted_daemon_has_all_inputs(start):
 
 
 def test_a_daemon_that_restarts_twice_has_them_too(start):
-    assert len(restarted(restarted(start(Bulky))).inputs.cells) == 3
+    assert len(restarted(restarted(start(Linked))).inputs.cells) == 3
 
 
 def test_outputs_that_come_later_are_in_the_next_checkpoint(start):
-    process = start(Bulky)
+    process = start(Linked)
     restarted(process)
     process.out('best', orm.Int(1).store())
     assert restarted(process).outputs['best'].value == 1
@@ -76,7 +76,7 @@ def test_the_inputs_are_written_down_once(start, monkeypatch):
     written: list[Any] = []
     plain = WorkChain.encode_input_args
     monkeypatch.setattr(WorkChain, 'encode_input_args', lambda self, given: written.append(given) or plain(self, given))
-    process = start(Bulky)
+    process = start(Linked)
     for _ in range(5):
         AiiDAPersister().save_checkpoint(process)
     assert len([given for given in written if 'cells' in given]) == 1
@@ -85,7 +85,7 @@ def test_the_inputs_are_written_down_once(start, monkeypatch):
 def test_a_checkpoint_is_as_long_with_any_number_of_inputs(start):
     lengths = []
     for number in (1, 100):
-        process = start(Bulky, number=number)
+        process = start(Linked, number=number)
         AiiDAPersister().save_checkpoint(process)
         lengths.append(len(process.node.checkpoint))
     # But for the digits of the pks.
@@ -93,7 +93,7 @@ def test_a_checkpoint_is_as_long_with_any_number_of_inputs(start):
 
 
 def test_inputs_are_where_they_were(start):
-    process = start(Bulky)
+    process = start(Linked)
     again = restarted(process)
     assert again.inputs.keys() == process.inputs.keys()
     assert again.inputs.metadata.keys() == process.inputs.metadata.keys()
@@ -102,7 +102,7 @@ def test_inputs_are_where_they_were(start):
 
 
 def test_the_record_is_like_any_other(start):
-    node = orm.load_node(start(Bulky).node.pk)
+    node = orm.load_node(start(Linked).node.pk)
     assert type(node) is orm.WorkChainNode
     assert set(node.inputs.cells) == {'cell_0', 'cell_1', 'cell_2'}
     assert node.inputs.limit.value == 7

@@ -1,4 +1,4 @@
-"""A work chain with hundreds or thousands of inputs."""
+"""A work chain whose inputs, thousands perhaps, are told by their links."""
 
 from __future__ import annotations
 
@@ -14,16 +14,17 @@ from plumpy.utils import AttributesFrozendict
 
 from aiida_anial.calcfunctions.many_inputs import WorkChainNodeOfMany
 
-__all__ = ('BulkyWorkChain',)
+__all__ = ('LinkedWorkChain',)
 
 _SEPARATOR = '__'
 
 
-class BulkyWorkChain(WorkChain):
+class LinkedWorkChain(WorkChain):
     """Leave the nodes among the inputs out of checkpoints: links say already which they are.
 
     AiiDA writes them down twice in each checkpoint, of which there are two or three for each child: with a thousand
-    inputs that would cost as much as the child. A daemon that starts again would load them one by one.
+    inputs that would cost as much as the child. And the daemon worker that takes the work chain on would load them one
+    by one, twice.
     """
 
     _node_class = WorkChainNodeOfMany
