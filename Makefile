@@ -9,7 +9,7 @@ SERVICES ?= .services
 export OMP_NUM_THREADS ?= 1
 
 .DEFAULT_GOAL := help
-.PHONY: help install venv qe demo test services services-stop faults bench bench-graph bench-load lint audit docs clean
+.PHONY: help install venv qe demo test test-slow services services-stop faults bench bench-graph bench-load lint audit docs clean
 
 help: ## list the targets
 	@echo 'help: the targets of this Makefile'
@@ -35,7 +35,10 @@ demo: install ## run a small campaign on real PBE labels, and show what it found
 test: install ## run the whole test suite, with a daemon, pw.x, PostgreSQL, RabbitMQ, Slurm and SSH
 	@services/install.sh
 	@echo 'test: the whole suite, with a daemon, pw.x, PostgreSQL, RabbitMQ, Slurm and SSH; published model: $(or $(ANIAL_PUBLISHED_MODEL),not given)'
-	@$(BIN)/python -m pytest -v --numprocesses 2 --dist loadfile --durations=30
+	@$(BIN)/python -m pytest -v --numprocesses 2 --durations=30
+
+test-slow: install ## run the tests that `make test` leaves out because they take minutes
+	@$(BIN)/python -m pytest -v -m slow
 
 faults: install ## kill what a campaign runs on, piece by piece, in an hour; not a part of `make test`
 	@services/install.sh postgresql rabbitmq

@@ -6,7 +6,9 @@ No test touches the user's own AiiDA: the profile lies in a temporary folder, wi
 from __future__ import annotations
 
 import asyncio
+import functools
 import os
+import re
 import shutil
 import sqlite3
 import tempfile
@@ -23,6 +25,7 @@ from ase import Atoms
 from ase.calculators.emt import EMT
 from sqlalchemy import event
 from sqlalchemy.engine import Engine
+from xdist.scheduler import LoadFileScheduling
 
 from aiida_anial.common.cells import Cells
 from aiida_anial.common.labelled_cells import LabelledCells
@@ -57,6 +60,27 @@ def pytest_configure(config: pytest.Config) -> None:
     """Silence what AiiDA says about its own temporary profile and session."""
     for message in ('Creating AiiDA configuration folder', 'Object of type <DbNode> not in session'):
         config.addinivalue_line('filterwarnings', f'ignore:{message}')
+
+
+class _Together(LoadFileScheduling):
+    """Keeps in one process the tests of a file, and all files that need the campaigns that take minutes to make."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        file = str(super()._split_scope(nodeid))
+        return 'campaigns' if _needs_campaigns(Path(__file__).parents[1] / file) else file
+
+
+@functools.cache
+def _needs_campaigns(file: Path) -> bool:
+    """Return whether a file, or what is for its folder alone, names the fixture."""
+    beside = file.with_name('conftest.py')
+    return any(re.search(r'[(,] ?campaigns\b', path.read_text()) for path in (file, beside) if path.exists())
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> LoadFileScheduling:
+    """Return what hands out the tests where several processes run them."""
+    return _Together(config, log)
 
 
 @event.listens_for(Engine, 'connect')

@@ -16,7 +16,7 @@ from aiida_anial.protocols.benchmark import BenchmarkSubjects, benchmark_builder
 from aiida_anial.reproduction.steps import steps_under
 from aiida_anial.workchains.dft_property import _relaxation
 
-pytestmark = pytest.mark.skipif(shutil.which('pw.x') is None, reason='pw.x is not installed')
+pytestmark = [pytest.mark.slow, pytest.mark.skipif(shutil.which('pw.x') is None, reason='pw.x is not installed')]
 
 SETTINGS = {
     'lattice': {'range_angstrom': [3.9, 4.2], 'n_points': 5},

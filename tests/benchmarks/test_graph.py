@@ -177,6 +177,7 @@ def test_exports_are_the_shards(built, exported):
 
 
 @pytest.mark.skipif(shutil.which('pw.x') is None, reason='pw.x is not installed')
+@pytest.mark.slow
 def test_a_label_by_pw_is_built_with_all_its_nodes(labelled_by_pw):
     real, campaign = labelled_by_pw
     assert links_of_processes(campaign) == links_of_processes(real)

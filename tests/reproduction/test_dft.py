@@ -16,7 +16,7 @@ from aiida_anial.reproduction.running import Codes
 from aiida_anial.reproduction.steps import load_step, obstacle
 from aiida_anial.workchains.label import LabelWorkChain
 
-pytestmark = pytest.mark.skipif(shutil.which('pw.x') is None, reason='pw.x is not installed')
+pytestmark = [pytest.mark.slow, pytest.mark.skipif(shutil.which('pw.x') is None, reason='pw.x is not installed')]
 
 CONV_THR_RY = 1e-7
 
