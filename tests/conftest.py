@@ -63,10 +63,12 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 class _Together(LoadFileScheduling):
-    """Keeps in one process the tests of a file, and all files that need the campaigns that take minutes to make."""
+    """Keeps in one process the tests of a file, and all files that need the same servers or campaigns."""
 
     def _split_scope(self, nodeid: str) -> str:
         file = str(super()._split_scope(nodeid))
+        if file.startswith('tests/production/'):
+            return 'production'
         return 'campaigns' if _needs_campaigns(Path(__file__).parents[1] / file) else file
 
 
