@@ -32,9 +32,9 @@ demo: install ## run a small campaign on real PBE labels, and show what it found
 	@echo 'demo: a small active-learning campaign, labelled by pw.x'
 	@$(BIN)/python scripts/demo.py
 
-test: install ## run the whole test suite, with a daemon, pw.x, PostgreSQL, RabbitMQ, Slurm and SSH
+test: install ## run the test suite, with a daemon, pw.x, PostgreSQL, RabbitMQ, Slurm and SSH
 	@services/install.sh
-	@echo 'test: the whole suite, with a daemon, pw.x, PostgreSQL, RabbitMQ, Slurm and SSH; published model: $(or $(ANIAL_PUBLISHED_MODEL),not given)'
+	@echo 'test: with a daemon, pw.x, PostgreSQL, RabbitMQ, Slurm and SSH, without what test-slow and faults run; published model: $(or $(ANIAL_PUBLISHED_MODEL),not given)'
 	@$(BIN)/python -m pytest -v --numprocesses 2 --durations=30
 
 test-slow: install ## run the tests that `make test` leaves out because they take minutes
@@ -61,7 +61,7 @@ bench-graph: install ## measure exports and queries in the graph of a whole camp
 	@echo 'bench-graph: the figures go to benchmarks/results/graph.json and docs/topics/graph-size.md'
 	@$(BIN)/python benchmarks/graph.py
 
-bench-load: install ## measure what the engine costs, with thousands of labels that cost nothing, in an hour
+bench-load: install ## measure what the engine costs, with thousands of labels that cost nothing, in an hour and a half
 	@services/install.sh postgresql rabbitmq
 	@echo 'bench-load: the figures go to benchmarks/results/load.json and docs/topics/load.md'
 	@$(BIN)/python benchmarks/load.py

@@ -6,8 +6,8 @@ the engine: ``LabelWorkChain``, and the bare work chains of aiida-quantumespress
 loop that keeps as many in flight. They take turns in the same daemon, with one, two and four workers. The table in
 ``docs/topics/load.md`` is written anew from the file. Run it from the repository root, on an idle machine::
 
-    python benchmarks/load.py            # as make bench-load does: an hour, 2,000 labels with two workers
-    python benchmarks/load.py --quick    # six minutes, too few labels to see memory grow
+    python benchmarks/load.py            # as make bench-load does: an hour and a half, 2,000 labels with two workers
+    python benchmarks/load.py --quick    # a quarter of an hour, too few labels to see memory grow
 """
 
 from __future__ import annotations

@@ -33,7 +33,7 @@ class RecoveringPsqlDosBackend(PsqlDosBackend):
         factory = self._resources.session_factory
         assert factory is not None
         # AiiDA asks the database for each value that may have changed at the moment it is read. To forget at each
-        # commit what it has of every node, their ids included, only makes it ask twice: a quarter of a worker's time.
+        # commit what it has of every node, their ids included, only makes it ask twice: a fifth of a worker's time.
         factory.configure(expire_on_commit=False)
         event.listen(self.get_session().get_bind(), 'handle_error', _end_if_gone if is_worker() else _tell_if_gone)
 
