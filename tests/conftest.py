@@ -62,13 +62,18 @@ def pytest_configure(config: pytest.Config) -> None:
         config.addinivalue_line('filterwarnings', f'ignore:{message}')
 
 
+# Folders whose files share servers, or an ensemble that takes a while.
+_OF_ONE_PROCESS = ('benchmark', 'production')
+
+
 class _Together(LoadFileScheduling):
     """Keeps in one process the tests of a file, and all files that need the same servers or campaigns."""
 
     def _split_scope(self, nodeid: str) -> str:
         file = str(super()._split_scope(nodeid))
-        if file.startswith('tests/production/'):
-            return 'production'
+        folder = file.split('/')[1]
+        if folder in _OF_ONE_PROCESS:
+            return folder
         return 'campaigns' if _needs_campaigns(Path(__file__).parents[1] / file) else file
 
 
@@ -77,6 +82,16 @@ def _needs_campaigns(file: Path) -> bool:
     """Return whether a file, or what is for its folder alone, names the fixture."""
     beside = file.with_name('conftest.py')
     return any(re.search(r'[(,] ?campaigns\b', path.read_text()) for path in (file, beside) if path.exists())
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begin with what takes longest, so that in the end no process waits long for another."""
+    order = ('scheduler', 'daemon', 'services')
+
+    def rank(item: pytest.Item) -> int:
+        return min((order.index(mark.name) for mark in item.iter_markers() if mark.name in order), default=len(order))
+
+    items.sort(key=rank)
 
 
 @pytest.hookimpl(optionalhook=True)

@@ -32,6 +32,7 @@ def test_jobs_have_temporary_folders_of_their_own(shell):
     assert 'export TMPDIR="$PWD"' in shell.verdi('computer', 'show', 'localhost')
 
 
+@pytest.mark.slow
 def test_labels_survive_a_daemon_restart(shell):
     pk = shell.ask(BESIDE / 'submit_labels.py', N_CELLS)
     shell.wait(lambda: look_at(shell, pk)['n_ended'] >= 1, limit_s=120)

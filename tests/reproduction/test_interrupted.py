@@ -15,6 +15,8 @@ from aiida_anial.reproduction.reproduce import check_single, reproduce
 from aiida_anial.reproduction.running import Codes
 from aiida_anial.workchains.train import TrainWorkChain
 
+pytestmark = pytest.mark.slow
+
 # Runs the worker, and asks it to stop when it says that it has come so far.
 IMPATIENT = """#!{python}
 import subprocess, sys

@@ -21,6 +21,8 @@ from aiida_anial.protocols.protocol import campaign_inputs, changed_inputs
 from aiida_anial.queries.campaign_status import campaign_status
 from aiida_anial.workchains.iteration import AlIterationWorkChain
 
+pytestmark = pytest.mark.slow
+
 # Long enough to be interrupted on the way.
 TRAINING = {'max_steps': 400, 'batch_size': 8, 'evaluation_interval': 10}
 
@@ -65,7 +67,7 @@ CUTS: dict[str, tuple[str, str, str, str | None]] = {
     'last training done, not noted': ('ActiveLearningWorkChain', 'results', '', None),
 }
 
-# Enough for every run of the tests; all of them take minutes.
+# All of them take minutes more.
 FEW = (
     'initial labels done, not collected',
     'before the first training',
@@ -288,7 +290,6 @@ def further(run_all, go_on, campaigns, worker_code, campaign_overrides):
         return {**dict(zip(builders, nodes, strict=True)), 'three': run_all(fresh, limit_s=500)[0]}
 
 
-@pytest.mark.slow
 def test_the_labels_of_several_campaigns_are_joined_each_once_and_trained_on(campaigns, further):
     merged, main, again = further['merged'], campaigns['main'], campaigns['again']
     assert merged.is_finished_ok, merged.exit_message
@@ -304,7 +305,6 @@ def test_the_labels_of_several_campaigns_are_joined_each_once_and_trained_on(cam
     assert job.inputs.settings.get_dict() == merged.inputs.training.retrain.get_dict()
 
 
-@pytest.mark.slow
 def test_other_thresholds_hold_from_the_next_iteration_on(campaigns, further):
     node = further['thresholds']
     assert node.is_finished_ok, node.exit_message
@@ -317,7 +317,6 @@ def test_other_thresholds_hold_from_the_next_iteration_on(campaigns, further):
     assert not [job for job in calculations(node) if 'initial_labels' in ancestry(job)]
 
 
-@pytest.mark.slow
 def test_more_iterations_are_those_of_a_campaign_that_had_been_asked_for_them(campaigns, further):
     more, three = further['more'], further['three']
     assert more.is_finished_ok, more.exit_message
@@ -332,7 +331,6 @@ def test_more_iterations_are_those_of_a_campaign_that_had_been_asked_for_them(ca
     }
 
 
-@pytest.mark.slow
 def test_the_status_of_a_continued_campaign_counts_what_it_took_over(campaigns, further):
     status = campaign_status(further['more'])
     before = sum(shard.n_configurations for shard in campaigns['main'].outputs.shards.values())
