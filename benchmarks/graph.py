@@ -184,12 +184,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except RuntimeError as exception:
         print(f'bench-graph: {exception} Nothing was written.', file=sys.stderr)
         return 1
-    common.write_json(given.json, {**results, 'took_s': time.perf_counter() - start})
-    written = json.loads(given.json.read_text())
-    if given.json == graph_table.PAGE.file:
-        graph_table.PAGE.write()
-    print(graph_table.render(written))
-    print(f'bench-graph: {given.json}, after {written["took_s"]:.0f} s')
+    graph_table.PAGE.publish(results, given.json, took_s=time.perf_counter() - start)
     return 0
 
 

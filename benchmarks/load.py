@@ -13,7 +13,6 @@ loop that keeps as many in flight. They take turns in the same daemon, with one,
 from __future__ import annotations
 
 import argparse
-import json
 import os
 import platform
 import signal
@@ -139,12 +138,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except RuntimeError as exception:
         print(f'bench-load: {exception} Nothing was written.', file=sys.stderr)
         return 1
-    common.write_json(given.json, {**results, 'took_s': time.perf_counter() - start})
-    written = json.loads(given.json.read_text())
-    if given.json == load_table.PAGE.file:
-        load_table.PAGE.write()
-    print(load_table.render(written))
-    print(f'bench-load: {given.json}, after {written["took_s"]:.0f} s')
+    load_table.PAGE.publish(results, given.json, took_s=time.perf_counter() - start)
     return 0
 
 

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
+
+import common
 
 __all__ = ('Page',)
 
@@ -58,6 +60,14 @@ class Page:
     def read(self) -> Any:
         """Return what the file holds, nothing if it is not there."""
         return json.loads(self.file.read_text()) if self.file.exists() else {}
+
+    def publish(self, results: Mapping[str, Any], file: Path, *, took_s: float) -> None:
+        """Write a file, print what the page says of it, and write the page if the file is the page's own."""
+        common.write_json(file, {**results, 'took_s': took_s})
+        if file == self.file:
+            self.write()
+        print(self.render(json.loads(file.read_text())))
+        print(f'{self.target}: {file}, after {took_s:.0f} s')
 
     def with_part(self, text: str, results: Any) -> str:
         """Return a page with its part written anew.
