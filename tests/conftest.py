@@ -86,7 +86,7 @@ def _needs_campaigns(file: Path) -> bool:
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Begin with what takes longest, so that in the end no process waits long for another."""
-    order = ('scheduler', 'daemon', 'services')
+    order = ('scheduler', 'services', 'daemon')
 
     def rank(item: pytest.Item) -> int:
         return min((order.index(mark.name) for mark in item.iter_markers() if mark.name in order), default=len(order))

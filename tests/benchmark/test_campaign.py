@@ -18,6 +18,8 @@ from aiida_anial.queries.records import records
 from aiida_anial.report.citation import Author
 from aiida_anial.report.release import write_release
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope='module')
 def campaign(run_all, worker_code, campaign_overrides, shard, training) -> Any:

@@ -59,7 +59,7 @@ def test_labels_survive_a_daemon_restart(shell):
 
 def test_a_campaign_from_the_command_line(shell, campaign_overrides, tmp_path):
     overrides = tmp_path / 'overrides.yaml'
-    overrides.write_text(yaml.safe_dump(campaign_overrides()))
+    overrides.write_text(yaml.safe_dump(campaign_overrides(campaign={'max_iterations': 1})))
     assert 'missing' not in shell.anial('doctor')
     submit = ('submit', overrides, '--protocol', 'demo', '--pk-only')
     pk = shell.anial(*submit).strip()
@@ -68,7 +68,7 @@ def test_a_campaign_from_the_command_line(shell, campaign_overrides, tmp_path):
     status = json.loads(shell.anial('status', pk, '--json'))
     assert set(status) >= DEMANDED
     assert status['exit_status'] == 0
-    assert [row['index'] for row in status['iterations']] == [0, 1, 2]
+    assert [row['index'] for row in status['iterations']] == [0, 1]
     assert all(set(row) >= DEMANDED_BY_ITERATION for row in status['iterations'])
     assert status['n_labels'] == sum(row['n_labels'] for row in status['iterations']) > 12
     assert 'iteration' in shell.anial('status', pk)

@@ -77,10 +77,14 @@ class Shell:
     def wait(self, condition: Callable[[], Any], *, limit_s: float) -> Any:
         """Return what ``condition`` returns once that is true."""
         end = time.monotonic() + limit_s
-        while not (value := condition()):
-            assert time.monotonic() < end, f'not so after {limit_s} s'
-            time.sleep(0.5)
-        return value
+        while True:
+            start = time.monotonic()
+            if value := condition():
+                return value
+            now = time.monotonic()
+            assert now < end, f'not so after {limit_s} s'
+            # A command takes seconds of a core, which what is waited for needs.
+            time.sleep(max(0.5, 2 * (now - start)))
 
     @property
     def config(self) -> dict[str, Any]:

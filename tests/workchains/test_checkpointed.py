@@ -15,6 +15,8 @@ from aiida_anial.sampling.schedules import Schedule
 from aiida_anial.workchains.sample import SampleWorkChain
 from aiida_anial.workchains.train import TrainWorkChain
 
+pytestmark = pytest.mark.slow
+
 T_MAX_PS = (0.02, 0.1, 0.18)
 
 

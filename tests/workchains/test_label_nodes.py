@@ -20,6 +20,8 @@ from aiida_anial.calcfunctions.structures import to_structure
 from aiida_anial.protocols.settings import LabelSettings, QeSettings
 from aiida_anial.workchains.label import LabelWorkChain
 
+pytestmark = pytest.mark.slow
+
 DISTANCE_PER_ANGSTROM = 1.0
 
 NODES_A_LABEL = 10
