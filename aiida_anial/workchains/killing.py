@@ -2,14 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Awaitable, Iterator
 from concurrent.futures import Future
 from contextlib import contextmanager
 from typing import Any
 
 from aiida import orm
+from plumpy.process_states import Waiting
 
-__all__ = ('asking_the_living',)
+__all__ = ('InterruptibleWaiting', 'asking_the_living', 'have_all_ended')
+
+
+class InterruptibleWaiting(Waiting):  # type: ignore[misc]
+    """Waiting that may be interrupted also after what it waits for has come, and before the process has noticed.
+
+    Plumpy raises an error then, and AiiDA asks none of the children to end. The interruption is carried out either
+    way, as soon as the process goes on.
+    """
+
+    def interrupt(self, reason: BaseException) -> None:
+        """Stop waiting.
+
+        :param reason: what is raised where the process waits.
+        """
+        if not self._waiting_future.done():
+            super().interrupt(reason)
 
 
 @contextmanager
@@ -28,6 +45,16 @@ def asking_the_living(runner: Any) -> Iterator[None]:
         yield
     finally:
         runner._controller = controller
+
+
+async def have_all_ended(node: orm.ProcessNode, answer: Awaitable[bool]) -> bool:
+    """Return whether all that a killed process called has ended, when all have answered.
+
+    A child that ends by itself before the request reaches it says no, and AiiDA calls that a problem.
+
+    :param answer: AiiDA's.
+    """
+    return await answer or all(child.is_terminated for child in node.called)
 
 
 class _Controller:

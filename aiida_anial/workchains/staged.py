@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterator
 from datetime import timedelta
 from typing import Any
@@ -14,7 +15,7 @@ from plumpy.persistence import LoadSaveContext
 
 from aiida_anial.servers.rabbitmq_requests import nobodys
 from aiida_anial.servers.zeromq_requests import requested
-from aiida_anial.workchains.killing import asking_the_living
+from aiida_anial.workchains.killing import InterruptibleWaiting, asking_the_living, have_all_ended
 from aiida_anial.workchains.linked import LinkedWorkChain
 from aiida_anial.workchains.pausing import PausingWorkChain
 
@@ -34,6 +35,11 @@ class StagedWorkChain(LinkedWorkChain, PausingWorkChain):
     do, and what they submit in that moment reaches nobody.
     """
 
+    @classmethod
+    def get_state_classes(cls) -> dict[Any, Any]:
+        """Return the class of each state."""
+        return {**super().get_state_classes(), ProcessState.WAITING: InterruptibleWaiting}
+
     def load_instance_state(self, saved_state: Any, load_context: LoadSaveContext) -> None:
         """Go on after a restart of the daemon, and look a little later for children that nobody has taken on."""
         super().load_instance_state(saved_state, load_context)
@@ -47,7 +53,8 @@ class StagedWorkChain(LinkedWorkChain, PausingWorkChain):
     def kill(self, msg_text: str | None = None, force_kill: bool = False) -> Any:
         """End, with all that it has called."""
         with asking_the_living(self.runner):
-            return super().kill(msg_text, force_kill)
+            answer = super().kill(msg_text, force_kill)
+        return self.loop.create_task(have_all_ended(self.node, answer)) if asyncio.isfuture(answer) else answer
 
     def _ask_again(self) -> None:
         """Send the request for each lost child again."""

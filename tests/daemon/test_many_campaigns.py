@@ -45,7 +45,7 @@ def test_killing_one_of_three_leaves_the_others_alone_below_the_limit(shell, two
         return shell.ask(BESIDE / 'look_at_labels.py', *pks)
 
     shell.wait(lambda: look()[1]['folders'], limit_s=120)
-    assert 'killed' in shell.verdi('process', 'kill', '--timeout', 120, pks[1])
+    assert 'processed' in shell.verdi('process', 'kill', '--timeout', 120, pks[1])
     shell.wait(lambda: all(one['is_terminated'] for one in look()), limit_s=300)
     seen = look()
     assert seen[1]['state'] == 'killed'
