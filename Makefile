@@ -35,7 +35,7 @@ demo: install ## run a small campaign on real PBE labels, and show what it found
 test: install ## run the test suite, with a daemon, pw.x, PostgreSQL, RabbitMQ, Slurm and SSH
 	@services/install.sh
 	@echo 'test: with a daemon, pw.x, PostgreSQL, RabbitMQ, Slurm and SSH, without what test-slow and faults run; published model: $(or $(ANIAL_PUBLISHED_MODEL),not given)'
-	@$(BIN)/python -m pytest -v --numprocesses 2 --no-loadscope-reorder --durations=30
+	@$(BIN)/python -m pytest -v --numprocesses 2 --durations=30
 
 test-slow: install ## run the tests that `make test` leaves out because they take minutes
 	@$(BIN)/python -m pytest -v -m 'slow and not faults'

@@ -96,7 +96,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> LoadFileScheduling:
-    """Return what hands out the tests where several processes run them."""
+    """Return what hands out the tests where several processes run them, in the order in which they were collected."""
+    config.option.loadscopereorder = False
     return _Together(config, log)
 
 

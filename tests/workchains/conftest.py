@@ -10,6 +10,9 @@ from typing import Any
 
 import pytest
 from aiida import orm
+from aiida.engine.utils import instantiate_process
+
+from aiida_anial.workchains.label import LabelWorkChain
 
 # Runs the worker, and asks it to stop (as a scheduler does) when a line of its output holds one of the words.
 INTERRUPTING_WORKER = """#!{python}
@@ -53,3 +56,11 @@ def jobs_under() -> Callable[[Any], list[Any]]:
         )
 
     return find
+
+
+@pytest.fixture
+def new_labelling(local_runner, worker, make_structures) -> Any:
+    """A labelling that has not begun."""
+    evaluate = {**worker, 'labeller': orm.Dict({'kind': 'emt'})}
+    process: Any = instantiate_process(local_runner, LabelWorkChain, cells=make_structures(1), evaluate=evaluate)
+    return process

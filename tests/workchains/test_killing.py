@@ -8,12 +8,9 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from aiida import orm
 from aiida.engine import ProcessState
-from aiida.engine.utils import instantiate_process
 
 from aiida_anial.workchains.killing import have_all_ended
-from aiida_anial.workchains.label import LabelWorkChain
 
 
 async def answered(value: bool) -> bool:
@@ -21,16 +18,14 @@ async def answered(value: bool) -> bool:
 
 
 @pytest.fixture
-def chain(local_runner, worker, make_structures, fake_job, monkeypatch) -> Any:
+def chain(new_labelling, fake_job, monkeypatch) -> Any:
     """A labelling that can be run until it waits for a job that does nothing."""
-    evaluate = {**worker, 'labeller': orm.Dict({'kind': 'emt'})}
-    process: Any = instantiate_process(local_runner, LabelWorkChain, cells=make_structures(1), evaluate=evaluate)
 
     def submit(*_: Any, **__: Any) -> Any:
-        return fake_job('anial.evaluate', caller=process.node, call_link_label='job', state=ProcessState.WAITING)
+        return fake_job('anial.evaluate', caller=new_labelling.node, call_link_label='job', state=ProcessState.WAITING)
 
-    monkeypatch.setattr(process.runner, 'submit', submit)
-    return process
+    monkeypatch.setattr(new_labelling.runner, 'submit', submit)
+    return new_labelling
 
 
 @pytest.mark.parametrize('state', [ProcessState.FINISHED, ProcessState.WAITING])

@@ -9,7 +9,6 @@ from typing import Any
 import pytest
 from aiida import orm
 from aiida.engine import ProcessState
-from aiida.engine.utils import instantiate_process
 from aiida.manage import get_manager
 
 from aiida_anial.servers import zeromq_requests
@@ -22,12 +21,10 @@ PW_BASE = 'aiida.workflows:quantumespresso.pw.base'
 
 
 @pytest.fixture
-def chain(local_runner, worker, make_structures) -> Any:
-    """A labelling that has not begun."""
-    evaluate = {**worker, 'labeller': orm.Dict({'kind': 'emt'})}
-    process: Any = instantiate_process(local_runner, LabelWorkChain, cells=make_structures(1), evaluate=evaluate)
-    process.setup()
-    return process
+def chain(new_labelling) -> Any:
+    """A labelling before its first step."""
+    new_labelling.setup()
+    return new_labelling
 
 
 @pytest.fixture
