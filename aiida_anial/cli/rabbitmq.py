@@ -73,8 +73,9 @@ def broker_version(server: RabbitmqServer) -> str:
     """
     where = f'rabbitmq: {server.user} cannot log in to {server.host}:{server.port}'
     try:
-        with _silence():
-            return asyncio.run(asyncio.wait_for(_ask(server), _TIMEOUT_S))
+        # With a loop of its own: `asyncio.run` would leave none to AiiDA, which asks for the current one.
+        with _silence(), asyncio.Runner(loop_factory=asyncio.new_event_loop) as runner:
+            return runner.run(asyncio.wait_for(_ask(server), _TIMEOUT_S))
     except TimeoutError:
         raise AnialError(f'{where}: no answer within {_TIMEOUT_S:.0f} s.') from None
     # All that goes wrong in the protocol, and all that the network says.

@@ -31,8 +31,9 @@ def chain(new_labelling, fake_job, monkeypatch) -> Any:
 @pytest.mark.parametrize('state', [ProcessState.FINISHED, ProcessState.WAITING])
 def test_a_child_that_ended_by_itself_is_no_problem(chain, fake_job, state):
     fake_job('anial.evaluate', caller=chain.node, call_link_label='job', state=state)
-    assert asyncio.run(have_all_ended(chain.node, answered(False))) is (state == ProcessState.FINISHED)
-    assert asyncio.run(have_all_ended(chain.node, answered(True)))
+    run = chain.runner.loop.run_until_complete
+    assert run(have_all_ended(chain.node, answered(False))) is (state == ProcessState.FINISHED)
+    assert run(have_all_ended(chain.node, answered(True)))
 
 
 def test_children_are_asked_to_end_when_what_was_waited_for_has_just_come(chain, monkeypatch):
