@@ -14,10 +14,19 @@ import pytest
 pytestmark = pytest.mark.faults
 
 
-def broker(shell):
-    """Return the process id that the broker says it has."""
-    (status,) = (shell.home / '.aiida').glob('broker/*/broker.status')
-    return json.loads(status.read_text())['pid']
+def broker(shell, *, unlike=None):
+    """Return the process id of the broker, once there is one.
+
+    :param unlike: of the one that was there before.
+    """
+
+    def pid():
+        with suppress(OSError, ValueError):
+            (status,) = (shell.home / '.aiida').glob('broker/*/broker.status')
+            said = json.loads(status.read_text())['pid']
+            return said if said != unlike and psutil.pid_exists(said) else None
+
+    return shell.wait(pid, limit_s=60)
 
 
 def test_a_worker_killed_at_random_cells_is_replaced(laboratory):
@@ -72,11 +81,6 @@ def test_a_campaign_is_heard_although_the_broker_died_before(laboratory):
     shell = laboratory.shell
     before = broker(shell)
     os.kill(before, signal.SIGKILL)
-
-    def is_back():
-        with suppress(OSError, ValueError, IndexError):
-            return broker(shell) != before and psutil.pid_exists(broker(shell))
-
-    shell.wait(is_back, limit_s=60)
+    broker(shell, unlike=before)
     with laboratory.trial('SIGKILL of the ZeroMQ broker', 'before the campaign') as trial:
         trial.restored()
