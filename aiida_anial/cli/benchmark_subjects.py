@@ -12,11 +12,11 @@ from aiida import orm
 
 from aiida_anial.cli import nodes
 from aiida_anial.common.errors import AnialError
+from aiida_anial.common.subjects import DFT
 from aiida_anial.data.ensemble import EnsembleData
 from aiida_anial.potential.eam import EAM_SUFFIXES
 from aiida_anial.protocols.benchmark import DFT_SETTINGS, BenchmarkSubjects
 from aiida_anial.protocols.protocol import campaign_inputs
-from aiida_anial.workchains.benchmark import DFT
 
 __all__ = ('benchmark_subjects',)
 

@@ -9,12 +9,12 @@ from aiida import orm
 from aiida.common.exceptions import MultipleObjectsError, NotExistent
 
 from aiida_anial.common.errors import AnialError
+from aiida_anial.common.subjects import DFT, MAIN
 from aiida_anial.comparison.subject import DFT_KIND, Subject
 from aiida_anial.data.ensemble import EnsembleData
 from aiida_anial.data.loading import is_beyond
 from aiida_anial.properties.property import PropertyResult
 from aiida_anial.properties.quantity import Quantity
-from aiida_anial.workchains.benchmark import DFT, MAIN, BenchmarkWorkChain
 
 __all__ = ('benchmark_results', 'benchmarks_of', 'compared_subjects', 'load_benchmark')
 
@@ -32,7 +32,7 @@ def load_benchmark(identifier: str) -> Any | None:
         node: Any = orm.load_node(identifier)
     except (NotExistent, MultipleObjectsError, ValueError) as exception:
         raise AnialError(f'ENSEMBLE: there is no node and no file {identifier!r}.') from exception
-    return node if getattr(node, 'process_label', None) == BenchmarkWorkChain.__name__ else None
+    return node if getattr(node, 'process_label', None) == 'BenchmarkWorkChain' else None
 
 
 def benchmarks_of(ensemble: EnsembleData) -> list[Any]:
@@ -43,7 +43,7 @@ def benchmarks_of(ensemble: EnsembleData) -> list[Any]:
         orm.WorkChainNode,
         with_incoming='ensemble',
         edge_filters={'label': MAIN},
-        filters={'attributes.process_label': BenchmarkWorkChain.__name__, 'attributes': {'has_key': 'exit_status'}},
+        filters={'attributes.process_label': 'BenchmarkWorkChain', 'attributes': {'has_key': 'exit_status'}},
         tag='benchmark',
     )
     return query.order_by({'benchmark': {'id': 'asc'}}).all(flat=True)

@@ -8,13 +8,10 @@ from typing import Any
 from aiida import orm
 
 from aiida_anial.common.errors import AnialError
+from aiida_anial.common.subjects import MAIN
 from aiida_anial.data.loading import loaded
 from aiida_anial.queries.neighbours import called_by, inputs_of, outputs_of
 from aiida_anial.queries.paused import paused_processes
-from aiida_anial.workchains.active_learning import ActiveLearningWorkChain
-from aiida_anial.workchains.benchmark import MAIN, BenchmarkWorkChain
-from aiida_anial.workchains.iteration import AlIterationWorkChain
-from aiida_anial.workchains.label import LabelWorkChain
 
 __all__ = ('campaign_status', 'load_campaign')
 
@@ -49,9 +46,9 @@ def load_campaign(identifier: str, option: str = 'PK') -> Any:
     :raises AnialError: if there is none.
     """
     node = loaded(identifier, option)
-    if getattr(node, 'process_label', None) != ActiveLearningWorkChain.__name__:
+    if getattr(node, 'process_label', None) != 'ActiveLearningWorkChain':
         label = getattr(node, 'process_label', None) or type(node).__name__
-        raise AnialError(f'{option}: node {identifier} is a {label}, not an {ActiveLearningWorkChain.__name__}.')
+        raise AnialError(f'{option}: node {identifier} is a {label}, not an ActiveLearningWorkChain.')
     return node
 
 
@@ -87,7 +84,7 @@ def _properties(children: list[Any]) -> list[dict[str, Any]]:
 
     :return: ``iteration`` after which each was trained, a number or ``final``, and the keys of ``_PROPERTIES``.
     """
-    nodes = [child for child in children if child.process_label == BenchmarkWorkChain.__name__]
+    nodes = [child for child in children if child.process_label == 'BenchmarkWorkChain']
     tables = outputs_of(nodes, 'table')
     rows = []
     for node in nodes:
@@ -114,7 +111,7 @@ def _initial(campaign: Any, children: list[Any]) -> dict[str, Any]:
     state = 'taken over' if begun else 'created'
     row = {'index': 0, 'pk': campaign.pk, 'process_state': state, 'converged': False, **_EMPTY}
     for child in children:
-        if child.process_label == LabelWorkChain.__name__:
+        if child.process_label == 'LabelWorkChain':
             row.update(pk=child.pk, process_state=child.process_state.value, **_labels([child]))
         elif child.label == 'initial training':
             row['process_state'] = child.process_state.value
@@ -124,7 +121,7 @@ def _initial(campaign: Any, children: list[Any]) -> dict[str, Any]:
 
 def _iterations(children: list[Any]) -> list[dict[str, Any]]:
     """Return the rows of the iterations, as far as each has come."""
-    nodes = [child for child in children if child.process_label == AlIterationWorkChain.__name__]
+    nodes = [child for child in children if child.process_label == 'AlIterationWorkChain']
     inputs = inputs_of(nodes, 'cycle__iteration', 'cycle__thresholds', 'n_trajectories')
     outputs = outputs_of(nodes, 'summary', 'fresh_errors', 'training')
     cycles = called_by(nodes, 'CycleWorkChain')
@@ -160,7 +157,7 @@ def _iteration(
 def _holders(cycles: list[Any]) -> dict[int, list[Any]]:
     """Return what knows the labels of each cycle: itself if it has ended or taken them over, or its labelling."""
     ended = outputs_of(cycles, 'rejected')
-    going_on = called_by([cycle for cycle in cycles if (cycle.pk, 'rejected') not in ended], LabelWorkChain.__name__)
+    going_on = called_by([cycle for cycle in cycles if (cycle.pk, 'rejected') not in ended], 'LabelWorkChain')
     return {cycle.pk: going_on.get(cycle.pk, [cycle]) for cycle in cycles}
 
 

@@ -13,6 +13,7 @@ from aiida.manage.caching import enable_caching
 from aiida_anial.calcfunctions.tabulate_benchmark import tabulate_benchmark
 from aiida_anial.calculations.property import PropertyCalculation
 from aiida_anial.common.errors import SettingsError
+from aiida_anial.common.subjects import DFT, MAIN
 from aiida_anial.data.ensemble import EnsembleData
 from aiida_anial.properties.settings import LATTICE, BenchmarkSettings, check_properties
 from aiida_anial.validation import settings_validator, validate_positive
@@ -20,13 +21,7 @@ from aiida_anial.workchains.dft_property import DftPropertyWorkChain
 from aiida_anial.workchains.reasons import reason
 from aiida_anial.workchains.rolling import RollingWorkChain
 
-__all__ = ('DFT', 'MAIN', 'BenchmarkWorkChain')
-
-MAIN = 'ensemble'
-"""Name of the ensemble that is benchmarked, among the subjects."""
-
-DFT = 'qe'
-"""Name of DFT among them."""
+__all__ = ('BenchmarkWorkChain',)
 
 _LATTICE_BY_DFT = f'{DFT}.{LATTICE}'
 
