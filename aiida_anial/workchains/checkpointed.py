@@ -52,6 +52,7 @@ class CheckpointedWorkChain(ResumingWorkChain):
             cls.results,
         )
         spec.expose_outputs(cls._process_class)
+        spec.outputs['remote_folder'].required = False
 
     def setup(self) -> None:
         """Take the inputs of the job into the context."""

@@ -28,6 +28,7 @@ class PwBaseWorkChain(ResumingWorkChain, _PwBaseWorkChain):  # type: ignore[misc
     def define(cls, spec: WorkChainSpec) -> None:
         """Define the process specification."""
         super().define(spec)
+        spec.outputs['remote_folder'].required = False
         spec.exit_code(510, 'ERROR_NOT_FINITE', message='pw.x gave {name} that are not finite, twice.')
 
     @process_handler(priority=700, exit_codes=ExitCode(0))

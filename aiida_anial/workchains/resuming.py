@@ -5,6 +5,7 @@ from __future__ import annotations
 from contextlib import suppress
 from typing import Any
 
+from aiida import orm
 from aiida.common import LinkType
 from aiida.engine import BaseRestartWorkChain, ExitCode
 from aiida.schedulers.datastructures import JobState
@@ -20,7 +21,8 @@ class ResumingWorkChain(StagedWorkChain, BaseRestartWorkChain):
 
     A job that was killed, or that excepted, ends AiiDA's own chain at once. Here it is run again; a second one in a row
     ends the chain. Where the machine was at fault the chain pauses each time; if the program had come to its end by
-    then, only its files are fetched and parsed again.
+    then, only its files are fetched and parsed again. The output ``remote_folder`` must not be required: AiiDA loses it
+    where a daemon worker dies in the moment after the upload, and what the job found is as good without.
     """
 
     def inspect_process(self) -> ExitCode | None:
@@ -67,11 +69,10 @@ class ResumingWorkChain(StagedWorkChain, BaseRestartWorkChain):
             return
         cleaned = []
         for job in self.node.called_descendants:
-            # One that never began, or only fetched files, has none.
-            folder = job.base.links.get_outgoing(link_label_filter='remote_folder', link_type=LinkType.CREATE).first()
+            folder = _work_directory(job)
             if folder is not None:
                 with suppress(OSError, KeyError):
-                    folder.node._clean()
+                    folder._clean()
                     cleaned.append(str(job.pk))
         if cleaned:
             self.report(f'cleaned remote folders of calculations: {" ".join(cleaned)}')
@@ -83,3 +84,15 @@ class ResumingWorkChain(StagedWorkChain, BaseRestartWorkChain):
         # What excepts for another reason may do so because of the files.
         if had_ended and is_of_the_machine(node) and node.computer.transport_type == 'core.local':
             self.ctx.inputs.remote_folder = node.outputs.remote_folder
+
+
+def _work_directory(job: Any) -> orm.RemoteData | None:
+    """Return the work directory of a job; one that never began, or that only fetched files, has none of its own."""
+    link = job.base.links.get_outgoing(link_label_filter='remote_folder', link_type=LinkType.CREATE).first()
+    if link is not None:
+        folder: orm.RemoteData = link.node
+        return folder
+    if not isinstance(job, orm.CalcJobNode) or 'remote_folder' in job.inputs:
+        return None
+    path = job.get_remote_workdir()
+    return orm.RemoteData(computer=job.computer, remote_path=path) if path else None
