@@ -12,12 +12,14 @@ from support.faults import programs_in
 pytestmark = pytest.mark.faults
 
 
-def wait_for_checkpoint(job, *, limit_s=120):
-    """Return when the job has written a checkpoint."""
+def wait_for_checkpoint(trial, job, pids, *, limit_s=120):
+    """Return when the job has written a checkpoint; it is slowed down, for a fast machine ends it within seconds."""
     end = time.monotonic() + limit_s
     while not (job.where / 'checkpoint.safetensors').exists():
         assert time.monotonic() < end, f'{job.where}: there is no checkpoint after {limit_s} s'
-        time.sleep(0.05)
+        for number, seconds in ((signal.SIGSTOP, 0.4), (signal.SIGCONT, 0.1)):
+            trial.kill(*pids, number=number)
+            time.sleep(seconds)
 
 
 @pytest.mark.parametrize('number', [signal.SIGKILL, signal.SIGTERM], ids=lambda number: number.name)
@@ -26,10 +28,10 @@ def test_a_killed_program_is_run_again_or_goes_on(laboratory, number):
         for phase, program in (('labelling', 'pw.x'), ('training', 'anial-worker'), ('sampling', 'anial-worker')):
             with trials.trial(f'{number.name} of {program}', phase) as trial:
                 job = trial.wait_for(phase)
-                if program == 'anial-worker':
-                    wait_for_checkpoint(job)
                 pids = programs_in(job.where, program)
                 assert pids
+                if program == 'anial-worker':
+                    wait_for_checkpoint(trial, job, pids)
                 trial.kill(*pids, number=number)
                 trial.restored(job)
                 trial.wait_recovered()
