@@ -46,7 +46,9 @@ pip() { "$venv/bin/python" -m pip --disable-pip-version-check "$@"; }
 
 # By itself and with its version: whatever is resolved beside it could pull the newest one with gigabytes of CUDA.
 say "$TORCH"
-pip install -qq --constraint constraints.txt ${TORCH_INDEX:+--index-url "$TORCH_INDEX"} "$TORCH"
+pip install -qq --no-compile --constraint constraints.txt ${TORCH_INDEX:+--index-url "$TORCH_INDEX"} "$TORCH"
 say 'aiida-anial with the extras dev and docs; this takes a minute or two'
-pip install -qq --constraint constraints.txt --editable '.[dev,docs]'
+pip install -qq --no-compile --constraint constraints.txt --editable '.[dev,docs]'
+# What pip would do on one core; templates among the files are no Python.
+"$venv/bin/python" -m compileall -q -j 0 "$venv"/lib/python*/site-packages >/dev/null 2>&1 || true
 pip check
