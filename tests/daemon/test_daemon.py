@@ -59,7 +59,7 @@ def test_labels_survive_a_daemon_restart(shell):
 
 def test_a_campaign_from_the_command_line(shell, campaign_overrides, tmp_path):
     overrides = tmp_path / 'overrides.yaml'
-    overrides.write_text(yaml.safe_dump(campaign_overrides(campaign={'max_iterations': 1})))
+    overrides.write_text(yaml.safe_dump(campaign_overrides(campaign={'max_iterations': 1, 'n_cycles': 1})))
     assert 'missing' not in shell.anial('doctor')
     submit = ('submit', overrides, '--protocol', 'demo', '--pk-only')
     pk = shell.anial(*submit).strip()
