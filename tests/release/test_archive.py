@@ -81,6 +81,7 @@ def test_the_files_lead_back(elsewhere, release):
     assert any(f'`export_dataset {uuid}`' in (release / 'README.md').read_text() for uuid in uuids)
 
 
+@pytest.mark.slow
 def test_steps_give_the_same_bits(elsewhere, campaigns, tmp_path):
     script = tmp_path / 'look.py'
     script.write_text(LOOK)

@@ -86,6 +86,7 @@ def test_they_are_seen_beside_those_of_a_profile_and_not_started_with_them(servi
     assert not (services.folder / 'credentials.yaml').exists()
 
 
+@pytest.mark.slow
 def test_what_was_killed_starts_again_and_all_is_gone_when_stopped(user):
     with temporary_services('slurm', 'ssh') as services:
         ports = json.loads((services.folder / 'services.json').read_text())['ports']
