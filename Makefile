@@ -40,7 +40,7 @@ test: install ## run the test suite, with a daemon, pw.x, PostgreSQL, RabbitMQ, 
 test-slow: install ## run the tests that `make test` leaves out because they take minutes
 	@$(BIN)/python -m pytest -v -m 'slow and not faults'
 
-faults: install ## kill what a campaign runs on, piece by piece, in an hour; not a part of `make test`
+faults: install ## kill what a campaign runs on, piece by piece, in up to an hour; not a part of `make test`
 	@services/install.sh postgresql rabbitmq
 	@echo 'faults: the figures go to benchmarks/results/faults.json and docs/topics/faults.md'
 	@$(BIN)/python benchmarks/faults.py $(FAULTS)

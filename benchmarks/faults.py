@@ -8,7 +8,7 @@ written anew from the file.
 
 Run it from the repository root::
 
-    python benchmarks/faults.py                # everything: about an hour on two cores
+    python benchmarks/faults.py                # everything: half an hour to an hour on two cores
     python benchmarks/faults.py -k directory   # what follows goes to pytest
 """
 

@@ -10,4 +10,4 @@ MAIN: Final = 'ensemble'
 """The ensemble that is benchmarked."""
 
 DFT: Final = 'qe'
-"""DFT."""
+"""DFT, whose results the others are compared with."""
