@@ -27,7 +27,7 @@ import rivals
 import systems
 
 from aiida_anial.common.cells import Cells
-from aiida_anial.common.labelled_cells import LabelledCells
+from aiida_anial.common.labels import LabelledCells
 from aiida_anial.potential.engine import EngineSettings, make_engine
 from aiida_anial.potential.neurochem import read_neurochem
 from aiida_anial.potential.settings import ModelSettings

@@ -23,7 +23,7 @@ from graph_labels import LEAST_ATOMS, MOST_ATOMS, draw_labels
 from graph_template import Link, Scope, Template
 from graph_writer import Writer
 
-from aiida_anial.common.labelled_cells import LabelledCells
+from aiida_anial.common.labels import LabelledCells
 
 __all__ = ('Built', 'Plan', 'build')
 

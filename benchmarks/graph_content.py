@@ -12,7 +12,7 @@ from ase import units
 from graph_labels import structure_attributes
 from graph_template import Scope, Template, TemplateNode, file_keys
 
-from aiida_anial.common.labelled_cells import LabelledCells
+from aiida_anial.common.labels import LabelledCells
 
 __all__ = (
     'Changes',

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from aiida_anial.common.cells import Cells
-from aiida_anial.common.labelled_cells import LabelledCells
+from aiida_anial.common.labels import LabelledCells
 
 __all__ = ('draw_labels', 'structure_attributes')
 

@@ -84,7 +84,7 @@ def _export(path: Path, file_format: str, where: dict[str, Any]) -> Any:
     from aiida import orm
 
     from aiida_anial.calcfunctions.export_dataset import export_dataset
-    from aiida_anial.queries.chosen_labels import chosen_labels
+    from aiida_anial.queries.records import chosen_labels
 
     shards, rows = chosen_labels(where)
     settings: dict[str, Any] = {'file_format': file_format, 'filename': path.name, 'filters': {}}
@@ -100,7 +100,7 @@ def _naive_s(campaign: Any) -> float:
     """Return the seconds that a label takes when its nodes are loaded one after the other."""
     from aiida import orm
 
-    from aiida_anial.calcfunctions.pw_outputs import pw_label
+    from aiida_anial.data.pw_outputs import pw_label
 
     uuids = [uuid for shard in campaign.outputs.shards.values() for uuid in shard.labelled.uuids]
     chosen = random.Random(1).sample(uuids, min(_NAIVE, len(uuids)))  # noqa: S311 - no secret

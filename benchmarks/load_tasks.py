@@ -133,7 +133,7 @@ def _cells(number: int, seed: int) -> list[Any]:
     """Return stored cells that all have the same number of atoms, as the answer has."""
     import numpy as np
 
-    from aiida_anial.calcfunctions.structures import to_structure
+    from aiida_anial.data.structures import to_structure
 
     generator = np.random.default_rng(seed)
     sites = np.array([[0, 0, 0], [0.5, 0.5, 0], [0.5, 0, 0.5], [0, 0.5, 0.5]])

@@ -27,9 +27,8 @@ from aiida_anial.common.cells import Cells
 from aiida_anial.potential.engine import Engine, make_engine
 from aiida_anial.potential.ensemble import Ensemble
 from aiida_anial.sampling.sampler import sample
-from aiida_anial.sampling.schedules import Schedule
+from aiida_anial.sampling.schedules import SamplingTask, Schedule
 from aiida_anial.sampling.settings import SamplingSettings, Thresholds
-from aiida_anial.sampling.task import SamplingTask
 
 QUESTION: Final = 'How many atom-steps a second do 8 networks make in molecular dynamics?'
 TEMPERATURE_K: Final = 300.0

@@ -24,7 +24,7 @@ import common
 import rivals
 import systems
 
-from aiida_anial.common.labelled_cells import LabelledCells
+from aiida_anial.common.labels import LabelledCells
 from aiida_anial.potential.ensemble import Ensemble
 from aiida_anial.training.settings import TrainingSettings
 from aiida_anial.training.trainer import train_ensemble

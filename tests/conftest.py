@@ -28,7 +28,7 @@ from sqlalchemy.engine import Engine
 from xdist.scheduler import LoadFileScheduling
 
 from aiida_anial.common.cells import Cells
-from aiida_anial.common.labelled_cells import LabelledCells
+from aiida_anial.common.labels import LabelledCells
 from aiida_anial.potential.ensemble import Ensemble
 from aiida_anial.potential.settings import ModelSettings
 
@@ -167,7 +167,7 @@ def make_ensemble() -> Callable[..., Ensemble]:
 @pytest.fixture(scope='session')
 def make_structures(make_cells) -> Callable[..., dict[str, Any]]:
     """Return a function that makes unstored structure nodes by label, ``cell_0000`` and so on."""
-    from aiida_anial.calcfunctions.structures import to_structure
+    from aiida_anial.data.structures import to_structure
 
     def make(n: int, **options: Any) -> dict[str, Any]:
         return {f'cell_{index:04d}': to_structure(*cell) for index, cell in enumerate(make_cells(n, **options))}

@@ -11,10 +11,9 @@ from ase import units
 
 from aiida_anial.common.errors import AnialError
 from aiida_anial.properties.lattice import analyse_lattice, fitted_lattice_constant
-from aiida_anial.properties.property import PropertyResult
+from aiida_anial.properties.property import Evaluation, PropertyResult
 from aiida_anial.properties.registry import make_property
 from aiida_anial.properties.settings import LATTICE, BenchmarkSettings
-from aiida_anial.properties.task import Evaluation
 
 __all__ = ('analyse_property',)
 

@@ -8,11 +8,11 @@ from typing import Any
 from aiida import orm
 from aiida.engine import calcfunction
 
-from aiida_anial.calcfunctions.shards import shard_outputs
-from aiida_anial.calcfunctions.structures import to_cells
+from aiida_anial.active_learning.settings import LabelSettings
 from aiida_anial.common.labels import Label
 from aiida_anial.common.level_of_theory import LevelOfTheory
-from aiida_anial.protocols.settings import LabelSettings
+from aiida_anial.data.label import shard_outputs
+from aiida_anial.data.structures import to_cells
 
 __all__ = ('collect_evaluated',)
 

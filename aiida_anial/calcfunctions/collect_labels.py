@@ -6,10 +6,10 @@ from typing import Any
 
 from aiida import orm
 
-from aiida_anial.calcfunctions.many_inputs import calcfunction_of_many
-from aiida_anial.calcfunctions.pw_outputs import pw_kpoints, pw_label, pw_level_of_theory
-from aiida_anial.calcfunctions.shards import shard_outputs
-from aiida_anial.protocols.settings import LabelSettings
+from aiida_anial.active_learning.settings import LabelSettings
+from aiida_anial.data.label import shard_outputs
+from aiida_anial.data.pw_outputs import pw_kpoints, pw_label, pw_level_of_theory
+from aiida_anial.runtime.many_inputs import calcfunction_of_many
 
 __all__ = ('collect_labels',)
 

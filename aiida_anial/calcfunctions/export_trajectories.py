@@ -10,9 +10,8 @@ from aiida import orm
 from aiida.engine import calcfunction
 
 from aiida_anial import __version__
-from aiida_anial.calcfunctions.exported_files import exported_folder
-from aiida_anial.formats.trajectories import TRAJECTORY_FORMATS, write_trajectory
-from aiida_anial.formats.trajectory_frames import TrajectoryFrames
+from aiida_anial.data.exported_files import exported_folder
+from aiida_anial.formats.trajectories import TRAJECTORY_FORMATS, TrajectoryFrames, write_trajectory
 
 __all__ = ('export_trajectories',)
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from aiida import orm
 from aiida.engine import calcfunction
 
-from aiida_anial.calculations.checkpoint import CHECKPOINT
+from aiida_anial.calculations.worker import CHECKPOINT
 
 __all__ = ('fetch_checkpoint', 'has_checkpoint')
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from aiida import orm
 from aiida.engine import calcfunction
 
-from aiida_anial.calcfunctions.structures import to_structure
+from aiida_anial.data.structures import to_structure
 from aiida_anial.sampling.random_cells import random_cells
 from aiida_anial.sampling.settings import CellSettings
 

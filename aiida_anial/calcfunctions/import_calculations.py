@@ -7,8 +7,8 @@ from typing import Any
 from aiida import orm
 from aiida.engine import calcfunction
 
-from aiida_anial.calcfunctions.pw_outputs import pw_kpoints, pw_label, pw_level_of_theory
-from aiida_anial.calcfunctions.shards import shard_outputs
+from aiida_anial.data.label import shard_outputs
+from aiida_anial.data.pw_outputs import pw_kpoints, pw_label, pw_level_of_theory
 
 __all__ = ('import_calculations',)
 

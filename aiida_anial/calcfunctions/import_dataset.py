@@ -7,9 +7,9 @@ from typing import Any
 from aiida import orm
 from aiida.engine import calcfunction
 
-from aiida_anial.calcfunctions.shards import shard_outputs
 from aiida_anial.common.labels import Label
 from aiida_anial.common.level_of_theory import LevelOfTheory
+from aiida_anial.data.label import shard_outputs
 from aiida_anial.formats.datasets import read_dataset
 from aiida_anial.formats.exported import ExportedDataset
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from aiida import orm
 from aiida.engine import calcfunction
 
-from aiida_anial.protocols.settings import CampaignSettings
+from aiida_anial.active_learning.settings import CampaignSettings
 from aiida_anial.sampling.settings import ScheduleSettings
 
 __all__ = ('lengthen_schedules',)

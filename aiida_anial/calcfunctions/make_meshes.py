@@ -5,7 +5,7 @@ from __future__ import annotations
 from aiida import orm
 from aiida_quantumespresso.calculations.functions.create_kpoints_from_distance import create_kpoints_from_distance
 
-from aiida_anial.calcfunctions.many_inputs import calcfunction_of_many
+from aiida_anial.runtime.many_inputs import calcfunction_of_many
 
 __all__ = ('make_meshes', 'mesh_name', 'mesh_of')
 

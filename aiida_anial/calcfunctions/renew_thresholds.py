@@ -5,8 +5,8 @@ from __future__ import annotations
 from aiida import orm
 from aiida.engine import calcfunction
 
-from aiida_anial.calcfunctions.thresholds import thresholds_with_energy
-from aiida_anial.protocols.settings import ThresholdRule
+from aiida_anial.active_learning.settings import ThresholdRule
+from aiida_anial.active_learning.thresholds import thresholds_with_energy
 
 __all__ = ('renew_thresholds',)
 

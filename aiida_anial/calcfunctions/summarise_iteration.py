@@ -8,7 +8,7 @@ from typing import Any
 from aiida import orm
 from aiida.engine import calcfunction
 
-from aiida_anial.protocols.settings import ThresholdRule
+from aiida_anial.active_learning.settings import ThresholdRule
 
 __all__ = ('DISAGREEMENT_STOPS', 'summarise_iteration')
 

@@ -8,10 +8,10 @@ from aiida import orm
 from aiida.common.folders import Folder
 from aiida.engine.processes.process_spec import CalcJobProcessSpec
 
-from aiida_anial.calculations.labeller import define_labeller, labeller_files
+from aiida_anial.calculations.evaluate import define_labeller, labeller_files
 from aiida_anial.calculations.worker import CopyList, WorkerCalculation
+from aiida_anial.data.validation import settings_validator, validate_property
 from aiida_anial.properties.settings import BenchmarkSettings
-from aiida_anial.validation import settings_validator, validate_property
 
 __all__ = ('PropertyCalculation',)
 

@@ -8,15 +8,14 @@ from aiida import orm
 from aiida.common.folders import Folder
 from aiida.engine.processes.process_spec import CalcJobProcessSpec
 
-from aiida_anial.calcfunctions.structures import to_cells
-from aiida_anial.calculations.checkpoint import define_checkpoint
-from aiida_anial.calculations.worker import CopyList, WorkerCalculation
+from aiida_anial.calculations.worker import CopyList, WorkerCalculation, define_checkpoint
 from aiida_anial.common.errors import SettingsError
 from aiida_anial.common.tensors import tensor_bytes
 from aiida_anial.data.ensemble import EnsembleData
+from aiida_anial.data.structures import to_cells
+from aiida_anial.data.validation import settings_validator, validate_aluminium
 from aiida_anial.sampling.schedules import Schedule
 from aiida_anial.sampling.settings import SamplingSettings, Thresholds
-from aiida_anial.validation import settings_validator, validate_aluminium
 
 __all__ = ('SampleCalculation',)
 

@@ -8,13 +8,12 @@ from aiida import orm
 from aiida.common.folders import Folder
 from aiida.engine.processes.process_spec import CalcJobProcessSpec
 
-from aiida_anial.calculations.checkpoint import define_checkpoint
-from aiida_anial.calculations.worker import CopyList, WorkerCalculation
+from aiida_anial.calculations.worker import CopyList, WorkerCalculation, define_checkpoint
 from aiida_anial.data.dataset import DatasetData
 from aiida_anial.data.ensemble import EnsembleData
+from aiida_anial.data.validation import settings_validator, validate_shards
 from aiida_anial.potential.settings import ModelSettings
 from aiida_anial.training.settings import TrainingSettings
-from aiida_anial.validation import settings_validator, validate_shards
 
 __all__ = ('TrainEnsembleCalculation',)
 

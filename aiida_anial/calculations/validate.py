@@ -11,7 +11,7 @@ from aiida.engine.processes.process_spec import CalcJobProcessSpec
 from aiida_anial.calculations.worker import CopyList, WorkerCalculation
 from aiida_anial.data.dataset import DatasetData
 from aiida_anial.data.ensemble import EnsembleData
-from aiida_anial.validation import validate_shards
+from aiida_anial.data.validation import validate_shards
 
 __all__ = ('ValidateCalculation',)
 

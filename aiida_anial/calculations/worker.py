@@ -1,4 +1,4 @@
-"""What all jobs of ``anial-worker`` have in common."""
+"""What all jobs of ``anial-worker`` share: files, options, exit codes, checkpoints."""
 
 from __future__ import annotations
 
@@ -12,13 +12,33 @@ from aiida.common.folders import Folder
 from aiida.engine import CalcJob
 from aiida.engine.processes.process_spec import CalcJobProcessSpec
 
-from aiida_anial.calculations.checkpoint import CHECKPOINT
 from aiida_anial.data.dataset import DatasetData
 from aiida_anial.data.ensemble import EnsembleData
+from aiida_anial.data.validation import settings_validator
 from aiida_anial.potential.engine import EngineSettings
-from aiida_anial.validation import settings_validator
 
-__all__ = ('WorkerCalculation',)
+__all__ = ('CHECKPOINT', 'WorkerCalculation', 'define_checkpoint')
+
+CHECKPOINT = 'checkpoint.safetensors'
+
+
+def define_checkpoint(spec: CalcJobProcessSpec) -> None:
+    """Add the optional input ``parent_folder``."""
+    spec.input(
+        'parent_folder',
+        valid_type=orm.FolderData,
+        required=False,
+        validator=validate_checkpoint,
+        help='Retrieved files of an interrupted job with the same inputs; this one goes on from its checkpoint.',
+    )
+
+
+def validate_checkpoint(folder: orm.FolderData | None, _: Any) -> str | None:
+    """Refuse the files of a job that left no checkpoint."""
+    if folder is None or CHECKPOINT in folder.base.repository.list_object_names():
+        return None
+    return f'parent_folder: FolderData<{folder.pk}> holds no checkpoint.'
+
 
 CopyList = list[tuple[str, str, str]]
 

@@ -102,9 +102,9 @@ def _print(node: Any, options: dict[str, Any]) -> None:
 
     :raises AnialError: if it has found nothing.
     """
-    from aiida_anial.comparison.figures.write import write_figures
-    from aiida_anial.comparison.rendering import comparison_notes, comparison_records, comparison_text
-    from aiida_anial.comparison.table import comparison_table
+    from aiida_anial.properties.comparison.rendering import comparison_notes, comparison_records, comparison_text
+    from aiida_anial.properties.comparison.table import comparison_table
+    from aiida_anial.properties.figures.write import write_figures
     from aiida_anial.queries.benchmarks import compared_subjects
 
     subjects, reference = compared_subjects([node])

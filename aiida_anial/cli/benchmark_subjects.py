@@ -12,9 +12,9 @@ from aiida import orm
 
 from aiida_anial.cli import nodes
 from aiida_anial.common.errors import AnialError
-from aiida_anial.common.subjects import DFT
 from aiida_anial.data.ensemble import EnsembleData
 from aiida_anial.potential.eam import EAM_SUFFIXES
+from aiida_anial.properties.comparison.subject import DFT
 from aiida_anial.protocols.benchmark import DFT_SETTINGS, BenchmarkSubjects
 from aiida_anial.protocols.protocol import campaign_inputs
 
@@ -51,7 +51,7 @@ def _ensemble(identifier: str, option: str) -> EnsembleData:
     path = Path(identifier)
     if not path.exists():
         return nodes.ensemble(identifier, option)
-    from aiida_anial.potential.files import ensemble_bytes, read_ensemble
+    from aiida_anial.potential.ensemble import ensemble_bytes, read_ensemble
     from aiida_anial.potential.neurochem import read_neurochem
 
     ensemble = read_neurochem(path) if path.is_dir() else read_ensemble(path)

@@ -14,9 +14,8 @@ from aiida.manage import get_manager
 from aiida.manage.configuration import Profile
 from aiida_pseudo.groups.family import PseudoPotentialFamily
 
-from aiida_anial.cli.check import Check
 from aiida_anial.cli.installation import COMPUTER, PW_CODE, WORKER_CODE
-from aiida_anial.cli.machine_checks import machine_checks, n_workers
+from aiida_anial.cli.machine_checks import Check, machine_checks, n_workers
 from aiida_anial.cli.production import BROKERS, STORAGES
 from aiida_anial.cli.server_checks import (
     BROKER_SERVER,

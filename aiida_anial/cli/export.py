@@ -30,7 +30,7 @@ def _dataset(path: Path, file_format: str | None, **options: Any) -> None:
     from aiida import orm
 
     from aiida_anial.calcfunctions.export_dataset import export_dataset
-    from aiida_anial.queries.chosen_labels import chosen_labels
+    from aiida_anial.queries.records import chosen_labels
 
     file_format = file_format or _format_of(path, DATASET_FORMATS)
     _check_target(path)

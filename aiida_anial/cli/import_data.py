@@ -9,8 +9,7 @@ from typing import Any
 import click
 
 from aiida_anial.cli.root import profile_option
-from aiida_anial.common.errors import AnialError
-from aiida_anial.common.text import one_line
+from aiida_anial.common.errors import AnialError, one_line
 
 __all__ = ('command',)
 
@@ -83,8 +82,8 @@ def calculations(pks: tuple[str, ...], **options: Any) -> None:
     from aiida import orm
 
     from aiida_anial.calcfunctions.import_calculations import import_calculations
-    from aiida_anial.calcfunctions.pw_outputs import pw_level_of_theory
     from aiida_anial.cli import nodes
+    from aiida_anial.data.pw_outputs import pw_level_of_theory
 
     jobs = [nodes.finished_pw(pk) for pk in dict.fromkeys(pks)]
     theories = {f'calculation {job.pk}': pw_level_of_theory(job.outputs.output_parameters) for job in jobs}
@@ -128,7 +127,7 @@ def _check_campaign(theory: Any, name: str, options: dict[str, Any]) -> None:
     if options['campaign'] is None:
         return
     from aiida_anial.queries.campaign_status import load_campaign
-    from aiida_anial.queries.scope import campaign_theories
+    from aiida_anial.queries.graph import campaign_theories
 
     _check_theory(theory, campaign_theories(load_campaign(options['campaign'], '--campaign')), name, options)
 

@@ -7,8 +7,7 @@ from pathlib import Path
 import click
 
 from aiida_anial.cli.root import profile_option
-from aiida_anial.common.errors import AnialError
-from aiida_anial.common.text import one_line
+from aiida_anial.common.errors import AnialError, one_line
 
 __all__ = ('command',)
 
@@ -26,7 +25,7 @@ def command(path: Path, label: str) -> None:
 
         ensemble = read_neurochem(path)
     else:
-        from aiida_anial.potential.files import read_ensemble
+        from aiida_anial.potential.ensemble import read_ensemble
 
         ensemble = read_ensemble(path)
     if ensemble.model.element != 'Al':

@@ -7,6 +7,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Final
 
 from aiida import load_profile, orm
 from aiida.common.exceptions import NotExistent
@@ -15,7 +16,6 @@ from aiida_pseudo.data.pseudo.upf import UpfData
 from aiida_pseudo.groups.family import CutoffsPseudoPotentialFamily
 
 from aiida_anial.cli.credentials import Servers
-from aiida_anial.cli.once import ONCE_AFTER, ONCE_BEFORE
 from aiida_anial.cli.production import DAEMON_TIMEOUT_S, set_up_production
 from aiida_anial.common.errors import AnialError
 from aiida_anial.pseudopotential import (
@@ -25,7 +25,14 @@ from aiida_anial.pseudopotential import (
     WAVEFUNCTION_CUTOFF_RY,
 )
 
-__all__ = ('COMPUTER', 'PW_CODE', 'WORKER_CODE', 'install')
+__all__ = ('COMPUTER', 'ONCE_AFTER', 'ONCE_BEFORE', 'PW_CODE', 'WORKER_CODE', 'install')
+
+# Where the folder cannot be locked, the second job runs as well.
+ONCE_BEFORE: Final = (
+    'exec 9> .anial_once; if command -v flock > /dev/null; then flock 9; fi\n[ ! -e .anial_ended ] || exit 0\n'
+)
+ONCE_AFTER: Final = 'status=$?; touch .anial_ended; exit $status\n'
+
 
 COMPUTER = 'localhost'
 PW_CODE = 'pw'

@@ -24,7 +24,7 @@ def command(computer: str | None, number: int | None, unlimited: bool) -> None:
     from aiida import orm
     from aiida.common.exceptions import NotExistent
 
-    from aiida_anial.workchains.slots import LIMIT, held_slots
+    from aiida_anial.runtime.slots import LIMIT, held_slots
 
     if number is not None and unlimited:
         raise AnialError('--none: give either NUMBER or this option.')

@@ -1,4 +1,4 @@
-"""What a campaign needs from the machine: workers that have a core each, files that may be open, room on the disk."""
+"""What the doctor finds on the machine: disk, memory, daemon workers."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import shutil
 import stat
 from collections.abc import Iterator
 from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 from urllib.parse import unquote, urlparse
@@ -16,9 +17,23 @@ from aiida.common.exceptions import AiidaException
 from aiida.engine.daemon.client import get_daemon_client
 from aiida.manage.configuration import Profile, get_config, get_config_option
 
-from aiida_anial.cli.check import Check
+__all__ = ('Check', 'machine_checks', 'n_workers')
 
-__all__ = ('machine_checks', 'n_workers')
+
+@dataclass(frozen=True)
+class Check:
+    """One thing that a campaign needs.
+
+    :param passed: nothing where it cannot be seen from here.
+    :param finding: what was found.
+    :param remedy: what to do where it is missing, or where to look where it cannot be seen.
+    """
+
+    name: str
+    passed: bool | None
+    finding: str
+    remedy: str = ''
+
 
 _LEAST_GIB: Final = 1
 # Of a process that a worker holds: its share of sockets, and what it uploads or retrieves at the time.

@@ -14,12 +14,12 @@ from aiida_pseudo.data.pseudo.upf import UpfData
 from aiida_pseudo.groups.family import PseudoPotentialFamily
 from aiida_pseudo.groups.mixins import RecommendedCutoffMixin
 
+from aiida_anial.active_learning.settings import CampaignInputs
 from aiida_anial.common.errors import AnialError
 from aiida_anial.data.ensemble import EnsembleData
-from aiida_anial.data.loading import is_beyond, loaded
+from aiida_anial.data.nodes import is_beyond, loaded
 from aiida_anial.formats.files import check_name
 from aiida_anial.formats.upf import upf_fault
-from aiida_anial.protocols.settings import CampaignInputs
 
 __all__ = ('code', 'ensemble', 'finished_pw', 'potential_file', 'pseudo_and_cutoffs')
 

@@ -13,7 +13,7 @@ from aiida_anial.common.errors import AnialError
 
 __all__ = ('command',)
 
-# As in ``aiida_anial.reproduction.kinds``, which loads AiiDA's engine.
+# As in ``aiida_anial.reproduction.steps``, which loads AiiDA's engine.
 _KINDS = ('function', 'evaluation', 'dynamics', 'training', 'dft')
 
 
@@ -39,7 +39,7 @@ def command(**options: Any) -> None:
 
     The exit status is 0 if every output is what its kind of step promises, and 1 otherwise.
     """
-    from aiida_anial.cli.reproduction_tables import print_reproductions
+    from aiida_anial.cli.tables import print_reproductions
     from aiida_anial.reproduction.reproduce import reproduce
     from aiida_anial.reproduction.running import check_codes
 
@@ -69,10 +69,8 @@ def _selection(options: dict[str, Any]) -> Any:
 
     :raises AnialError: if there are none, or the options do not fit together.
     """
-    from aiida_anial.reproduction.kinds import StepKind, kind_of
-    from aiida_anial.reproduction.reproduce import check_single
-    from aiida_anial.reproduction.selection import Selection, select
-    from aiida_anial.reproduction.steps import describe, load_step, obstacle, steps_under
+    from aiida_anial.reproduction.reproduce import Selection, check_single, select
+    from aiida_anial.reproduction.steps import StepKind, describe, kind_of, load_step, obstacle, steps_under
 
     step = load_step(options['pk'])
     if not options['recursive']:

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
+from aiida_anial.active_learning.settings import CampaignInputs
 from aiida_anial.cli import nodes
 from aiida_anial.common.errors import AnialError
 from aiida_anial.data.dataset import DatasetData
-from aiida_anial.data.loading import loaded
+from aiida_anial.data.nodes import loaded
 from aiida_anial.protocols.protocol import campaign_inputs, changed_inputs, read_overrides
 from aiida_anial.protocols.reader import CampaignNodes
-from aiida_anial.protocols.settings import CampaignInputs
 
 __all__ = ('PW_CODE', 'WORKER_CODE', 'dataset', 'resolve_inputs', 'resolve_nodes')
 

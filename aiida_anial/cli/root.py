@@ -12,8 +12,7 @@ from aiida.cmdline.params import options, types
 from aiida.common.exceptions import AiidaException
 
 from aiida_anial import __version__
-from aiida_anial.common.errors import AnialError
-from aiida_anial.common.text import one_line
+from aiida_anial.common.errors import AnialError, one_line
 
 __all__ = ('main', 'profile_option')
 

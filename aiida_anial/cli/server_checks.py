@@ -11,14 +11,14 @@ from aiida.common import timezone
 from aiida.manage.configuration import Profile
 from packaging.version import InvalidVersion, Version
 
-from aiida_anial.cli.check import Check
+from aiida_anial.cli.machine_checks import Check
 from aiida_anial.cli.postgres import ENCODING, OLDEST, connect, database_facts
 from aiida_anial.cli.production import BROKER, STORAGE, postgres_of
 from aiida_anial.cli.rabbitmq import OLDEST as OLDEST_BROKER
 from aiida_anial.cli.rabbitmq import BrokerFacts, broker_facts, broker_version, server_of
 from aiida_anial.common.errors import AnialError
-from aiida_anial.data.states import ACTIVE
-from aiida_anial.servers.rabbitmq_requests import nobodys
+from aiida_anial.data.nodes import ACTIVE
+from aiida_anial.runtime.rabbitmq_requests import nobodys
 
 __all__ = ('BROKER_SERVER', 'SERVER', 'broker_checks', 'database_checks', 'process_check', 'recovery_check')
 

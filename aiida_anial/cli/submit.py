@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from aiida_anial.active_learning.settings import CampaignInputs
 from aiida_anial.cli.root import profile_option
 from aiida_anial.protocols.protocol import default_protocol, protocols
-from aiida_anial.protocols.settings import CampaignInputs
 
 if TYPE_CHECKING:
     from aiida_anial.continuation.plan import Continuation
@@ -81,7 +81,7 @@ def _fresh(options: dict[str, Any]) -> Planned:
 def _plan(options: dict[str, Any]) -> Planned:
     """Return the inputs, nodes and past of a campaign that goes on from others, or that begins with a dataset."""
     from aiida_anial.cli.resolve import dataset, resolve_inputs, resolve_nodes
-    from aiida_anial.continuation.activity import check_ended
+    from aiida_anial.continuation.checks import check_ended
     from aiida_anial.continuation.plan import inputs_of, nodes_of, plan
     from aiida_anial.queries.campaign_status import load_campaign
 

@@ -9,7 +9,7 @@ from typing import Any
 import click
 
 from aiida_anial.cli.root import profile_option
-from aiida_anial.common.text import one_line
+from aiida_anial.common.errors import one_line
 
 __all__ = ('command',)
 

@@ -11,9 +11,8 @@ from typing import Self
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from aiida_anial.common.errors import AnialError, FileFormatError
+from aiida_anial.common.errors import AnialError, FileFormatError, one_line
 from aiida_anial.common.tensors import TensorFile, read_tensors, write_tensors
-from aiida_anial.common.text import one_line
 
 __all__ = ('Cells',)
 

@@ -1,17 +1,176 @@
-"""Labels one by one, and which of them are sound."""
+"""Labels: one configuration with its energy, forces and stress, and many of them as arrays."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import hashlib
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, ClassVar, Self
+from uuid import UUID
 
 import numpy as np
 from numpy.typing import NDArray
 
 from aiida_anial.common.cells import Cells
-from aiida_anial.common.labelled_cells import LabelledCells
+from aiida_anial.common.errors import AnialError, FileFormatError, one_line
+from aiida_anial.common.tensors import TensorFile, parse_tensors, tensor_bytes, write_tensors
 
-__all__ = ('Label', 'assemble')
+__all__ = ('Label', 'LabelledCells', 'assemble', 'content_hash')
+
+_KIND = 'dataset'
+_UNITS = {'length': 'angstrom', 'energy': 'eV', 'force': 'eV/angstrom', 'stress': 'eV/angstrom^3'}
+
+
+def content_hash(positions: NDArray[np.float64], lattice: NDArray[np.float64]) -> str:
+    """Return the SHA-256 of a configuration, the same wherever the configuration turns up.
+
+    Lengths are rounded to 1e-6 angstrom first. The structures of this package are whole multiples of that, so that a
+    round trip through a text file with six digits or more does not change their hash.
+
+    :param positions: ``[n, 3]`` in angstrom.
+    :param lattice: ``[3, 3]`` in angstrom.
+    """
+    rounded = np.rint(np.concatenate([lattice, positions]) * 1e6).astype('<i8')
+    return hashlib.sha256(rounded.tobytes()).hexdigest()
+
+
+@dataclass(frozen=True, eq=False)
+class LabelledCells:
+    """C labelled configurations with N atoms in all.
+
+    :param cells: the configurations.
+    :param energies: ``[C]`` total energies in eV; from DFT of a metal, the smeared free energy.
+    :param forces: ``[N, 3]`` in eV/angstrom, minus the gradient of the energy.
+    :param stresses: ``[C, 3, 3]`` in eV/angstrom^3, positive in tension (ASE's sign): dE/dstrain / volume.
+    :param uuids: ``[C]`` UUID of the calculation that gave each label.
+    :param iterations: ``[C]`` active-learning iteration, int64; 0 is the initial random dataset.
+    :param origins: ``[C]`` ``random``, ``active_learning`` or ``imported``.
+    """
+
+    SCHEMA_VERSION: ClassVar[int] = 1
+
+    cells: Cells
+    energies: NDArray[np.float64]
+    forces: NDArray[np.float64]
+    stresses: NDArray[np.float64]
+    uuids: tuple[str, ...]
+    iterations: NDArray[np.int64]
+    origins: tuple[str, ...]
+
+    def __post_init__(self) -> None:
+        n_cells, n_atoms = len(self.cells), len(self.cells.positions)
+        expected = {'energies': (n_cells,), 'forces': (n_atoms, 3), 'stresses': (n_cells, 3, 3)}
+        for name, shape in expected.items():
+            array = getattr(self, name)
+            if array.shape != shape or array.dtype != np.float64:
+                raise AnialError(f'labels: {name} are {array.dtype}{array.shape} where float64{shape} is needed.')
+            if not np.isfinite(array).all():
+                raise AnialError(f'labels: a value of {name} is not finite.')
+        if not len(self.uuids) == len(self.origins) == len(self.iterations) == n_cells:
+            raise AnialError(f'labels: {n_cells} cells need as many uuids, origins and iterations.')
+        if not np.issubdtype(self.iterations.dtype, np.integer):
+            raise AnialError(f'labels: iterations are {self.iterations.dtype} where integers are needed.')
+
+    def __len__(self) -> int:
+        return len(self.cells)
+
+    @classmethod
+    def concatenate(cls, parts: Sequence[LabelledCells]) -> Self:
+        """Return all configurations of ``parts`` in their order."""
+        counts = np.cumsum([0, *(len(part.forces) for part in parts)])
+        offsets = [part.cells.offsets[1:] + start for part, start in zip(parts, counts[:-1], strict=True)]
+        return cls(
+            cells=Cells(
+                np.concatenate([part.cells.positions for part in parts]),
+                np.concatenate([part.cells.lattices for part in parts]),
+                np.concatenate([np.zeros(1, dtype=np.int64), *offsets]),
+            ),
+            energies=np.concatenate([part.energies for part in parts]),
+            forces=np.concatenate([part.forces for part in parts]),
+            stresses=np.concatenate([part.stresses for part in parts]),
+            uuids=tuple(uuid for part in parts for uuid in part.uuids),
+            iterations=np.concatenate([part.iterations for part in parts]),
+            origins=tuple(origin for part in parts for origin in part.origins),
+        )
+
+    def select(self, rows: NDArray[np.int64]) -> Self:
+        """Return the configurations ``rows``, in that order."""
+        atoms = [np.arange(self.cells.offsets[row], self.cells.offsets[row + 1]) for row in rows]
+        return type(self)(
+            cells=self.cells.select(rows),
+            energies=self.energies[rows],
+            forces=self.forces[np.concatenate(atoms)],
+            stresses=self.stresses[rows],
+            uuids=tuple(self.uuids[row] for row in rows),
+            iterations=self.iterations[rows],
+            origins=tuple(self.origins[row] for row in rows),
+        )
+
+    def forces_of(self, index: int) -> NDArray[np.float64]:
+        """Return the forces ``[n, 3]`` in eV/angstrom on the atoms of one configuration."""
+        return self.forces[self.cells.offsets[index] : self.cells.offsets[index + 1]]
+
+    def hashes(self) -> list[str]:
+        """Return the content hash of each configuration."""
+        return [content_hash(positions, lattice) for positions, lattice in self.cells]
+
+    @classmethod
+    def read(cls, path: Path) -> Self:
+        """Return what ``write`` put into ``path``.
+
+        :raises FileFormatError: if the file is not a dataset.
+        """
+        if not path.is_file():
+            raise FileFormatError(f'{path}: there is no such file.')
+        return cls.from_bytes(path.read_bytes(), source=str(path))
+
+    @classmethod
+    def from_bytes(cls, data: bytes, *, source: str = 'dataset') -> Self:
+        """Return the labelled configurations that ``to_bytes`` made ``data`` of.
+
+        :param source: what to call the file in messages.
+        :raises FileFormatError: if the bytes are not a dataset.
+        """
+        content = parse_tensors(data, source=source, kind=_KIND, schema_version=cls.SCHEMA_VERSION)
+        arrays = content.arrays
+        try:
+            return cls(
+                cells=Cells(arrays['positions'], arrays['lattices'], arrays['offsets']),
+                energies=arrays['energies'],
+                forces=arrays['forces'],
+                stresses=arrays['stresses'],
+                uuids=tuple(str(UUID(bytes=row.tobytes())) for row in arrays['uuids']),
+                iterations=arrays['iterations'],
+                origins=tuple(content.metadata['origins']),
+            )
+        except KeyError as exception:
+            raise FileFormatError(f'{source}: the dataset has no {exception}.') from exception
+        except (AnialError, AttributeError, LookupError, TypeError, ValueError) as exception:
+            raise FileFormatError(one_line(f'{source}: {exception}')) from exception
+
+    def write(self, path: Path) -> None:
+        """Write the dataset to a safetensors file."""
+        write_tensors(path, self._file())
+
+    def to_bytes(self) -> bytes:
+        """Return the bytes that ``write`` would write."""
+        return tensor_bytes(self._file())
+
+    def _file(self) -> TensorFile:
+        uuids = np.frombuffer(b''.join(UUID(uuid).bytes for uuid in self.uuids), dtype=np.uint8).reshape(-1, 16)
+        arrays: dict[str, np.ndarray] = {
+            'positions': self.cells.positions,
+            'lattices': self.cells.lattices,
+            'offsets': self.cells.offsets,
+            'energies': self.energies,
+            'forces': self.forces,
+            'stresses': self.stresses,
+            'uuids': uuids,
+            'iterations': self.iterations,
+        }
+        metadata: dict[str, Any] = {'units': _UNITS, 'origins': list(self.origins), 'element': 'Al'}
+        return TensorFile(_KIND, self.SCHEMA_VERSION, metadata, arrays)
 
 
 @dataclass(frozen=True, eq=False)

@@ -10,8 +10,7 @@ from typing import Annotated, Any, Self
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
-from aiida_anial.common.errors import SettingsError
-from aiida_anial.common.text import one_line
+from aiida_anial.common.errors import SettingsError, one_line
 
 __all__ = ('NonNegative', 'Positive', 'Range', 'Settings', 'check_range')
 

@@ -12,8 +12,7 @@ import numpy as np
 from safetensors import SafetensorError
 from safetensors.numpy import load, save
 
-from aiida_anial.common.errors import FileFormatError
-from aiida_anial.common.text import one_line
+from aiida_anial.common.errors import FileFormatError, one_line
 
 __all__ = ('TensorFile', 'parse_tensors', 'read_tensors', 'tensor_bytes', 'write_tensors')
 

@@ -6,17 +6,32 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from aiida import orm
+
+from aiida_anial.active_learning.settings import CampaignInputs
+from aiida_anial.calcfunctions.fetch_checkpoint import fetch_checkpoint, has_checkpoint
 from aiida_anial.common.errors import AnialError
-from aiida_anial.continuation.checkpoints import with_checkpoints
+from aiida_anial.continuation.checks import check_theories, theory_of
 from aiida_anial.continuation.progress import progress
 from aiida_anial.continuation.settle import settle
 from aiida_anial.continuation.sources import Unfinished, shards_of, unfinished_of
-from aiida_anial.continuation.theory import check_theories, theory_of
 from aiida_anial.data.dataset import DatasetData
 from aiida_anial.protocols.reader import CampaignNodes, campaign_nodes, read_campaign_inputs
-from aiida_anial.protocols.settings import CampaignInputs
 
-__all__ = ('Continuation', 'inputs_of', 'nodes_of', 'plan')
+__all__ = ('Continuation', 'inputs_of', 'nodes_of', 'plan', 'with_checkpoints')
+
+
+def with_checkpoints(namespace: dict[str, Any]) -> dict[str, Any]:
+    """Return a copy with the checkpoints fetched; those that are gone are left out, and the work is begun anew."""
+    found: dict[str, Any] = {}
+    for name, value in namespace.items():
+        if isinstance(value, dict):
+            found[name] = with_checkpoints(value)
+        elif not isinstance(value, orm.RemoteData):
+            found[name] = value
+        elif has_checkpoint(value):
+            found[name] = fetch_checkpoint(value)
+    return found
 
 
 @dataclass(frozen=True)

@@ -6,8 +6,8 @@ from typing import Any
 
 from aiida import orm
 
+from aiida_anial.active_learning.settings import CampaignInputs
 from aiida_anial.common.errors import AnialError
-from aiida_anial.protocols.settings import CampaignInputs
 
 __all__ = ('settle',)
 

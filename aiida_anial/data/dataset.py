@@ -10,7 +10,7 @@ import numpy as np
 from aiida.orm import Data
 from aiida.orm.nodes.caching import NodeCaching
 
-from aiida_anial.common.labelled_cells import LabelledCells
+from aiida_anial.common.labels import LabelledCells
 from aiida_anial.common.level_of_theory import LevelOfTheory
 
 __all__ = ('DatasetData',)

@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from aiida.orm import Data
 
-from aiida_anial.potential.ensemble import Ensemble
-from aiida_anial.potential.files import SCHEMA_VERSION, ensemble_bytes, parse_ensemble
+from aiida_anial.potential.ensemble import SCHEMA_VERSION, Ensemble, ensemble_bytes, parse_ensemble
 
 if TYPE_CHECKING:
     from ase.calculators.calculator import Calculator

@@ -1,7 +1,8 @@
-"""One label of the dataset, to be found by its numbers."""
+"""One label of the dataset as a node to query, and the outputs of every process that makes a shard."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, Self
 
 import numpy as np
@@ -9,11 +10,12 @@ from aiida.orm import Data
 from ase import units
 from ase.data import atomic_masses, atomic_numbers
 
-from aiida_anial.common.labelled_cells import LabelledCells
+from aiida_anial.common.labels import Label, LabelledCells, assemble
 from aiida_anial.common.level_of_theory import LevelOfTheory
+from aiida_anial.data.dataset import DatasetData
 from aiida_anial.training.splits import block_of
 
-__all__ = ('LabelData',)
+__all__ = ('LabelData', 'shard_outputs')
 
 _MASS_G_PER_MOL = float(atomic_masses[atomic_numbers['Al']])
 _G_PER_CM3 = 1.0 / units.mol * 1e24
@@ -71,3 +73,26 @@ class LabelData(Data):
             )
             for row, content in enumerate(labelled.hashes())
         ]
+
+
+def shard_outputs(
+    labels: Mapping[str, Label],
+    *,
+    max_force: float,
+    source: Mapping[str, Any],
+    theory: LevelOfTheory | None,
+    kpoints: Mapping[str, str] | None = None,
+) -> tuple[dict[str, Any], dict[str, str]]:
+    """Return ``dataset`` and ``labels`` where there is a sound label, and the faults of the others by name.
+
+    :param labels: by name.
+    :param max_force: largest force on an atom that is physical, in eV/angstrom.
+    :param source: ``iteration`` and ``origin``.
+    :param kpoints: mesh by name.
+    """
+    dataset, faults = assemble(labels, max_force=max_force, iteration=source['iteration'], origin=source['origin'])
+    if dataset is None:
+        return {}, faults
+    names = [name for name in sorted(labels) if name not in faults]
+    nodes = LabelData.of_shard(dataset, theory, [kpoints.get(name) for name in names] if kpoints else None)
+    return {'dataset': DatasetData(dataset, theory), 'labels': dict(zip(names, nodes, strict=True))}, faults

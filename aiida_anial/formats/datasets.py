@@ -8,17 +8,14 @@ from pathlib import Path
 from typing import Any
 
 from aiida_anial.common.errors import AnialError, FileFormatError
-from aiida_anial.formats.ase_database import write_ase_database
-from aiida_anial.formats.ase_database_reader import read_ase_database
-from aiida_anial.formats.exported import ExportedDataset
+from aiida_anial.formats.ase_database import read_ase_database, write_ase_database
+from aiida_anial.formats.exported import ExportedDataset, given_header
 from aiida_anial.formats.extxyz import read_extxyz, write_extxyz
 from aiida_anial.formats.files import reading, replaced
 from aiida_anial.formats.hdf5_reader import read_hdf5
 from aiida_anial.formats.hdf5_writer import write_hdf5
-from aiida_anial.formats.header import given_header
-from aiida_anial.formats.importing import check_counts, checked_dataset
+from aiida_anial.formats.importing import Record, check_counts, checked_dataset
 from aiida_anial.formats.plausibility import ENERGY_UNITS
-from aiida_anial.formats.record import Record
 
 __all__ = ('DATASET_FORMATS', 'DatasetFormat', 'read_dataset', 'write_dataset')
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from aiida_anial.common.errors import AnialError
 from aiida_anial.formats.files import replaced
 from aiida_anial.formats.neurochem_writer import write_neurochem
-from aiida_anial.potential import files
+from aiida_anial.potential import ensemble as files
 from aiida_anial.potential.ensemble import Ensemble
 
 __all__ = ('ENSEMBLE_FORMATS', 'EnsembleFormat', 'write_ensemble')
@@ -64,13 +64,13 @@ def _write_folder(path: Path, ensemble: Ensemble, chosen: EnsembleFormat) -> Non
 
 def _write_torchani(path: Path, ensemble: Ensemble) -> None:
     """Load torch only now, which takes seconds."""
-    from aiida_anial.formats.torchani_state import write_torchani_state
+    from aiida_anial.formats.torch_models import write_torchani_state
 
     write_torchani_state(path, ensemble)
 
 
 def _write_torchscript(path: Path, ensemble: Ensemble) -> None:
-    from aiida_anial.formats.torchscript import write_torchscript
+    from aiida_anial.formats.torch_models import write_torchscript
 
     write_torchscript(path, ensemble)
 

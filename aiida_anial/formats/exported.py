@@ -1,21 +1,118 @@
-"""A dataset on its way into a file or out of one."""
+"""A dataset as files hold it: labels, their level of theory, and the header that says where they come from."""
 
 from __future__ import annotations
 
+import json
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
-from aiida_anial.common.errors import AnialError
-from aiida_anial.common.labelled_cells import LabelledCells
-from aiida_anial.formats.header import OWN_KEYS, file_header, header_text
-from aiida_anial.training.splits import block_of
+from aiida_anial.common.errors import AnialError, is_printable
+from aiida_anial.common.labels import LabelledCells
+from aiida_anial.training.splits import N_BLOCKS, block_of
 
-__all__ = ('ExportedDataset',)
+__all__ = ('FORMAT', 'FORMAT_VERSION', 'OWN_KEYS', 'ExportedDataset', 'file_header', 'given_header', 'header_text')
 
-_UUID = r'[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}'
+FORMAT = 'aiida-anial dataset'
+FORMAT_VERSION = 1
+
+_UNITS = {
+    'energy': 'eV',
+    'forces': 'eV/angstrom',
+    'length': 'angstrom',
+    'stress': 'eV/angstrom^3',
+}
+_CONVENTIONS = {
+    'calculation': 'UUID of the calculation that gave the label',
+    'content_hash': 'SHA-256 of lattice and positions in whole 1e-6 angstrom, little-endian int64, lattice first',
+    'energy': 'total energy of the cell',
+    'forces': 'minus the gradient of the energy',
+    'iteration': 'active-learning iteration; 0 is the initial random dataset',
+    'lattice': 'one lattice vector a row',
+    'split_block': f'first 32 bits of content_hash modulo {N_BLOCKS}: equal configurations are in one block for ever; '
+    f'member m validates on the blocks 2m and 2m + 1, is tested on 2m + 2 (modulo {N_BLOCKS}) and trains on the others',
+    'stress': 'derivative of the energy by strain over the volume, positive in tension',
+}
+
+_UUID = re.compile(r'[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}')
+
+OWN_KEYS = ('conventions', 'element', 'format', 'format_version', 'n_atoms', 'n_configurations', 'units')
+
+
+def file_header(given: Mapping[str, Any], *, n_configurations: int, n_atoms: int) -> dict[str, Any]:
+    """Return ``given`` and what the formats themselves say.
+
+    :param given: JSON values of the caller, without the keys in ``OWN_KEYS``.
+    :param n_atoms: of all configurations together.
+    """
+    return {
+        **given,
+        'format': FORMAT,
+        'format_version': FORMAT_VERSION,
+        'element': 'Al',
+        'n_configurations': n_configurations,
+        'n_atoms': n_atoms,
+        'units': _UNITS,
+        'conventions': _CONVENTIONS,
+    }
+
+
+def header_text(header: Mapping[str, Any]) -> str:
+    """Return the one JSON text for ``header``, in ASCII and without line breaks.
+
+    :raises AnialError: if a value is not JSON's.
+    """
+    try:
+        return json.dumps(header, sort_keys=True, allow_nan=False)
+    except (TypeError, ValueError, RecursionError) as exception:
+        raise AnialError(f'header: not made of JSON values ({exception}).') from exception
+
+
+def given_header(found: Any) -> dict[str, Any] | None:
+    """Return what the caller of ``file_header`` gave, or None if ``found`` is not the header of a dataset of ours.
+
+    :param found: whatever stands in a file where a header would be.
+    :raises AnialError: if the format is newer than this package, or the units are not those of this package.
+    """
+    if not isinstance(found, Mapping) or found.get('format') != FORMAT:
+        return None
+    version = found.get('format_version')
+    if not isinstance(version, int) or version > FORMAT_VERSION:
+        raise AnialError(f'header: has format_version {version}, newer than {FORMAT_VERSION}; update aiida-anial.')
+    if found.get('units') != _UNITS:
+        raise AnialError(f'header: has units {found.get("units")} where {_UNITS} are needed.')
+    if (element := found.get('element', 'Al')) != 'Al':
+        raise AnialError(f'header: has the element {element!r} where only Al is known.')
+    _check_kinds(found)
+    if (text := next(_unprintable(found), None)) is not None:
+        raise AnialError(f'header: {text[:40]!r} has characters that cannot be printed.')
+    return {key: value for key, value in found.items() if key not in OWN_KEYS}
+
+
+def _check_kinds(found: Mapping[str, Any]) -> None:
+    """Raise unless what this package itself looks at is of the kind that it writes."""
+    levels = found.get('levels_of_theory', {})
+    if not isinstance(levels, Mapping):
+        raise AnialError(f'header: levels_of_theory: is a {type(levels).__name__} where an object is needed.')
+    shards = found.get('shards', [])
+    if not isinstance(shards, list) or not all(isinstance(uuid, str) and _UUID.fullmatch(uuid) for uuid in shards):
+        raise AnialError('header: shards: is no list of UUIDs.')
+
+
+def _unprintable(value: Any) -> Iterator[str]:
+    """Give the texts inside a JSON value that a terminal would not only show."""
+    left = [value]
+    while left:
+        one = left.pop()
+        if isinstance(one, str) and not is_printable(one):
+            yield one
+        elif isinstance(one, Mapping):
+            left.extend(one)
+            left.extend(one.values())
+        elif isinstance(one, list):
+            left.extend(one)
 
 
 @dataclass(frozen=True, eq=False)
@@ -39,7 +136,7 @@ class ExportedDataset:
             if not re.fullmatch(r'[!-~]{1,64}', text):
                 raise AnialError(f'dataset: {text!r} is not a name of 1 to 64 visible ASCII characters.')
         for uuid in self.labelled.uuids:
-            if not re.fullmatch(_UUID, uuid):
+            if not _UUID.fullmatch(uuid):
                 raise AnialError(f'dataset: {uuid!r} is not a UUID with its hyphens.')
         if taken := sorted(set(self.header) & set(OWN_KEYS)):
             raise AnialError(f'header: {", ".join(taken)} is what the format itself says.')

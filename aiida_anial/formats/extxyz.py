@@ -1,7 +1,8 @@
-"""Datasets as extended XYZ: what ASE, MACE and NequIP read as energy, forces and stress, in ASE's units and signs."""
+"""Extended XYZ, written and read."""
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from pathlib import Path
 from typing import IO, Any
@@ -13,11 +14,39 @@ from ase.stress import voigt_6_to_full_3x3_stress
 from numpy.typing import NDArray
 
 from aiida_anial.common.errors import FileFormatError
-from aiida_anial.formats.comment_line import numbers, quoted_json, text
 from aiida_anial.formats.exported import ExportedDataset
-from aiida_anial.formats.record import Record
+from aiida_anial.formats.importing import Record
 
-__all__ = ('read_extxyz', 'write_extxyz')
+__all__ = ('numbers', 'quoted_json', 'read_extxyz', 'text', 'write_extxyz')
+
+_READ_AS_BOOLEAN = {'T', 'F', 'true', 'false', 'True', 'False', 'TRUE', 'FALSE'}
+_SPECIAL = set('\\"\'{}[]=, ')
+
+
+def numbers(values: NDArray[np.float64]) -> str:
+    """Return numbers in quotes with all their digits, those of a matrix row by row."""
+    return '"' + ' '.join(map(repr, values.ravel().tolist())) + '"'
+
+
+def quoted_json(value: Any) -> str:
+    """Return any JSON value in quotes; ASE gives the value back."""
+    content = json.dumps(value, sort_keys=True, allow_nan=False)
+    return '"_JSON ' + content.replace('\\', '\\\\').replace('"', '\\"') + '"'
+
+
+def text(value: str) -> str:
+    """Return text that ASE reads as text, also where it could be a number: the digits of a hash, or ``12e5``."""
+    is_plain = value and not (value in _READ_AS_BOOLEAN or _SPECIAL & set(value) or _is_number(value))
+    return value if is_plain else quoted_json(value)
+
+
+def _is_number(value: str) -> bool:
+    try:
+        float(value)
+    except ValueError:
+        return False
+    return True
+
 
 _ATOM = 'Al %r %r %r %r %r %r\n'
 _PROPERTIES = 'species:S:1:pos:R:3:forces:R:3'

@@ -7,8 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from aiida_anial.common.errors import AnialError, FileFormatError
-from aiida_anial.common.text import is_printable, one_line
+from aiida_anial.common.errors import AnialError, FileFormatError, is_printable, one_line
 
 __all__ = ('check_name', 'reading', 'replaced')
 

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from aiida_anial.common.errors import AnialError
 from aiida_anial.formats.hdf5_writer import HEADER_PARTS
-from aiida_anial.formats.record import Record
+from aiida_anial.formats.importing import Record
 
 __all__ = ('read_hdf5',)
 

@@ -14,8 +14,7 @@ import numpy as np
 from ase.units import Hartree
 from numpy.typing import NDArray
 
-from aiida_anial.formats.exported import ExportedDataset
-from aiida_anial.formats.header import header_text
+from aiida_anial.formats.exported import ExportedDataset, header_text
 from aiida_anial.training.splits import block_of
 
 __all__ = ('HEADER_PARTS', 'write_hdf5')

@@ -17,7 +17,7 @@ from ase.calculators.emt import EMT
 from numpy.typing import NDArray
 
 from aiida_anial.common.cells import Cells
-from aiida_anial.common.labelled_cells import LabelledCells
+from aiida_anial.common.labels import LabelledCells
 from aiida_anial.potential.neighbours import neighbour_lists
 
 __all__ = ('ENERGY_UNITS', 'implausible_labels', 'implausible_lengths')

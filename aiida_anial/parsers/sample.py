@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 from aiida import orm
 
-from aiida_anial.calcfunctions.structures import ELEMENT
 from aiida_anial.calculations.sample import SampleCalculation
+from aiida_anial.data.structures import ELEMENT
 from aiida_anial.parsers.worker import WorkerParser
 from aiida_anial.sampling.trajectory import Trajectory
 

@@ -11,7 +11,7 @@ from aiida.engine import ExitCode
 from aiida_anial.calculations.train import TrainEnsembleCalculation
 from aiida_anial.data.ensemble import EnsembleData
 from aiida_anial.parsers.worker import WorkerParser
-from aiida_anial.potential.files import read_ensemble
+from aiida_anial.potential.ensemble import read_ensemble
 
 __all__ = ('TrainEnsembleParser',)
 

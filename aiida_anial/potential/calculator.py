@@ -15,8 +15,7 @@ from numpy.typing import NDArray
 from aiida_anial.common.cells import Cells
 from aiida_anial.common.errors import AnialError
 from aiida_anial.potential.engine import EngineSettings, make_engine
-from aiida_anial.potential.ensemble import Ensemble
-from aiida_anial.potential.files import read_ensemble
+from aiida_anial.potential.ensemble import Ensemble, read_ensemble
 
 __all__ = ('AnialCalculator',)
 

@@ -27,10 +27,9 @@ from functools import lru_cache
 import torch
 from torch import Tensor
 
-from aiida_anial.potential.environments import Environments, neighbour_tables
+from aiida_anial.potential.environments import EachTripleOnce, Environments, neighbour_tables
 from aiida_anial.potential.neighbours import NeighbourList
 from aiida_anial.potential.settings import COSINE_GUARD, DescriptorSettings
-from aiida_anial.potential.triples import EachTripleOnce
 
 __all__ = (
     'COSINE_GUARD',

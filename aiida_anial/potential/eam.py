@@ -8,8 +8,7 @@ from string import ascii_letters
 import numpy as np
 from ase.calculators.eam import EAM
 
-from aiida_anial.common.errors import FileFormatError
-from aiida_anial.common.text import one_line
+from aiida_anial.common.errors import FileFormatError, one_line
 
 __all__ = ('EAM_SUFFIXES', 'read_eam')
 

@@ -19,8 +19,7 @@ import numpy as np
 from ase.units import Hartree
 from numpy.typing import NDArray
 
-from aiida_anial.common.errors import AnialError, FileFormatError
-from aiida_anial.common.text import one_line
+from aiida_anial.common.errors import AnialError, FileFormatError, one_line
 from aiida_anial.potential.ensemble import Ensemble
 from aiida_anial.potential.settings import ModelSettings
 

@@ -19,8 +19,8 @@ from aiida_anial.potential.ensemble import Ensemble
 from aiida_anial.potential.environments import Environments, NeighbourTable, neighbour_tables
 from aiida_anial.potential.neighbours import NeighbourList, joined, neighbour_lists
 from aiida_anial.potential.networks import atomic_energies, atomic_energies_and_gradients
+from aiida_anial.potential.pair_gradients import angular_pull, radial_pull
 from aiida_anial.potential.prediction import Prediction, mean_over_members
-from aiida_anial.potential.pulls import angular_pull, radial_pull
 
 __all__ = ('TorchEngine',)
 

@@ -10,15 +10,11 @@ from numpy.typing import NDArray
 from pydantic import AfterValidator, Field
 
 from aiida_anial.common.settings import Positive, Settings
-from aiida_anial.properties.convergence import unconverged_notes
+from aiida_anial.properties.analysis import from_energies, relative_energies, unconverged_notes
 from aiida_anial.properties.crystals import CRYSTALS
-from aiida_anial.properties.equation_of_state import EquationOfStateFit, fit_equation_of_state
+from aiida_anial.properties.equation_of_state import EquationOfStateFit, Span, fit_equation_of_state
 from aiida_anial.properties.lattice import lattice_constant_of
-from aiida_anial.properties.members import from_energies, relative_energies
-from aiida_anial.properties.property import PropertyResult
-from aiida_anial.properties.quantity import Quantity
-from aiida_anial.properties.span import Span
-from aiida_anial.properties.task import Evaluation, Task
+from aiida_anial.properties.property import Evaluation, PropertyResult, Quantity, Task
 
 __all__ = ('ColdCurveSettings', 'ColdCurves')
 

@@ -9,7 +9,7 @@ import numpy as np
 from ase import Atoms
 from numpy.typing import NDArray
 
-from aiida_anial.properties.task import Relaxation
+from aiida_anial.properties.property import Relaxation
 
 __all__ = ('CRYSTALS', 'Crystal', 'fcc')
 

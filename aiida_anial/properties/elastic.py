@@ -12,9 +12,7 @@ from pydantic import Field, model_validator
 
 from aiida_anial.common.settings import Positive, Settings
 from aiida_anial.properties.crystals import fcc
-from aiida_anial.properties.property import PropertyResult
-from aiida_anial.properties.quantity import Quantity
-from aiida_anial.properties.task import Evaluation, Task
+from aiida_anial.properties.property import Evaluation, PropertyResult, Quantity, Task
 
 __all__ = ('ElasticConstants', 'ElasticSettings')
 

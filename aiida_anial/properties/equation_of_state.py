@@ -1,16 +1,20 @@
-"""Energy against volume."""
+"""Equations of state, and the volumes at which they are sampled."""
 
 from __future__ import annotations
 
 import warnings
 from dataclasses import dataclass
+from typing import Annotated
 
 import numpy as np
 from ase import units
 from ase.eos import EquationOfState
 from numpy.typing import ArrayLike
+from pydantic import AfterValidator
 
-__all__ = ('EquationOfStateFit', 'fit_equation_of_state')
+from aiida_anial.common.settings import Positive
+
+__all__ = ('EquationOfStateFit', 'Span', 'fit_equation_of_state')
 
 _N_PARAMETERS = 4
 
@@ -57,3 +61,13 @@ def fit_equation_of_state(volumes: ArrayLike, energies: ArrayLike) -> EquationOf
     if not (volume.min() < v0 < volume.max() and b0 > 0):
         raise ValueError('the energies have no minimum within the range of the volumes')
     return EquationOfStateFit(v0, lowest + e0, b0 / units.GPa, b0_prime)
+
+
+def _check(value: tuple[float, float]) -> tuple[float, float]:
+    if value[0] >= value[1]:
+        raise ValueError('it must end above where it begins')
+    return value
+
+
+Span = Annotated[tuple[Positive, Positive], AfterValidator(_check)]
+"""From low to high, both above 0."""

@@ -13,13 +13,10 @@ from scipy.optimize import brentq
 
 from aiida_anial.common.errors import AnialError
 from aiida_anial.common.settings import Settings
+from aiida_anial.properties.analysis import from_energies, relative_energies
 from aiida_anial.properties.crystals import fcc
-from aiida_anial.properties.equation_of_state import EquationOfStateFit, fit_equation_of_state
-from aiida_anial.properties.members import from_energies, relative_energies
-from aiida_anial.properties.property import PropertyResult
-from aiida_anial.properties.quantity import Quantity
-from aiida_anial.properties.span import Span
-from aiida_anial.properties.task import Evaluation, Task
+from aiida_anial.properties.equation_of_state import EquationOfStateFit, Span, fit_equation_of_state
+from aiida_anial.properties.property import Evaluation, PropertyResult, Quantity, Task
 
 __all__ = (
     'LatticeSettings',

@@ -13,9 +13,7 @@ from numpy.typing import NDArray
 from pydantic import Field
 
 from aiida_anial.common.settings import Positive, Settings
-from aiida_anial.properties.property import PropertyResult
-from aiida_anial.properties.quantity import Quantity
-from aiida_anial.properties.task import Evaluation, Task
+from aiida_anial.properties.property import Evaluation, PropertyResult, Quantity, Task
 
 if TYPE_CHECKING:
     from phonopy import Phonopy

@@ -1,4 +1,4 @@
-"""Formation energies of point defects in cubic supercells of conventional FCC cells."""
+"""Point defects: formation energies of the vacancy and of the <100> dumbbell."""
 
 from __future__ import annotations
 
@@ -7,19 +7,16 @@ from collections.abc import Callable, Mapping
 from typing import Annotated, ClassVar, Self
 
 import numpy as np
-from ase import Atoms
+from ase import Atom, Atoms
 from ase.build import bulk
 from numpy.typing import NDArray
 from pydantic import Field, model_validator
 
 from aiida_anial.common.settings import Settings
-from aiida_anial.properties.convergence import unconverged_notes
-from aiida_anial.properties.members import from_energies
-from aiida_anial.properties.property import PropertyResult
-from aiida_anial.properties.quantity import Quantity
-from aiida_anial.properties.task import Evaluation, Relaxation, Task
+from aiida_anial.properties.analysis import from_energies, unconverged_notes
+from aiida_anial.properties.property import Evaluation, PropertyResult, Quantity, Relaxation, Task
 
-__all__ = ('PointDefect', 'PointDefectSettings')
+__all__ = ('Dumbbell', 'DumbbellSettings', 'PointDefect', 'PointDefectSettings', 'Vacancy', 'VacancySettings')
 
 Supercells = Annotated[tuple[Annotated[int, Field(ge=2)], ...], Field(min_length=1)]
 
@@ -110,3 +107,42 @@ def _analysis(n_atoms: list[int], unit_ev: float) -> Callable[[NDArray[np.float6
         return float(by_size[0] if len(by_size) == 1 else np.diff(n_sites * by_size)[0] / np.diff(n_sites)[0])
 
     return formation_energy
+
+
+class VacancySettings(PointDefectSettings):
+    """Which cells hold the vacancy."""
+
+
+class Vacancy(PointDefect):
+    """Formation energy of the vacancy in meV."""
+
+    name = 'vacancy'
+    unit = 'meV'
+    unit_ev = 1e-3
+
+    def make(self, crystal: Atoms, lattice_constant: float) -> Atoms:  # noqa: ARG002 - of every defect
+        """Return ``crystal`` without its first atom."""
+        return crystal[1:]
+
+
+_HALF_LENGTH = 0.3
+"""Of the unrelaxed dumbbell, in lattice constants: its atoms stay about a nearest neighbour's distance apart."""
+
+
+class DumbbellSettings(PointDefectSettings):
+    """Which cells hold the dumbbell."""
+
+
+class Dumbbell(PointDefect):
+    """Formation energy of the <100> dumbbell, two atoms that share a site, in eV."""
+
+    name = 'dumbbell'
+    unit = 'eV'
+    unit_ev = 1.0
+
+    def make(self, crystal: Atoms, lattice_constant: float) -> Atoms:
+        """Return ``crystal`` with a second atom at its first site, both displaced along z."""
+        atoms = crystal.copy()
+        atoms.append(Atom('Al', crystal.positions[0]))
+        atoms.positions[[0, -1], 2] += _HALF_LENGTH * lattice_constant, -_HALF_LENGTH * lattice_constant
+        return atoms

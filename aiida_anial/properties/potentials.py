@@ -11,7 +11,7 @@ from aiida_anial.common.errors import FileFormatError
 from aiida_anial.potential.calculator import AnialCalculator
 from aiida_anial.potential.eam import EAM_SUFFIXES, read_eam
 from aiida_anial.potential.engine import EngineSettings
-from aiida_anial.potential.files import read_ensemble
+from aiida_anial.potential.ensemble import read_ensemble
 from aiida_anial.potential.neurochem import read_neurochem
 
 __all__ = ('EMT_NAME', 'Potential', 'open_potential')

@@ -5,18 +5,16 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from aiida_anial.properties.bain import BainPath
 from aiida_anial.properties.cold_curves import ColdCurves
-from aiida_anial.properties.dumbbell import Dumbbell
 from aiida_anial.properties.elastic import ElasticConstants
+from aiida_anial.properties.paths import BainPath, TrigonalPath
 from aiida_anial.properties.phonons import Phonons
+from aiida_anial.properties.point_defects import Dumbbell, Vacancy
 from aiida_anial.properties.pressure import PressureVolume
 from aiida_anial.properties.property import Property
 from aiida_anial.properties.settings import BenchmarkSettings
 from aiida_anial.properties.stacking_faults import SlipPath, TwinPath
 from aiida_anial.properties.surfaces import Surfaces
-from aiida_anial.properties.trigonal import TrigonalPath
-from aiida_anial.properties.vacancy import Vacancy
 
 __all__ = ('make_property',)
 

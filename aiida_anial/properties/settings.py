@@ -7,17 +7,15 @@ from typing import Any, Self
 
 from aiida_anial.common.errors import SettingsError
 from aiida_anial.common.settings import Settings
-from aiida_anial.properties.bain import BainSettings
 from aiida_anial.properties.cold_curves import ColdCurveSettings
-from aiida_anial.properties.dumbbell import DumbbellSettings
 from aiida_anial.properties.elastic import ElasticSettings
 from aiida_anial.properties.lattice import LatticeSettings
+from aiida_anial.properties.paths import BainSettings, TrigonalSettings
 from aiida_anial.properties.phonons import PhononSettings
+from aiida_anial.properties.point_defects import DumbbellSettings, VacancySettings
 from aiida_anial.properties.pressure import PressureSettings
 from aiida_anial.properties.stacking_faults import StackingFaultSettings
 from aiida_anial.properties.surfaces import SurfaceSettings
-from aiida_anial.properties.trigonal import TrigonalSettings
-from aiida_anial.properties.vacancy import VacancySettings
 
 __all__ = ('LATTICE', 'BenchmarkSettings', 'benchmark_set', 'check_properties', 'chosen_properties')
 

@@ -21,11 +21,9 @@ from pydantic import Field, model_validator
 from scipy.interpolate import CubicSpline
 
 from aiida_anial.common.settings import Settings
-from aiida_anial.properties.convergence import unconverged_notes
+from aiida_anial.properties.analysis import from_energies, relative_energies, unconverged_notes
 from aiida_anial.properties.layers import MJ_PER_M2, Layers
-from aiida_anial.properties.members import from_energies, relative_energies
-from aiida_anial.properties.property import PropertyResult
-from aiida_anial.properties.task import Evaluation, Relaxation, Task
+from aiida_anial.properties.property import Evaluation, PropertyResult, Relaxation, Task
 
 __all__ = ('SlipPath', 'StackingFaultSettings', 'TwinPath')
 

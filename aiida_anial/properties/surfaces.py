@@ -10,12 +10,9 @@ from numpy.typing import NDArray
 from pydantic import Field
 
 from aiida_anial.common.settings import Positive, Settings
-from aiida_anial.properties.convergence import unconverged_notes
+from aiida_anial.properties.analysis import from_energies, unconverged_notes
 from aiida_anial.properties.layers import FACES, MJ_PER_M2, Layers
-from aiida_anial.properties.members import from_energies
-from aiida_anial.properties.property import PropertyResult
-from aiida_anial.properties.quantity import Quantity
-from aiida_anial.properties.task import Evaluation, Relaxation, Task
+from aiida_anial.properties.property import Evaluation, PropertyResult, Quantity, Relaxation, Task
 
 __all__ = ('SurfaceSettings', 'Surfaces')
 

@@ -8,10 +8,10 @@ from aiida import orm
 from aiida.engine import ProcessBuilder
 from aiida_pseudo.data.pseudo.upf import UpfData
 
+from aiida_anial.active_learning.settings import CampaignInputs, JobSettings, LabellerSettings, QeSettings
 from aiida_anial.common.errors import AnialError
 from aiida_anial.data.ensemble import EnsembleData
 from aiida_anial.properties.settings import benchmark_set
-from aiida_anial.protocols.settings import CampaignInputs, JobSettings, LabellerSettings, QeSettings
 from aiida_anial.workchains.active_learning import ActiveLearningWorkChain
 from aiida_anial.workchains.pw_base import PwBaseWorkChain
 

@@ -13,9 +13,8 @@ from typing import Any
 
 import yaml
 
-from aiida_anial.common.errors import SettingsError
-from aiida_anial.common.text import is_printable, one_line
-from aiida_anial.protocols.settings import CampaignInputs
+from aiida_anial.active_learning.settings import CampaignInputs
+from aiida_anial.common.errors import SettingsError, is_printable, one_line
 from aiida_anial.sampling.random_cells import check_fillable
 
 __all__ = ('campaign_inputs', 'changed_inputs', 'default_protocol', 'merged', 'protocols', 'read_overrides')

@@ -10,10 +10,10 @@ from aiida import orm
 from aiida_pseudo.data.pseudo.upf import UpfData
 from aiida_pseudo.groups.family import PseudoPotentialFamily
 
+from aiida_anial.active_learning.settings import CampaignInputs, JobSettings
 from aiida_anial.data.ensemble import EnsembleData
 from aiida_anial.properties.settings import benchmark_set
 from aiida_anial.protocols.builder import pw_max_seconds
-from aiida_anial.protocols.settings import CampaignInputs, JobSettings
 from aiida_anial.pseudopotential import PSEUDO_FAMILY
 
 __all__ = ('CampaignNodes', 'campaign_nodes', 'read_campaign_inputs')

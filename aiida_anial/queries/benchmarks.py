@@ -9,12 +9,10 @@ from aiida import orm
 from aiida.common.exceptions import MultipleObjectsError, NotExistent
 
 from aiida_anial.common.errors import AnialError
-from aiida_anial.common.subjects import DFT, MAIN
-from aiida_anial.comparison.subject import DFT_KIND, Subject
 from aiida_anial.data.ensemble import EnsembleData
-from aiida_anial.data.loading import is_beyond
-from aiida_anial.properties.property import PropertyResult
-from aiida_anial.properties.quantity import Quantity
+from aiida_anial.data.nodes import is_beyond
+from aiida_anial.properties.comparison.subject import DFT, DFT_KIND, MAIN, Subject
+from aiida_anial.properties.property import PropertyResult, Quantity
 
 __all__ = ('benchmark_results', 'benchmarks_of', 'compared_subjects', 'load_benchmark')
 

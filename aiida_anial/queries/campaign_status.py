@@ -1,4 +1,4 @@
-"""A campaign by iteration."""
+"""A campaign by iteration, and the processes of it that are paused."""
 
 from __future__ import annotations
 
@@ -7,13 +7,58 @@ from typing import Any
 
 from aiida import orm
 
-from aiida_anial.common.errors import AnialError
-from aiida_anial.common.subjects import MAIN
-from aiida_anial.data.loading import loaded
-from aiida_anial.queries.neighbours import called_by, inputs_of, outputs_of
-from aiida_anial.queries.paused import paused_processes
+from aiida_anial.common.errors import AnialError, one_line
+from aiida_anial.data.nodes import ACTIVE, loaded
+from aiida_anial.properties.comparison.subject import MAIN
+from aiida_anial.queries.graph import called_by, inputs_of, outputs_of
+from aiida_anial.runtime.pausing import last_words
 
-__all__ = ('campaign_status', 'load_campaign')
+__all__ = ('campaign_status', 'load_campaign', 'paused_processes')
+
+
+def paused_processes(campaign: Any) -> list[dict[str, Any]]:
+    """Return the paused processes of a campaign, itself included: pk, name, reason, and the command that resumes.
+
+    AiiDA pauses a job when it could not, in several attempts, bring its files to the computer or back.
+    """
+    if campaign.is_terminated:
+        return []
+    # Of all campaigns, for there are never many; the descendants of one may be thousands.
+    query = orm.QueryBuilder().append(
+        orm.ProcessNode,
+        filters={
+            'attributes.paused': True,
+            'attributes.process_state': {'in': ACTIVE},
+            'id': {'>=': campaign.pk},
+        },
+        tag='process',
+    )
+    nodes = [node for node in query.order_by({'process': 'id'}).all(flat=True) if _is_under(node, campaign)]
+    return [
+        {
+            'pk': node.pk,
+            'process_label': node.process_label,
+            'reason': _reason(node),
+            'command': f'verdi process play {node.pk}',
+        }
+        for node in nodes
+    ]
+
+
+def _is_under(node: Any, campaign: Any) -> bool:
+    """Return whether a process is the campaign, or was called by one that is."""
+    while node is not None and node.pk != campaign.pk:
+        node = node.caller
+    return node is not None
+
+
+def _reason(node: Any) -> str:
+    """Return why a process has paused, and what was behind it, as far as AiiDA noted that in its log."""
+    reason = one_line(node.process_status or 'somebody paused it').rstrip('.')
+    # The message of an exception is its traceback, which ends with what it says.
+    traces = [log.message for log in orm.Log.collection.get_logs_for(node) if 'Traceback' in log.message]
+    return f'{reason}: {one_line(last_words(traces[-1]))}' if traces else reason
+
 
 # Of the benchmark of each iteration: key of the record by property and quantity.
 _PROPERTIES = {

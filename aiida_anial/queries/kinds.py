@@ -10,7 +10,7 @@ from aiida_anial.data.dataset import DatasetData
 from aiida_anial.data.ensemble import EnsembleData
 from aiida_anial.data.label import LabelData
 from aiida_anial.queries.columns import Column, Kind
-from aiida_anial.queries.scope import shard_makers, work_chains
+from aiida_anial.queries.graph import shard_makers, work_chains
 
 __all__ = ('KINDS',)
 

@@ -1,4 +1,4 @@
-"""Records of the graph: filtered, sorted and counted by the database."""
+"""Records of the graph: filtered, sorted and counted by the database; and the labels that a query chooses."""
 
 from __future__ import annotations
 
@@ -9,11 +9,12 @@ from typing import Any
 from aiida import orm
 
 from aiida_anial.common.errors import AnialError
-from aiida_anial.data.extras import REPRODUCES
+from aiida_anial.data.dataset import DatasetData
+from aiida_anial.data.nodes import REPRODUCES
 from aiida_anial.queries.columns import Column, Condition, Kind
 from aiida_anial.queries.kinds import KINDS
 
-__all__ = ('count', 'kind_named', 'records')
+__all__ = ('chosen_labels', 'count', 'kind_named', 'records')
 
 _CASTS = {'int': 'i', 'float': 'f', 'bool': 'b', 'date': 'd', 'str': 't'}
 _BATCH = 10_000
@@ -135,3 +136,30 @@ def _plain(column: Column, value: Any) -> Any:
         return value.isoformat(timespec='seconds')
     # SQLite's JSON knows no truth values.
     return bool(value) if column.type == 'bool' and value is not None else value
+
+
+def chosen_labels(
+    where: Mapping[str, Condition] | None = None, campaigns: Sequence[Any] | None = None
+) -> tuple[dict[str, DatasetData], dict[str, list[int]] | None]:
+    """Return the shards that hold the chosen labels, by names in the order of their making, and the rows in them.
+
+    :param where: conditions on the columns of ``labels``, as ``records`` takes them.
+    :param campaigns: stay in these campaigns.
+    :return: no rows where whole shards are chosen.
+    :raises AnialError: if there is no such label.
+    """
+    rows: dict[int, list[int]] = {}
+    if where:
+        for record in records('labels', where, campaigns=campaigns, columns=('shard', 'row')):
+            rows.setdefault(record['shard'], []).append(record['row'])
+    pks = (
+        sorted(rows) if where else [record['pk'] for record in records('shards', campaigns=campaigns, columns=('pk',))]
+    )
+    if not pks:
+        raise AnialError('filters: no label is so.' if where else 'there are no labels yet.')
+    # An imported archive keeps the times, but not the order of the pks.
+    query = orm.QueryBuilder().append(DatasetData, filters={'id': {'in': pks}}, tag='shard')
+    query.order_by({'shard': [{'ctime': 'asc'}, {'uuid': 'asc'}]})
+    shards = {f'shard_{number:04d}': shard for number, shard in enumerate(query.all(flat=True))}
+    chosen = {name: sorted(rows[shard.pk]) for name, shard in shards.items()} if where else None
+    return shards, chosen

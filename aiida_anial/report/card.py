@@ -1,4 +1,4 @@
-"""The data card: what a release holds, how it was made, and how to use it."""
+"""The data card of a release, with the levels of theory of its labels."""
 
 from __future__ import annotations
 
@@ -7,9 +7,46 @@ from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
-from aiida_anial.report.theories import theory_in_words
+__all__ = ('data_card', 'theory_in_words')
 
-__all__ = ('data_card',)
+_SIMPLE = {
+    'emt': "effective medium theory, as ASE's calculator EMT has it",
+    'eam': 'an embedded-atom potential',
+    'ensemble': 'a trained ensemble of ANI networks as teacher',
+}
+
+
+def theory_in_words(theory: Mapping[str, Any] | None) -> str:
+    """Return one level of theory as part of a sentence.
+
+    :param theory: values of ``LevelOfTheory``; ``None`` where it is not known.
+    """
+    if theory is None:
+        return 'an unknown level of theory'
+    if theory['code'] in _SIMPLE:
+        return _SIMPLE[theory['code']]
+    name = f'`{theory["code"]}`' if theory['code'] != 'pw.x' else '`pw.x` of Quantum ESPRESSO'
+    version = f' {theory["version"]}' if theory['version'] else ''
+    return ', '.join([name + version, *_details(theory)])
+
+
+def _details(theory: Mapping[str, Any]) -> list[str]:
+    """Return functional, cutoffs, smearing and k-points, as far as they are known."""
+    details = []
+    if theory['functional']:
+        details.append(f'functional {theory["functional"]}')
+    if theory['ecutwfc_ry']:
+        density = f' (charge density {theory["ecutrho_ry"]:g} Ry)' if theory['ecutrho_ry'] else ''
+        details.append(f'plane waves up to {theory["ecutwfc_ry"]:g} Ry{density}')
+    if theory['smearing']:
+        width = f' of {theory["degauss_ry"]:g} Ry' if theory['degauss_ry'] else ''
+        details.append(f'{theory["smearing"]} smearing{width}')
+    if theory['kpoints_mesh']:
+        details.append(f'k-points {"x".join(map(str, theory["kpoints_mesh"]))}')
+    if theory['kpoints_distance_per_angstrom']:
+        details.append(f'k-points at most {theory["kpoints_distance_per_angstrom"]:g} 1/Å apart')
+    return details
+
 
 _TEMPLATE = 'card.md.jinja'
 

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from aiida_anial.common.labelled_cells import LabelledCells
+from aiida_anial.common.labels import LabelledCells
 from aiida_anial.potential.engine import EngineSettings, make_engine
 from aiida_anial.potential.ensemble import Ensemble
 from aiida_anial.training.splits import Role, roles

@@ -1,4 +1,4 @@
-"""The plots of a release as PNG and SVG files, whose bytes follow from the data alone."""
+"""The plots of a release."""
 
 from __future__ import annotations
 
@@ -7,13 +7,119 @@ from pathlib import Path
 from typing import Any
 
 import matplotlib.style
+import numpy as np
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 
-from aiida_anial.report.figures import energy_density_figure, iterations_figure, learning_figure, parity_figure
 from aiida_anial.report.parity import Parity
 
-__all__ = ('write_plots',)
+__all__ = ('energy_density_figure', 'iterations_figure', 'learning_figure', 'parity_figure', 'write_plots')
+
+_ENERGY = 'energy_rmse_mev_per_atom'
+_FORCE = 'force_rmse_ev_per_angstrom'
+
+
+def iterations_figure(iterations: Sequence[Mapping[str, Any]]) -> Figure:
+    """Return labels, errors, thresholds and times to a stop against the iteration.
+
+    :param iterations: as ``campaign_status`` gives them; what an iteration does not have is ``None``.
+    """
+    figure = Figure(figsize=(9, 5), layout='constrained')
+    axes = figure.subplots(2, 3, sharex=True)
+    x = _column(iterations, 'index')
+    labels, stopped = axes[0, 0], axes[1, 0]
+    labels.bar(x, np.cumsum(_column(iterations, 'n_labels')))
+    labels.set_ylabel('labels so far')
+    n_trajectories = _column(iterations, 'n_trajectories')
+    fraction = np.divide(_column(iterations, 'n_stopped'), n_trajectories, where=n_trajectories > 0, out=_nans(x))
+    stopped.plot(x, fraction, 'o-')
+    stopped.set(ylabel='fraction of trajectories\nstopped by disagreement', ylim=(-0.05, 1.05))
+    for axis, key, text in ((axes[0, 1], _ENERGY, 'energy RMSE (meV/atom)'), (axes[0, 2], _FORCE, 'force RMSE (eV/Å)')):
+        for kind, marker in (('fresh', 's--'), ('test', 'o-')):
+            axis.plot(x, _column(iterations, f'{kind}_{key}'), marker, label=f'{kind} labels')
+        axis.set_ylabel(text)
+        axis.legend()
+    for axis, key, text in (
+        (axes[1, 1], 'threshold_ev_per_sqrt_atom', 'threshold of the\ndisagreement (eV/√atom)'),
+        (axes[1, 2], 'median_time_ps', 'median time of a\ntrajectory to its end (ps)'),
+    ):
+        axis.plot(x, _column(iterations, key), 'o-')
+        axis.set_ylabel(text)
+    for axis in (*axes[0, 1:], *axes[1, 1:]):
+        axis.axhline(0.0, color='0.5', linewidth=0.8)
+    for axis in axes[1]:
+        axis.set_xlabel('iteration')
+        axis.xaxis.set_major_locator(MaxNLocator(integer=True))
+    return figure
+
+
+def energy_density_figure(labels: Sequence[Mapping[str, Any]]) -> Figure:
+    """Return the energy per atom against the density, a colour an origin.
+
+    :param labels: records of the kind ``labels``.
+    """
+    figure = Figure(figsize=(6, 4.5), layout='constrained')
+    axis = figure.subplots()
+    for origin in sorted({label['origin'] for label in labels}, reverse=True):
+        chosen = [label for label in labels if label['origin'] == origin]
+        x, y = _column(chosen, 'density_g_per_cm3'), _column(chosen, 'energy_per_atom_ev')
+        axis.scatter(x, y, s=9, alpha=0.6, rasterized=True, label=f'{origin.replace("_", " ")} ({len(chosen)})')
+    axis.set(xlabel='density (g/cm³)', ylabel='energy per atom (eV)')
+    axis.legend()
+    return figure
+
+
+def parity_figure(parity: Parity) -> Figure:
+    """Return predictions against labels on the test blocks, of energies per atom and of force components."""
+    figure = Figure(figsize=(9, 4.2), layout='constrained')
+    energies, forces = figure.subplots(1, 2)
+    _parity(energies, parity.energies / parity.n_atoms, parity.predicted_energies / parity.n_atoms)
+    energies.set(xlabel='energy of the label (eV/atom)', ylabel='energy by the member (eV/atom)')
+    energies.set_title(f'RMSE {parity.energy_rmse_mev_per_atom:.1f} meV/atom, {len(parity)} energies')
+    _parity(forces, parity.forces.ravel(), parity.predicted_forces.ravel())
+    forces.set(xlabel='force component of the label (eV/Å)', ylabel='force component by the member (eV/Å)')
+    forces.set_title(f'RMSE {parity.force_rmse_ev_per_angstrom:.3f} eV/Å, {parity.forces.size} components')
+    return figure
+
+
+def _parity(axis: Axes, labels: NDArray[np.float64], predictions: NDArray[np.float64]) -> None:
+    """Draw the points and the diagonal over the same range in both directions."""
+    both = np.concatenate([labels, predictions])
+    low, high = float(both.min()), float(both.max())
+    margin = 0.05 * (high - low) or 1.0
+    limits = (low - margin, high + margin)
+    axis.plot(limits, limits, color='0.5', linewidth=0.8)
+    # A scatter of a million force components takes a quarter of a minute.
+    axis.plot(labels, predictions, '.', markersize=4, alpha=0.5, rasterized=True)
+    axis.set(xlim=limits, ylim=limits, aspect='equal')
+
+
+def learning_figure(curves: Mapping[str, NDArray[Any]]) -> Figure:
+    """Return the errors on training and validation blocks against the steps, a line a member.
+
+    :param curves: ``step`` ``[E]``, and by name ``[M, E]`` in meV/atom and eV/angstrom.
+    """
+    figure = Figure(figsize=(9, 4), layout='constrained')
+    axes = figure.subplots(1, 2)
+    for axis, key, unit in zip(axes, ('energy', 'force'), ('meV/atom', 'eV/Å'), strict=True):
+        for number, role in enumerate(('train', 'validation')):
+            lines = axis.plot(curves['step'], curves[f'{role}_{key}_rmse'].T, color=f'C{number}', linewidth=0.9)
+            lines[0].set_label(role)
+        axis.set(xlabel='step', ylabel=f'{key} RMSE ({unit})', yscale='log')
+        axis.legend()
+    return figure
+
+
+def _column(rows: Sequence[Mapping[str, Any]], key: str) -> NDArray[np.float64]:
+    """Return one number of every row, NaN where there is none."""
+    return np.array([np.nan if row[key] is None else row[key] for row in rows], dtype=np.float64)
+
+
+def _nans(like: NDArray[np.float64]) -> NDArray[np.float64]:
+    return np.full_like(like, np.nan)
+
 
 # Whatever the user's own style is; without the salt, names inside an SVG would be random.
 _STYLE: list[Any] = [

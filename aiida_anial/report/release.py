@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import csv
+import hashlib
+import json
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -11,26 +14,62 @@ from typing import Any
 import yaml
 
 from aiida_anial.common.errors import AnialError
-from aiida_anial.comparison.figures.write import write_figures
-from aiida_anial.comparison.rendering import comparison_numbers
-from aiida_anial.comparison.table import comparison_table
 from aiida_anial.continuation.plan import inputs_of
+from aiida_anial.properties.comparison.rendering import comparison_numbers
+from aiida_anial.properties.comparison.table import comparison_table
+from aiida_anial.properties.figures.write import write_figures
 from aiida_anial.queries.benchmarks import compared_subjects
 from aiida_anial.queries.kinds import KINDS
 from aiida_anial.report.archive import write_archive
 from aiida_anial.report.card import data_card
-from aiida_anial.report.checksums import file_sizes_and_checksums, write_checksums
 from aiida_anial.report.citation import Author, citation_file
 from aiida_anial.report.exports import write_exports
-from aiida_anial.report.facts import campaign_facts
+from aiida_anial.report.facts import campaign_facts, reason_counts
 from aiida_anial.report.parity import parity_on_test_blocks
 from aiida_anial.report.plots import write_plots
-from aiida_anial.report.published import published_columns, published_iterations, published_records
-from aiida_anial.report.sources import ReleaseSources, release_sources
-from aiida_anial.report.statistics import reason_counts
-from aiida_anial.report.tables import write_table
+from aiida_anial.report.sources import (
+    ReleaseSources,
+    published_columns,
+    published_iterations,
+    published_records,
+    release_sources,
+)
 
-__all__ = ('write_release',)
+__all__ = ('CHECKSUMS_FILE', 'file_sizes_and_checksums', 'write_checksums', 'write_release', 'write_table')
+
+CHECKSUMS_FILE = 'SHA256SUMS'
+
+
+def file_sizes_and_checksums(folder: Path) -> dict[str, tuple[int, str]]:
+    """Return size in bytes and SHA-256 of every file under ``folder``, by its path in there."""
+    found: dict[str, tuple[int, str]] = {}
+    for path in sorted(folder.rglob('*')):
+        if path.is_file():
+            with path.open('rb') as stream:
+                digest = hashlib.file_digest(stream, 'sha256').hexdigest()
+            found[path.relative_to(folder).as_posix()] = (path.stat().st_size, digest)
+    return found
+
+
+def write_checksums(folder: Path) -> None:
+    """Write ``SHA256SUMS``, which ``sha256sum -c`` accepts, over all other files under ``folder``."""
+    lines = [f'{digest}  {name}\n' for name, (_, digest) in file_sizes_and_checksums(folder).items()]
+    (folder / CHECKSUMS_FILE).write_text(''.join(lines), encoding='utf-8')
+
+
+def write_table(folder: Path, name: str, rows: Sequence[Mapping[str, Any]]) -> list[Path]:
+    """Write ``NAME.csv`` and ``NAME.json``, and return their paths.
+
+    :param rows: one at least, all with the keys of the first; plain values.
+    """
+    table, listing = folder / f'{name}.csv', folder / f'{name}.json'
+    with table.open('w', encoding='utf-8', newline='') as stream:
+        writer = csv.DictWriter(stream, list(rows[0]), lineterminator='\n')
+        writer.writeheader()
+        writer.writerows(rows)
+    listing.write_text(json.dumps(rows, indent=1, ensure_ascii=False) + '\n', encoding='utf-8')
+    return [table, listing]
+
 
 _ARCHIVE = 'campaign.aiida'
 _SETTINGS = 'settings.yaml'

@@ -1,22 +1,78 @@
-"""A step and the same step run again, output by output."""
+"""A step and the same step run again, output by output, and the machines that they ran on."""
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
+from aiida import orm
 from aiida.common import LinkType
 
-from aiida_anial.reproduction.kinds import StepKind, kind_of
-from aiida_anial.reproduction.machines import machine_differences, version_differences
+from aiida_anial.calculations.worker import WorkerCalculation
 from aiida_anial.reproduction.quantities import Quantity, quantities
-from aiida_anial.reproduction.records import Record, Verdict
-from aiida_anial.reproduction.steps import describe, end_of
+from aiida_anial.reproduction.records import Record, Verdict, unit_of
+from aiida_anial.reproduction.steps import StepKind, describe, end_of, kind_of
 from aiida_anial.reproduction.tolerances import dft_tolerances, is_compared
-from aiida_anial.reproduction.units import unit_of
 
-__all__ = ('compare',)
+__all__ = ('compare', 'machine_differences', 'version_differences')
+
+
+def machine_differences(original: Any, again: Any) -> dict[str, tuple[str, str]]:
+    """Return what differs between the machines of two runs, by name: there and here; nothing if they are of one kind.
+
+    Jobs of ``anial-worker`` write it into ``output.json``, which is retrieved.
+    """
+    there, here = _machines(original), _machines(again)
+    return {
+        name: (there.get(name, 'not recorded'), here.get(name, 'not recorded'))
+        for name in sorted({*there, *here})
+        if there.get(name) != here.get(name)
+    }
+
+
+def version_differences(original: Any, again: Any) -> dict[str, tuple[str, str]]:
+    """Return the versions of AiiDA and of the plugin that differ, by name: there and here."""
+    there, here = (node.base.attributes.get('version', {}) for node in (original, again))
+    names = {'core': 'aiida-core', 'plugin': 'the plugin'}
+    return {
+        names.get(name, name): (str(there.get(name)), str(here.get(name)))
+        for name in sorted({*there, *here})
+        if there.get(name) != here.get(name)
+    }
+
+
+def _machines(node: Any) -> dict[str, str]:
+    """Return the machine of all jobs of a step, a line by name; several values where they ran on several."""
+    lines: dict[str, set[str]] = {}
+    for job in _jobs(node):
+        for name, value in _machine_of(job).items():
+            lines.setdefault(name, set()).add(value)
+    return {name: ', '.join(sorted(values)) for name, values in lines.items()}
+
+
+def _jobs(node: Any) -> list[Any]:
+    return [job for job in (node, *node.called_descendants) if isinstance(job, orm.CalcJobNode)]
+
+
+def _machine_of(job: Any) -> dict[str, str]:
+    """Return what a job noted about its machine; nothing if it is none of the worker's, or left nothing."""
+    if 'retrieved' not in job.outputs:
+        return {}
+    repository = job.outputs.retrieved.base.repository
+    if WorkerCalculation.OUTPUT not in repository.list_object_names():
+        return {}
+    try:
+        machine = json.loads(repository.get_object_content(WorkerCalculation.OUTPUT, 'r')).get('machine') or {}
+    except ValueError:
+        return {}
+    versions = machine.pop('versions', {})
+    lines = {
+        name: ' '.join(map(str, value)) if isinstance(value, list) else str(value) for name, value in machine.items()
+    }
+    return lines | {f'version of {name}': str(version) for name, version in versions.items()}
+
 
 _SAME_ON_ONE_MACHINE = (StepKind.EVALUATION, StepKind.DYNAMICS, StepKind.TRAINING)
 

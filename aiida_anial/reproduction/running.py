@@ -14,9 +14,8 @@ from aiida.engine import run_get_node
 from aiida.manage.caching import disable_caching
 
 from aiida_anial.common.errors import AnialError
-from aiida_anial.data.extras import REPRODUCES
-from aiida_anial.reproduction.kinds import StepKind, kind_of
-from aiida_anial.reproduction.steps import INPUT_LINKS, describe
+from aiida_anial.data.nodes import REPRODUCES
+from aiida_anial.reproduction.steps import INPUT_LINKS, StepKind, describe, kind_of
 
 __all__ = ('Codes', 'StepFailedError', 'check_codes', 'run_again')
 

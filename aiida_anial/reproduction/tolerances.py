@@ -11,7 +11,7 @@ kind              promise
 ================  =====================================================================================================
 
 A machine is of the same kind if the processor, its vector instructions, the GPU, the number of threads, and the
-versions of Python, NumPy, numba and torch are those of the original (see ``aiida_anial.worker.machine``).
+versions of Python, NumPy, numba and torch are those of the original (see ``aiida_anial.worker.job``).
 
 With ``conv_thr`` (t, in eV for the whole cell), N atoms and the volume V, ``pw.x`` promises
 

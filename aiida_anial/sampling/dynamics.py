@@ -21,11 +21,10 @@ from aiida_anial.common.cells import Cells
 from aiida_anial.potential.engine import Engine
 from aiida_anial.potential.neighbours import NeighbourList
 from aiida_anial.potential.prediction import Prediction
-from aiida_anial.sampling.contacts import closest_contact
-from aiida_anial.sampling.loops import move, moved_further, square_sums
+from aiida_anial.sampling.batch import MASS, Walkers
+from aiida_anial.sampling.loops import closest_contact, move, moved_further, square_sums
 from aiida_anial.sampling.schedules import Schedule
 from aiida_anial.sampling.settings import SamplingSettings
-from aiida_anial.sampling.walkers import MASS, Walkers
 
 __all__ = ('Dynamics',)
 

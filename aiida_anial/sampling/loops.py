@@ -1,20 +1,16 @@
-"""The loops over atoms and pairs, compiled.
-
-A batch of a few small cells would spend more time on calls of NumPy than on its atoms. Each trajectory is summed for
-itself and in the order of its atoms, and compiled without leave to reorder or to fuse, so that no last digit depends on
-what else is in the batch.
-
-Atoms stand one trajectory after another, and ``offsets`` ``[T + 1]`` is the first atom of each.
-"""
+"""Compiled loops of the dynamics, and the closest contact across periodic images."""
 
 from __future__ import annotations
+
+import math
 
 import numpy as np
 from numpy.typing import NDArray
 
 from aiida_anial.common.compiled import compiled
+from aiida_anial.potential.neighbours import NeighbourList
 
-__all__ = ('are_within', 'least_square', 'move', 'moved_further', 'square_sums')
+__all__ = ('are_within', 'closest_contact', 'least_square', 'move', 'moved_further', 'square_sums')
 
 Floats = NDArray[np.float64]
 Integers = NDArray[np.int64]
@@ -116,3 +112,14 @@ def least_square(positions: Floats, starts: Integers, neighbour: Integers, shift
                 square += (positions[other, k] - positions[centre, k] + shift_vectors[pair, k]) ** 2
             least = min(least, square)
     return least
+
+
+def closest_contact(positions: NDArray[np.float64], pairs: NeighbourList) -> float:
+    """Return the distance in angstrom of the closest two atoms, periodic images included.
+
+    An atom's own image counts as another atom. Without any listed pair the closest contact is at infinity.
+
+    :param positions: ``[n, 3]`` angstrom.
+    :param pairs: a list that holds for these positions.
+    """
+    return math.sqrt(least_square(positions, pairs.starts, pairs.neighbour, pairs.shift_vectors))

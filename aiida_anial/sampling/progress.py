@@ -12,9 +12,8 @@ from numpy.random import PCG64, Generator
 
 from aiida_anial.common.errors import AnialError, FileFormatError
 from aiida_anial.common.tensors import TensorFile, read_tensors, write_tensors
-from aiida_anial.sampling.frames import Frame, stack, unstack
-from aiida_anial.sampling.trajectory import Trajectory
-from aiida_anial.sampling.walkers import Walkers
+from aiida_anial.sampling.batch import Walkers
+from aiida_anial.sampling.trajectory import Frame, Trajectory, stack, unstack
 
 __all__ = ('Progress', 'Record', 'read_checkpoint', 'write_checkpoint')
 

@@ -12,15 +12,14 @@ import numpy as np
 from aiida_anial.common.errors import AnialError
 from aiida_anial.potential.engine import Engine
 from aiida_anial.potential.prediction import Prediction
-from aiida_anial.sampling.contacts import closest_contact
+from aiida_anial.sampling.batch import Walkers
 from aiida_anial.sampling.dynamics import Dynamics
-from aiida_anial.sampling.frames import stack
+from aiida_anial.sampling.loops import closest_contact
 from aiida_anial.sampling.progress import Progress, Record, read_checkpoint, write_checkpoint
+from aiida_anial.sampling.schedules import SamplingTask
 from aiida_anial.sampling.stop_rules import Measurement, StopReason, judge
 from aiida_anial.sampling.survey import Survey, are_finite
-from aiida_anial.sampling.task import SamplingTask
-from aiida_anial.sampling.trajectory import Trajectory
-from aiida_anial.sampling.walkers import Walkers
+from aiida_anial.sampling.trajectory import Trajectory, stack
 
 __all__ = ('SamplingInterrupted', 'sample')
 

@@ -9,11 +9,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from aiida_anial.potential.prediction import Prediction
+from aiida_anial.sampling.batch import Walkers
 from aiida_anial.sampling.dynamics import Dynamics
-from aiida_anial.sampling.frames import Frame
 from aiida_anial.sampling.loops import are_within
 from aiida_anial.sampling.stop_rules import Measurement
-from aiida_anial.sampling.walkers import Walkers
+from aiida_anial.sampling.trajectory import Frame
 
 __all__ = ('Survey', 'are_finite')
 

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from scipy.stats import spearmanr
 
 from aiida_anial.common.errors import AnialError
-from aiida_anial.common.labelled_cells import LabelledCells
+from aiida_anial.common.labels import LabelledCells
 from aiida_anial.common.tensors import TensorFile, read_tensors, write_tensors
 from aiida_anial.potential.engine import Engine
 from aiida_anial.potential.ensemble import Ensemble

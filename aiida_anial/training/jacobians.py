@@ -1,10 +1,12 @@
-"""The Jacobian of a cell's descriptors as a linear map, in one of three forms."""
+"""Jacobians of the descriptor and their contraction with energy gradients."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import Any, Protocol, Self
+from functools import lru_cache
+from typing import Any, Protocol, Self, TypeVar
 
 import numpy as np
 import torch
@@ -12,7 +14,6 @@ from torch import Tensor
 
 from aiida_anial.potential.jacobian import DescriptorJacobian, PairSlopes
 from aiida_anial.potential.kernels.contraction import MEMBERS, SlopesBlock, Work, apply, transpose
-from aiida_anial.training.threads import map_in_threads
 
 __all__ = (
     'VOIGT',
@@ -22,8 +23,24 @@ __all__ = (
     'SparseTensorJacobian',
     'adjoint_each',
     'apply_each',
+    'map_in_threads',
     'smaller_jacobian',
 )
+
+_T = TypeVar('_T')
+
+
+@lru_cache
+def _pool(n_threads: int) -> ThreadPoolExecutor:
+    return ThreadPoolExecutor(n_threads, thread_name_prefix='anial')
+
+
+def map_in_threads(function: Callable[..., _T], *arguments: Iterable[Any]) -> list[_T]:
+    """Return what ``function`` gives for each of the arguments; it must not leave the work to torch's own threads."""
+    n_threads = torch.get_num_threads()
+    mapped = map(function, *arguments) if n_threads == 1 else _pool(n_threads).map(function, *arguments)
+    return list(mapped)
+
 
 # The six independent strains in Voigt's order.
 VOIGT = ((0, 0), (1, 1), (2, 2), (1, 2), (0, 2), (0, 1))

@@ -1,13 +1,4 @@
-"""The loss of Smith et al., Nat. Commun. 12, 1257 (2021), Eq. 1, for all members at once.
-
-For a configuration of n atoms and a member, with predictions marked by a prime:
-(E' - E)^2 + l0^2 sum_j |f'_j - f_j|^2 + w V^2 sum_ab (sigma'_ab - sigma_ab)^2,
-the last term being an addition to the paper's. Energies are total energies, so a larger cell weighs more, as in the
-paper. Gradients are not clipped, for Adam divides each by its own size.
-
-Forces and virial are linear in the gradients of the networks by the descriptors, which are written out in closed form:
-one pass back through the networks gives the gradients by the weights, and none goes through the descriptors.
-"""
+"""The loss (Smith et al., Eq. 1) and its gradient, for all members at once."""
 
 from __future__ import annotations
 
@@ -16,14 +7,62 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from aiida_anial.potential.networks import atomic_energies_and_gradients
+from aiida_anial.potential.networks import activations, atomic_energies_and_gradients
 from aiida_anial.potential.settings import ModelSettings
 from aiida_anial.training.jacobians import adjoint_each, apply_each
 from aiida_anial.training.parameters import split
-from aiida_anial.training.propagation import Propagation
 from aiida_anial.training.targets import Batch
 
-__all__ = ('SquaredErrors', 'add_loss_gradients', 'squared_errors')
+__all__ = ('Propagation', 'SquaredErrors', 'add_loss_gradients', 'squared_errors')
+
+
+class Propagation:
+    """A pass of N atoms through the networks of M members, forth and back.
+
+    :param parameters: ``[M, P]``.
+    :param features: ``[N, F]`` descriptors.
+    :param model: architecture.
+    :ivar energies: ``[M, N]`` of the atoms, eV.
+    :ivar gradients: ``[M, N, F]`` of the energies by the descriptors.
+    """
+
+    def __init__(self, parameters: Tensor, features: Tensor, model: ModelSettings) -> None:
+        self._model = model
+        self._weights, biases = split(parameters, model)
+        self.energies, self._inputs, self._slopes = activations(self._weights, biases, features, model.celu_alpha)
+        self._by_output: list[Tensor] = [self._weights[-1]]
+        self._by_sum: list[Tensor] = []
+        for weight, slope in zip(reversed(self._weights[:-1]), reversed(self._slopes), strict=True):
+            self._by_sum.insert(0, self._by_output[0] * slope)
+            self._by_output.insert(0, torch.bmm(self._by_sum[0], weight))
+        self.gradients = self._by_output.pop(0)
+
+    def add_loss_gradients(self, by_energies: Tensor, by_gradients: Tensor, out: Tensor) -> None:
+        """Add the gradients of a loss by the parameters to ``out`` ``[M, P]``.
+
+        :param by_energies: ``[M, N]`` derivatives of the loss by the energies.
+        :param by_gradients: ``[M, N, F]`` derivatives of the loss by the gradients.
+        """
+        weights, biases = split(out, self._model)
+        curvatures = []
+        t = by_gradients
+        for layer, (slope, h, d) in enumerate(zip(self._slopes, self._by_sum, self._by_output, strict=True)):
+            weights[layer] += torch.bmm(h.transpose(1, 2), t)
+            p = torch.bmm(t, self._weights[layer].transpose(1, 2))
+            curvatures.append(p * d)
+            t = p.mul_(slope)
+        weights[-1] += torch.baddbmm(t.sum(1, keepdim=True), by_energies[:, None], self._inputs[-1])
+        biases[-1] += by_energies.sum(1, keepdim=True)
+        y = by_energies[:, :, None] * self._weights[-1]
+        for layer in reversed(range(len(self._slopes))):
+            # Zero where the activation, of the sign of its argument, is not negative.
+            curved = torch.ops.aten.hardtanh_backward(curvatures[layer], self._inputs[layer + 1], -torch.inf, 0.0)
+            z = y.add_(curved, alpha=1 / self._model.celu_alpha).mul_(self._slopes[layer])
+            weights[layer] += torch.bmm(z.transpose(1, 2), self._inputs[layer])
+            biases[layer] += z.sum(1)
+            if layer:
+                y = torch.bmm(z, self._weights[layer])
+
 
 # How often a strain counts in the sum over the nine components of the virial.
 _COUNTS = torch.tensor([1.0, 1.0, 1.0, 2.0, 2.0, 2.0])

@@ -14,16 +14,14 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from aiida_anial.common.errors import AnialError
-from aiida_anial.common.labelled_cells import LabelledCells
+from aiida_anial.common.labels import LabelledCells
 from aiida_anial.potential.engine import EngineSettings
-from aiida_anial.potential.ensemble import Ensemble
-from aiida_anial.potential.files import ensemble_bytes
+from aiida_anial.potential.ensemble import Ensemble, ensemble_bytes
 from aiida_anial.potential.settings import ModelSettings
 from aiida_anial.training.parameters import draw_parameters, pack
 from aiida_anial.training.settings import TrainingSettings
 from aiida_anial.training.splits import Role, roles
-from aiida_anial.training.store import JacobianStore
-from aiida_anial.training.targets import Targets, least_squares_self_energy
+from aiida_anial.training.targets import JacobianStore, Targets, least_squares_self_energy
 
 __all__ = ('Problem',)
 

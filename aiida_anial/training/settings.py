@@ -1,4 +1,4 @@
-"""Settings of a training."""
+"""Settings of a training, and how it fails."""
 
 from __future__ import annotations
 
@@ -6,9 +6,10 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
+from aiida_anial.common.errors import AnialError
 from aiida_anial.common.settings import NonNegative, Positive, Settings
 
-__all__ = ('TrainingSettings',)
+__all__ = ('TrainingFailed', 'TrainingInterrupted', 'TrainingSettings')
 
 Count = Annotated[int, Field(ge=1)]
 Fraction = Annotated[float, Field(ge=0, le=1)]
@@ -63,3 +64,11 @@ class TrainingSettings(Settings):
                 f'final_learning_rate {self.final_learning_rate:g} is above learning_rate {self.learning_rate:g}'
             )
         return self
+
+
+class TrainingFailed(AnialError):  # noqa: N818 - an outcome of the method, not a programming error
+    """Too many members diverged, or one did every time it was tried."""
+
+
+class TrainingInterrupted(Exception):  # noqa: N818 - not an error: the training goes on from its checkpoint
+    """The training was asked to stop; its checkpoint has been written."""

@@ -13,8 +13,8 @@ from torch import Tensor
 
 from aiida_anial.common.errors import FileFormatError
 from aiida_anial.common.tensors import TensorFile, read_tensors, write_tensors
-from aiida_anial.training.adam import Adam
-from aiida_anial.training.curves import CURVES, LearningCurves
+from aiida_anial.training.optimiser import Adam
+from aiida_anial.training.result import CURVES, LearningCurves
 
 __all__ = ('TrainingState',)
 

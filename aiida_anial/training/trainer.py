@@ -12,21 +12,18 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from aiida_anial.common.labelled_cells import LabelledCells
+from aiida_anial.common.labels import LabelledCells
 from aiida_anial.potential.engine import EngineSettings, make_engine
 from aiida_anial.potential.ensemble import Ensemble
 from aiida_anial.potential.settings import ModelSettings
-from aiida_anial.training.batches import batch_indices
-from aiida_anial.training.curves import evaluation_steps
 from aiida_anial.training.errors import configuration_errors, summarise, summarise_roles
 from aiida_anial.training.evaluation import Evaluation, evaluate, mean_over, selection_mask
-from aiida_anial.training.exceptions import TrainingFailed, TrainingInterrupted
 from aiida_anial.training.loss import add_loss_gradients
+from aiida_anial.training.optimiser import batch_indices, learning_rates
 from aiida_anial.training.parameters import to_ensemble
 from aiida_anial.training.problem import Problem
-from aiida_anial.training.result import TrainingResult
-from aiida_anial.training.schedule import learning_rates
-from aiida_anial.training.settings import TrainingSettings
+from aiida_anial.training.result import TrainingResult, evaluation_steps
+from aiida_anial.training.settings import TrainingFailed, TrainingInterrupted, TrainingSettings
 from aiida_anial.training.splits import Role
 from aiida_anial.training.state import TrainingState
 

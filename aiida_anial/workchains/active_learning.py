@@ -9,6 +9,7 @@ from aiida.common import AttributeDict
 from aiida.engine import ExitCode, ProcessBuilder, ToContext, if_, while_
 from aiida.engine.processes.workchains.workchain import WorkChainSpec
 
+from aiida_anial.active_learning.settings import CampaignSettings
 from aiida_anial.calcfunctions.derive_seeds import derive_seeds
 from aiida_anial.calcfunctions.generate_cells import generate_cells
 from aiida_anial.calcfunctions.initial_thresholds import initial_thresholds
@@ -17,16 +18,15 @@ from aiida_anial.calcfunctions.renew_thresholds import renew_thresholds
 from aiida_anial.calcfunctions.summarise_campaign import summarise_campaign
 from aiida_anial.data.dataset import DatasetData
 from aiida_anial.data.ensemble import EnsembleData
-from aiida_anial.protocols.settings import CampaignSettings
+from aiida_anial.data.validation import settings_validator
+from aiida_anial.runtime.staged import StagedWorkChain
 from aiida_anial.training.settings import TrainingSettings
-from aiida_anial.validation import settings_validator
 from aiida_anial.workchains.adopted import adopted, define_adopted_labels, define_adopted_training
 from aiida_anial.workchains.benchmark import BenchmarkWorkChain
+from aiida_anial.workchains.checkpointed import TrainWorkChain
 from aiida_anial.workchains.iteration import AlIterationWorkChain
 from aiida_anial.workchains.label import LabelWorkChain
 from aiida_anial.workchains.reasons import reason
-from aiida_anial.workchains.staged import StagedWorkChain
-from aiida_anial.workchains.train import TrainWorkChain
 
 __all__ = ('ActiveLearningWorkChain',)
 

@@ -1,17 +1,20 @@
-"""What a work chain takes over from another campaign instead of paying for it again."""
+"""What a work chain takes over instead of paying for it again: from another campaign, or from a finished twin."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import hashlib
+import json
+from collections.abc import Collection, Mapping
 from typing import Any
 
 from aiida import orm
 from aiida.engine.processes.process_spec import ProcessSpec
 
-from aiida_anial.calculations.checkpoint import validate_checkpoint
+from aiida_anial.calculations.worker import validate_checkpoint
 from aiida_anial.data.ensemble import EnsembleData
+from aiida_anial.data.nodes import FINGERPRINT
 
-__all__ = ('adopted', 'define_adopted_labels', 'define_adopted_training')
+__all__ = ('adopted', 'define_adopted_labels', 'define_adopted_training', 'fingerprint', 'finished_twins')
 
 
 def adopted(inputs: Mapping[str, Any], *names: str) -> dict[str, Any]:
@@ -59,3 +62,19 @@ def define_adopted_training(spec: ProcessSpec, namespace: str) -> None:
         validator=validate_checkpoint,
         help='Where it was interrupted.',
     )
+
+
+def fingerprint(**content: Any) -> str:
+    """Return a SHA-256 of plain values."""
+    return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
+
+
+def finished_twins(values: Collection[str]) -> dict[str, Any]:
+    """Return the newest work chain with each of these fingerprints that finished well, where there is one."""
+    query = orm.QueryBuilder().append(
+        orm.WorkChainNode,
+        filters={f'extras.{FINGERPRINT}': {'in': list(values)}, 'attributes.exit_status': 0},
+        project=[f'extras.{FINGERPRINT}', '*'],
+        tag='chain',
+    )
+    return dict(query.order_by({'chain': {'id': 'asc'}}).all())

@@ -13,13 +13,13 @@ from aiida.manage.caching import enable_caching
 from aiida_anial.calcfunctions.tabulate_benchmark import tabulate_benchmark
 from aiida_anial.calculations.property import PropertyCalculation
 from aiida_anial.common.errors import SettingsError
-from aiida_anial.common.subjects import DFT, MAIN
 from aiida_anial.data.ensemble import EnsembleData
+from aiida_anial.data.validation import settings_validator, validate_positive
+from aiida_anial.properties.comparison.subject import DFT, MAIN
 from aiida_anial.properties.settings import LATTICE, BenchmarkSettings, check_properties
-from aiida_anial.validation import settings_validator, validate_positive
+from aiida_anial.runtime.rolling import RollingWorkChain
 from aiida_anial.workchains.dft_property import DftPropertyWorkChain
 from aiida_anial.workchains.reasons import reason
-from aiida_anial.workchains.rolling import RollingWorkChain
 
 __all__ = ('BenchmarkWorkChain',)
 

@@ -1,4 +1,4 @@
-"""Jobs that go on after their wall clock has ended them."""
+"""Sampling and training over as many jobs as the wall clock needs."""
 
 from __future__ import annotations
 
@@ -15,10 +15,12 @@ from aiida.engine import (
 )
 from aiida.engine.processes.workchains.workchain import WorkChainSpec
 
-from aiida_anial.calculations.checkpoint import validate_checkpoint
-from aiida_anial.workchains.resuming import ResumingWorkChain
+from aiida_anial.calculations.sample import SampleCalculation
+from aiida_anial.calculations.train import TrainEnsembleCalculation
+from aiida_anial.calculations.worker import validate_checkpoint
+from aiida_anial.runtime.resuming import ResumingWorkChain
 
-__all__ = ('CheckpointedWorkChain',)
+__all__ = ('CheckpointedWorkChain', 'SampleWorkChain', 'TrainWorkChain')
 
 _WORKER_FAILED = 410
 
@@ -97,3 +99,15 @@ class CheckpointedWorkChain(ResumingWorkChain):
             return None
         self.report(f'{self.ctx.process_name}<{node.pk}> failed with exit status {node.exit_status}')
         return ProcessHandlerReport(do_break=True, exit_code=ExitCode(node.exit_status, node.exit_message))
+
+
+class SampleWorkChain(CheckpointedWorkChain):
+    """Run a batch of trajectories."""
+
+    _process_class = SampleCalculation
+
+
+class TrainWorkChain(CheckpointedWorkChain):
+    """Train an ensemble."""
+
+    _process_class = TrainEnsembleCalculation

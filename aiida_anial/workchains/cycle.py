@@ -7,21 +7,21 @@ from aiida.common import AttributeDict
 from aiida.engine import ExitCode, ToContext, if_
 from aiida.engine.processes.workchains.workchain import WorkChainSpec
 
+from aiida_anial.active_learning.settings import CampaignSettings
 from aiida_anial.calcfunctions.derive_seeds import derive_seeds
 from aiida_anial.calcfunctions.draw_schedules import draw_schedules
 from aiida_anial.calcfunctions.extract_candidate import extract_candidate
 from aiida_anial.calcfunctions.generate_cells import generate_cells
-from aiida_anial.calculations.checkpoint import validate_checkpoint
+from aiida_anial.calculations.worker import validate_checkpoint
 from aiida_anial.data.dataset import DatasetData
 from aiida_anial.data.ensemble import EnsembleData
-from aiida_anial.protocols.settings import CampaignSettings
+from aiida_anial.data.validation import settings_validator, validate_positive
+from aiida_anial.runtime.staged import StagedWorkChain
 from aiida_anial.sampling.settings import CellSettings, ScheduleSettings
-from aiida_anial.validation import settings_validator, validate_positive
 from aiida_anial.workchains.adopted import adopted, define_adopted_labels
+from aiida_anial.workchains.checkpointed import SampleWorkChain
 from aiida_anial.workchains.label import LabelWorkChain
 from aiida_anial.workchains.reasons import reason
-from aiida_anial.workchains.sample import SampleWorkChain
-from aiida_anial.workchains.staged import StagedWorkChain
 
 __all__ = ('CycleWorkChain',)
 

@@ -14,14 +14,14 @@ from aiida_quantumespresso.workflows.pw.relax import PwRelaxWorkChain
 from aiida_anial.calcfunctions.analyse_property import analyse_property
 from aiida_anial.calcfunctions.make_tasks import make_tasks, mesh_name, tasks_of
 from aiida_anial.common.errors import AnialError
-from aiida_anial.data.extras import FINGERPRINT
+from aiida_anial.data.nodes import FINGERPRINT
+from aiida_anial.data.validation import settings_validator, validate_positive, validate_property
+from aiida_anial.properties.property import Relaxation, Task
 from aiida_anial.properties.settings import LATTICE, BenchmarkSettings
-from aiida_anial.properties.task import Relaxation, Task
-from aiida_anial.validation import settings_validator, validate_positive, validate_property
+from aiida_anial.runtime.rolling import RollingWorkChain
+from aiida_anial.workchains.adopted import fingerprint, finished_twins
 from aiida_anial.workchains.pw_base import PwBaseWorkChain
 from aiida_anial.workchains.reasons import reason
-from aiida_anial.workchains.rolling import RollingWorkChain
-from aiida_anial.workchains.twins import fingerprint, finished_twins
 
 __all__ = ('DftPropertyWorkChain',)
 

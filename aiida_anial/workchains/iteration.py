@@ -7,19 +7,19 @@ from aiida.common import AttributeDict
 from aiida.engine import ExitCode, ToContext, if_, while_
 from aiida.engine.processes.workchains.workchain import WorkChainSpec
 
+from aiida_anial.active_learning.settings import CampaignSettings, LabelSettings, ThresholdRule
 from aiida_anial.calcfunctions.derive_seeds import derive_seeds
 from aiida_anial.calcfunctions.next_thresholds import next_thresholds
 from aiida_anial.calcfunctions.summarise_iteration import summarise_iteration
 from aiida_anial.calculations.validate import ValidateCalculation
 from aiida_anial.data.dataset import DatasetData
 from aiida_anial.data.ensemble import EnsembleData
-from aiida_anial.protocols.settings import CampaignSettings, LabelSettings, ThresholdRule
-from aiida_anial.validation import settings_validator, validate_positive
+from aiida_anial.data.validation import settings_validator, validate_positive
+from aiida_anial.runtime.staged import StagedWorkChain
 from aiida_anial.workchains.adopted import adopted, define_adopted_training
+from aiida_anial.workchains.checkpointed import TrainWorkChain
 from aiida_anial.workchains.cycle import CycleWorkChain
 from aiida_anial.workchains.reasons import reason
-from aiida_anial.workchains.staged import StagedWorkChain
-from aiida_anial.workchains.train import TrainWorkChain
 
 __all__ = ('AlIterationWorkChain',)
 

@@ -10,17 +10,17 @@ from aiida.common import AttributeDict, LinkType
 from aiida.engine import ExitCode, ToContext, if_, while_
 from aiida.engine.processes.workchains.workchain import WorkChainSpec
 
+from aiida_anial.active_learning.settings import LabelSettings
 from aiida_anial.calcfunctions.collect_evaluated import collect_evaluated
 from aiida_anial.calcfunctions.collect_labels import collect_labels
 from aiida_anial.calcfunctions.make_meshes import make_meshes, mesh_name
 from aiida_anial.calculations.evaluate import EvaluateCalculation
 from aiida_anial.data.dataset import DatasetData
-from aiida_anial.protocols.settings import LabelSettings
-from aiida_anial.validation import settings_validator, validate_aluminium
+from aiida_anial.data.validation import settings_validator, validate_aluminium
+from aiida_anial.runtime.rolling import RollingWorkChain
 from aiida_anial.workchains.adopted import adopted, define_adopted_labels
 from aiida_anial.workchains.pw_base import PwBaseWorkChain
 from aiida_anial.workchains.reasons import reason, was_cut_short
-from aiida_anial.workchains.rolling import RollingWorkChain
 
 __all__ = ('LabelWorkChain',)
 

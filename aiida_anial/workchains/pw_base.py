@@ -11,7 +11,7 @@ from aiida.engine import ExitCode, PortNamespace, ProcessHandlerReport, process_
 from aiida.engine.processes.workchains.workchain import WorkChainSpec
 from aiida_quantumespresso.workflows.pw.base import PwBaseWorkChain as _PwBaseWorkChain
 
-from aiida_anial.workchains.resuming import ResumingWorkChain
+from aiida_anial.runtime.resuming import ResumingWorkChain
 
 __all__ = ('PwBaseWorkChain',)
 

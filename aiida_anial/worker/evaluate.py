@@ -109,7 +109,7 @@ def _labeller(job: Job, inputs: EvaluateInputs) -> Evaluate:
 def _ensemble(path: Path, settings: EngineSettings) -> Evaluate:
     """Return the labeller that is an ensemble, its mean."""
     from aiida_anial.potential.engine import make_engine
-    from aiida_anial.potential.files import read_ensemble
+    from aiida_anial.potential.ensemble import read_ensemble
 
     engine = make_engine(read_ensemble(path), settings)
 

@@ -10,11 +10,10 @@ from pydantic import Field
 
 from aiida_anial.common.cells import Cells
 from aiida_anial.potential.engine import EngineSettings, make_engine
-from aiida_anial.potential.files import read_ensemble
+from aiida_anial.potential.ensemble import read_ensemble
 from aiida_anial.sampling.sampler import SamplingInterrupted, sample
-from aiida_anial.sampling.schedules import Schedule
+from aiida_anial.sampling.schedules import SamplingTask, Schedule
 from aiida_anial.sampling.settings import SamplingSettings, Thresholds
-from aiida_anial.sampling.task import SamplingTask
 from aiida_anial.worker.job import Job, JobInputs, JobInterrupted
 
 __all__ = ('SampleInputs', 'run')

@@ -7,13 +7,11 @@ from typing import Annotated, Any
 from pydantic import Field
 
 from aiida_anial.potential.engine import EngineSettings
-from aiida_anial.potential.files import read_ensemble, write_ensemble
+from aiida_anial.potential.ensemble import read_ensemble, write_ensemble
 from aiida_anial.potential.settings import ModelSettings
-from aiida_anial.training.exceptions import TrainingInterrupted
-from aiida_anial.training.settings import TrainingSettings
+from aiida_anial.training.settings import TrainingInterrupted, TrainingSettings
 from aiida_anial.training.trainer import train_ensemble
-from aiida_anial.worker.job import Job, JobInputs, JobInterrupted
-from aiida_anial.worker.shards import read_shards
+from aiida_anial.worker.job import Job, JobInputs, JobInterrupted, read_shards
 
 __all__ = ('TrainInputs', 'run')
 

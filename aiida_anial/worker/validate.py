@@ -5,10 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from aiida_anial.potential.engine import EngineSettings, make_engine
-from aiida_anial.potential.files import read_ensemble
+from aiida_anial.potential.ensemble import read_ensemble
 from aiida_anial.training.errors import configuration_errors, summarise
-from aiida_anial.worker.job import Job, JobInputs
-from aiida_anial.worker.shards import read_shards
+from aiida_anial.worker.job import Job, JobInputs, read_shards
 
 __all__ = ('ValidateInputs', 'run')
 

@@ -23,8 +23,8 @@ from pydantic_core import PydanticUndefined
 from sphinx.application import Sphinx
 from sphinx.util.docutils import SphinxDirective
 
+from aiida_anial.active_learning.settings import CampaignInputs
 from aiida_anial.protocols.protocol import campaign_inputs, protocols
-from aiida_anial.protocols.settings import CampaignInputs
 from aiida_anial.sampling.schedules import Schedule
 
 __all__ = ('Key', 'settings_keys', 'setup')

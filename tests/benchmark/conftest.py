@@ -19,7 +19,7 @@ def shard(run_all, worker) -> Any:
     """Strained and jittered FCC cells of four atoms, labelled by EMT."""
     from aiida import orm
 
-    from aiida_anial.calcfunctions.structures import to_structure
+    from aiida_anial.data.structures import to_structure
     from aiida_anial.workchains.label import LabelWorkChain
 
     generator = np.random.default_rng(5)
@@ -41,7 +41,7 @@ def training(run_all, worker, tiny_model, shard) -> Any:
     """The training of two small networks for which FCC has a minimum."""
     from aiida import orm
 
-    from aiida_anial.workchains.train import TrainWorkChain
+    from aiida_anial.workchains.checkpointed import TrainWorkChain
 
     builder: Any = TrainWorkChain.get_builder()
     builder.worker = {
@@ -71,7 +71,7 @@ def sound_ensemble(ensemble_node) -> Ensemble:
 @pytest.fixture(scope='session')
 def pw_settings(pseudo) -> Callable[[], Any]:
     """Return a function that gives settings of pw.x that are too coarse for anything but tests."""
-    from aiida_anial.protocols.settings import QeSettings
+    from aiida_anial.active_learning.settings import QeSettings
 
     return lambda: QeSettings.parse(
         {

@@ -9,8 +9,8 @@ from ase.calculators.emt import EMT
 from click.testing import CliRunner
 
 from aiida_anial.cli import main
-from aiida_anial.comparison.results import read_subject
-from aiida_anial.potential.files import write_ensemble
+from aiida_anial.potential.ensemble import write_ensemble
+from aiida_anial.properties.comparison.results import read_subject
 from aiida_anial.properties.run import run_properties
 from aiida_anial.properties.settings import benchmark_set
 from aiida_anial.protocols.benchmark import BenchmarkSubjects, benchmark_builder

@@ -21,7 +21,7 @@ from aiida.manage import get_manager
 from graph_template import read_template
 from graph_writer import make_writer
 
-from aiida_anial.calcfunctions.pw_outputs import pw_label
+from aiida_anial.data.pw_outputs import pw_label
 from aiida_anial.formats.datasets import read_dataset
 from aiida_anial.queries.campaign_status import campaign_status
 from aiida_anial.queries.records import count, records

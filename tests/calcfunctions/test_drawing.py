@@ -13,8 +13,8 @@ from aiida_anial.calcfunctions.derive_seeds import derive_seeds
 from aiida_anial.calcfunctions.draw_schedules import draw_schedules
 from aiida_anial.calcfunctions.generate_cells import generate_cells
 from aiida_anial.calcfunctions.lengthen_schedules import lengthen_schedules
-from aiida_anial.calcfunctions.structures import to_cells, to_structure
-from aiida_anial.common.labelled_cells import content_hash
+from aiida_anial.common.labels import content_hash
+from aiida_anial.data.structures import to_cells, to_structure
 
 CELLS = {'families': [{'edges_angstrom': [4.0, 5.0], 'n_atoms': [4, 6]}]}
 SCHEDULES = {'t_max_ps': 2.0, 't_0_ps': [0.5, 1.0]}

@@ -11,9 +11,9 @@ from aiida.common import LinkType
 
 from aiida_anial.calcfunctions.collect_evaluated import collect_evaluated
 from aiida_anial.calcfunctions.collect_labels import collect_labels
-from aiida_anial.calcfunctions.pw_outputs import pw_kpoints, pw_level_of_theory
 from aiida_anial.common.level_of_theory import LevelOfTheory
 from aiida_anial.data.dataset import DatasetData
+from aiida_anial.data.pw_outputs import pw_kpoints, pw_level_of_theory
 
 # CODATA: one eV/angstrom^3 is 1.602176634e-19 J / 1e-30 m^3.
 GPA_PER_EV_ANGSTROM3 = 160.2176634

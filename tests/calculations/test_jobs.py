@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 from aiida import orm
 
-from aiida_anial.calcfunctions.structures import to_cells
 from aiida_anial.calculations.worker import WorkerCalculation
 from aiida_anial.common.cells import Cells
 from aiida_anial.data.ensemble import EnsembleData
+from aiida_anial.data.structures import to_cells
 from aiida_anial.worker.evaluate import EvaluateInputs
 from aiida_anial.worker.job import Job
 from aiida_anial.worker.sample import SampleInputs

@@ -13,7 +13,7 @@ from aiida_anial import __version__
 from aiida_anial.cli import checks, installation, submit
 from aiida_anial.cli.root import _COMMANDS
 from aiida_anial.data.ensemble import EnsembleData
-from aiida_anial.potential.files import ensemble_bytes, write_ensemble
+from aiida_anial.potential.ensemble import ensemble_bytes, write_ensemble
 from aiida_anial.protocols.protocol import campaign_inputs
 from aiida_anial.queries.campaign_status import campaign_status
 

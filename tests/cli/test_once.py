@@ -9,7 +9,7 @@ import time
 
 import pytest
 
-from aiida_anial.cli.once import ONCE_AFTER, ONCE_BEFORE
+from aiida_anial.cli.installation import ONCE_AFTER, ONCE_BEFORE
 
 
 @pytest.fixture

@@ -9,8 +9,7 @@ import pytest
 
 from aiida_anial.common.cells import Cells
 from aiida_anial.common.errors import AnialError, FileFormatError
-from aiida_anial.common.labelled_cells import LabelledCells, content_hash
-from aiida_anial.common.labels import Label, assemble
+from aiida_anial.common.labels import Label, LabelledCells, assemble, content_hash
 from aiida_anial.common.tensors import TensorFile, parse_tensors, tensor_bytes
 
 

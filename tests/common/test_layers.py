@@ -13,8 +13,8 @@ from plumpy.ports import PortNamespace
 import aiida_anial
 
 SCIENCE = (
+    'active_learning',
     'common',
-    'comparison',
     'formats',
     'potential',
     'properties',
@@ -64,7 +64,7 @@ def test_the_blocker_blocks():
 
 
 def test_aiida_layer_and_command_line_import_without_torch():
-    modules = ['aiida_anial.validation']
+    modules = ['aiida_anial.data.validation']
     for package in (
         'calcfunctions',
         'calculations',
@@ -76,7 +76,7 @@ def test_aiida_layer_and_command_line_import_without_torch():
         'queries',
         'report',
         'reproduction',
-        'servers',
+        'runtime',
         'workchains',
     ):
         modules += modules_of(package)

@@ -10,10 +10,9 @@ from aiida import orm
 from aiida.common import LinkType
 from aiida.engine import ProcessState
 
-from aiida_anial.calculations.checkpoint import CHECKPOINT
-from aiida_anial.continuation.checkpoints import with_checkpoints
-from aiida_anial.continuation.labelling import labels_of
-from aiida_anial.continuation.progress import progress
+from aiida_anial.calculations.worker import CHECKPOINT
+from aiida_anial.continuation.plan import with_checkpoints
+from aiida_anial.continuation.progress import labels_of, progress
 
 
 @pytest.fixture

@@ -6,7 +6,7 @@ import pytest
 
 from aiida_anial.common.errors import AnialError
 from aiida_anial.common.level_of_theory import LevelOfTheory
-from aiida_anial.continuation.theory import check_theories, theory_of
+from aiida_anial.continuation.checks import check_theories, theory_of
 from aiida_anial.protocols.protocol import campaign_inputs
 from aiida_anial.protocols.reader import CampaignNodes
 

@@ -11,7 +11,7 @@ from aiida import orm
 
 from aiida_anial.common.cells import Cells
 from aiida_anial.common.errors import FileFormatError
-from aiida_anial.common.labelled_cells import LabelledCells
+from aiida_anial.common.labels import LabelledCells
 from aiida_anial.data.dataset import DatasetData
 
 

@@ -12,7 +12,7 @@ from ase import Atoms
 
 from aiida_anial.common.errors import FileFormatError
 from aiida_anial.data.ensemble import EnsembleData
-from aiida_anial.potential.files import ensemble_bytes
+from aiida_anial.potential.ensemble import ensemble_bytes
 
 
 def test_a_stored_ensemble_gives_the_same_networks(aiida_profile, make_ensemble):

@@ -8,11 +8,11 @@ import numpy as np
 import pytest
 
 from aiida_anial.common.errors import FileFormatError
-from aiida_anial.common.labelled_cells import LabelledCells
+from aiida_anial.common.labels import LabelledCells
 from aiida_anial.common.tensors import TensorFile, tensor_bytes
 from aiida_anial.data.dataset import DatasetData
 from aiida_anial.data.ensemble import EnsembleData
-from aiida_anial.potential.files import parse_ensemble, read_ensemble
+from aiida_anial.potential.ensemble import parse_ensemble, read_ensemble
 
 FILES = Path(__file__).with_name('files')
 

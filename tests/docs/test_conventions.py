@@ -12,13 +12,12 @@ import numpy as np
 import pytest
 
 from aiida_anial.common.cells import Cells
-from aiida_anial.common.labelled_cells import LabelledCells
+from aiida_anial.common.labels import LabelledCells
 from aiida_anial.common.tensors import parse_tensors
-from aiida_anial.sampling.frames import SCALARS
 from aiida_anial.sampling.stop_rules import StopReason
-from aiida_anial.sampling.trajectory import Trajectory
-from aiida_anial.training.curves import CURVES
+from aiida_anial.sampling.trajectory import SCALARS, Trajectory
 from aiida_anial.training.errors import ConfigurationErrors
+from aiida_anial.training.result import CURVES
 
 DOCS = Path(__file__).parents[2] / 'docs'
 PAGE = (DOCS / 'topics' / 'conventions.md').read_text()

@@ -13,7 +13,7 @@ from ase.build import bulk
 from ase.calculators.emt import EMT
 
 from aiida_anial.common.cells import Cells
-from aiida_anial.common.labelled_cells import LabelledCells
+from aiida_anial.common.labels import LabelledCells
 from aiida_anial.formats.datasets import DATASET_FORMATS
 from aiida_anial.formats.exported import ExportedDataset
 

@@ -11,7 +11,7 @@ from ase.calculators.emt import EMT
 
 from aiida_anial.common.cells import Cells
 from aiida_anial.common.errors import AnialError, FileFormatError
-from aiida_anial.common.labelled_cells import LabelledCells
+from aiida_anial.common.labels import LabelledCells
 from aiida_anial.formats import datasets
 from aiida_anial.formats.datasets import DATASET_FORMATS, read_dataset, write_dataset
 from aiida_anial.formats.exported import ExportedDataset
@@ -81,7 +81,7 @@ def test_a_header_of_megabytes_survives(tmp_path, dataset, file_format):
 
 
 def test_a_newer_format_is_refused(tmp_path, dataset, file_format, monkeypatch):
-    monkeypatch.setattr('aiida_anial.formats.header.FORMAT_VERSION', 2)
+    monkeypatch.setattr('aiida_anial.formats.exported.FORMAT_VERSION', 2)
     write_dataset(tmp_path / 'data', dataset, file_format=file_format)
     monkeypatch.undo()
     with pytest.raises(

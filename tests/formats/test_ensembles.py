@@ -20,8 +20,7 @@ from aiida_anial.common.cells import Cells
 from aiida_anial.common.errors import AnialError
 from aiida_anial.formats.ensembles import ENSEMBLE_FORMATS, write_ensemble
 from aiida_anial.potential.engine import EngineSettings, make_engine
-from aiida_anial.potential.ensemble import Ensemble
-from aiida_anial.potential.files import read_ensemble
+from aiida_anial.potential.ensemble import Ensemble, read_ensemble
 from aiida_anial.potential.neurochem import read_neurochem
 
 PAGE = Path(__file__).parents[2] / 'docs' / 'reference' / 'formats.md'
@@ -198,7 +197,7 @@ WRITE = """
 import sys
 from pathlib import Path
 from aiida_anial.formats.ensembles import ENSEMBLE_FORMATS, write_ensemble
-from aiida_anial.potential.files import read_ensemble
+from aiida_anial.potential.ensemble import read_ensemble
 ensemble = read_ensemble(Path('ensemble'))
 for file_format in ENSEMBLE_FORMATS:
     write_ensemble(Path(sys.argv[1], file_format), ensemble, file_format=file_format)

@@ -11,8 +11,8 @@ from ase.calculators.emt import EMT
 from ase.io.extxyz import key_val_str_to_dict
 
 from aiida_anial.common.errors import FileFormatError
-from aiida_anial.formats.comment_line import quoted_json, text
 from aiida_anial.formats.datasets import read_dataset, write_dataset
+from aiida_anial.formats.extxyz import quoted_json, text
 from aiida_anial.training.splits import block_of
 
 

@@ -16,7 +16,7 @@ from ase.calculators.singlepoint import SinglePointCalculator
 
 from aiida_anial.common.cells import Cells
 from aiida_anial.common.errors import FileFormatError
-from aiida_anial.common.labelled_cells import LabelledCells
+from aiida_anial.common.labels import LabelledCells
 from aiida_anial.formats.datasets import read_dataset
 from aiida_anial.formats.plausibility import implausible_labels, implausible_lengths
 from aiida_anial.potential.engine import EngineSettings, make_engine

@@ -11,8 +11,7 @@ import pytest
 from ase.io.trajectory import Trajectory
 
 from aiida_anial.common.errors import AnialError
-from aiida_anial.formats.trajectories import TRAJECTORY_FORMATS, write_trajectory
-from aiida_anial.formats.trajectory_frames import TrajectoryFrames
+from aiida_anial.formats.trajectories import TRAJECTORY_FORMATS, TrajectoryFrames, write_trajectory
 
 N_FRAMES, N_ATOMS = 4, 5
 ASE_NAMES = {'extxyz': 'extxyz', 'traj': 'traj', 'lammps': 'lammps-dump-text'}

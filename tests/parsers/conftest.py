@@ -13,7 +13,7 @@ import pytest
 from aiida import orm
 from aiida.plugins import ParserFactory
 
-from aiida_anial.potential.files import write_ensemble
+from aiida_anial.potential.ensemble import write_ensemble
 from aiida_anial.sampling.schedules import Schedule
 from aiida_anial.worker.main import execute
 

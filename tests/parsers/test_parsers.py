@@ -9,7 +9,7 @@ import pytest
 
 from aiida_anial.common.tensors import TensorFile, read_tensors, tensor_bytes
 from aiida_anial.data.ensemble import EnsembleData
-from aiida_anial.potential.files import ensemble_bytes, read_ensemble
+from aiida_anial.potential.ensemble import ensemble_bytes, read_ensemble
 from aiida_anial.sampling.trajectory import Trajectory
 
 JOBS = ('anial.train', 'anial.validate', 'anial.evaluate', 'anial.sample')

@@ -9,7 +9,7 @@ from ase.md.verlet import VelocityVerlet
 from aiida_anial.common.cells import Cells
 from aiida_anial.common.errors import AnialError, FileFormatError
 from aiida_anial.potential.calculator import AnialCalculator
-from aiida_anial.potential.files import write_ensemble
+from aiida_anial.potential.ensemble import write_ensemble
 
 
 @pytest.fixture

@@ -5,7 +5,7 @@ import pytest
 
 from aiida_anial.common.errors import FileFormatError
 from aiida_anial.common.tensors import TensorFile, read_tensors, write_tensors
-from aiida_anial.potential.files import ensemble_bytes, parse_ensemble, read_ensemble, write_ensemble
+from aiida_anial.potential.ensemble import ensemble_bytes, parse_ensemble, read_ensemble, write_ensemble
 
 
 @pytest.fixture

@@ -15,7 +15,8 @@ from aiida_anial.common.cells import Cells
 from aiida_anial.common.errors import AnialError
 from aiida_anial.potential import kernels
 from aiida_anial.potential.engine import EngineSettings
-from aiida_anial.potential.kernels import arrays, evaluate, jacobian, lists, sources
+from aiida_anial.potential.kernels import arrays, evaluate, jacobian, lists
+from aiida_anial.potential.kernels import machine as sources
 from aiida_anial.potential.neighbours import NeighbourList
 from aiida_anial.potential.numba_engine import NumbaEngine
 from aiida_anial.potential.settings import DescriptorSettings, ModelSettings

@@ -3,7 +3,7 @@ import itertools
 import pytest
 import torch
 
-from aiida_anial.potential.triples import EachTripleOnce
+from aiida_anial.potential.environments import EachTripleOnce
 
 
 @pytest.mark.parametrize('width', [3, 5, 9])

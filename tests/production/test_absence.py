@@ -87,7 +87,7 @@ WORKER = """
 import click
 import psycopg
 import sqlalchemy
-from aiida_anial.servers.storage import _end_if_gone
+from aiida_anial.runtime.storage import _end_if_gone
 
 engine = sqlalchemy.create_engine('sqlite://')
 engine.dialect.loaded_dbapi.Error = psycopg.Error

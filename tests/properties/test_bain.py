@@ -10,9 +10,9 @@ from ase.build import bulk
 from ase.calculators.emt import EMT
 
 from aiida_anial.common.errors import SettingsError
-from aiida_anial.properties.bain import BainPath, BainSettings
-from aiida_anial.properties.evaluator import evaluate_all
-from aiida_anial.properties.task import Evaluation
+from aiida_anial.properties.paths import BainPath, BainSettings
+from aiida_anial.properties.property import Evaluation
+from aiida_anial.properties.run import evaluate_all
 
 EDGE = 4.0
 PATH = BainPath(BainSettings())

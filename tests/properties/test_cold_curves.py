@@ -13,8 +13,8 @@ from scipy.optimize import minimize_scalar
 from aiida_anial.common.errors import SettingsError
 from aiida_anial.properties.cold_curves import ColdCurves, ColdCurveSettings
 from aiida_anial.properties.crystals import CRYSTALS
-from aiida_anial.properties.evaluator import evaluate_all
-from aiida_anial.properties.task import Evaluation, Relaxation
+from aiida_anial.properties.property import Evaluation, Relaxation
+from aiida_anial.properties.run import evaluate_all
 
 EDGE = 4.0
 V0 = EDGE**3 / 4

@@ -9,7 +9,7 @@ from ase.build import bulk
 from ase.neighborlist import neighbor_list
 
 from aiida_anial.properties.crystals import CRYSTALS, fcc
-from aiida_anial.properties.task import Relaxation
+from aiida_anial.properties.property import Relaxation
 
 SPACE_GROUPS = {
     'fcc': 225,

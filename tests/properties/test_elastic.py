@@ -12,9 +12,9 @@ from scipy.optimize import brentq, curve_fit
 from aiida_anial.common.errors import SettingsError
 from aiida_anial.properties.crystals import fcc
 from aiida_anial.properties.elastic import ElasticConstants, ElasticSettings
-from aiida_anial.properties.evaluator import evaluate_all
 from aiida_anial.properties.lattice import relaxed_lattice_constant
-from aiida_anial.properties.task import Evaluation
+from aiida_anial.properties.property import Evaluation
+from aiida_anial.properties.run import evaluate_all
 
 SIGMA, EPSILON, CUTOFF = 2.6, 0.4, 5.4
 EDGE = 4.0

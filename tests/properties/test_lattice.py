@@ -10,7 +10,6 @@ from scipy.optimize import minimize_scalar
 
 from aiida_anial.common.errors import AnialError, SettingsError
 from aiida_anial.properties.crystals import fcc
-from aiida_anial.properties.evaluator import evaluate_all
 from aiida_anial.properties.lattice import (
     LatticeSettings,
     analyse_lattice,
@@ -18,6 +17,7 @@ from aiida_anial.properties.lattice import (
     lattice_tasks,
     relaxed_lattice_constant,
 )
+from aiida_anial.properties.run import evaluate_all
 
 SIGMA, EPSILON, CUTOFF = 2.6, 0.4, 5.4
 

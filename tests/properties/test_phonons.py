@@ -14,8 +14,8 @@ from ase.phonons import Phonons as AsePhonons
 from ase.units import _amu, _e
 from scipy.integrate import trapezoid
 
-from aiida_anial.properties.evaluator import evaluate_all
 from aiida_anial.properties.phonons import TICK_LABELS, Phonons, PhononSettings
+from aiida_anial.properties.run import evaluate_all
 
 A = 4.0
 NEIGHBOUR = A / np.sqrt(2)

@@ -13,10 +13,9 @@ from ase.calculators.lj import LennardJones
 from ase.optimize import BFGS
 
 from aiida_anial.common.errors import SettingsError
-from aiida_anial.properties.dumbbell import Dumbbell, DumbbellSettings
-from aiida_anial.properties.evaluator import evaluate_all
-from aiida_anial.properties.task import Evaluation, Relaxation
-from aiida_anial.properties.vacancy import Vacancy, VacancySettings
+from aiida_anial.properties.point_defects import Dumbbell, DumbbellSettings, Vacancy, VacancySettings
+from aiida_anial.properties.property import Evaluation, Relaxation
+from aiida_anial.properties.run import evaluate_all
 
 A = 4.0
 

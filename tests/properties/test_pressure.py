@@ -8,9 +8,9 @@ from ase import units
 from ase.calculators.lj import LennardJones
 
 from aiida_anial.common.errors import SettingsError
-from aiida_anial.properties.evaluator import evaluate_all
 from aiida_anial.properties.pressure import PressureSettings, PressureVolume
-from aiida_anial.properties.task import Evaluation
+from aiida_anial.properties.property import Evaluation
+from aiida_anial.properties.run import evaluate_all
 
 SIGMA, EPSILON, CUTOFF, EDGE = 2.6, 0.4, 5.4, 4.0
 

@@ -11,10 +11,10 @@ from ase.calculators.emt import EMT
 from ase.calculators.lj import LennardJones
 
 from aiida_anial.common.errors import SettingsError
-from aiida_anial.properties.evaluator import evaluate_all
 from aiida_anial.properties.layers import MJ_PER_M2, Layers
+from aiida_anial.properties.property import Evaluation, Relaxation
+from aiida_anial.properties.run import evaluate_all
 from aiida_anial.properties.stacking_faults import SlipPath, StackingFaultSettings, TwinPath
-from aiida_anial.properties.task import Evaluation, Relaxation
 
 A = 4.05
 NEIGHBOUR = A / np.sqrt(2)

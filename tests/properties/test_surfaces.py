@@ -11,8 +11,8 @@ from ase.calculators.emt import EMT
 from ase.calculators.lj import LennardJones
 from ase.optimize import BFGS
 
-from aiida_anial.properties.evaluator import evaluate_all
 from aiida_anial.properties.layers import FACES, Layers
+from aiida_anial.properties.run import evaluate_all
 from aiida_anial.properties.surfaces import Surfaces, SurfaceSettings
 
 A = 4.0

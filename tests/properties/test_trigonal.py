@@ -10,8 +10,8 @@ from ase.build import bulk
 from ase.calculators.emt import EMT
 
 from aiida_anial.common.errors import SettingsError
-from aiida_anial.properties.evaluator import evaluate_all
-from aiida_anial.properties.trigonal import TrigonalPath, TrigonalSettings
+from aiida_anial.properties.paths import TrigonalPath, TrigonalSettings
+from aiida_anial.properties.run import evaluate_all
 
 EDGE = 4.0
 PATH = TrigonalPath(TrigonalSettings())

@@ -8,11 +8,11 @@ from typing import Any
 import pytest
 from aiida import orm
 
+from aiida_anial.active_learning.settings import CampaignInputs
 from aiida_anial.common.errors import AnialError
 from aiida_anial.data.ensemble import EnsembleData
 from aiida_anial.protocols.builder import campaign_builder
 from aiida_anial.protocols.protocol import campaign_inputs
-from aiida_anial.protocols.settings import CampaignInputs
 from aiida_anial.workchains.active_learning import ActiveLearningWorkChain
 
 CUTOFFS = {'label': {'qe': {'ecutwfc_ry': 16, 'ecutrho_ry': 64}}}

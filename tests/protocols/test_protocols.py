@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 import yaml
 
+from aiida_anial.active_learning.settings import CampaignInputs, CampaignSettings, JobSettings
 from aiida_anial.common.errors import SettingsError
 from aiida_anial.protocols.protocol import campaign_inputs, default_protocol, protocols, read_overrides
-from aiida_anial.protocols.settings import CampaignInputs, CampaignSettings, JobSettings
 
 
 @pytest.mark.parametrize('name', ['demo', 'laptop', 'paper'])

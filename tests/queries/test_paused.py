@@ -7,7 +7,7 @@ from aiida import orm
 from aiida.common import timezone
 from aiida.engine import ProcessState
 
-from aiida_anial.queries.paused import paused_processes
+from aiida_anial.queries.campaign_status import paused_processes
 
 TRACE = 'Traceback (most recent call last):\n  somewhere\nOSError: [Errno 28] No space left on device\n'
 

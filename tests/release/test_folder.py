@@ -16,11 +16,11 @@ import pytest
 import yaml
 from aiida import orm
 
+from aiida_anial.active_learning.settings import CampaignInputs
 from aiida_anial.data.dataset import DatasetData
 from aiida_anial.data.label import LabelData
 from aiida_anial.potential.calculator import AnialCalculator
 from aiida_anial.potential.neurochem import read_neurochem
-from aiida_anial.protocols.settings import CampaignInputs
 from aiida_anial.queries.campaign_status import campaign_status
 
 # Of the Citation File Format, doi:10.5281/zenodo.5171937, CC-BY-4.0.

@@ -10,9 +10,8 @@ import matplotlib
 import numpy as np
 import pytest
 
-from aiida_anial.report.figures import iterations_figure, learning_figure, parity_figure
 from aiida_anial.report.parity import parity_on_test_blocks
-from aiida_anial.report.plots import write_plots
+from aiida_anial.report.plots import iterations_figure, learning_figure, parity_figure, write_plots
 from aiida_anial.training.splits import Role, roles
 
 SCRIPT = """

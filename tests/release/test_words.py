@@ -8,8 +8,8 @@ import sys
 import pytest
 
 from aiida_anial.common.level_of_theory import LevelOfTheory
-from aiida_anial.report.statistics import label_counts, label_ranges, reason_counts
-from aiida_anial.report.theories import theory_in_words
+from aiida_anial.report.card import theory_in_words
+from aiida_anial.report.facts import label_counts, label_ranges, reason_counts
 
 SCIENCE = ('card', 'checksums', 'citation', 'figures', 'parity', 'plots', 'statistics', 'tables', 'theories')
 

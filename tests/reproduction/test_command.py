@@ -7,9 +7,8 @@ import json
 import pytest
 from aiida import orm
 
-from aiida_anial.data.extras import REPRODUCES
-from aiida_anial.reproduction.kinds import StepKind, kind_of
-from aiida_anial.reproduction.steps import seconds_of, steps_under
+from aiida_anial.data.nodes import REPRODUCES
+from aiida_anial.reproduction.steps import StepKind, kind_of, seconds_of, steps_under
 
 
 def one_sentence(result, *words):

@@ -14,7 +14,7 @@ from aiida_anial.reproduction.comparison import compare
 from aiida_anial.reproduction.records import Verdict
 from aiida_anial.reproduction.reproduce import reproduce
 from aiida_anial.reproduction.running import Codes
-from aiida_anial.worker.machine import machine_record
+from aiida_anial.worker.job import machine_record
 
 
 def changed(records):

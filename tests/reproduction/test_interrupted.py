@@ -13,7 +13,7 @@ from aiida_anial.data.dataset import DatasetData
 from aiida_anial.reproduction.records import Verdict
 from aiida_anial.reproduction.reproduce import check_single, reproduce
 from aiida_anial.reproduction.running import Codes
-from aiida_anial.workchains.train import TrainWorkChain
+from aiida_anial.workchains.checkpointed import TrainWorkChain
 
 pytestmark = pytest.mark.slow
 

@@ -8,7 +8,7 @@ from aiida.common import LinkType
 
 from aiida_anial.calcfunctions.export_dataset import export_dataset
 from aiida_anial.data.dataset import DatasetData
-from aiida_anial.data.extras import REPRODUCES
+from aiida_anial.data.nodes import REPRODUCES
 from aiida_anial.formats.datasets import DATASET_FORMATS
 from aiida_anial.queries.records import count
 from aiida_anial.reproduction.records import Verdict

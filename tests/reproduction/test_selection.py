@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from aiida_anial.reproduction.kinds import StepKind, kind_of
-from aiida_anial.reproduction.selection import select
-from aiida_anial.reproduction.steps import seconds_of, steps_under
+from aiida_anial.reproduction.reproduce import select
+from aiida_anial.reproduction.steps import StepKind, kind_of, seconds_of, steps_under
 
 
 @pytest.fixture(scope='module')

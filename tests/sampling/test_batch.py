@@ -10,10 +10,10 @@ import pytest
 from aiida_anial.common.cells import Cells
 from aiida_anial.common.errors import SettingsError
 from aiida_anial.common.tensors import tensor_bytes
+from aiida_anial.sampling.batch import Walkers
 from aiida_anial.sampling.dynamics import Dynamics
 from aiida_anial.sampling.settings import SamplingSettings
 from aiida_anial.sampling.trajectory import Trajectory
-from aiida_anial.sampling.walkers import Walkers
 
 # As many members as NumPy adds up in another order when they are those of one cell alone.
 SCALES = tuple(np.linspace(0.95, 1.06, 9))

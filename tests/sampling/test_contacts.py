@@ -9,7 +9,7 @@ from ase.neighborlist import neighbor_list
 
 from aiida_anial.common.cells import Cells
 from aiida_anial.potential.neighbours import neighbour_lists
-from aiida_anial.sampling.contacts import closest_contact
+from aiida_anial.sampling.loops import closest_contact
 
 
 def closest(*cells: tuple) -> np.ndarray:

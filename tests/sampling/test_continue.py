@@ -12,8 +12,8 @@ from aiida_anial.common.errors import AnialError, FileFormatError
 from aiida_anial.common.tensors import tensor_bytes
 from aiida_anial.sampling import sampler as sampler_module
 from aiida_anial.sampling.sampler import SamplingInterrupted, sample
+from aiida_anial.sampling.schedules import SamplingTask
 from aiida_anial.sampling.settings import SamplingSettings, Thresholds
-from aiida_anial.sampling.task import SamplingTask
 
 
 @pytest.fixture

@@ -11,11 +11,11 @@ from ase.calculators.calculator import Calculator, all_changes
 from ase.md.verlet import VelocityVerlet
 
 from aiida_anial.common.cells import Cells
+from aiida_anial.sampling.batch import MASS, Walkers
 from aiida_anial.sampling.dynamics import Dynamics
 from aiida_anial.sampling.schedules import Schedule
 from aiida_anial.sampling.settings import SamplingSettings
 from aiida_anial.sampling.streams import Purpose, stream
-from aiida_anial.sampling.walkers import MASS, Walkers
 
 
 def make(engine, cells, *, temperature=600.0, schedule=None, seed=1, **settings):

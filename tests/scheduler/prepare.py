@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from aiida import orm
 
-from aiida_anial.cli.once import ONCE_AFTER, ONCE_BEFORE
+from aiida_anial.cli.installation import ONCE_AFTER, ONCE_BEFORE
 
 cluster = orm.load_computer('cluster')
 cluster.set_minimum_job_poll_interval(1.0)

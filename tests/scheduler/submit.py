@@ -12,18 +12,17 @@ from aiida import orm
 from aiida.engine import submit
 from ase.build import bulk
 
+from aiida_anial.active_learning.settings import JobSettings
 from aiida_anial.calculations.evaluate import EvaluateCalculation
-from aiida_anial.common.labelled_cells import LabelledCells
+from aiida_anial.common.labels import LabelledCells
 from aiida_anial.data.dataset import DatasetData
 from aiida_anial.data.ensemble import EnsembleData
-from aiida_anial.potential.files import read_ensemble
+from aiida_anial.potential.ensemble import read_ensemble
 from aiida_anial.protocols.builder import campaign_builder
 from aiida_anial.protocols.protocol import campaign_inputs
-from aiida_anial.protocols.settings import JobSettings
 from aiida_anial.sampling.schedules import Schedule
+from aiida_anial.workchains.checkpointed import SampleWorkChain, TrainWorkChain
 from aiida_anial.workchains.label import LabelWorkChain
-from aiida_anial.workchains.sample import SampleWorkChain
-from aiida_anial.workchains.train import TrainWorkChain
 
 # A job of the worker that is interrupted stops itself 10 s before.
 LIMIT_S = 26

@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 import yaml
 
-from aiida_anial.potential.files import write_ensemble
+from aiida_anial.potential.ensemble import write_ensemble
 
 pytestmark = pytest.mark.scheduler
 

@@ -22,7 +22,7 @@ from click.testing import CliRunner, Result
 
 from aiida_anial.cli import main
 from aiida_anial.common.cells import Cells
-from aiida_anial.common.labelled_cells import LabelledCells
+from aiida_anial.common.labels import LabelledCells
 from aiida_anial.formats.datasets import read_dataset, write_dataset
 from aiida_anial.formats.exported import ExportedDataset
 from aiida_anial.potential.ensemble import Ensemble

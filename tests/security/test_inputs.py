@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from click.testing import Result
 
-from aiida_anial.common.text import is_printable
+from aiida_anial.common.errors import is_printable
 
 # A case is a function that makes its files in a world and returns the arguments of the command, and what the sentence
 # about it must say.

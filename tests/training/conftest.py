@@ -10,7 +10,7 @@ from ase import Atoms
 from ase.calculators.emt import EMT
 
 from aiida_anial.common.cells import Cells
-from aiida_anial.common.labelled_cells import LabelledCells
+from aiida_anial.common.labels import LabelledCells
 from aiida_anial.potential.settings import DescriptorSettings, ModelSettings
 
 

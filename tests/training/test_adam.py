@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from aiida_anial.training.adam import Adam
+from aiida_anial.training.optimiser import Adam
 
 
 @pytest.fixture

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from aiida_anial.training.batches import batch_indices
+from aiida_anial.training.optimiser import batch_indices
 
 
 def batches(n_configurations, size, n_steps, *, seed=1, attempt=0):

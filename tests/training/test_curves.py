@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from aiida_anial.training.curves import evaluation_steps
+from aiida_anial.training.result import evaluation_steps
 from aiida_anial.training.settings import TrainingSettings
 
 

@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from aiida_anial.common.errors import AnialError
-from aiida_anial.common.labelled_cells import LabelledCells
+from aiida_anial.common.labels import LabelledCells
 from aiida_anial.potential.prediction import Prediction
 from aiida_anial.training import errors as errors_module
 from aiida_anial.training.errors import ConfigurationErrors, configuration_errors, summarise, summarise_roles

@@ -10,12 +10,11 @@ from aiida_anial.potential.descriptor import descriptors_of_vectors
 from aiida_anial.potential.neighbours import joined, neighbour_lists
 from aiida_anial.potential.networks import atomic_energies
 from aiida_anial.potential.settings import DescriptorSettings, ModelSettings
-from aiida_anial.training import store
+from aiida_anial.training import targets as store
 from aiida_anial.training.jacobians import VOIGT, DenseJacobian, SparseJacobian, SparseTensorJacobian
 from aiida_anial.training.loss import add_loss_gradients, squared_errors
 from aiida_anial.training.parameters import draw_parameters, split
-from aiida_anial.training.store import JacobianStore
-from aiida_anial.training.targets import Batch, Targets, least_squares_self_energy
+from aiida_anial.training.targets import Batch, JacobianStore, Targets, least_squares_self_energy
 
 FORCE_WEIGHT, STRESS_WEIGHT = 0.7, 0.3
 FORMS = [

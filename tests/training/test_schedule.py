@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from aiida_anial.training.schedule import learning_rates
+from aiida_anial.training.optimiser import learning_rates
 from aiida_anial.training.settings import TrainingSettings
 
 ZERO = np.zeros(1, dtype=np.int64)

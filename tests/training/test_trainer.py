@@ -8,10 +8,9 @@ import torch
 
 from aiida_anial.common.errors import AnialError, FileFormatError
 from aiida_anial.potential.engine import EngineSettings
-from aiida_anial.potential.files import ensemble_bytes
-from aiida_anial.training.exceptions import TrainingFailed, TrainingInterrupted
+from aiida_anial.potential.ensemble import ensemble_bytes
 from aiida_anial.training.problem import Problem
-from aiida_anial.training.settings import TrainingSettings
+from aiida_anial.training.settings import TrainingFailed, TrainingInterrupted, TrainingSettings
 from aiida_anial.training.trainer import train_ensemble
 
 SETTINGS = TrainingSettings(max_steps=30, batch_size=6, evaluation_interval=8, learning_rate=5e-3)

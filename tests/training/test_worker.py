@@ -14,7 +14,7 @@ import torch
 
 from aiida_anial.common.errors import AnialError, FileFormatError, SettingsError
 from aiida_anial.common.tensors import read_tensors
-from aiida_anial.potential.files import read_ensemble
+from aiida_anial.potential.ensemble import read_ensemble
 from aiida_anial.training.errors import ConfigurationErrors
 from aiida_anial.worker import train, validate
 from aiida_anial.worker.job import Job, JobInterrupted

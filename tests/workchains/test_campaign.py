@@ -9,10 +9,10 @@ import pytest
 from aiida import orm
 from aiida.common import LinkType
 
-from aiida_anial.calcfunctions.structures import to_cells
-from aiida_anial.common.labelled_cells import content_hash
+from aiida_anial.common.labels import content_hash
 from aiida_anial.data.dataset import DatasetData
 from aiida_anial.data.ensemble import EnsembleData
+from aiida_anial.data.structures import to_cells
 from aiida_anial.training.splits import block_of
 
 

@@ -10,10 +10,9 @@ from aiida.common import LinkType
 
 from aiida_anial.data.dataset import DatasetData
 from aiida_anial.data.ensemble import EnsembleData
-from aiida_anial.potential.files import ensemble_bytes
+from aiida_anial.potential.ensemble import ensemble_bytes
 from aiida_anial.sampling.schedules import Schedule
-from aiida_anial.workchains.sample import SampleWorkChain
-from aiida_anial.workchains.train import TrainWorkChain
+from aiida_anial.workchains.checkpointed import SampleWorkChain, TrainWorkChain
 
 pytestmark = pytest.mark.slow
 

@@ -12,10 +12,10 @@ from aiida import orm
 from aiida.manage.caching import enable_caching
 from plumpy.workchains import _FunctionStepper
 
-from aiida_anial.calcfunctions.structures import to_cells
-from aiida_anial.common.labelled_cells import content_hash
+from aiida_anial.common.labels import content_hash
 from aiida_anial.continuation.plan import inputs_of, nodes_of, plan
-from aiida_anial.potential.files import ensemble_bytes
+from aiida_anial.data.structures import to_cells
+from aiida_anial.potential.ensemble import ensemble_bytes
 from aiida_anial.protocols.builder import campaign_builder
 from aiida_anial.protocols.protocol import campaign_inputs, changed_inputs
 from aiida_anial.queries.campaign_status import campaign_status

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 from aiida import orm
 
-from aiida_anial.continuation.labelling import labels_of
-from aiida_anial.protocols.settings import LabelSettings, QeSettings
+from aiida_anial.active_learning.settings import LabelSettings, QeSettings
+from aiida_anial.continuation.progress import labels_of
 from aiida_anial.workchains.label import LabelWorkChain
 
 pytestmark = pytest.mark.skipif(shutil.which('pw.x') is None, reason='pw.x is not installed')

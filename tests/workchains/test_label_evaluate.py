@@ -10,9 +10,9 @@ from aiida import orm
 from ase import Atoms
 from ase.calculators.emt import EMT
 
-from aiida_anial.calcfunctions.structures import to_structure
+from aiida_anial.active_learning.settings import LabelSettings
 from aiida_anial.data.ensemble import EnsembleData
-from aiida_anial.protocols.settings import LabelSettings
+from aiida_anial.data.structures import to_structure
 from aiida_anial.workchains.label import LabelWorkChain
 
 LATTICE = 4.05 * np.eye(3)

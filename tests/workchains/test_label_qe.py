@@ -10,8 +10,8 @@ import pytest
 from aiida import orm
 from ase import units
 
-from aiida_anial.calcfunctions.structures import to_structure
-from aiida_anial.protocols.settings import LabelSettings, QeSettings
+from aiida_anial.active_learning.settings import LabelSettings, QeSettings
+from aiida_anial.data.structures import to_structure
 from aiida_anial.workchains.label import LabelWorkChain
 
 pytestmark = pytest.mark.skipif(shutil.which('pw.x') is None, reason='pw.x is not installed')

@@ -12,8 +12,7 @@ import numpy as np
 import pytest
 
 from aiida_anial.common.cells import Cells
-from aiida_anial.potential.ensemble import Ensemble
-from aiida_anial.potential.files import write_ensemble
+from aiida_anial.potential.ensemble import Ensemble, write_ensemble
 from aiida_anial.potential.settings import DescriptorSettings, ModelSettings
 
 MODEL = ModelSettings(

@@ -15,7 +15,7 @@ import pytest
 from aiida_anial.common.cells import Cells
 from aiida_anial.common.errors import AnialError, FileFormatError, SettingsError
 from aiida_anial.potential.engine import EngineSettings, make_engine
-from aiida_anial.potential.files import read_ensemble
+from aiida_anial.potential.ensemble import read_ensemble
 from aiida_anial.sampling.trajectory import Trajectory
 from aiida_anial.worker import sample
 from aiida_anial.worker.job import Job, JobInterrupted

@@ -18,7 +18,7 @@ from aiida_anial.potential.kernels.features import Numbers, Row
 from aiida_anial.potential.kernels.jacobian import SlopesScratch
 from aiida_anial.potential.kernels.machine import FEATURE_LANES, LANES, PAIR_LANES, TILE
 from aiida_anial.potential.kernels.networks import Networks
-from aiida_anial.potential.kernels.pulls import Work
+from aiida_anial.potential.kernels.pair_gradients import Work
 from aiida_anial.potential.kernels.shells import Lists, Shell
 from aiida_anial.potential.neighbours import NeighbourList
 from aiida_anial.potential.settings import COSINE_GUARD, DescriptorSettings

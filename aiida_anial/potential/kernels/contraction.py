@@ -16,10 +16,8 @@ from numba.core import cgutils
 from numba.extending import intrinsic
 
 from aiida_anial.common.compiled import compiled
-from aiida_anial.potential.kernels.machine import flush_denormals, restore_denormals
-from aiida_anial.potential.kernels.pointers import pointers
+from aiida_anial.potential.kernels.machine import FINGERPRINT, flush_denormals, pointers, restore_denormals
 from aiida_anial.potential.kernels.simd import fma, load, splat, store
-from aiida_anial.potential.kernels.sources import FINGERPRINT
 
 __all__ = ('MEMBERS', 'SlopesBlock', 'Work', 'apply', 'transpose')
 

@@ -16,18 +16,18 @@ from numba import njit
 from aiida_anial.common.compiled import compiled
 from aiida_anial.potential.kernels.features import angular_features, pair_factors, radial_features
 from aiida_anial.potential.kernels.machine import (
+    FINGERPRINT,
     LANES,
     claim,
     flush_denormals,
+    pointers,
     read_counter,
     restore_denormals,
     yield_core,
 )
 from aiida_anial.potential.kernels.networks import network
-from aiida_anial.potential.kernels.pointers import pointers
-from aiida_anial.potential.kernels.pulls import angular_pulls, radial_pulls
+from aiida_anial.potential.kernels.pair_gradients import angular_pulls, radial_pulls
 from aiida_anial.potential.kernels.shells import gather, prepare, read_float, read_int
-from aiida_anial.potential.kernels.sources import FINGERPRINT
 
 __all__ = ('PHASES', 'Batch', 'Crew', 'Results', 'Scratch', 'Shared', 'evaluate')
 

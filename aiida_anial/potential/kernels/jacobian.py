@@ -19,11 +19,16 @@ from numba import njit
 from aiida_anial.common.compiled import compiled
 from aiida_anial.potential.kernels.elementary import exp2, log2
 from aiida_anial.potential.kernels.features import geometry, pair_factors
-from aiida_anial.potential.kernels.machine import FEATURE_LANES, PAIR_LANES, flush_denormals, restore_denormals
-from aiida_anial.potential.kernels.pointers import pointers
+from aiida_anial.potential.kernels.machine import (
+    FEATURE_LANES,
+    FINGERPRINT,
+    PAIR_LANES,
+    flush_denormals,
+    pointers,
+    restore_denormals,
+)
 from aiida_anial.potential.kernels.shells import gather, prepare, read_int
 from aiida_anial.potential.kernels.simd import fma, load, splat, store
-from aiida_anial.potential.kernels.sources import FINGERPRINT
 
 __all__ = ('Slopes', 'SlopesScratch', 'fill_slopes')
 

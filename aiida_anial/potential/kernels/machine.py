@@ -1,8 +1,10 @@
-"""What the kernels ask of the machine below numba: its vector width, atomic counters and the treatment of denormals."""
+"""What the kernels need from the machine: vector width, pointers, and a key for the compiled code."""
 
 from __future__ import annotations
 
+import hashlib
 import platform
+from pathlib import Path
 from typing import Any
 
 from llvmlite import binding, ir
@@ -12,11 +14,13 @@ from numba.extending import intrinsic
 
 __all__ = (
     'FEATURE_LANES',
+    'FINGERPRINT',
     'LANES',
     'PAIR_LANES',
     'TILE',
     'claim',
     'flush_denormals',
+    'pointers',
     'read_counter',
     'restore_denormals',
     'yield_core',
@@ -115,3 +119,50 @@ def restore_denormals(typingctx: Any, before: Any) -> Any:
         return context.get_dummy_value()
 
     return types.void(types.int32), codegen
+
+
+def _type(kind: Any) -> Any:
+    """Return the type of the same thing with pointers for arrays."""
+    if isinstance(kind, types.Array):
+        return types.CPointer(kind.dtype)
+    if isinstance(kind, types.BaseNamedTuple):
+        fields = [_type(field) for field in kind.types]
+        same = all(field == fields[0] for field in fields)
+        return (
+            types.NamedUniTuple(fields[0], len(fields), kind.instance_class)
+            if same
+            else types.NamedTuple(fields, kind.instance_class)
+        )
+    return kind
+
+
+def _value(context: Any, builder: Any, kind: Any, value: Any) -> Any:
+    if isinstance(kind, types.Array):
+        return context.make_array(kind)(context, builder, value).data
+    if isinstance(kind, types.BaseNamedTuple):
+        parts = cgutils.unpack_tuple(builder, value, len(kind.types))
+        values = [_value(context, builder, field, part) for field, part in zip(kind.types, parts, strict=True)]
+        return context.make_tuple(builder, _type(kind), values)
+    return value
+
+
+@intrinsic
+def pointers(typingctx: Any, values: Any) -> Any:
+    """Return the named tuple ``values`` with, in place of each contiguous array, a pointer to its first element."""
+
+    def codegen(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        return _value(context, builder, values, arguments[0])
+
+    return _type(values)(values), codegen
+
+
+def _fingerprint() -> int:
+    digest = hashlib.sha256()
+    for path in sorted(Path(__file__).parent.glob('*.py')):
+        digest.update(path.read_bytes())
+    return int.from_bytes(digest.digest()[:7], 'little')
+
+
+# Changes with any source of the kernels. A function that goes into the cache encloses it, because numba looks at what a
+# function encloses and at its own file alone, while the functions of all files go into what is kept.
+FINGERPRINT: int = _fingerprint()

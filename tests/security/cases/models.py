@@ -8,7 +8,7 @@ from functools import partial
 import numpy as np
 from safetensors.numpy import load, save
 
-from aiida_anial.potential.files import ensemble_bytes
+from aiida_anial.potential.ensemble import ensemble_bytes
 
 NAME = 'model.safetensors'
 

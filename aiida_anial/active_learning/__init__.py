@@ -1,0 +1,1 @@
+"""A campaign without AiiDA: its settings, and the rules by which the disagreement threshold follows it."""

@@ -1,0 +1,307 @@
+"""Settings of a campaign: everything that a protocol says and that overrides may change."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import AfterValidator, BeforeValidator, Field, model_validator
+
+from aiida_anial.common.settings import NonNegative, Positive, Settings
+from aiida_anial.potential.engine import EngineSettings
+from aiida_anial.potential.settings import ModelSettings
+from aiida_anial.pseudopotential import PSEUDO_FAMILY
+from aiida_anial.sampling.settings import CellSettings, SamplingSettings, ScheduleSettings
+from aiida_anial.training.settings import TrainingSettings
+
+__all__ = (
+    'BenchmarkStage',
+    'CampaignInputs',
+    'CampaignSettings',
+    'JobSettings',
+    'LabelSettings',
+    'LabellerSettings',
+    'QeSettings',
+    'ThresholdRule',
+    'TrainingStages',
+)
+
+Fraction = Annotated[float, Field(ge=0, le=1)]
+Count = Annotated[int, Field(ge=1)]
+MeshCount = Annotated[int, Field(ge=1, le=100)]
+
+
+_NAMELISTS = ('CONTROL', 'SYSTEM', 'ELECTRONS')
+
+# Keywords of pw.x that have a key of their own, or that AiiDA writes from the structure and the job.
+_OURS = (
+    *('calculation', 'tprnfor', 'tstress', 'occupations', 'smearing', 'degauss', 'ecutwfc', 'ecutrho', 'conv_thr'),
+    *('pseudo_dir', 'outdir', 'prefix', 'ibrav', 'nat', 'ntyp', 'celldm', 'a', 'b', 'c', 'cosab', 'cosac', 'cosbc'),
+)
+
+
+def _lines(value: Any) -> Any:
+    """Return the lines of a text or a list, and anything else as it is."""
+    value = value.splitlines() if isinstance(value, str) else value
+    return tuple(value) if isinstance(value, list) else value
+
+
+def _directives(lines: tuple[str, ...]) -> tuple[str, ...]:
+    """Return the lines that are not empty.
+
+    :raises ValueError: if one is no directive, which the shell would run, or the scheduler not read.
+    """
+    single = [line.strip() for text in lines for line in text.splitlines() if line.strip()]
+    for line in single:
+        if not line.startswith('#'):
+            raise ValueError(f'{line!r} is no line for the scheduler, which begins with #, as #SBATCH does')
+    return tuple(single)
+
+
+def _word(text: str) -> str:
+    """Return the text.
+
+    :raises ValueError: if it would be more than a word in the script of a job.
+    """
+    if len(text.split()) != 1 or text != text.strip():
+        raise ValueError('a name without blanks is needed')
+    return text
+
+
+Directives = Annotated[tuple[str, ...], BeforeValidator(_lines), AfterValidator(_directives)]
+Word = Annotated[str, AfterValidator(_word)]
+
+
+class CampaignSettings(Settings):
+    """How many of everything, and when to stop.
+
+    :param n_initial_cells: random cells labelled before the first training (paper: about 400).
+    :param max_iterations: active-learning iterations at most.
+    :param max_iterations_is_failure: whether reaching ``max_iterations`` without convergence is exit code 600, or the
+        planned end.
+    :param n_trajectories: fewest and most trajectories of an iteration, over all its cycles.
+    :param trajectories_fraction: trajectories of an iteration as a fraction of the labels so far, kept in that range.
+    :param n_cycles: sample-and-label cycles that run side by side and meet at the retraining (Fig. 1).
+    :param label_completed_fraction: fraction of the trajectories that reach their end without a stop whose last frame
+        is labelled too. The paper labels none (0).
+    :param t_max_growth: by how much of its first length t_max grows from one iteration to the next.
+    """
+
+    n_initial_cells: Count = 400
+    max_iterations: Count = 40
+    max_iterations_is_failure: bool = True
+    n_trajectories: tuple[Count, Count] = (100, 400)
+    trajectories_fraction: NonNegative = 0.25
+    n_cycles: Count = 1
+    label_completed_fraction: Fraction = 0.0
+    t_max_growth: NonNegative = 0.0
+
+    @model_validator(mode='after')
+    def _check(self) -> Self:
+        if self.n_trajectories[0] > self.n_trajectories[1]:
+            raise ValueError(
+                f'n_trajectories: the range is upside down, {self.n_trajectories[0]} > {self.n_trajectories[1]}'
+            )
+        if self.n_cycles > self.n_trajectories[0]:
+            raise ValueError(f'n_cycles: {self.n_cycles} cycles need as many trajectories, n_trajectories has fewer')
+        return self
+
+    def trajectories(self, n_labels: int) -> int:
+        """Return how many trajectories an iteration runs when there are ``n_labels`` labels."""
+        low, high = self.n_trajectories
+        return min(max(round(self.trajectories_fraction * n_labels), low), high)
+
+
+class ThresholdRule(Settings):
+    """The disagreement at which a trajectory stops.
+
+    ``fixed`` keeps ``energy_ev_per_sqrt_atom``. ``controlled`` starts at ``initial_factor`` times the median held-out
+    error of the first ensemble, |E^ - E| / sqrt(N), and after each iteration multiplies the threshold by
+    exp(gain (f - target)), f being the fraction of trajectories that disagreement stopped; never below ``floor``.
+
+    :param force_mean_ev_per_angstrom: also stop when the mean over atoms of the force disagreement passes this.
+    :param force_max_ev_per_angstrom: also stop when the largest force disagreement of an atom passes this.
+    """
+
+    mode: Literal['fixed', 'controlled'] = 'fixed'
+    energy_ev_per_sqrt_atom: Positive = 0.01
+    initial_factor: Positive = 0.8
+    gain: NonNegative = 0.8
+    target_stopped_fraction: Fraction = 0.5
+    floor_ev_per_sqrt_atom: Positive = 0.01
+    force_mean_ev_per_angstrom: Positive | None = None
+    force_max_ev_per_angstrom: Positive | None = None
+
+
+class LabelSettings(Settings):
+    """What all labellers share.
+
+    :param max_concurrent: calculations alive at once, over all cycles of an iteration.
+    :param max_failed_fraction: more failed labels than this end the labelling with an exit code.
+    :param max_force_ev_per_angstrom: a label with a larger force on an atom is set aside as unphysical.
+    """
+
+    max_concurrent: Count = 2
+    max_failed_fraction: Fraction = 0.2
+    max_force_ev_per_angstrom: Positive = 50.0
+
+
+class JobSettings(Settings):
+    """The scheduler's view of a kind of job.
+
+    :param max_wallclock_seconds: training and sampling stop shortly before, and continue in a new job.
+    :param max_memory_kb: memory on each machine, in units of 1024 bytes; ``null`` leaves it to the scheduler.
+    :param custom_scheduler_commands: lines for the scheduler as they stand, such as ``#SBATCH --gres=gpu:1``; a list,
+        or one text.
+    """
+
+    num_machines: Count = 1
+    num_mpiprocs_per_machine: Count = 1
+    num_cores_per_mpiproc: Count | None = None
+    max_wallclock_seconds: Annotated[int, Field(ge=10)] = 3600
+    max_memory_kb: Annotated[int, Field(ge=1024)] | None = None
+    withmpi: bool = False
+    queue_name: Word | None = None
+    account: Word | None = None
+    qos: Word | None = None
+    custom_scheduler_commands: Directives = ()
+
+    def options(self) -> dict[str, Any]:
+        """Return the ``metadata.options`` of a CalcJob."""
+        resources = {key: getattr(self, key) for key in ('num_machines', 'num_mpiprocs_per_machine')}
+        if self.num_cores_per_mpiproc is not None:
+            resources['num_cores_per_mpiproc'] = self.num_cores_per_mpiproc
+        names = ('max_memory_kb', 'queue_name', 'account', 'qos')
+        optional = {key: getattr(self, key) for key in names if getattr(self, key) is not None}
+        if self.custom_scheduler_commands:
+            optional['custom_scheduler_commands'] = '\n'.join(self.custom_scheduler_commands)
+        return {
+            'resources': resources,
+            'max_wallclock_seconds': self.max_wallclock_seconds,
+            'withmpi': self.withmpi,
+            **optional,
+        }
+
+
+class QeSettings(Settings):
+    """PBE with pw.x. A metal: smearing is always on, and forces and stress are always computed.
+
+    :param pseudo_family: label of an installed aiida-pseudo family; the default one comes with the package.
+    :param ecutwfc_ry: wavefunction cutoff in Ry; ``null`` takes the recommendation of the family, for both cutoffs.
+    :param kpoints_mesh: Monkhorst-Pack mesh (paper: 3 x 3 x 3), or
+    :param kpoints_distance_per_angstrom: largest distance between k-points, for cells of different sizes.
+    :param parameters: further pw.x namelists, such as ``{'ELECTRONS': {'mixing_beta': 0.4}}``.
+    """
+
+    pseudo_family: str = PSEUDO_FAMILY
+    ecutwfc_ry: Positive | None = None
+    ecutrho_ry: Positive | None = None
+    smearing: Literal['cold', 'gaussian', 'methfessel-paxton', 'fermi-dirac'] = 'cold'
+    degauss_ry: Positive = 0.02
+    conv_thr_ry: Positive = 1e-8
+    kpoints_mesh: tuple[MeshCount, MeshCount, MeshCount] | None = None
+    kpoints_distance_per_angstrom: Annotated[float, Field(ge=0.02, le=2)] | None = None
+    parameters: dict[str, dict[str, Any]] = Field(default_factory=dict)
+    job: JobSettings = JobSettings()
+
+    @model_validator(mode='after')
+    def _check(self) -> Self:
+        for namelist in self.parameters:
+            if namelist not in _NAMELISTS:
+                raise ValueError(f'parameters.{namelist}: no such namelist; known are {", ".join(_NAMELISTS)}')
+        if (self.kpoints_mesh is None) == (self.kpoints_distance_per_angstrom is None):
+            raise ValueError('give either kpoints_mesh or kpoints_distance_per_angstrom, and set the other to null')
+        if (self.ecutwfc_ry is None) != (self.ecutrho_ry is None):
+            raise ValueError('give both ecutwfc_ry and ecutrho_ry, or neither')
+        if self.ecutwfc_ry and self.ecutrho_ry and self.ecutrho_ry < 4 * self.ecutwfc_ry * (1 - 1e-9):
+            raise ValueError(f'ecutrho_ry: {self.ecutrho_ry:g} is below four times ecutwfc_ry')
+        for namelist, values in self.parameters.items():
+            if taken := {key.lower() for key in values} & set(_OURS):
+                raise ValueError(f'parameters.{namelist}.{min(taken)}: this one follows from other keys or the cell')
+        return self
+
+
+class LabellerSettings(Settings):
+    """Which engine labels, and its settings.
+
+    :param engine: ``qe``; or ``emt``, ``eam`` (a potential file) and ``ensemble`` (a trained potential as teacher), all
+        cells in one job, for tests and for studying the active learning itself.
+    """
+
+    engine: Literal['qe', 'emt', 'eam', 'ensemble'] = 'qe'
+    limits: LabelSettings = LabelSettings()
+    qe: QeSettings = QeSettings(kpoints_mesh=(3, 3, 3))
+    job: JobSettings = JobSettings()
+
+
+class TrainingStages(Settings):
+    """Training of the first ensemble, of the retraining after each iteration, and after the last.
+
+    :param final: ``null`` keeps the ensemble of the last iteration.
+    :param warm_start: whether a retraining starts from the weights of the ensemble before it.
+    """
+
+    initial: TrainingSettings = TrainingSettings()
+    retrain: TrainingSettings = TrainingSettings()
+    final: TrainingSettings | None = None
+    warm_start: bool = True
+    job: JobSettings = JobSettings()
+
+
+class SamplingStage(Settings):
+    """The dynamics and its job."""
+
+    dynamics: SamplingSettings = SamplingSettings()
+    job: JobSettings = JobSettings()
+
+
+class BenchmarkStage(Settings):
+    """Which properties of the ensemble of every iteration are computed, beside the next iteration.
+
+    :param properties: ``none``; ``quick``, cold curves, elastic constants and the vacancy, a minute; or ``full``.
+    """
+
+    properties: Literal['none', 'quick', 'full'] = 'none'
+    job: JobSettings = JobSettings()
+
+
+class CampaignInputs(Settings):
+    """Everything that a protocol says, and that overrides may change.
+
+    :param seed: every random draw of the campaign follows from it.
+    """
+
+    description: str = ''
+    seed: Annotated[int, Field(ge=0, lt=2**63)] = 0
+    campaign: CampaignSettings = CampaignSettings()
+    model: ModelSettings = ModelSettings()
+    engine: EngineSettings = EngineSettings()
+    cells: CellSettings = CellSettings()
+    schedules: ScheduleSettings = ScheduleSettings()
+    sampling: SamplingStage = SamplingStage()
+    thresholds: ThresholdRule = ThresholdRule()
+    training: TrainingStages = TrainingStages()
+    label: LabellerSettings = LabellerSettings()
+    benchmark: BenchmarkStage = BenchmarkStage()
+
+    @model_validator(mode='after')
+    def _check(self) -> Self:
+        dynamics, schedules = self.sampling.dynamics, self.schedules
+        if self.model.element != 'Al':
+            raise ValueError(f'model.element: only Al is supported, not {self.model.element}')
+        if dynamics.min_time_ps >= schedules.t_max_ps:
+            raise ValueError(
+                f'sampling.dynamics.min_time_ps: disagreement would never count, for schedules.t_max_ps is '
+                f'{schedules.t_max_ps:g}'
+            )
+        if self.cells.min_distance_angstrom < dynamics.min_contact_angstrom:
+            raise ValueError(
+                f'cells.min_distance_angstrom: {self.cells.min_distance_angstrom:g} is below '
+                f'sampling.dynamics.min_contact_angstrom ({dynamics.min_contact_angstrom:g}), no cell could start'
+            )
+        hottest = max(schedules.t_start_k[1], schedules.t_end_k[1]) + schedules.t_mod_k[1]
+        if hottest >= dynamics.max_temperature_k:
+            raise ValueError(
+                f'schedules: they reach {hottest:g} K, not below sampling.dynamics.max_temperature_k '
+                f'({dynamics.max_temperature_k:g})'
+            )
+        return self

@@ -1,1 +1,0 @@
-"""Results of several potentials side by side, and beside the literature."""

@@ -1,1 +1,0 @@
-"""Figures of several potentials side by side, as PNG and SVG."""

@@ -1,0 +1,72 @@
+"""What a finished pw.x calculation says about one configuration."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from aiida import orm
+from ase import units
+
+from aiida_anial.common.labels import Label
+from aiida_anial.common.level_of_theory import LevelOfTheory
+from aiida_anial.data.structures import to_cells
+
+__all__ = ('pw_kpoints', 'pw_label', 'pw_level_of_theory')
+
+_SMEARING = {
+    **dict.fromkeys(('cold', 'mv', 'm-v', 'marzari-vanderbilt'), 'cold'),
+    **dict.fromkeys(('gauss', 'gaussian', 'gaussian'), 'gaussian'),
+    **dict.fromkeys(('mp', 'm-p', 'methfessel-paxton'), 'methfessel-paxton'),
+    **dict.fromkeys(('fd', 'f-d', 'fermi-dirac'), 'fermi-dirac'),
+}
+
+
+def pw_label(cell: orm.StructureData, parameters: orm.Dict, trajectory: orm.TrajectoryData) -> Label:
+    """Return the label that one calculation gives.
+
+    The energy is the smeared free energy (the line that pw.x marks with ``!``): its derivatives are the forces.
+    """
+    cells = to_cells({'cell': cell})
+    # pw.x prints the pressure-like stress in GPa, positive in compression; ours is positive in tension.
+    stress = -trajectory.get_array('stress')[-1] * units.GPa
+    return Label(
+        positions=cells.positions,
+        lattice=cells.lattices[0],
+        energy=float(parameters['energy']),
+        forces=np.asarray(trajectory.get_array('forces')[-1]),
+        stress=np.asarray(stress),
+        uuid=parameters.creator.uuid,
+    )
+
+
+def pw_level_of_theory(parameters: orm.Dict, *, kpoints_distance: float | None = None) -> LevelOfTheory:
+    """Return what the calculation that printed ``parameters`` was done with.
+
+    :param kpoints_distance: in 1/angstrom, where the mesh was chosen by it.
+    """
+    inputs: Any = parameters.creator.inputs
+    namelists = inputs.parameters.get_dict()['SYSTEM'] if 'parameters' in inputs else {}
+    printed = parameters.get_dict()
+    smeared = namelists.get('occupations') == 'smearing'
+    smearing = str(namelists.get('smearing', 'gaussian')).lower()
+    mesh = printed.get('monkhorst_pack_grid') if kpoints_distance is None else None
+    wavefunction = namelists.get('ecutwfc')
+    return LevelOfTheory(
+        code='pw.x',
+        version=printed.get('creator_version'),
+        functional=printed.get('dft_exchange_correlation'),
+        pseudo_md5=inputs.pseudos.Al.md5 if 'pseudos' in inputs else None,
+        ecutwfc_ry=wavefunction,
+        ecutrho_ry=namelists.get('ecutrho', 4 * wavefunction if wavefunction else None),
+        smearing=_SMEARING.get(smearing, smearing) if smeared else None,
+        degauss_ry=namelists.get('degauss') if smeared else None,
+        kpoints_mesh=tuple(mesh) if mesh else None,
+        kpoints_distance_per_angstrom=kpoints_distance,
+    )
+
+
+def pw_kpoints(parameters: orm.Dict) -> str | None:
+    """Return the mesh of k-points, such as ``2x2x3``."""
+    mesh = parameters.get_dict().get('monkhorst_pack_grid')
+    return 'x'.join(str(number) for number in mesh) if mesh else None

@@ -1,0 +1,125 @@
+"""Ensembles as files for torch: the state of a torchani model, and TorchScript."""
+
+from __future__ import annotations
+
+import io
+import json
+import re
+import warnings
+import zipfile
+from pathlib import Path
+
+import torch
+from ase.data import atomic_numbers
+from ase.units import Hartree
+
+from aiida_anial.common.tensors import TensorFile, write_tensors
+from aiida_anial.potential.ensemble import Ensemble
+from aiida_anial.potential.torchani_model import to_torchani
+
+__all__ = ('Potential', 'write_torchani_state', 'write_torchscript')
+
+_KIND = 'torchani'
+_SCHEMA_VERSION = 1
+
+
+def write_torchani_state(path: Path, ensemble: Ensemble) -> None:
+    """Write ``state_dict()`` of the ``torchani.arch.ANI`` in float64 to a safetensors file, energies in hartree.
+
+    The metadata hold what the constructors of torchani are given, by the names of their arguments.
+    """
+    model = to_torchani(ensemble, dtype=torch.float64)
+    arrays = {name: tensor.numpy() for name, tensor in model.state_dict().items()}
+    settings = ensemble.model.descriptor
+    metadata = {
+        'units': {'energy': 'hartree', 'length': 'angstrom'},
+        'symbols': [ensemble.model.element],
+        'n_members': ensemble.n_members,
+        'layer_dims': list(ensemble.model.layer_sizes),
+        'celu_alpha': ensemble.model.celu_alpha,
+        'aev_constants': {
+            'radial_cutoff': settings.radial_cutoff_angstrom,
+            'angular_cutoff': settings.angular_cutoff_angstrom,
+            'radial_eta': settings.radial_eta_per_angstrom2,
+            'radial_shifts': settings.radial_shifts_angstrom,
+            'angular_eta': settings.angular_eta_per_angstrom2,
+            'angular_zeta': settings.angular_zeta,
+            'angular_shifts': settings.angular_shifts_angstrom,
+            'sections': settings.angle_shifts_rad,
+            'num_species': 1,
+            'cutoff_fn': 'cosine',
+        },
+    }
+    write_tensors(path, TensorFile(_KIND, _SCHEMA_VERSION, metadata, arrays))
+
+
+_DESCRIPTION = {
+    'format': 'aiida-anial TorchScript potential',
+    'format_version': 1,
+    'inputs': 'positions [n, 3] in angstrom, lattice [3, 3] in angstrom with one vector a row, both float64',
+    'outputs': 'energy in eV (mean of the members), energies of the members [M] in eV',
+}
+
+# Paths on this machine, for error messages, and a number that is drawn.
+_LEFT_OUT = re.compile(r'\.debug_pkl$|/\.data/serialization_id$')
+# The oldest time that a zip archive knows.
+_TIME = (1980, 1, 1, 0, 0, 0)
+
+
+class Potential(torch.nn.Module):
+    """Energy of a periodic cell of one element; forces and stress are its derivatives by torch.
+
+    :param model: torchani's.
+    :param number: atomic number of the element.
+    :param hartree: in eV.
+    """
+
+    def __init__(self, model: torch.nn.Module, number: int, hartree: float) -> None:
+        super().__init__()
+        self.model = model
+        self.number = number
+        self.hartree = hartree
+
+    def forward(self, positions: torch.Tensor, lattice: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        """Return the mean energy and those of the members ``[M]``, in eV.
+
+        :param positions: ``[n, 3]`` in angstrom, also outside of the cell.
+        :param lattice: ``[3, 3]`` in angstrom, one vector a row.
+        """
+        species = torch.full((1, positions.shape[0]), self.number, dtype=torch.long, device=positions.device)
+        pbc = torch.ones(3, dtype=torch.bool, device=positions.device)
+        energies = self.model((species, positions.unsqueeze(0)), lattice, pbc, 0, False, True).energies
+        members = energies.reshape(-1) * self.hartree
+        return members.mean(), members
+
+
+def write_torchscript(path: Path, ensemble: Ensemble) -> None:
+    """Write a file for ``torch.jit.load``, in float64; the same ensemble gives the same bytes."""
+    model = to_torchani(ensemble, dtype=torch.float64)
+    potential = Potential(model, atomic_numbers[ensemble.model.element], float(Hartree))
+    potential.requires_grad_(requires_grad=False)
+    buffer = io.BytesIO()
+    with warnings.catch_warnings():
+        # torch calls TorchScript deprecated at every function.
+        warnings.simplefilter('ignore')
+        scripted = torch.jit.script(potential.eval())
+        description = json.dumps(_DESCRIPTION | {'model': ensemble.model.to_dict()}, sort_keys=True)
+        torch.jit.save(scripted, buffer, _extra_files={'description.json': description})
+    path.write_bytes(_reproducible(buffer.getvalue()))
+
+
+def _reproducible(archive: bytes) -> bytes:
+    """Return the archive without what differs from one machine and run to the next."""
+    result = io.BytesIO()
+    with zipfile.ZipFile(io.BytesIO(archive)) as source, zipfile.ZipFile(result, 'w') as target:
+        for name in source.namelist():
+            if not _LEFT_OUT.search(name):
+                content = source.read(name)
+                target.writestr(zipfile.ZipInfo(name, _TIME), _in_order(content) if name.endswith('.py') else content)
+    return result.getvalue()
+
+
+def _in_order(code: bytes) -> bytes:
+    """Return code with the constants of each class sorted, which torch keeps in a set."""
+    constants = re.compile(rb'(?:^  \w+ : Final\[.*\n)+', re.MULTILINE)
+    return constants.sub(lambda match: b''.join(sorted(match[0].splitlines(keepends=True))), code)

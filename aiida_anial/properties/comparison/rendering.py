@@ -1,0 +1,154 @@
+"""A comparison as text for a terminal, as CSV and as JSON."""
+
+from __future__ import annotations
+
+import csv
+import io
+import math
+from collections.abc import Iterable, Sequence
+from typing import Any, get_args
+
+from aiida_anial.properties.comparison.references import Kind
+from aiida_anial.properties.comparison.subject import Subject, property_names
+from aiida_anial.properties.comparison.table import Row
+from aiida_anial.properties.property import Quantity
+
+__all__ = (
+    'comparison_csv',
+    'comparison_notes',
+    'comparison_numbers',
+    'comparison_records',
+    'comparison_text',
+    'format_quantity',
+)
+
+# Digits behind the point of a number without an uncertainty, by unit.
+_DIGITS = {
+    '1': 3,
+    'angstrom': 4,
+    'angstrom3/atom': 2,
+    'GPa': 1,
+    'eV': 2,
+    'meV': 0,
+    'meV/atom': 1,
+    'mJ/m2': 1,
+    '%': 1,
+    'THz': 2,
+}
+_DEFAULT_DIGITS = 3
+_MISSING = '-'
+_LITERATURE = '|'
+_CSV_COLUMNS = ('property', 'quantity', 'unit', 'source', 'kind', 'value', 'uncertainty', 'citation')
+
+
+def comparison_text(rows: Sequence[Row]) -> str:
+    """Return a table for each property: a column each subject, and behind a line one each source of the literature.
+
+    ``116.3(4)`` is 116.3 with an uncertainty of 0.4.
+    """
+    names = dict.fromkeys(row.property_name for row in rows)
+    return '\n\n'.join(_section(name, [row for row in rows if row.property_name == name]) for name in names)
+
+
+def comparison_notes(subjects: Iterable[Subject]) -> list[str]:
+    """Return what the subjects say about their numbers, a line each."""
+    return [
+        f'{subject.name}, {name}: {note}'
+        for subject in subjects
+        for name in property_names([subject])
+        for note in subject.results[name].notes
+    ]
+
+
+def comparison_csv(rows: Sequence[Row]) -> str:
+    """Return a line for every number, with all its digits; see ``comparison_numbers``."""
+    buffer = io.StringIO()
+    numbers = comparison_numbers(rows)
+    writer = csv.DictWriter(buffer, _CSV_COLUMNS, lineterminator='\n')
+    writer.writeheader()
+    writer.writerows(numbers)
+    return buffer.getvalue()
+
+
+def comparison_numbers(rows: Sequence[Row]) -> list[dict[str, Any]]:
+    """Return every number with what it is of; the kind of what was computed is ``computed``, what is missing is ''."""
+    numbers: list[tuple[Any, ...]] = []
+    for row in rows:
+        start = (row.property_name, row.quantity, row.unit)
+        numbers += [(*start, subject, 'computed', *_numbers(value), '') for subject, value in row.values.items()]
+        numbers += [(*start, one.source, one.kind, *_numbers(one.value), one.citation) for one in row.references]
+    return [dict(zip(_CSV_COLUMNS, number, strict=True)) for number in numbers]
+
+
+def comparison_records(rows: Sequence[Row]) -> dict[str, dict[str, dict[str, dict[str, Any]]]]:
+    """Return ``{subject: {property: {quantity: {value, unit, uncertainty}}}}``, for JSON."""
+    records: dict[str, dict[str, dict[str, dict[str, Any]]]] = {}
+    for row in rows:
+        for subject, quantity in row.values.items():
+            of_property = records.setdefault(subject, {}).setdefault(row.property_name, {})
+            of_property[row.quantity] = quantity.to_dict()
+    return records
+
+
+def format_quantity(quantity: Quantity) -> str:
+    """Return the value to the digits that mean something, and its uncertainty in units of the last one.
+
+    The uncertainty has one digit, or two if the first is a 1. One that is a hundred times smaller than the digits that
+    are usual for the unit is not shown.
+    """
+    if not math.isfinite(quantity.value):
+        return _MISSING
+    usual = _DIGITS.get(quantity.unit, _DEFAULT_DIGITS)
+    uncertainty = quantity.uncertainty
+    if uncertainty is not None and math.isfinite(uncertainty) and uncertainty > 0:
+        first, exponent = f'{uncertainty:.1e}'.split('e')
+        digits = (1 if first.startswith('1') else 0) - int(exponent)
+        if digits <= usual + 2:
+            digits = max(digits, 0)
+            return f'{quantity.value:z.{digits}f}({round(uncertainty * 10**digits)})'
+    if quantity.unit == '1' and quantity.value.is_integer():
+        return f'{quantity.value:.0f}'
+    return f'{quantity.value:z.{usual}f}'
+
+
+def _section(name: str, rows: Sequence[Row]) -> str:
+    """Return the table of one property."""
+    subjects = list(dict.fromkeys(subject for row in rows for subject in row.values))
+    known = {one.source: one for row in rows for one in row.references}
+    sources = sorted(known, key=lambda source: get_args(Kind).index(known[source].kind))
+    line = [_LITERATURE] if sources else []
+    table = [[name, '', *subjects, *line, *(known[source].label for source in sources)]]
+    for row in rows:
+        unit = row.unit if row.unit != '1' else ''
+        literature = {one.source: one.value for one in row.references}
+        table.append(
+            [
+                row.quantity,
+                unit,
+                *(_cell(row.values.get(subject)) for subject in subjects),
+                *line,
+                *(_cell(literature.get(source)) for source in sources),
+            ]
+        )
+    widths = [max(map(len, column)) for column in zip(*table, strict=True)]
+    heading, *body = [_line(cells, widths) for cells in table]
+    return '\n'.join([heading, '-' * (sum(widths) + 2 * (len(widths) - 1)), *body])
+
+
+def _line(cells: Sequence[str], widths: Sequence[int]) -> str:
+    """Return names to the left and numbers to the right."""
+    padded = [
+        cell.ljust(width) if column < 2 else cell.rjust(width)
+        for column, (cell, width) in enumerate(zip(cells, widths, strict=True))
+    ]
+    return '  '.join(padded).rstrip()
+
+
+def _cell(quantity: Quantity | None) -> str:
+    return _MISSING if quantity is None else format_quantity(quantity)
+
+
+def _numbers(quantity: Quantity) -> list[Any]:
+    """Return value and uncertainty, nothing for what is not finite."""
+    record = quantity.to_dict()
+    return ['' if record[key] is None else record[key] for key in ('value', 'uncertainty')]

@@ -1,0 +1,78 @@
+"""A work chain whose inputs, thousands perhaps, are told by their links."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, MutableMapping
+from typing import Any
+
+from aiida import orm
+from aiida.common.links import LinkType
+from aiida.engine import WorkChain
+from plumpy.persistence import LoadSaveContext
+from plumpy.processes import BundleKeys
+from plumpy.utils import AttributesFrozendict
+
+from aiida_anial.runtime.many_inputs import WorkChainNodeOfMany
+
+__all__ = ('LinkedWorkChain',)
+
+_SEPARATOR = '__'
+
+
+class LinkedWorkChain(WorkChain):
+    """Leave the nodes among the inputs out of checkpoints: links say already which they are.
+
+    AiiDA writes them down twice in each checkpoint, of which there are two or three for each child: with a thousand
+    inputs that would cost as much as the child. And the daemon worker that takes the work chain on would load them one
+    by one, twice.
+    """
+
+    _node_class = WorkChainNodeOfMany
+
+    # Not part of a checkpoint; the inputs do not change.
+    _encoded_inputs: str | None = None
+
+    def encode_input_args(self, inputs: Any) -> str:
+        """Return inputs or outputs as text; the inputs as they were given matter as the node is made, and no more."""
+        if inputs is self._raw_inputs:
+            return ''
+        if inputs is not self._parsed_inputs:
+            return super().encode_input_args(inputs)
+        if self._encoded_inputs is None:
+            self._encoded_inputs = super().encode_input_args(_without(inputs, set(self._flat_inputs())))
+        return self._encoded_inputs
+
+    def save_instance_state(self, out_state: MutableMapping[str, Any], save_context: LoadSaveContext | None) -> None:
+        """Save what a restarted daemon needs."""
+        super().save_instance_state(out_state, save_context)  # type: ignore[no-untyped-call]
+        out_state.pop(BundleKeys.INPUTS_RAW, None)
+
+    def load_instance_state(self, saved_state: MutableMapping[str, Any], load_context: LoadSaveContext) -> None:
+        """Load the inputs that are nodes, all at once, with what was saved."""
+        super().load_instance_state(saved_state, load_context)  # type: ignore[no-untyped-call]
+        linked = self.node.base.links.get_incoming(link_type=LinkType.INPUT_WORK).nested()
+        self._parsed_inputs = _with(self.inputs, linked)
+
+
+def _without(inputs: Mapping[str, Any], linked: Collection[str], above: str = '') -> AttributesFrozendict:
+    """Return inputs without the nodes that are linked.
+
+    :param linked: labels of the links.
+    :param above: what their labels begin with.
+    """
+    kept = {}
+    for name, value in inputs.items():
+        if isinstance(value, Mapping):
+            kept[name] = _without(value, linked, f'{above}{name}{_SEPARATOR}')
+        elif not isinstance(value, orm.Data) or f'{above}{name}' not in linked:
+            kept[name] = value
+    return AttributesFrozendict(kept)
+
+
+def _with(inputs: Mapping[str, Any], linked: Mapping[str, Any]) -> AttributesFrozendict:
+    """Return inputs with the nodes that are linked, by namespace."""
+    both = {**inputs, **linked}
+    for name, value in both.items():
+        if isinstance(value, Mapping):
+            both[name] = _with(inputs.get(name, {}), linked.get(name, {}))
+    return AttributesFrozendict(both)

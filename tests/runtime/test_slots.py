@@ -1,0 +1,198 @@
+"""The limit of a computer, over all campaigns of a profile."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import sys
+from itertools import chain as joined
+
+import pytest
+from aiida import orm
+from aiida.common import LinkType
+from aiida.engine import ProcessState
+from click.testing import CliRunner
+
+from aiida_anial.active_learning.settings import LabelSettings, QeSettings
+from aiida_anial.cli.root import main
+from aiida_anial.data.nodes import WAITS_FOR
+from aiida_anial.data.structures import to_structure
+from aiida_anial.runtime.slots import LIMIT, granted, held_slots, number_granted
+from aiida_anial.workchains.label import LabelWorkChain
+
+CELLS = 4
+
+
+@pytest.mark.parametrize(
+    ('bound', 'held', 'waiting', 'wanted', 'number'),
+    [
+        (4, {}, [], 3, 3),
+        (4, {}, [], 9, 4),
+        (4, {1: 2, 2: 1}, [], 9, 1),
+        (4, {1: 4}, [], 1, 0),
+        # A lower limit than what is alive.
+        (2, {1: 3}, [], 1, 0),
+        # Its own mark is no reason to step back.
+        (4, {1: 3}, [1], 1, 1),
+        # One that waits without anything comes first, then both get one after the other.
+        (4, {1: 3}, [2], 1, 0),
+        (4, {1: 2, 2: 1}, [2], 1, 0),
+        (4, {1: 1, 2: 1}, [2], 3, 1),
+        # More chains than slots: who has none may take one.
+        (2, {2: 1}, [1, 3], 2, 1),
+        (4, {}, [], 0, 0),
+    ],
+)
+def test_room_is_shared_with_those_who_wait(bound, held, waiting, wanted, number):
+    assert number_granted(bound, held, 1, waiting, wanted) == number
+
+
+@pytest.mark.parametrize('bound', [1, 2, 5, 8])
+def test_shares_become_equal_as_calculations_end(bound):
+    held = {1: bound, 2: 0, 3: 0}
+    for step in range(40):
+        # One of the chain that has most ends, and whoever wakes up first asks.
+        held[max(held, key=held.get)] -= 1
+        for chain in sorted(held, key=lambda pk: (pk + step) % 3):
+            held[chain] += number_granted(bound, held, chain, [1, 2, 3], 99)
+        assert sum(held.values()) == bound
+    assert max(held.values()) - min(held.values()) <= 1
+
+
+@pytest.fixture
+def limited(computer):
+    """The computer with room for three calculations, a number that the demo's own bound is not."""
+    computer.set_property(LIMIT, 3)
+    yield computer
+    computer.delete_property(LIMIT)
+
+
+@pytest.fixture
+def make_calculation(fake_chain):
+    """Return a function that stores a calculation that is alive, and the work chain that launched it."""
+    made = []
+
+    def make(caller_label, label, link_label, code):
+        caller = fake_chain(caller_label, state=ProcessState.WAITING)
+        node = orm.WorkChainNode()
+        node.set_process_label(label)
+        node.set_process_state(ProcessState.WAITING)
+        node.base.links.add_incoming(code, link_type=LinkType.INPUT_WORK, link_label=link_label)
+        node.base.links.add_incoming(caller, link_type=LinkType.CALL_WORK, link_label='calculation')
+        made.extend((node.store(), caller))
+        return caller, node
+
+    yield make
+    for node in made:
+        node.set_process_state(ProcessState.KILLED)
+
+
+@pytest.mark.parametrize(
+    ('caller', 'label', 'link_label'),
+    [
+        ('LabelWorkChain', 'PwBaseWorkChain', 'pw__code'),
+        ('DftPropertyWorkChain', 'PwBaseWorkChain', 'pw__code'),
+        ('DftPropertyWorkChain', 'PwRelaxWorkChain', 'base_relax__pw__code'),
+    ],
+)
+def test_a_calculation_counts_until_it_ends_although_its_caller_has(
+    computer, pw_code, make_calculation, caller, label, link_label
+):
+    chain, calculation = make_calculation(caller, label, link_label, pw_code)
+    assert held_slots(computer) == {chain.pk: [calculation.pk]}
+    chain.set_process_state(ProcessState.KILLED)
+    assert held_slots(computer) == {chain.pk: [calculation.pk]}
+    calculation.set_process_state(ProcessState.FINISHED)
+    assert held_slots(computer) == {}
+
+
+def test_what_a_relaxation_calls_does_not_count_twice(computer, pw_code, make_calculation):
+    make_calculation('PwRelaxWorkChain', 'PwBaseWorkChain', 'pw__code', pw_code)
+    assert held_slots(computer) == {}
+
+
+def test_nothing_is_held_back_without_a_limit(computer, fake_chain):
+    with granted(fake_chain('LabelWorkChain', state=ProcessState.WAITING), computer, 99) as grant:
+        assert (grant.number, grant.awaited) == (99, ())
+
+
+def test_two_workers_never_count_at_the_same_time(limited, fake_chain):
+    node = fake_chain('LabelWorkChain', state=ProcessState.WAITING)
+    with granted(node, limited, 1):
+        from aiida.manage.configuration import get_config
+
+        path = f'{get_config().dirpath}/anial/{limited.uuid}.lock'
+        script = 'import fcntl, sys; fcntl.flock(open(sys.argv[1], "w"), fcntl.LOCK_EX | fcntl.LOCK_NB)'
+        command = [sys.executable, '-c', script, path]
+        assert subprocess.run(command, capture_output=True, check=False).returncode
+    assert not subprocess.run(command, capture_output=True, check=False).returncode
+    node.set_process_state(ProcessState.KILLED)
+
+
+def test_the_command_sets_shows_and_takes_away_a_limit(computer):
+    def run(*arguments):
+        result = CliRunner().invoke(main, ['limit', *arguments])
+        return result.exit_code, result.output.strip()
+
+    assert run(computer.label, '7') == (0, f'{computer.label}: at most 7, 0 alive')
+    assert computer.get_property(LIMIT) == 7
+    assert f'{computer.label}: at most 7, 0 alive' in run()[1]
+    assert run(computer.label, '--none') == (0, f'{computer.label}: no limit, 0 alive')
+    assert run(computer.label, '--none')[0] == 0
+    for arguments, key in (
+        (['nowhere', '3'], 'COMPUTER'),
+        ([computer.label, '0'], 'NUMBER'),
+        ([computer.label, '2', '--none'], '--none'),
+        (['--none'], 'COMPUTER'),
+    ):
+        status, printed = run(*arguments)
+        assert status
+        assert key in printed.splitlines()[-1]
+    assert computer.get_property(LIMIT, None) is None
+
+
+@pytest.fixture(scope='module')
+def labellings(run_all, computer, pw_code, pseudo, make_cells):
+    """Two labellings side by side, each of which alone would have two calculations alive, on a computer for three."""
+    from aiida_anial.protocols.builder import pw_inputs
+
+    if shutil.which('pw.x') is None:
+        pytest.skip('pw.x is not installed')
+    settings = {'ecutwfc_ry': 12, 'ecutrho_ry': 48, 'kpoints_mesh': (1, 1, 1), 'job': {'max_wallclock_seconds': 600}}
+
+    def builder(seed):
+        made = LabelWorkChain.get_builder()
+        made.cells = {
+            f'cell_{index:04d}': to_structure(*cell) for index, cell in enumerate(make_cells(CELLS, seed=seed))
+        }
+        made.qe = pw_inputs(QeSettings.parse(settings), pw_code, pseudo)
+        made.limits = orm.Dict(LabelSettings(max_concurrent=2).to_dict())
+        return made
+
+    computer.set_property(LIMIT, 3)
+    try:
+        return run_all(builder(1), builder(2))
+    finally:
+        computer.delete_property(LIMIT)
+
+
+def alive(node, calculations):
+    """Return how many calculations were alive when ``node`` was launched."""
+    return sum(other.ctime <= node.ctime < other.mtime for other in calculations)
+
+
+def test_labellings_of_two_campaigns_stay_below_the_limit_together(labellings):
+    by_labelling = [[child for child in one.called if child.process_label == 'PwBaseWorkChain'] for one in labellings]
+    calculations = list(joined(*by_labelling))
+    assert len(calculations) == 2 * CELLS
+    assert max(alive(node, calculations) for node in calculations) == 3
+    for own in by_labelling:
+        assert max(alive(node, own) for node in own) == 2
+
+
+def test_both_end_with_all_their_labels_and_wait_no_more(labellings):
+    for labelling in labellings:
+        assert labelling.is_finished_ok, labelling.exit_message
+        assert labelling.outputs.dataset.n_configurations == CELLS
+        assert WAITS_FOR not in labelling.base.extras.all
+        assert held_slots(labelling.inputs.qe.pw.code.computer) == {}

@@ -1,0 +1,149 @@
+"""Children are launched once, and asked for again if a daemon that stopped has lost them."""
+
+from __future__ import annotations
+
+import json
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from aiida import orm
+from aiida.engine import ProcessState
+from aiida.manage import get_manager
+
+from aiida_anial.runtime import staged, zeromq_requests
+from aiida_anial.runtime.staged import _lost
+from aiida_anial.workchains.label import LabelWorkChain
+
+LABELS = 'aiida.workflows:anial.label'
+PW_BASE = 'aiida.workflows:quantumespresso.pw.base'
+
+
+@pytest.fixture
+def chain(new_labelling) -> Any:
+    """A labelling before its first step."""
+    new_labelling.setup()
+    return new_labelling
+
+
+@pytest.fixture
+def launched(chain, monkeypatch) -> list[dict[str, Any]]:
+    """What the labelling submits, instead of running it."""
+    submitted: list[dict[str, Any]] = []
+
+    def submit(_: Any, inputs: Any = None, **kwargs: Any) -> Any:
+        submitted.append(kwargs)
+        return orm.CalcJobNode().store()
+
+    monkeypatch.setattr(chain.runner, 'submit', submit)
+    return submitted
+
+
+def test_a_step_that_runs_again_takes_the_child_that_it_had_launched(chain, launched, fake_job):
+    job = fake_job('anial.evaluate', caller=chain.node, call_link_label='evaluate')
+    awaited = chain.run_evaluation()
+    assert launched == []
+    assert awaited['evaluation'].pk == job.pk
+
+
+def test_a_child_that_was_never_launched_is(chain, launched, fake_job):
+    fake_job('anial.evaluate', caller=chain.node, call_link_label='evaluatX')
+    chain.run_evaluation()
+    assert [kwargs['metadata']['call_link_label'] for kwargs in launched] == ['evaluate']
+
+
+def test_wildcards_of_the_database_in_a_label_match_nothing_else(chain, launched, fake_chain):
+    """An underscore in a query stands for any letter."""
+    fake_chain('PwBaseWorkChain', caller=chain.node, call_link_label='cellX0001')
+    chain.submit(LabelWorkChain, metadata={'call_link_label': 'cell_0001'})
+    assert len(launched) == 1
+
+
+def test_a_child_that_cannot_go_on_is_launched_anew(chain, launched, fake_chain):
+    """A daemon was killed after it had stored the node and before it had stored its checkpoint."""
+    fake_chain('PwBaseWorkChain', caller=chain.node, call_link_label='cell_0001', state=ProcessState.CREATED)
+    chain.submit(LabelWorkChain, metadata={'call_link_label': 'cell_0001'})
+    assert len(launched) == 1
+
+
+def test_what_nobody_has_begun_is_lost_and_nothing_else(fake_chain, fake_job):
+    top = fake_chain('LabelWorkChain', state=ProcessState.WAITING, process_type=LABELS)
+    fake_chain('PwBaseWorkChain', state=ProcessState.FINISHED, caller=top, process_type=PW_BASE)
+    base = fake_chain('PwBaseWorkChain', state=ProcessState.WAITING, caller=top, process_type=PW_BASE)
+    lost = [
+        fake_chain('PwBaseWorkChain', state=ProcessState.CREATED, caller=top, process_type=PW_BASE),
+        fake_job('quantumespresso.pw', caller=base, state=ProcessState.CREATED),
+    ]
+    fake_job('quantumespresso.pw', caller=base, state=ProcessState.WAITING)
+    orm.CalcFunctionNode().store()
+    assert {node.pk for node in _lost(top)} == {node.pk for node in lost}
+
+
+def test_chains_of_ours_look_after_their_own_children(fake_chain):
+    top = fake_chain('CycleWorkChain', state=ProcessState.WAITING, process_type='aiida.workflows:anial.cycle')
+    labels = fake_chain('LabelWorkChain', state=ProcessState.WAITING, caller=top, process_type=LABELS)
+    lost = fake_chain('PwBaseWorkChain', state=ProcessState.CREATED, caller=labels, process_type=PW_BASE)
+    assert list(_lost(top)) == []
+    assert [node.pk for node in _lost(labels)] == [lost.pk]
+
+
+def test_a_chain_that_has_ended_looks_for_nothing(fake_chain):
+    top = fake_chain('LabelWorkChain', process_type=LABELS)
+    fake_chain('PwBaseWorkChain', state=ProcessState.CREATED, caller=top, process_type=PW_BASE)
+    assert list(_lost(top)) == []
+
+
+@pytest.fixture
+def ask_again(chain, monkeypatch):
+    """Return a function that lets the labelling look for its lost children, and returns those it asks for again."""
+
+    def ask(broker, waiting=()):
+        asked: list[int] = []
+        controller = SimpleNamespace(continue_process=lambda pk, **_: asked.append(pk))
+        monkeypatch.setattr(type(chain.runner), 'controller', controller)
+        monkeypatch.setattr(get_manager(), 'get_profile', lambda: SimpleNamespace(process_control_backend=broker))
+        monkeypatch.setattr(staged, 'requested', lambda _: set(waiting))
+        chain._ask_again()
+        return asked
+
+    return ask
+
+
+@pytest.fixture
+def lost(chain, fake_job, monkeypatch):
+    """A child that was launched before the daemon began again."""
+    monkeypatch.setattr(staged, '_GRACE_S', -1.0)
+    return fake_job('anial.evaluate', caller=chain.node, state=ProcessState.CREATED)
+
+
+@pytest.mark.parametrize(('broker', 'expected'), [('core.zeromq', 1), ('core.rabbitmq', 0), (None, 0)])
+def test_only_with_the_broker_that_loses_are_children_asked_for_again(ask_again, lost, broker, expected):
+    """RabbitMQ outlives the daemon; a second request there could reach a second worker."""
+    assert ask_again(broker) == [lost.pk] * expected
+
+
+def test_a_child_that_a_worker_was_asked_for_is_not_asked_for_again(ask_again, lost):
+    """Two workers would run it, and a calculation would be paid for twice."""
+    assert ask_again('core.zeromq', waiting=[lost.pk]) == []
+
+
+def test_a_child_that_was_launched_only_now_is_not_asked_for_again(ask_again, chain, fake_job):
+    fake_job('anial.evaluate', caller=chain.node, state=ProcessState.CREATED)
+    assert ask_again('core.zeromq') == []
+
+
+def test_requests_are_found_in_the_queue_and_in_the_hands_of_workers(tmp_path, monkeypatch):
+    tasks = tmp_path / 'storage' / 'tasks'
+    for pk, folder in enumerate(('pending', 'processing'), start=7):
+        (tasks / folder).mkdir(parents=True)
+        (tasks / folder / f'{pk}_request.json').write_text(
+            json.dumps({'body': {'args': {'pid': pk}, 'task': 'continue'}})
+        )
+    (tasks / 'pending' / '1_other.json').write_text('{"body": {"task": "launch"}}')
+    (tasks / 'pending' / '2_torn.json').write_text('{"bod')
+    config = SimpleNamespace(filepaths=lambda _: {'broker_service': {'dir': tmp_path}})
+    monkeypatch.setattr(zeromq_requests, 'get_config', lambda: config)
+    assert zeromq_requests.requested(None) == {7, 8}
+    assert sorted(path.name for path in tasks.rglob('*.json')) == [
+        *('1_other.json', '2_torn.json', '7_request.json', '8_request.json')
+    ]
