@@ -36,7 +36,7 @@ from aiida_anial.potential.settings import ModelSettings
 _AIIDA_PATH = tempfile.TemporaryDirectory(prefix='anial-tests-')
 os.environ['AIIDA_PATH'] = _AIIDA_PATH.name
 
-pytest_plugins = 'aiida.tools.pytest_fixtures'
+pytest_plugins = ('aiida.tools.pytest_fixtures', 'support.chains')
 
 FCC = np.array([[0, 0, 0], [0, 0.5, 0.5], [0.5, 0, 0.5], [0.5, 0.5, 0]])
 

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from aiida import orm
-from aiida_quantumespresso.calculations.functions.create_kpoints_from_distance import create_kpoints_from_distance
 
+from aiida_anial.runtime.kpoints import mesh_of
 from aiida_anial.runtime.many_inputs import calcfunction_of_many
 
-__all__ = ('make_meshes', 'mesh_name', 'mesh_of')
+__all__ = ('make_meshes', 'mesh_name')
 
 
 @calcfunction_of_many
@@ -29,13 +29,6 @@ def make_meshes(distance: orm.Float, force_parity: orm.Bool, **cells: orm.Struct
 def mesh_name(cell: orm.StructureData, distance: orm.Float, force_parity: orm.Bool) -> str:
     """Return the name of the mesh of a cell, such as ``mesh_3_3_2``."""
     return _name(mesh_of(cell, distance, force_parity))
-
-
-def mesh_of(cell: orm.StructureData, distance: orm.Float, force_parity: orm.Bool) -> list[int]:
-    """Return the numbers of k-points in each direction that aiida-quantumespresso gives a cell."""
-    # The function itself, without a process of its own for each cell.
-    mesh: list[int] = create_kpoints_from_distance.__wrapped__(cell, distance, force_parity).get_kpoints_mesh()[0]
-    return mesh
 
 
 def _name(mesh: list[int]) -> str:

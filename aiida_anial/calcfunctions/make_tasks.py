@@ -7,11 +7,11 @@ from typing import Any
 from aiida import orm
 from aiida.engine import calcfunction
 
-from aiida_anial.calcfunctions.make_meshes import mesh_of
 from aiida_anial.properties.lattice import lattice_tasks
 from aiida_anial.properties.property import Task
 from aiida_anial.properties.registry import make_property
 from aiida_anial.properties.settings import LATTICE, BenchmarkSettings
+from aiida_anial.runtime.kpoints import mesh_of
 
 __all__ = ('make_tasks', 'mesh_name', 'tasks_of')
 

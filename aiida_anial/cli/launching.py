@@ -8,7 +8,7 @@ import click
 from aiida.engine import submit
 
 from aiida_anial.common.errors import AnialError
-from aiida_anial.runtime.deafness import end_deaf_workers
+from aiida_anial.runtime.deaf_workers import end_deaf_workers
 
 __all__ = ('launched',)
 

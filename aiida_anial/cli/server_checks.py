@@ -18,7 +18,7 @@ from aiida_anial.cli.rabbitmq import OLDEST as OLDEST_BROKER
 from aiida_anial.cli.rabbitmq import BrokerFacts, broker_facts, broker_version, server_of
 from aiida_anial.common.errors import AnialError
 from aiida_anial.data.nodes import ACTIVE
-from aiida_anial.runtime.rabbitmq_requests import nobodys
+from aiida_anial.runtime.rabbitmq_tasks import without_worker
 
 __all__ = ('BROKER_SERVER', 'SERVER', 'broker_checks', 'database_checks', 'process_check', 'recovery_check')
 
@@ -115,7 +115,7 @@ def process_check() -> Check:
         },
         project='id',
     )
-    lost = nobodys(query.all(flat=True))
+    lost = without_worker(query.all(flat=True))
     finding = f'nobody works on {", ".join(map(str, lost))}' if lost else 'none is lost'
     remedy = 'run `verdi daemon stop`, `verdi process repair` and `verdi daemon start`'
     return Check('processes', not lost, finding, remedy)

@@ -17,6 +17,7 @@ from aiida_anial.continuation.settle import settle
 from aiida_anial.continuation.sources import Unfinished, shards_of, unfinished_of
 from aiida_anial.data.dataset import DatasetData
 from aiida_anial.protocols.reader import CampaignNodes, campaign_nodes, read_campaign_inputs
+from aiida_anial.runtime.builder_inputs import builder_inputs
 
 __all__ = ('Continuation', 'inputs_of', 'nodes_of', 'plan', 'with_checkpoints')
 
@@ -80,17 +81,12 @@ class Continuation:
 
 def inputs_of(campaign: Any) -> CampaignInputs:
     """Return the settings of a campaign."""
-    return read_campaign_inputs(_nested(campaign))
+    return read_campaign_inputs(builder_inputs(campaign))
 
 
 def nodes_of(campaign: Any) -> CampaignNodes:
     """Return the codes and data of a campaign."""
-    return campaign_nodes(_nested(campaign))
-
-
-def _nested(campaign: Any) -> dict[str, Any]:
-    inputs: dict[str, Any] = campaign.get_builder_restart()._inputs(prune=True)
-    return inputs
+    return campaign_nodes(builder_inputs(campaign))
 
 
 def plan(

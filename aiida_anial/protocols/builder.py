@@ -11,9 +11,9 @@ from aiida_pseudo.data.pseudo.upf import UpfData
 from aiida_anial.active_learning.settings import CampaignInputs, JobSettings, LabellerSettings, QeSettings
 from aiida_anial.common.errors import AnialError
 from aiida_anial.data.ensemble import EnsembleData
+from aiida_anial.labellers.pw_base import PwBaseWorkChain
 from aiida_anial.properties.settings import benchmark_set
 from aiida_anial.workchains.active_learning import ActiveLearningWorkChain
-from aiida_anial.workchains.pw_base import PwBaseWorkChain
 
 __all__ = ('campaign_builder', 'pw_inputs', 'pw_max_seconds')
 

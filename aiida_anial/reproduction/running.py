@@ -16,6 +16,7 @@ from aiida.manage.caching import disable_caching
 from aiida_anial.common.errors import AnialError
 from aiida_anial.data.nodes import REPRODUCES
 from aiida_anial.reproduction.steps import INPUT_LINKS, StepKind, describe, kind_of
+from aiida_anial.runtime.remote_folders import clean
 
 __all__ = ('Codes', 'StepFailedError', 'check_codes', 'run_again')
 
@@ -143,4 +144,4 @@ def _clean(original: Any, again: Any) -> None:
     if 'remote_folder' in original.outputs and 'remote_folder' in again.outputs:
         folder = again.outputs.remote_folder
         if original.outputs.remote_folder.is_cleaned and not folder.is_cleaned:
-            folder._clean()
+            clean(folder)

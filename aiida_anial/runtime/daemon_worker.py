@@ -1,9 +1,12 @@
 """What a daemon worker does when a server goes away: it ends at once, and the next one waits for the server.
 
-The engine is not made to lose a server. A step that cannot reach the database makes its work chain fail, or is given
-up for good while the node still says *waiting*; and RabbitMQ, back again, hands out a second time what a worker whose
-connection broke is still working on. A worker that ends before any of this leaves everything as it was stored:
-RabbitMQ keeps what was not acknowledged, the daemon starts another worker, and that one goes on from the checkpoints.
+:hook: the command line ``verdi ... daemon worker``, read from click's context; the daemon that starts workers again
+:changes: Nothing in AiiDA.
+:why: AiiDA's engine is not made to lose a server. A step that cannot reach the database makes its work chain fail, or
+    is dropped while the node still says *waiting*. A worker that ends before any of this leaves everything as it was
+    stored: RabbitMQ keeps what was not acknowledged, and the next worker continues from the checkpoints.
+:upstream: UPSTREAM_daemon_worker
+:until: AiiDA's daemon workers survive a restart of their servers.
 """
 
 from __future__ import annotations
@@ -26,24 +29,24 @@ _LOG_INTERVAL_S: Final = 60.0
 
 
 def is_worker() -> bool:
-    """Return whether this process is a worker of a daemon, and not a command that somebody waits for."""
+    """Return whether this process is a daemon worker."""
     context = click.get_current_context(silent=True)
     return context is not None and context.command_path.split()[-2:] == _COMMAND
 
 
 def end_worker(server: str, reason: object) -> NoReturn:
-    """End this process as a SIGKILL would: nothing more is stored, acknowledged or reported.
+    """End this process at once, as SIGKILL would: nothing more is stored, acknowledged or reported.
 
-    :param server: that failed it.
+    :param server: name of the server that failed.
     """
-    _LOGGER.error('%s has failed this worker, which ends; the daemon starts another: %s', server, _one_line(reason))
+    _LOGGER.error('%s failed; this daemon worker ends and the daemon starts another: %s', server, _one_line(reason))
     os._exit(os.EX_TEMPFAIL)
 
 
 def wait_for(server: str, refusal: Callable[[], str]) -> None:
-    """Return when the server lets in.
+    """Return when the server accepts connections.
 
-    :param refusal: returns why it does not, nothing if it does.
+    :param refusal: returns why it does not; empty if it does.
     """
     told = float('-inf')
     while reason := refusal():

@@ -1,27 +1,51 @@
-"""The end of a process on request, with all that it has called."""
+"""Kill a work chain with all its children, whenever the request arrives.
+
+:hook: ``Process.get_state_classes``, ``plumpy.process_states.Waiting.interrupt``, ``Waiting._waiting_future`` and
+    ``Runner._controller``
+:changes: A work chain that waits may be killed also in the moment after its child has ended, only children that have
+    not ended are asked to end, and a child that ends by itself before it hears the request is no error.
+:why: In that moment plumpy raises an error and no child is asked to end. AiiDA also asks children that have ended,
+    and waits for an answer that nobody gives: ``verdi process kill`` then times out although it was carried out.
+:upstream: UPSTREAM_killing
+:until: AiiDA's ``kill`` leaves out terminated children, and plumpy's ``Waiting`` can be interrupted after it is
+    resumed.
+"""
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Iterator
 from concurrent.futures import Future
 from contextlib import contextmanager
 from typing import Any
 
 from aiida import orm
+from aiida.engine import ProcessState, WorkChain
 from plumpy.process_states import Waiting
 
-__all__ = ('InterruptibleWaiting', 'asking_the_living', 'have_all_ended')
+__all__ = ('KillsChildren',)
 
 
-class InterruptibleWaiting(Waiting):  # type: ignore[misc]
-    """Waiting that may be interrupted also after what it waits for has come, and before the process has noticed.
+class KillsChildren(WorkChain):
+    """End on request, with all that this work chain has called."""
 
-    Plumpy raises an error then, and AiiDA asks none of the children to end. The interruption is carried out either
-    way, as soon as the process goes on.
-    """
+    @classmethod
+    def get_state_classes(cls) -> dict[Any, Any]:
+        """Return the class of each state."""
+        return {**super().get_state_classes(), ProcessState.WAITING: _InterruptibleWaiting}
+
+    def kill(self, msg_text: str | None = None, force_kill: bool = False) -> Any:
+        """End this work chain and all its children."""
+        with _asking_the_living(self.runner):
+            answer = super().kill(msg_text, force_kill)
+        return self.loop.create_task(_have_all_ended(self.node, answer)) if asyncio.isfuture(answer) else answer
+
+
+class _InterruptibleWaiting(Waiting):  # type: ignore[misc]
+    """Waiting that may be interrupted after what it waits for has come, and before the process has noticed."""
 
     def interrupt(self, reason: BaseException) -> None:
-        """Stop waiting.
+        """Stop waiting; the process carries the interruption out as soon as it runs.
 
         :param reason: what is raised where the process waits.
         """
@@ -30,12 +54,8 @@ class InterruptibleWaiting(Waiting):  # type: ignore[misc]
 
 
 @contextmanager
-def asking_the_living(runner: Any) -> Iterator[None]:
-    """Let a work chain that is killed ask only those of its children to end that have not.
-
-    AiiDA asks all of them, and waits for answers that nobody gives for the others: the request of ``verdi process
-    kill`` then times out, although it was carried out.
-    """
+def _asking_the_living(runner: Any) -> Iterator[None]:
+    """Let a work chain that is killed ask only those of its children to end that have not."""
     controller = runner._controller
     if controller is None:
         yield
@@ -47,12 +67,10 @@ def asking_the_living(runner: Any) -> Iterator[None]:
         runner._controller = controller
 
 
-async def have_all_ended(node: orm.ProcessNode, answer: Awaitable[bool]) -> bool:
-    """Return whether all that a killed process called has ended, when all have answered.
+async def _have_all_ended(node: orm.ProcessNode, answer: Awaitable[bool]) -> bool:
+    """Return whether all children of a killed process have ended, once all have answered.
 
-    A child that ends by itself before the request reaches it says no, and AiiDA calls that a problem.
-
-    :param answer: AiiDA's.
+    :param answer: AiiDA's, which is false too where a child ended by itself before the request reached it.
     """
     return await answer or all(child.is_terminated for child in node.called)
 

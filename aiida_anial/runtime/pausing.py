@@ -1,53 +1,35 @@
-"""A work chain that waits where the machine fails it, instead of giving up what it has done."""
+"""Pause before a step that failed because of the machine.
+
+:hook: ``WorkChain._do_step`` and ``WorkChain._context``; ``plumpy.process_states.PauseInterruption``
+:changes: A step that raises because the machine failed (a full disk, a quota, too many open files) restores the
+    context of before and pauses the work chain. ``verdi process play`` takes the step again.
+:why: AiiDA lets the work chain except, and all that it has done would have to be continued by hand.
+:upstream: UPSTREAM_pausing
+:until: AiiDA pauses work chains on such errors, as its transport tasks do for jobs.
+"""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from typing import Any, cast
+from typing import Any
 
 from aiida import orm
-from aiida.common import LinkType
 from aiida.common.extendeddicts import AttributeDict
 from aiida.engine import WorkChain
-from plumpy.persistence import LoadSaveContext
 from plumpy.process_states import PauseInterruption
 
-from aiida_anial.runtime.deafness import watch_broker
+__all__ = ('PausesOnMachineFailure', 'is_machine_failure', 'last_words')
 
-__all__ = ('PausingWorkChain', 'is_of_the_machine', 'last_words')
-
-# A full disk or quota, a disk that fails, too many open files; SQLite and PostgreSQL say the first in words of theirs.
-_OF_THE_MACHINE = re.compile(
+# The last three are how SQLite and PostgreSQL say that the disk is full or fails.
+_MACHINE_FAILURE = re.compile(
     r'No space left on device|Disk quota exceeded|Input/output error|Too many open files|Read-only file system|'
     r'database or disk is full|disk I/O error|could not extend file'
 )
 
 
-class PausingWorkChain(WorkChain):
-    """Pause before a step that the machine did not let happen: ``verdi process play`` takes it again.
-
-    A step that is taken again, here or after a daemon was killed, finds the context as it was before, and does not
-    launch a child twice. Every launch of one process needs a ``call_link_label`` of its own.
-    """
-
-    def submit(self, process: Any, inputs: dict[str, Any] | None = None, **kwargs: Any) -> orm.ProcessNode:
-        """Submit a child, or return the one that was submitted under the same label when this step ran before."""
-        label = kwargs.get('metadata', {}).get('call_link_label')
-        kinds = (LinkType.CALL_CALC, LinkType.CALL_WORK)
-        links = self.node.base.links.get_outgoing(link_type=kinds, link_label_filter=label).all() if label else ()
-        for link in links:
-            child: Any = link.node
-            if link.link_label == label and (child.is_terminated or child.checkpoint is not None):
-                self.report(f'{child.process_label}<{child.pk}> ({label}) was launched before; action taken: keep it')
-                return cast(orm.ProcessNode, child)
-        submitted: orm.ProcessNode = super().submit(process, inputs, **kwargs)
-        return submitted
-
-    def load_instance_state(self, saved_state: Any, load_context: LoadSaveContext) -> None:
-        """Go on in a daemon worker, and see to it that this one hears the broker."""
-        super().load_instance_state(saved_state, load_context)  # type: ignore[no-untyped-call]
-        watch_broker(self.loop)
+class PausesOnMachineFailure(WorkChain):
+    """Pause before a step that the machine made fail, and take it again when the work chain is played."""
 
     def _do_step(self) -> Any:
         """Take a step, or pause before it."""
@@ -55,37 +37,38 @@ class PausingWorkChain(WorkChain):
         try:
             return super()._do_step()
         except Exception as exception:
-            cause = next((one for one in _causes(exception) if is_of_the_machine(f'{type(one).__name__}: {one}')), None)
-            if cause is None:
+            causes = (f'{type(cause).__name__}: {cause}' for cause in _causes(exception))
+            text = next((cause for cause in causes if is_machine_failure(cause)), None)
+            if text is None:
                 raise
             self._context = context
-            text = last_words(str(cause))
+            text = last_words(text.partition(': ')[2])
             self.report(f'{text}; action taken: pause before this step')
             raise PauseInterruption(f'Pausing before a step that failed: {text}') from exception
 
 
-def is_of_the_machine(what: str | orm.ProcessNode) -> bool:
-    """Return whether an exception, or that of a process, says nothing but that the machine failed."""
+def is_machine_failure(what: str | orm.ProcessNode) -> bool:
+    """Return whether an exception, or the exception of a process, was caused by the machine."""
     text = what if isinstance(what, str) else what.exception
-    return text is not None and _OF_THE_MACHINE.search(text) is not None
+    return text is not None and _MACHINE_FAILURE.search(text) is not None
 
 
 def last_words(trace: str | None) -> str:
-    """Return what a traceback says in the end, or the last line in it that says that the machine failed."""
+    """Return the line of a traceback that names the failure of the machine, or else its last line."""
     lines = [' '.join(line.split()) for line in (trace or '').splitlines() if line.strip()]
-    telling = [line for line in lines if is_of_the_machine(line)]
-    return (telling or lines or ['it does not say why'])[-1]
+    telling = [line for line in lines if is_machine_failure(line)]
+    return (telling or lines or ['no reason is given'])[-1]
 
 
 def _causes(exception: BaseException | None) -> Iterator[BaseException]:
-    """Return an exception and what led to it."""
+    """Return an exception and the exceptions that led to it."""
     while exception is not None:
         yield exception
         exception = exception.__cause__ or exception.__context__
 
 
 def _copied(value: Any) -> Any:
-    """Return containers with the same nodes and numbers in them."""
+    """Return copies of nested containers that hold the same nodes and numbers."""
     if isinstance(value, AttributeDict):
         return type(value)({key: _copied(item) for key, item in value.items()})
     if type(value) is dict:

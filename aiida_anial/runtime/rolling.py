@@ -1,30 +1,34 @@
-"""A work chain that keeps a bounded number of children alive and refills a slot as soon as it is free."""
+"""Wake a work chain when one child has ended.
+
+:hook: ``WorkChain._action_awaitables``, ``WorkChain._on_awaitable_finished`` and ``WorkChain._awaitables``
+:changes: A step that called ``wait`` is followed by the next one as soon as *any* of its children has ended.
+:why: AiiDA waits for *all* children of a step. Cells take seconds or minutes each, so most slots would stand empty
+    while the slowest child of each batch ends.
+:upstream: UPSTREAM_rolling
+:until: AiiDA offers a way to wait for the first of several processes.
+"""
 
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Collection, Mapping
 from types import MappingProxyType
 from typing import Any
 
 from aiida import orm
-from aiida.engine import ProcessState
+from aiida.engine import ProcessState, WorkChain
 from aiida.engine.processes.workchains.awaitable import Awaitable, construct_awaitable
 
 from aiida_anial.data.nodes import ENDED
-from aiida_anial.runtime.slots import granted
-from aiida_anial.runtime.staged import StagedWorkChain
 
-__all__ = ('RollingWorkChain',)
+__all__ = ('WakesOnAnyChild',)
 
 
-class RollingWorkChain(StagedWorkChain):
-    """Wake up whenever *one* child has ended, where a plain work chain waits for all of them.
+class WakesOnAnyChild(WorkChain):
+    """Keep children alive side by side, and take the next step when one of them has ended.
 
-    An outline step inside ``while_`` calls ``ended`` for the children that have ended since, ``start`` for new ones,
-    and ``wait`` last; ``fill`` does the latter two for calculations, within the limit of their computer. The context
-    holds keys and pks alone, and whether a child has ended is read from its node: nothing that a restarted daemon could
-    have missed.
+    The context holds keys and pks alone, and whether a child has ended is read from its node: a restarted daemon misses
+    nothing.
     """
 
     # Not part of a checkpoint: after a restart every child is watched anew.
@@ -45,7 +49,7 @@ class RollingWorkChain(StagedWorkChain):
     def ended(self) -> dict[str, Any]:
         """Return the children that have ended since the last call, by key."""
         self._ended_while_running = False
-        # One query: to load every child that is alive, for each that ends, would cost as much as the child.
+        # One query: to load all children that are alive, for each one that ends, would cost as much as the child.
         filters = {'id': {'in': list(self.alive.values())}, 'attributes.process_state': {'in': ENDED}}
         query = orm.QueryBuilder().append(orm.ProcessNode, filters=filters)
         nodes = {node.pk: node for node in query.all(flat=True)} if self.alive else {}
@@ -54,22 +58,8 @@ class RollingWorkChain(StagedWorkChain):
             del self.alive[key]
         return done
 
-    def fill(self, most: int, computer: orm.Computer, launch: Callable[[str], None]) -> None:
-        """Launch what ``ctx.waiting`` names as far as there is room, and let the next step come when there is more.
-
-        :param most: children alive at once.
-        :param launch: submits one of them, and calls ``start``.
-        """
-        wanted = min(len(self.ctx.waiting), most - len(self.alive))
-        with granted(self.node, computer, wanted) as grant:
-            for _ in range(grant.number):
-                launch(self.ctx.waiting.pop(0))
-        if grant.awaited:
-            self.ctx.stage += f', waiting for room on {computer.label}'
-        self.wait(grant.awaited)
-
     def wait(self, others: Collection[int] = ()) -> None:
-        """Let the next step come when a child has ended, or one of the processes ``others``."""
+        """Take the next step when a child has ended, or one of the processes ``others``."""
         self.ctx.others = sorted(set(others) - set(self.alive.values()))
         pks = (*self.alive.values(), *self.ctx.others)
         self._known = {pk: self._known.get(pk) or construct_awaitable(_node(pk)) for pk in pks}
@@ -77,8 +67,8 @@ class RollingWorkChain(StagedWorkChain):
         self._update_process_status()
 
     def _action_awaitables(self) -> None:
-        """Watch the rolling children that are not watched yet; leave those of ``ToContext`` to AiiDA."""
-        if not self._rolls:
+        """Watch the children that are not watched yet; leave those of ``ToContext`` to AiiDA."""
+        if not self._waits_for_any:
             super()._action_awaitables()
             return
         for awaitable in self._awaitables:
@@ -90,20 +80,20 @@ class RollingWorkChain(StagedWorkChain):
             self.call_soon(self.resume)
 
     def _on_awaitable_finished(self, awaitable: Awaitable) -> None:
-        """Wake up, whichever rolling child it was."""
+        """Wake up, whichever child it was."""
         if awaitable.pk not in self._watched:
             super()._on_awaitable_finished(awaitable)
             return
         self._watched -= {awaitable.pk}
         if self.state != ProcessState.WAITING:
             self._ended_while_running = True
-        elif self._rolls:
+        elif self._waits_for_any:
             self.resume()
 
     @property
-    def _rolls(self) -> bool:
-        """Whether it waits for any of several, where a plain work chain waits for all."""
-        return bool(self.alive or self.ctx.get('others'))
+    def _waits_for_any(self) -> bool:
+        """Whether the step that ran last called ``wait``, and did not return ``ToContext``."""
+        return bool(self.ctx.get('alive') or self.ctx.get('others'))
 
 
 def _node(pk: int) -> Any:

@@ -1,4 +1,13 @@
-"""AiiDA's storage on PostgreSQL, whose daemon workers end, and whose commands say so, when the server goes away."""
+"""End a daemon worker whose PostgreSQL server goes away, and let the next one wait for it.
+
+:hook: ``PsqlDosBackend._initialise_session`` and ``PsqlDosBackend._resources``; the session factory of SQLAlchemy
+:changes: A daemon worker waits for the server before it opens the storage, and ends at the first error that the
+    server caused. A command says in one sentence what happened. Sessions keep their values from commit to commit.
+:why: AiiDA's session keeps its connection. After a restart of the server the first query fails, the task is
+    acknowledged, and the process waits for ever without a worker.
+:upstream: UPSTREAM_storage
+:until: AiiDA requeues the task of a worker that lost its database.
+"""
 
 from __future__ import annotations
 
@@ -16,12 +25,12 @@ __all__ = ('RecoveringPsqlDosBackend',)
 
 _NAME: Final = 'PostgreSQL'
 _TIMEOUT_S: Final = 15
-# No connection, a transaction that had to make way for another one, an operator who intervened; a full disk is none.
+# Classes of SQLSTATE: no connection, a transaction rolled back, an operator who intervened; a full disk is in another.
 _PASSING: Final = ('08', '40', '57')
 
 
 class RecoveringPsqlDosBackend(PsqlDosBackend):
-    """The storage ``core.psql_dos``, with the same database and files."""
+    """``core.psql_dos``, with the same database and files, for daemon workers that wait for their server."""
 
     def __init__(self, profile: Profile) -> None:
         if is_worker():
@@ -32,14 +41,14 @@ class RecoveringPsqlDosBackend(PsqlDosBackend):
         super()._initialise_session()
         factory = self._resources.session_factory
         assert factory is not None
-        # AiiDA asks the database for each value that may have changed at the moment it is read. To forget at each
-        # commit what it has of every node, their ids included, only makes it ask twice: a fifth of a worker's time.
+        # AiiDA reads again each value that may have changed, at the moment when it is used. To forget all values at
+        # each commit, ids included, makes it ask twice.
         factory.configure(expire_on_commit=False)
         event.listen(self.get_session().get_bind(), 'handle_error', _end_if_gone if is_worker() else _tell_if_gone)
 
 
 def _end_if_gone(context: ExceptionContext) -> None:
-    """End the worker at a failure that is the server's and that passes, before anybody sees it."""
+    """End the worker when the server fails for a while, before the engine sees the error."""
     exception = context.original_exception
     passes = isinstance(exception, psycopg.OperationalError) and (exception.sqlstate or '08').startswith(_PASSING)
     if context.is_disconnect or passes:
@@ -47,7 +56,7 @@ def _end_if_gone(context: ExceptionContext) -> None:
 
 
 def _tell_if_gone(context: ExceptionContext) -> None:
-    """Let a command say in one sentence what happened.
+    """Say in one sentence that the connection broke.
 
     :raises AnialError: if the connection broke.
     """
@@ -57,7 +66,7 @@ def _tell_if_gone(context: ExceptionContext) -> None:
 
 
 def _refusal(config: dict[str, Any]) -> str:
-    """Return why the server does not let in, nothing if it does."""
+    """Return why the server refuses a connection; empty if it accepts one."""
     names = {'host': 'hostname', 'port': 'port', 'dbname': 'name', 'user': 'username', 'password': 'password'}
     login: dict[str, Any] = {theirs: config.get(f'database_{ours}') for theirs, ours in names.items()}
     try:

@@ -19,7 +19,7 @@ from aiida_anial.calcfunctions.summarise_campaign import summarise_campaign
 from aiida_anial.data.dataset import DatasetData
 from aiida_anial.data.ensemble import EnsembleData
 from aiida_anial.data.validation import settings_validator
-from aiida_anial.runtime.staged import StagedWorkChain
+from aiida_anial.runtime.work_chain import AnialWorkChain
 from aiida_anial.training.settings import TrainingSettings
 from aiida_anial.workchains.adopted import adopted, define_adopted_labels, define_adopted_training
 from aiida_anial.workchains.benchmark import BenchmarkWorkChain
@@ -33,7 +33,7 @@ __all__ = ('ActiveLearningWorkChain',)
 _INITIAL_SHARD = 'shard_000'
 
 
-class ActiveLearningWorkChain(StagedWorkChain):
+class ActiveLearningWorkChain(AnialWorkChain):
     """Build a potential by active learning (Smith et al., Nat. Commun. 12, 1257 (2021), II.B)."""
 
     @classmethod

@@ -17,7 +17,7 @@ from aiida_anial.data.ensemble import EnsembleData
 from aiida_anial.data.validation import settings_validator, validate_positive
 from aiida_anial.properties.comparison.subject import DFT, MAIN
 from aiida_anial.properties.settings import LATTICE, BenchmarkSettings, check_properties
-from aiida_anial.runtime.rolling import RollingWorkChain
+from aiida_anial.runtime.work_chain import AnialWorkChain
 from aiida_anial.workchains.dft_property import DftPropertyWorkChain
 from aiida_anial.workchains.reasons import reason
 
@@ -26,7 +26,7 @@ __all__ = ('BenchmarkWorkChain',)
 _LATTICE_BY_DFT = f'{DFT}.{LATTICE}'
 
 
-class BenchmarkWorkChain(RollingWorkChain):
+class BenchmarkWorkChain(AnialWorkChain):
     """Compute the same properties of an ensemble and of any number of references, one process each.
 
     The subjects are ``ensemble``, the names in ``references`` and ``potentials``, and ``qe``.

@@ -54,7 +54,7 @@ class CheckpointedWorkChain(ResumingWorkChain):
             cls.results,
         )
         spec.expose_outputs(cls._process_class)
-        spec.outputs['remote_folder'].required = False
+        cls.do_not_require_remote_folder(spec)
 
     def setup(self) -> None:
         """Take the inputs of the job into the context."""

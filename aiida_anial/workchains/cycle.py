@@ -16,7 +16,7 @@ from aiida_anial.calculations.worker import validate_checkpoint
 from aiida_anial.data.dataset import DatasetData
 from aiida_anial.data.ensemble import EnsembleData
 from aiida_anial.data.validation import settings_validator, validate_positive
-from aiida_anial.runtime.staged import StagedWorkChain
+from aiida_anial.runtime.work_chain import AnialWorkChain
 from aiida_anial.sampling.settings import CellSettings, ScheduleSettings
 from aiida_anial.workchains.adopted import adopted, define_adopted_labels
 from aiida_anial.workchains.checkpointed import SampleWorkChain
@@ -26,7 +26,7 @@ from aiida_anial.workchains.reasons import reason
 __all__ = ('CycleWorkChain',)
 
 
-class CycleWorkChain(StagedWorkChain):
+class CycleWorkChain(AnialWorkChain):
     """Fresh random cells and schedules, molecular dynamics on the newest ensemble, labels of what it does not know."""
 
     @classmethod

@@ -16,11 +16,11 @@ from aiida_anial.calcfunctions.make_tasks import make_tasks, mesh_name, tasks_of
 from aiida_anial.common.errors import AnialError
 from aiida_anial.data.nodes import FINGERPRINT
 from aiida_anial.data.validation import settings_validator, validate_positive, validate_property
+from aiida_anial.labellers.pw_base import PwBaseWorkChain
 from aiida_anial.properties.property import Relaxation, Task
 from aiida_anial.properties.settings import LATTICE, BenchmarkSettings
-from aiida_anial.runtime.rolling import RollingWorkChain
+from aiida_anial.runtime.work_chain import AnialWorkChain
 from aiida_anial.workchains.adopted import fingerprint, finished_twins
-from aiida_anial.workchains.pw_base import PwBaseWorkChain
 from aiida_anial.workchains.reasons import reason
 
 __all__ = ('DftPropertyWorkChain',)
@@ -31,7 +31,7 @@ _ENERGY_TOLERANCE_RY = 1e-6
 _PRESSURE_TOLERANCE_KBAR = 0.1
 
 
-class DftPropertyWorkChain(RollingWorkChain):
+class DftPropertyWorkChain(AnialWorkChain):
     """Compute a property with pw.x, never more than a few calculations at once."""
 
     @classmethod

@@ -15,7 +15,7 @@ from aiida_anial.calculations.validate import ValidateCalculation
 from aiida_anial.data.dataset import DatasetData
 from aiida_anial.data.ensemble import EnsembleData
 from aiida_anial.data.validation import settings_validator, validate_positive
-from aiida_anial.runtime.staged import StagedWorkChain
+from aiida_anial.runtime.work_chain import AnialWorkChain
 from aiida_anial.workchains.adopted import adopted, define_adopted_training
 from aiida_anial.workchains.checkpointed import TrainWorkChain
 from aiida_anial.workchains.cycle import CycleWorkChain
@@ -24,7 +24,7 @@ from aiida_anial.workchains.reasons import reason
 __all__ = ('AlIterationWorkChain',)
 
 
-class AlIterationWorkChain(StagedWorkChain):
+class AlIterationWorkChain(AnialWorkChain):
     """Sample and label in ``n_cycles`` cycles, test the old ensemble on the fresh labels, and retrain on all labels."""
 
     @classmethod

@@ -17,9 +17,9 @@ from aiida_anial.calcfunctions.make_meshes import make_meshes, mesh_name
 from aiida_anial.calculations.evaluate import EvaluateCalculation
 from aiida_anial.data.dataset import DatasetData
 from aiida_anial.data.validation import settings_validator, validate_aluminium
-from aiida_anial.runtime.rolling import RollingWorkChain
+from aiida_anial.labellers.pw_base import PwBaseWorkChain
+from aiida_anial.runtime.work_chain import AnialWorkChain
 from aiida_anial.workchains.adopted import adopted, define_adopted_labels
-from aiida_anial.workchains.pw_base import PwBaseWorkChain
 from aiida_anial.workchains.reasons import reason, was_cut_short
 
 __all__ = ('LabelWorkChain',)
@@ -28,7 +28,7 @@ __all__ = ('LabelWorkChain',)
 _OUTPUTS = ('output_parameters', 'output_trajectory')
 
 
-class LabelWorkChain(RollingWorkChain):
+class LabelWorkChain(AnialWorkChain):
     """Label cells with energies, forces and stresses, set failures aside with their reasons, and go on.
 
     Exactly one labeller is given: ``qe``, a ``PwBaseWorkChain`` for each cell, or ``evaluate``, one job for all.

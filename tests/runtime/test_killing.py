@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from aiida.engine import ProcessState
 
-from aiida_anial.runtime.killing import have_all_ended
+from aiida_anial.runtime.killing import _have_all_ended
 
 
 async def answered(value: bool) -> bool:
@@ -32,8 +32,8 @@ def chain(new_labelling, fake_job, monkeypatch) -> Any:
 def test_a_child_that_ended_by_itself_is_no_problem(chain, fake_job, state):
     fake_job('anial.evaluate', caller=chain.node, call_link_label='job', state=state)
     run = chain.runner.loop.run_until_complete
-    assert run(have_all_ended(chain.node, answered(False))) is (state == ProcessState.FINISHED)
-    assert run(have_all_ended(chain.node, answered(True)))
+    assert run(_have_all_ended(chain.node, answered(False))) is (state == ProcessState.FINISHED)
+    assert run(_have_all_ended(chain.node, answered(True)))
 
 
 def test_children_are_asked_to_end_when_what_was_waited_for_has_just_come(chain, monkeypatch):

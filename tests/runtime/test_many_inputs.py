@@ -65,7 +65,7 @@ def test_a_label_that_aiida_refuses_is_refused(numbers, label):
 
 
 def test_a_process_is_no_input(nodes):
-    with pytest.raises(ValueError, match='an input is a data node'):
+    with pytest.raises(ValueError, match='an input must be a data node'):
         WorkChainNodeOfMany().base.links.add_incoming(nodes[0], LinkType.INPUT_WORK, 'x')
 
 

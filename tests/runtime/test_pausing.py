@@ -15,9 +15,9 @@ from aiida.schedulers.datastructures import JobState
 from plumpy.base.utils import call_with_super_check
 from plumpy.process_states import PauseInterruption
 
-from aiida_anial.runtime.pausing import is_of_the_machine, last_words
+from aiida_anial.labellers.pw_base import PwBaseWorkChain
+from aiida_anial.runtime.pausing import is_machine_failure, last_words
 from aiida_anial.workchains.label import LabelWorkChain
-from aiida_anial.workchains.pw_base import PwBaseWorkChain
 
 FULL = OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 TRACE = 'Traceback (most recent call last):\n  somewhere\nOSError: [Errno 28] No space left on device\n'
@@ -83,7 +83,7 @@ def test_another_exception_is_no_reason_to_wait(labels, failing_step):
     ],
 )
 def test_the_machine_is_told_from_the_rest(text, is_it):
-    assert is_of_the_machine(text) is is_it
+    assert is_machine_failure(text) is is_it
 
 
 @pytest.fixture
@@ -214,4 +214,4 @@ def test_the_line_that_names_the_machine_is_told_and_not_one_after_it():
     trace = 'Traceback:\nsqlite3.OperationalError: database or disk is full\n(Background on this error at: somewhere)\n'
     assert last_words(trace) == 'sqlite3.OperationalError: database or disk is full'
     assert last_words('Traceback:\n  somewhere\nValueError: a bug\n') == 'ValueError: a bug'
-    assert last_words(None) == 'it does not say why'
+    assert last_words(None) == 'no reason is given'

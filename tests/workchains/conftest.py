@@ -1,4 +1,4 @@
-"""Workers that are interrupted, and inputs of work chains."""
+"""Workers that are interrupted."""
 
 from __future__ import annotations
 
@@ -10,9 +10,6 @@ from typing import Any
 
 import pytest
 from aiida import orm
-from aiida.engine.utils import instantiate_process
-
-from aiida_anial.workchains.label import LabelWorkChain
 
 # Runs the worker, and asks it to stop (as a scheduler does) when a line of its output holds one of the words.
 INTERRUPTING_WORKER = """#!{python}
@@ -44,23 +41,3 @@ def interrupting_worker(tmp_path_factory, worker_code, computer) -> Callable[...
         ).store()
 
     return make
-
-
-@pytest.fixture(scope='session')
-def jobs_under() -> Callable[[Any], list[Any]]:
-    """Return a function that finds the calculation jobs that a process called, in the order of their making."""
-
-    def find(node: Any) -> list[Any]:
-        return sorted(
-            (child for child in node.called_descendants if isinstance(child, orm.CalcJobNode)), key=lambda job: job.pk
-        )
-
-    return find
-
-
-@pytest.fixture
-def new_labelling(local_runner, worker, make_structures) -> Any:
-    """A labelling that has not begun."""
-    evaluate = {**worker, 'labeller': orm.Dict({'kind': 'emt'})}
-    process: Any = instantiate_process(local_runner, LabelWorkChain, cells=make_structures(1), evaluate=evaluate)
-    return process

@@ -10,7 +10,7 @@ import time
 import psutil
 import pytest
 
-from aiida_anial.runtime.deafness import _end, deaf_workers
+from aiida_anial.runtime.deaf_workers import _end, deaf_workers
 
 SLEEP = 'import time; print(flush=True); time.sleep(60)'
 

@@ -1,4 +1,14 @@
-"""A work chain whose inputs, thousands perhaps, are told by their links."""
+"""Keep the input nodes of a work chain out of its checkpoints.
+
+:hook: ``Process.encode_input_args``, ``Process._raw_inputs``, ``Process._parsed_inputs``, ``save_instance_state``,
+    ``load_instance_state`` and ``plumpy.processes.BundleKeys``
+:changes: A checkpoint holds no input node that a link names already; a daemon worker reads them back from the links,
+    in one query.
+:why: AiiDA writes the inputs twice into each checkpoint, two or three checkpoints for each child. With a thousand
+    cells that costs as much as the children, and a daemon worker would load the cells one by one, twice.
+:upstream: UPSTREAM_linked_inputs
+:until: AiiDA stores inputs in a checkpoint once, or not at all.
+"""
 
 from __future__ import annotations
 
@@ -14,18 +24,13 @@ from plumpy.utils import AttributesFrozendict
 
 from aiida_anial.runtime.many_inputs import WorkChainNodeOfMany
 
-__all__ = ('LinkedWorkChain',)
+__all__ = ('LinksInputs',)
 
 _SEPARATOR = '__'
 
 
-class LinkedWorkChain(WorkChain):
-    """Leave the nodes among the inputs out of checkpoints: links say already which they are.
-
-    AiiDA writes them down twice in each checkpoint, of which there are two or three for each child: with a thousand
-    inputs that would cost as much as the child. And the daemon worker that takes the work chain on would load them one
-    by one, twice.
-    """
+class LinksInputs(WorkChain):
+    """Read input nodes from the links of the process, not from its checkpoint."""
 
     _node_class = WorkChainNodeOfMany
 
@@ -33,7 +38,7 @@ class LinkedWorkChain(WorkChain):
     _encoded_inputs: str | None = None
 
     def encode_input_args(self, inputs: Any) -> str:
-        """Return inputs or outputs as text; the inputs as they were given matter as the node is made, and no more."""
+        """Return inputs or outputs as text; the inputs as given are needed only when the node is made."""
         if inputs is self._raw_inputs:
             return ''
         if inputs is not self._parsed_inputs:

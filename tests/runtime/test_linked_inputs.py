@@ -11,7 +11,7 @@ from aiida.engine.persistence import AiiDAPersister
 from aiida.engine.utils import instantiate_process
 from plumpy.persistence import LoadSaveContext
 
-from aiida_anial.runtime.linked import LinkedWorkChain
+from aiida_anial.runtime.linked_inputs import LinksInputs
 
 
 class Plain(WorkChain):
@@ -31,7 +31,7 @@ class Plain(WorkChain):
         """Do nothing."""
 
 
-class Linked(LinkedWorkChain, Plain):
+class Linked(LinksInputs, Plain):
     """The same, where checkpoints are cheap."""
 
 

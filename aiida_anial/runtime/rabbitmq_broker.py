@@ -1,4 +1,13 @@
-"""AiiDA's broker RabbitMQ, whose daemon workers end when the server goes away."""
+"""End a daemon worker whose RabbitMQ server goes away, and let the next one wait for it.
+
+:hook: ``RabbitmqBroker._create_communicator``, ``RabbitmqBroker._profile`` and ``add_close_callback`` of kiwipy
+:changes: A daemon worker waits for the server before it connects, and ends when the connection is closed by anybody
+    but itself. A command says in one sentence that the server does not answer.
+:why: kiwipy connects again by itself. RabbitMQ then hands out a second time what the worker is still working on, and
+    calculations are paid for twice.
+:upstream: UPSTREAM_rabbitmq_broker
+:until: AiiDA drops what it is working on when its connection to RabbitMQ breaks.
+"""
 
 from __future__ import annotations
 
@@ -18,16 +27,16 @@ _TIMEOUT_S: Final = 15.0
 
 
 class _NoServerError(AnialError, ConnectionError):
-    """The server does not answer; AiiDA looks for the second, our commands for the first."""
+    """The server does not answer. AiiDA catches ``ConnectionError``, the commands of this package ``AnialError``."""
 
 
 class RecoveringRabbitmqBroker(RabbitmqBroker):
-    """The broker ``core.rabbitmq``, with the same queues."""
+    """``core.rabbitmq``, with the same queues, for daemon workers that wait for their server."""
 
     _closing = False
 
     def close(self) -> None:
-        """Close the broker, on purpose."""
+        """Close the connection on purpose, so that the worker does not end."""
         self._closing = True
         super().close()
 
@@ -43,12 +52,12 @@ class RecoveringRabbitmqBroker(RabbitmqBroker):
         return communicator
 
     def _on_closed(self, _connection: Any, reason: BaseException | None) -> None:
-        """End the worker before it is connected again: what it works on would be handed out a second time."""
+        """End the worker before it connects again, for RabbitMQ hands its tasks out a second time."""
         if not self._closing:
             end_worker(_NAME, reason)
 
     def _refusal(self) -> str:
-        """Return why nobody listens, nothing if somebody does."""
+        """Return why the server does not listen; empty if it does."""
         config = self._profile.process_control_config
         try:
             socket.create_connection((config['broker_host'], config['broker_port']), timeout=_TIMEOUT_S).close()

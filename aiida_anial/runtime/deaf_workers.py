@@ -1,4 +1,13 @@
-"""Daemon workers that no longer hear AiiDA's ZeroMQ broker."""
+"""End daemon workers that no longer hear the ZeroMQ broker.
+
+:hook: the status file of ``ZeromqBrokerService`` and the daemon's child processes
+:changes: Daemon workers that are older than their broker are ended; the daemon starts others, which take up their
+    work.
+:why: The daemon starts a broker that died again on another socket, where the workers of before do not look for it.
+    They hear nothing, nobody hears them, and the processes that they hold are handed to nobody else.
+:upstream: UPSTREAM_deaf_workers
+:until: AiiDA's ZeroMQ broker comes back on the same socket, or its workers look for the new one.
+"""
 
 from __future__ import annotations
 
@@ -21,19 +30,14 @@ __all__ = ('deaf_workers', 'end_deaf_workers', 'watch_broker')
 
 _ZEROMQ = 'core.zeromq'
 _INTERVAL_S = 10.0
-# A worker closes in order within seconds, if at all.
+# A worker that closes by itself does so within seconds.
 _GRACE_S = 20.0
 
 _watched: WeakSet[asyncio.AbstractEventLoop] = WeakSet()
 
 
 def watch_broker(loop: asyncio.AbstractEventLoop) -> None:
-    """Look from time to time, in a daemon worker, for workers that do not hear the broker, and end them.
-
-    A broker that died is started again by the daemon, in another place, where the workers of before do not look for
-    it: nothing that they ask for is heard, nothing is asked of them, and the processes that they hold are handed to
-    nobody else. The daemon starts others in place of workers that end, which take all of it up.
-    """
+    """Look every ten seconds, in a daemon worker, for daemon workers that do not hear the broker, and end them."""
     profile = get_manager().get_profile()
     if loop in _watched or profile is None or profile.process_control_backend != _ZEROMQ:
         return
@@ -49,7 +53,7 @@ def watch_broker(loop: asyncio.AbstractEventLoop) -> None:
 
 
 def end_deaf_workers() -> int:
-    """End the workers of the daemon that do not hear its broker, and return how many.
+    """End the daemon workers that do not hear their broker, and return how many.
 
     Workers that hold a process look for that themselves; idle ones do not.
     """
@@ -65,7 +69,7 @@ def end_deaf_workers() -> int:
 
 
 def deaf_workers(daemon: psutil.Process | None, status: Path) -> list[psutil.Process]:
-    """Return the workers of a daemon that are older than its broker.
+    """Return the daemon workers that are older than their broker.
 
     :param daemon: their parent.
     :param status: file in which the broker says who it is.
@@ -75,7 +79,7 @@ def deaf_workers(daemon: psutil.Process | None, status: Path) -> list[psutil.Pro
         workers = [child for child in daemon.children() if _is_worker(child)] if daemon is not None else []
         return [worker for worker in workers if worker.create_time() < began]
     except (OSError, ValueError, KeyError, psutil.Error):
-        # There is no broker yet, or the daemon is just ending.
+        # The broker has not started yet, or the daemon is ending.
         return []
 
 
@@ -85,18 +89,18 @@ def _status_file(profile: Profile) -> Path:
 
 
 def _end_all(workers: Iterable[psutil.Process]) -> None:
-    """End workers, this one last."""
+    """End daemon workers, this one last."""
     for worker in sorted(workers, key=lambda worker: worker.pid == os.getpid()):
         _end(worker.pid)
 
 
 def _is_worker(process: psutil.Process) -> bool:
-    """Return whether a process is a worker of a daemon."""
+    """Return whether a process is a daemon worker."""
     return list(process.cmdline()[-2:]) == ['daemon', 'worker']
 
 
 def _end(pid: int) -> None:
-    """End a worker in order, or else."""
+    """Ask a daemon worker to end, and kill it if it does not."""
 
     def kill() -> None:
         if psutil.pid_exists(pid):

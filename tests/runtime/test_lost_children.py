@@ -11,8 +11,8 @@ from aiida import orm
 from aiida.engine import ProcessState
 from aiida.manage import get_manager
 
-from aiida_anial.runtime import staged, zeromq_requests
-from aiida_anial.runtime.staged import _lost
+from aiida_anial.runtime import lost_children, zeromq_tasks
+from aiida_anial.runtime.lost_children import _never_begun
 from aiida_anial.workchains.label import LabelWorkChain
 
 LABELS = 'aiida.workflows:anial.label'
@@ -76,21 +76,21 @@ def test_what_nobody_has_begun_is_lost_and_nothing_else(fake_chain, fake_job):
     ]
     fake_job('quantumespresso.pw', caller=base, state=ProcessState.WAITING)
     orm.CalcFunctionNode().store()
-    assert {node.pk for node in _lost(top)} == {node.pk for node in lost}
+    assert {node.pk for node in _never_begun(top)} == {node.pk for node in lost}
 
 
 def test_chains_of_ours_look_after_their_own_children(fake_chain):
     top = fake_chain('CycleWorkChain', state=ProcessState.WAITING, process_type='aiida.workflows:anial.cycle')
     labels = fake_chain('LabelWorkChain', state=ProcessState.WAITING, caller=top, process_type=LABELS)
     lost = fake_chain('PwBaseWorkChain', state=ProcessState.CREATED, caller=labels, process_type=PW_BASE)
-    assert list(_lost(top)) == []
-    assert [node.pk for node in _lost(labels)] == [lost.pk]
+    assert list(_never_begun(top)) == []
+    assert [node.pk for node in _never_begun(labels)] == [lost.pk]
 
 
 def test_a_chain_that_has_ended_looks_for_nothing(fake_chain):
     top = fake_chain('LabelWorkChain', process_type=LABELS)
     fake_chain('PwBaseWorkChain', state=ProcessState.CREATED, caller=top, process_type=PW_BASE)
-    assert list(_lost(top)) == []
+    assert list(_never_begun(top)) == []
 
 
 @pytest.fixture
@@ -102,7 +102,7 @@ def ask_again(chain, monkeypatch):
         controller = SimpleNamespace(continue_process=lambda pk, **_: asked.append(pk))
         monkeypatch.setattr(type(chain.runner), 'controller', controller)
         monkeypatch.setattr(get_manager(), 'get_profile', lambda: SimpleNamespace(process_control_backend=broker))
-        monkeypatch.setattr(staged, 'requested', lambda _: set(waiting))
+        monkeypatch.setattr(lost_children, 'requested', lambda _: set(waiting))
         chain._ask_again()
         return asked
 
@@ -112,7 +112,7 @@ def ask_again(chain, monkeypatch):
 @pytest.fixture
 def lost(chain, fake_job, monkeypatch):
     """A child that was launched before the daemon began again."""
-    monkeypatch.setattr(staged, '_GRACE_S', -1.0)
+    monkeypatch.setattr(lost_children, '_GRACE_S', -1.0)
     return fake_job('anial.evaluate', caller=chain.node, state=ProcessState.CREATED)
 
 
@@ -142,8 +142,8 @@ def test_requests_are_found_in_the_queue_and_in_the_hands_of_workers(tmp_path, m
     (tasks / 'pending' / '1_other.json').write_text('{"body": {"task": "launch"}}')
     (tasks / 'pending' / '2_torn.json').write_text('{"bod')
     config = SimpleNamespace(filepaths=lambda _: {'broker_service': {'dir': tmp_path}})
-    monkeypatch.setattr(zeromq_requests, 'get_config', lambda: config)
-    assert zeromq_requests.requested(None) == {7, 8}
+    monkeypatch.setattr(zeromq_tasks, 'get_config', lambda: config)
+    assert zeromq_tasks.requested(None) == {7, 8}
     assert sorted(path.name for path in tasks.rglob('*.json')) == [
         *('1_other.json', '2_torn.json', '7_request.json', '8_request.json')
     ]

@@ -1,4 +1,12 @@
-"""What AiiDA's ZeroMQ broker has been asked for and has not seen the end of."""
+"""Read which processes AiiDA's ZeroMQ broker was asked to run.
+
+:hook: the folders ``tasks/pending`` and ``tasks/processing`` of ``ZeromqBrokerService``, and the content of their
+    files
+:changes: Nothing; the files are read.
+:why: The broker does not tell which requests it holds, and a request that is sent twice runs a process twice.
+:upstream: UPSTREAM_zeromq_tasks
+:until: ``get_process_tasks`` of AiiDA knows this broker without taking the tasks from it.
+"""
 
 from __future__ import annotations
 
@@ -11,14 +19,14 @@ from aiida.manage.configuration import Profile, get_config
 
 __all__ = ('requested',)
 
-# A request may go from the one to the other meanwhile, and back.
+# A request may move from one folder to the other meanwhile, and back.
 _FOLDERS = ('pending', 'processing', 'pending')
 
 
 def requested(profile: Profile) -> set[int]:
     """Return the pks of the processes that wait for a daemon worker, or that one has taken on.
 
-    The files are read as they are: AiiDA's own reader takes requests away from their workers.
+    AiiDA's own reader of these files takes requests away from the workers, so they are read directly.
     """
     service = Path(get_config().filepaths(profile)['broker_service']['dir'])
     tasks = ZeromqBrokerService.FilepathLayout(service).storage_path / 'tasks'

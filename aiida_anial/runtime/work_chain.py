@@ -1,0 +1,53 @@
+"""The base class of all work chains of this package."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from aiida import orm
+
+from aiida_anial.runtime.killing import KillsChildren
+from aiida_anial.runtime.launch_once import LaunchesOnce
+from aiida_anial.runtime.linked_inputs import LinksInputs
+from aiida_anial.runtime.lost_children import FindsLostChildren
+from aiida_anial.runtime.new_outputs import StoresNewOutputs
+from aiida_anial.runtime.pausing import PausesOnMachineFailure
+from aiida_anial.runtime.process_status import ShowsStage
+from aiida_anial.runtime.rolling import WakesOnAnyChild
+from aiida_anial.runtime.slots import granted
+
+__all__ = ('AnialWorkChain',)
+
+
+class AnialWorkChain(
+    LinksInputs,
+    StoresNewOutputs,
+    LaunchesOnce,
+    PausesOnMachineFailure,
+    FindsLostChildren,
+    KillsChildren,
+    WakesOnAnyChild,
+    ShowsStage,
+):
+    """A work chain that survives what happens to the daemon, and that can keep a bounded number of children alive.
+
+    An outline step sets ``ctx.stage``, in plain words, for the process status, and submits every child under a
+    ``call_link_label`` of its own. A step that returns ``ToContext`` waits for all children, as in AiiDA. A step inside
+    ``while_`` may instead keep slots filled: it calls ``ended`` for the children that have ended since, ``start`` for
+    new ones and ``wait`` last, or ``fill`` for the latter two.
+    """
+
+    def fill(self, most: int, computer: orm.Computer, launch: Callable[[str], None]) -> None:
+        """Launch what ``ctx.waiting`` names as far as there is room, and wait until there is more.
+
+        :param most: how many children may be alive at once.
+        :param computer: whose limit over all campaigns holds too.
+        :param launch: submits the child of this name, and calls ``start``.
+        """
+        wanted = min(len(self.ctx.waiting), most - len(self.alive))
+        with granted(self.node, computer, wanted) as grant:
+            for _ in range(grant.number):
+                launch(self.ctx.waiting.pop(0))
+        if grant.awaited:
+            self.ctx.stage += f', waiting for room on {computer.label}'
+        self.wait(grant.awaited)
