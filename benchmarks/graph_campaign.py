@@ -44,7 +44,7 @@ OVERRIDES: Final[dict[str, Any]] = {
         'final': {'max_steps': 10, 'batch_size': 8, 'evaluation_interval': 10},
     },
     'label': {
-        'engine': 'qe',
+        'labeller': 'qe',
         # One mesh for all, as in the protocol of the paper.
         'qe': {
             'ecutwfc_ry': 12,

@@ -23,7 +23,7 @@ _LIMIT_S: Final = 7200.0
 _OVERRIDES: Final[dict[str, Any]] = {
     'cells': {'families': [{'edges_angstrom': [4.0, 4.4], 'n_atoms': [4, 4]}]},
     'label': {
-        'engine': 'qe',
+        'labeller': 'qe',
         # One mesh for all: with a distance, the bare work chains would have one process more for each label.
         'qe': {
             'ecutwfc_ry': 12,

@@ -385,7 +385,7 @@ CAMPAIGN: dict[str, Any] = {
         'retrain': {'max_steps': 10, 'batch_size': 8, 'evaluation_interval': 10},
         'final': None,
     },
-    'label': {'engine': 'emt', 'limits': {'max_force_ev_per_angstrom': 1000.0, 'max_concurrent': 2}},
+    'label': {'labeller': 'emt', 'limits': {'max_force_ev_per_angstrom': 1000.0, 'max_concurrent': 2}},
 }
 
 

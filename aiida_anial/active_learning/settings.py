@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import AfterValidator, BeforeValidator, Field, model_validator
+from pydantic import AfterValidator, BeforeValidator, ConfigDict, Field, model_validator
 
-from aiida_anial.common.settings import NonNegative, Positive, Settings
+from aiida_anial.common.settings import NonNegative, Positive, Settings, unknown_key
 from aiida_anial.potential.engine import EngineSettings
 from aiida_anial.potential.settings import ModelSettings
 from aiida_anial.pseudopotential import PSEUDO_FAMILY
@@ -69,6 +70,9 @@ def _word(text: str) -> str:
 
 Directives = Annotated[tuple[str, ...], BeforeValidator(_lines), AfterValidator(_directives)]
 Word = Annotated[str, AfterValidator(_word)]
+
+
+_RESOURCES = ('num_machines', 'num_mpiprocs_per_machine', 'num_cores_per_mpiproc')
 
 
 class CampaignSettings(Settings):
@@ -181,6 +185,13 @@ class JobSettings(Settings):
             **optional,
         }
 
+    @classmethod
+    def from_options(cls, options: Mapping[str, Any]) -> Self:
+        """Return the settings from which ``options`` made the ``metadata.options`` of a CalcJob."""
+        resources = {name: options['resources'].get(name) for name in _RESOURCES}
+        known = {**resources, **options}
+        return cls.parse({name: known[name] for name in cls.model_fields if known.get(name) is not None})
+
 
 class QeSettings(Settings):
     """PBE with pw.x. A metal: smearing is always on, and forces and stress are always computed.
@@ -221,16 +232,33 @@ class QeSettings(Settings):
 
 
 class LabellerSettings(Settings):
-    """Which engine labels, and its settings.
+    """Which labeller labels, and its settings.
 
-    :param engine: ``qe``; or ``emt``, ``eam`` (a potential file) and ``ensemble`` (a trained potential as teacher), all
-        cells in one job, for tests and for studying the active learning itself.
+    A labeller whose settings are not listed here has them under its own name, beside these keys.
+
+    :param labeller: ``qe``, PBE with pw.x, each cell by itself. Or a potential, all cells in one job, for tests and for
+        studies of the active learning itself: ``emt``, ``eam`` (a potential file), ``ensemble`` (a trained potential as
+        teacher), ``calculator`` (a calculator of ASE by its name).
     """
 
-    engine: Literal['qe', 'emt', 'eam', 'ensemble'] = 'qe'
+    model_config = ConfigDict(**Settings.model_config | {'extra': 'allow'})
+
+    labeller: str = 'qe'
     limits: LabelSettings = LabelSettings()
     qe: QeSettings = QeSettings(kpoints_mesh=(3, 3, 3))
     job: JobSettings = JobSettings()
+
+    @model_validator(mode='after')
+    def _check(self) -> Self:
+        for key in self.__pydantic_extra__ or {}:
+            if key != self.labeller:
+                raise ValueError(unknown_key(key, [*type(self).model_fields, self.labeller]))
+        return self
+
+    @property
+    def own(self) -> Any:
+        """What stands under the name of the labeller, not yet validated."""
+        return (self.__pydantic_extra__ or {}).get(self.labeller, {})
 
 
 class TrainingStages(Settings):

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import hashlib
+import json
+from collections.abc import Mapping
 from typing import Any
 
 from aiida import orm
@@ -11,10 +13,11 @@ from aiida.engine import calcfunction
 from aiida_anial.active_learning.settings import LabelSettings
 from aiida_anial.common.labels import Label
 from aiida_anial.common.level_of_theory import LevelOfTheory
+from aiida_anial.data.ensemble import EnsembleData
 from aiida_anial.data.label import shard_outputs
 from aiida_anial.data.structures import to_cells
 
-__all__ = ('collect_evaluated',)
+__all__ = ('collect_evaluated', 'level_of_theory')
 
 
 @calcfunction
@@ -32,6 +35,8 @@ def collect_evaluated(
         label.
     """
     cells = to_cells(nodes['cells'])
+    inputs: Any = labels.creator.inputs
+    files = {name: inputs[name] for name in ('potential', 'ensemble') if name in inputs}
     energies, forces, stresses = (labels.get_array(name) for name in ('energies', 'forces', 'stresses'))
     sound = {
         name: Label(
@@ -49,16 +54,28 @@ def collect_evaluated(
         sound,
         max_force=LabelSettings.parse(settings.get_dict()).max_force_ev_per_angstrom,
         source=source.get_dict(),
-        theory=_level_of_theory(labels.creator.inputs),
+        theory=level_of_theory(inputs.labeller.get_dict(), **files),
     )
     return {**outputs, 'rejected': orm.Dict(failures.get_dict() | faults)}
 
 
-def _level_of_theory(inputs: Any) -> LevelOfTheory:
-    """Return what an evaluation with these inputs computes with."""
+def level_of_theory(
+    source: Mapping[str, Any], potential: orm.SinglefileData | None = None, ensemble: EnsembleData | None = None
+) -> LevelOfTheory:
+    """Return what a potential computes with.
+
+    :param source: the ``PotentialSource``, as plain values.
+    :param potential: its EAM file, or
+    :param ensemble: its networks.
+    """
     checksum = None
-    if 'potential' in inputs:
-        checksum = hashlib.sha256(inputs.potential.get_content(mode='rb')).hexdigest()
-    elif 'ensemble' in inputs:
-        checksum = inputs.ensemble.base.attributes.get('sha256')
-    return LevelOfTheory(code=inputs.labeller['kind'], potential_sha256=checksum)
+    if potential is not None:
+        checksum = hashlib.sha256(potential.get_content(mode='rb')).hexdigest()
+    elif ensemble is not None:
+        checksum = ensemble.base.attributes.get('sha256', None)
+    calculator = source.get('calculator')
+    if calculator is None:
+        return LevelOfTheory(code=source['kind'], potential_sha256=checksum)
+    arguments = json.dumps(calculator['arguments'], sort_keys=True).encode()
+    name = f'{calculator["module"]}.{calculator["class"]}'
+    return LevelOfTheory(code=name, potential_sha256=hashlib.sha256(arguments).hexdigest())

@@ -1,8 +1,8 @@
-"""Labels of many cells by a potential (EMT, an EAM file or an ensemble), in one job."""
+"""Labels of many cells by a potential, in one job."""
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Any
 
 from aiida import orm
 from aiida.common.folders import Folder
@@ -10,17 +10,11 @@ from aiida.engine.processes.process_spec import CalcJobProcessSpec
 
 from aiida_anial.calculations.sample import write_cells
 from aiida_anial.calculations.worker import CopyList, WorkerCalculation
-from aiida_anial.common.settings import Settings
 from aiida_anial.data.ensemble import EnsembleData
 from aiida_anial.data.validation import settings_validator, validate_aluminium
+from aiida_anial.potential.source import PotentialSource
 
 __all__ = ('EvaluateCalculation', 'define_labeller', 'labeller_files')
-
-
-class _Labeller(Settings):
-    """Which potential labels."""
-
-    kind: Literal['emt', 'eam', 'ensemble']
 
 
 def define_labeller(spec: CalcJobProcessSpec) -> None:
@@ -28,8 +22,8 @@ def define_labeller(spec: CalcJobProcessSpec) -> None:
     spec.input(
         'labeller',
         valid_type=orm.Dict,
-        validator=settings_validator(_Labeller, 'labeller'),
-        help='`kind`: `emt`, `eam` (needs `potential`) or `ensemble` (needs `ensemble`).',
+        validator=settings_validator(PotentialSource, 'labeller'),
+        help='`kind`: `emt`, `eam` (needs `potential`), `ensemble` (needs `ensemble`) or `calculator` (beside it).',
     )
     spec.input(
         'potential', valid_type=orm.SinglefileData, required=False, help='EAM file of LAMMPS, alloy or fs style.'
@@ -57,7 +51,7 @@ def _validate(inputs: dict[str, Any], _: Any) -> str | None:
 
 
 class EvaluateCalculation(WorkerCalculation):
-    """Energies, forces and stresses of cells from EMT, an EAM file, or a trained ensemble."""
+    """Energies, forces and stresses of cells from a potential."""
 
     COMMAND = 'evaluate'
     CELLS = 'cells.safetensors'

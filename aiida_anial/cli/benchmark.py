@@ -59,7 +59,7 @@ def _submitted(options: dict[str, Any]) -> Any:
     """Submit the benchmark and return its node."""
     from aiida_anial.cli.benchmark_subjects import benchmark_subjects
     from aiida_anial.cli.launching import launched
-    from aiida_anial.cli.nodes import code
+    from aiida_anial.data.nodes import loaded_code
     from aiida_anial.properties.settings import BenchmarkSettings, benchmark_set, chosen_properties
     from aiida_anial.protocols.benchmark import benchmark_builder
     from aiida_anial.protocols.protocol import merged, read_overrides
@@ -71,7 +71,7 @@ def _submitted(options: dict[str, Any]) -> Any:
         settings = BenchmarkSettings.parse(changed, where=str(options['settings']))
     subjects = benchmark_subjects(options['subject'], options['references'], pw_code=options['pw_code'])
     needs_worker = subjects.ensemble is not None or subjects.references or subjects.potentials
-    worker = code(options['worker_code'], 'anial.train', '--worker-code') if needs_worker else None
+    worker = loaded_code(options['worker_code'], 'anial.train', '--worker-code') if needs_worker else None
     builder = benchmark_builder(subjects, names, settings, worker_code=worker, max_concurrent=options['max_concurrent'])
     return launched(builder)
 

@@ -10,9 +10,10 @@ from typing import Any
 
 from aiida import orm
 
-from aiida_anial.cli import nodes
 from aiida_anial.common.errors import AnialError
 from aiida_anial.data.ensemble import EnsembleData
+from aiida_anial.data.nodes import loaded_code, loaded_ensemble
+from aiida_anial.labellers.pw_inputs import pseudo_and_cutoffs
 from aiida_anial.potential.eam import EAM_SUFFIXES
 from aiida_anial.properties.comparison.subject import DFT
 from aiida_anial.protocols.benchmark import DFT_SETTINGS, BenchmarkSubjects
@@ -50,7 +51,7 @@ def _ensemble(identifier: str, option: str) -> EnsembleData:
     """Return an ensemble of the profile, or one in a file or folder: the node that holds it already, or a new one."""
     path = Path(identifier)
     if not path.exists():
-        return nodes.ensemble(identifier, option)
+        return loaded_ensemble(identifier, option)
     from aiida_anial.potential.ensemble import ensemble_bytes, read_ensemble
     from aiida_anial.potential.neurochem import read_neurochem
 
@@ -80,8 +81,8 @@ def _potential(path: Path) -> orm.SinglefileData:
 
 def _dft(pw_code: str) -> dict[str, Any]:
     """Return what DFT needs: the pseudopotential of the package, with its cutoffs."""
-    code = nodes.code(pw_code, 'quantumespresso.pw', '--pw-code')
-    pseudo, inputs = nodes.pseudo_and_cutoffs(campaign_inputs())
+    code = loaded_code(pw_code, 'quantumespresso.pw', '--pw-code')
+    pseudo, inputs = pseudo_and_cutoffs(campaign_inputs())
     cutoffs = {name: getattr(inputs.label.qe, name) for name in ('ecutwfc_ry', 'ecutrho_ry')}
     return {'pw_code': code, 'pseudo': pseudo, 'qe': DFT_SETTINGS.model_copy(update=cutoffs)}
 

@@ -71,9 +71,9 @@ def ensemble(pk: str, path: Path, file_format: str) -> None:
     from aiida import orm
 
     from aiida_anial.calcfunctions.export_ensemble import export_ensemble
-    from aiida_anial.cli import nodes
+    from aiida_anial.data.nodes import loaded_ensemble
 
-    found = nodes.ensemble(pk, 'PK')
+    found = loaded_ensemble(pk, 'PK')
     _check_target(path)
     node: Any = export_ensemble(settings=orm.Dict({'file_format': file_format, 'filename': path.name}), ensemble=found)
     _copy(node, path)

@@ -1,116 +1,16 @@
-"""Nodes that options name: found, or refused in one sentence."""
+"""Calculations that options name: found, or refused in one sentence."""
 
 from __future__ import annotations
 
-import difflib
-import hashlib
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 from aiida import orm
-from aiida.common.exceptions import MultipleObjectsError, NotExistent
-from aiida_pseudo.data.pseudo.upf import UpfData
-from aiida_pseudo.groups.family import PseudoPotentialFamily
-from aiida_pseudo.groups.mixins import RecommendedCutoffMixin
 
-from aiida_anial.active_learning.settings import CampaignInputs
 from aiida_anial.common.errors import AnialError
-from aiida_anial.data.ensemble import EnsembleData
-from aiida_anial.data.nodes import is_beyond, loaded
-from aiida_anial.formats.files import check_name
-from aiida_anial.formats.upf import upf_fault
+from aiida_anial.data.nodes import loaded
 
-__all__ = ('code', 'ensemble', 'finished_pw', 'potential_file', 'pseudo_and_cutoffs')
-
-
-def code(identifier: str, plugin: str, option: str) -> orm.AbstractCode:
-    """Return the code ``identifier``.
-
-    :param plugin: what it must be for.
-    :param option: the option to name in messages.
-    :raises AnialError: if there is none, or it is for something else.
-    """
-    try:
-        if is_beyond(identifier):
-            raise NotExistent(identifier)
-        found = orm.load_code(identifier)
-    except (NotExistent, MultipleObjectsError, ValueError) as exception:
-        labels = [entry.full_label for entry in orm.QueryBuilder().append(orm.InstalledCode).all(flat=True)]
-        close = difflib.get_close_matches(identifier, labels, n=1)
-        hint = f'did you mean {close[0]!r}?' if close else 'run `aiida-anial setup`, or see `verdi code list`.'
-        raise AnialError(f'{option}: there is no code {identifier!r}; {hint}') from exception
-    given = found.default_calc_job_plugin
-    if given is not None and given.split('.')[0] != plugin.split('.', maxsplit=1)[0]:
-        raise AnialError(f'{option}: code {identifier!r} runs {given!r}, not {plugin!r}.')
-    return found
-
-
-def pseudo_and_cutoffs(inputs: CampaignInputs) -> tuple[UpfData, CampaignInputs]:
-    """Return the pseudopotential of aluminium, and the inputs with its family's cutoffs where none are given.
-
-    :raises AnialError: if the family is not installed, has no aluminium, or recommends no cutoffs.
-    """
-    label = inputs.label.qe.pseudo_family
-    key = 'label.qe.pseudo_family'
-    family = orm.QueryBuilder().append(PseudoPotentialFamily, filters={'label': label}).first(flat=True)
-    if family is None:
-        raise AnialError(f'{key}: no family {label!r} is installed; run `aiida-anial setup` or `aiida-pseudo install`.')
-    try:
-        pseudo = family.get_pseudo('Al')
-    except ValueError as exception:
-        raise AnialError(f'{key}: the family {label!r} has no pseudopotential for Al.') from exception
-    if (fault := _pseudo_fault(pseudo)) is not None:
-        raise AnialError(f'{key}: the file of Al in the family {label!r} is no pseudopotential: {fault}.')
-    if inputs.label.qe.ecutwfc_ry is not None:
-        return pseudo, inputs
-    if not isinstance(family, RecommendedCutoffMixin):
-        raise AnialError(f'label.qe.ecutwfc_ry: the family {label!r} recommends no cutoffs; give them.')
-    wfc, rho = family.get_recommended_cutoffs(elements='Al', unit='Ry')
-    qe = inputs.label.qe.model_copy(update={'ecutwfc_ry': wfc, 'ecutrho_ry': rho})
-    return pseudo, inputs.model_copy(update={'label': inputs.label.model_copy(update={'qe': qe})})
-
-
-def _pseudo_fault(pseudo: UpfData) -> str | None:
-    """Return why a pseudopotential is not what it should be, or None."""
-    with pseudo.open(mode='rb') as stream:
-        content = stream.read()
-    if hashlib.md5(content, usedforsecurity=False).hexdigest() != pseudo.md5:
-        return 'its MD5 is not that by which it is known'
-    return upf_fault(content, element='Al')
-
-
-def potential_file(path: Path | None) -> orm.SinglefileData:
-    """Return an EAM file as an unstored node.
-
-    :raises AnialError: if none is given, it is no EAM file with aluminium, or its name does not tell its style.
-    """
-    # Loads scipy.
-    from aiida_anial.potential.eam import EAM_SUFFIXES, read_eam
-
-    if path is None:
-        raise AnialError('--potential: the labeller eam needs a potential file.')
-    if not path.name.endswith(EAM_SUFFIXES):
-        raise AnialError(f'--potential: {path.name!r} must end in {" or ".join(EAM_SUFFIXES)}.')
-    try:
-        check_name(path.name)
-        read_eam(path)
-    except AnialError as exception:
-        raise AnialError(f'--potential: {exception}') from exception
-    return orm.SinglefileData(path.absolute())
-
-
-def ensemble(identifier: str | None, option: str = '--teacher') -> EnsembleData:
-    """Return the ensemble ``identifier``.
-
-    :raises AnialError: if there is none, or the node is something else.
-    """
-    if identifier is None:
-        raise AnialError(f'{option}: the labeller ensemble needs the pk or UUID of a trained ensemble.')
-    node = loaded(identifier, option)
-    if not isinstance(node, EnsembleData):
-        raise AnialError(f'{option}: node {identifier} is a {type(node).__name__}, not an EnsembleData.')
-    return node
+__all__ = ('finished_pw',)
 
 
 def finished_pw(identifier: str) -> Any:

@@ -92,14 +92,14 @@ def _selection(options: dict[str, Any]) -> Any:
 
 def _codes(options: dict[str, Any]) -> Any:
     """Return the codes that take the place of the originals'."""
-    from aiida_anial.cli import nodes
+    from aiida_anial.data.nodes import loaded_code
     from aiida_anial.reproduction.running import Codes
 
     plugins = {'pw': 'quantumespresso.pw', 'worker': 'anial.train'}
     given = {name: options[f'{name}_code'] for name in plugins}
     return Codes(
         **{
-            name: nodes.code(identifier, plugins[name], f'--{name}-code')
+            name: loaded_code(identifier, plugins[name], f'--{name}-code')
             for name, identifier in given.items()
             if identifier is not None
         }

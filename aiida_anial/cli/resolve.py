@@ -5,16 +5,15 @@ from __future__ import annotations
 from typing import Any
 
 from aiida_anial.active_learning.settings import CampaignInputs
-from aiida_anial.cli import nodes
 from aiida_anial.common.errors import AnialError
 from aiida_anial.data.dataset import DatasetData
-from aiida_anial.data.nodes import loaded
+from aiida_anial.data.nodes import loaded, loaded_code
+from aiida_anial.labellers.registry import labeller_named
 from aiida_anial.protocols.protocol import campaign_inputs, changed_inputs, read_overrides
 from aiida_anial.protocols.reader import CampaignNodes
 
-__all__ = ('PW_CODE', 'WORKER_CODE', 'dataset', 'resolve_inputs', 'resolve_nodes')
+__all__ = ('WORKER_CODE', 'dataset', 'resolve_inputs', 'resolve_nodes')
 
-PW_CODE = 'pw@localhost'
 WORKER_CODE = 'anial-worker@localhost'
 
 
@@ -66,30 +65,13 @@ def resolve_nodes(
     :param old: nodes of the campaign to go on from, which hold unless others are given.
     :param old_inputs: its settings.
     """
-    found: dict[str, Any] = {'worker_code': old.worker_code if old is not None else None}
-    if options['worker_code'] is not None or old is None:
-        found['worker_code'] = nodes.code(_given(options['worker_code'], WORKER_CODE), 'anial.train', '--worker-code')
-    if inputs.label.engine == 'qe':
-        found['pw_code'] = old.pw_code if old is not None else None
-        if options['pw_code'] is not None or found['pw_code'] is None:
-            found['pw_code'] = nodes.code(_given(options['pw_code'], PW_CODE), 'quantumespresso.pw', '--pw-code')
-        found['pseudo'] = _old_pseudo(inputs, old, old_inputs)
-        if found['pseudo'] is None:
-            found['pseudo'], inputs = nodes.pseudo_and_cutoffs(inputs)
-    if inputs.label.engine == 'eam':
-        file = old.potential if old is not None and options['potential'] is None else None
-        found['potential'] = file or nodes.potential_file(options['potential'])
-    if inputs.label.engine == 'ensemble':
-        teacher = old.teacher if old is not None and options['teacher'] is None else None
-        found['teacher'] = teacher or nodes.ensemble(options['teacher'])
-    return CampaignNodes(**found), inputs
-
-
-def _old_pseudo(inputs: CampaignInputs, old: CampaignNodes | None, old_inputs: CampaignInputs | None) -> Any:
-    """Return the pseudopotential of the campaign to go on from, unless its family is changed or cutoffs are missing."""
-    if old is None or old_inputs is None or inputs.label.qe.ecutwfc_ry is None:
-        return None
-    return old.pseudo if inputs.label.qe.pseudo_family == old_inputs.label.qe.pseudo_family else None
+    if options['worker_code'] is None and old is not None:
+        worker = old.worker_code
+    else:
+        worker = loaded_code(options['worker_code'] or WORKER_CODE, 'anial.train', '--worker-code')
+    given = old.labeller if old is not None else None
+    nodes, inputs = labeller_named(inputs.label.labeller).resolve(options, inputs, old=given, old_inputs=old_inputs)
+    return CampaignNodes(worker, nodes), inputs
 
 
 def dataset(identifier: str) -> DatasetData:
@@ -101,7 +83,3 @@ def dataset(identifier: str) -> DatasetData:
     if not isinstance(node, DatasetData):
         raise AnialError(f'--dataset: node {identifier} is a {type(node).__name__}, not a DatasetData.')
     return node
-
-
-def _given(value: str | None, default: str) -> str:
-    return default if value is None else value

@@ -28,9 +28,11 @@ __all__ = ('command',)
 @click.option('--worker-code', show_default='anial-worker@localhost', help='Code of anial-worker.')
 @click.option('--pseudo-family', help='An installed aiida-pseudo family; overrides the key `label.qe.pseudo_family`.')
 @click.option(
-    '--potential', type=click.Path(exists=True, dir_okay=False, path_type=Path), help='EAM file, for label.engine eam.'
+    '--potential',
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help='EAM file, for the labeller eam.',
 )
-@click.option('--teacher', help='Pk or UUID of an ensemble, for label.engine ensemble.')
+@click.option('--teacher', help='Pk or UUID of an ensemble, for the labeller ensemble.')
 @click.option(
     '--continue-from',
     'continued',
@@ -112,7 +114,7 @@ def _submit(inputs: CampaignInputs, nodes: Any, past: Continuation | None, optio
     from aiida_anial.cli.launching import launched
     from aiida_anial.protocols.builder import campaign_builder
 
-    builder: Any = campaign_builder(inputs, **vars(nodes))
+    builder: Any = campaign_builder(inputs, worker_code=nodes.worker_code, **nodes.labeller)
     builder.metadata.label = options['label']
     builder.metadata.description = inputs.description
     if past is not None:

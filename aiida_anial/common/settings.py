@@ -5,14 +5,14 @@ from __future__ import annotations
 import difflib
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Annotated, Any, Self
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
 from aiida_anial.common.errors import SettingsError, one_line
 
-__all__ = ('NonNegative', 'Positive', 'Range', 'Settings', 'check_range')
+__all__ = ('NonNegative', 'Positive', 'Range', 'Settings', 'check_range', 'unknown_key')
 
 
 def check_range(value: tuple[float, float]) -> tuple[float, float]:
@@ -62,6 +62,13 @@ class Settings(BaseModel):
         return self.model_dump(mode='json')
 
 
+def unknown_key(key: str, known: Iterable[str]) -> str:
+    """Return the sentence that refuses a key, with the one that may have been meant or all that are known."""
+    close = difflib.get_close_matches(key, list(known), n=1, cutoff=0.4)
+    hint = f'did you mean {close[0]!r}?' if close else f'known keys are {", ".join(sorted(known))}.'
+    return f'{key}: unknown key {key!r}; {hint}'
+
+
 def _foreign(values: Any) -> list[str]:
     """Return the keys that lead to the first value inside ``values`` that JSON does not know."""
     items = values.items() if isinstance(values, Mapping) else enumerate(values) if isinstance(values, list) else ()
@@ -81,10 +88,8 @@ def _sentence(model: type[BaseModel], exception: ValidationError, where: str) ->
     path = [str(part) for part in error['loc']]
     key = '.'.join(([where] if where else []) + path) or 'the settings'
     if error['type'] == 'extra_forbidden':
-        known = _known_keys(model, error['loc'][:-1])
-        close = difflib.get_close_matches(path[-1], known, n=1, cutoff=0.4)
-        hint = f'did you mean {close[0]!r}?' if close else f'known keys are {", ".join(sorted(known))}.'
-        return f'{key}: unknown key {path[-1]!r}; {hint}'
+        text = unknown_key(path[-1], _known_keys(model, error['loc'][:-1]))
+        return '.'.join([*key.split('.')[:-1], text])
     if error['type'] == 'model_type':
         return f'{key}: {error["input"]!r} is not a mapping of keys to values.'
     if error['type'] == 'missing':
@@ -96,7 +101,8 @@ def _sentence(model: type[BaseModel], exception: ValidationError, where: str) ->
         message = f'{error["input"]!r} is not allowed: {message}'
     # What a validator of several keys says begins with the key that it is about.
     inner = re.match(r'[A-Za-z_][\w.]*(?=: )', message)
-    return f'{key}{"." if inner else ": "}{message.rstrip(".")}.'.removeprefix('the settings.')
+    message = message if message.endswith('?') else f'{message.rstrip(".")}.'
+    return f'{key}{"." if inner else ": "}{message}'.removeprefix('the settings.')
 
 
 def _known_keys(model: type[BaseModel], path: tuple[int | str, ...]) -> list[str]:

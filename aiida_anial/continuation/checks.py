@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterable
 from typing import Any
 
@@ -13,6 +12,7 @@ from aiida_anial.active_learning.settings import CampaignInputs
 from aiida_anial.common.errors import AnialError
 from aiida_anial.common.level_of_theory import LevelOfTheory
 from aiida_anial.data.nodes import ACTIVE
+from aiida_anial.labellers.registry import labeller_named
 from aiida_anial.protocols.reader import CampaignNodes
 
 __all__ = ('check_ended', 'check_theories', 'theory_of')
@@ -54,25 +54,7 @@ def theory_of(inputs: CampaignInputs, nodes: CampaignNodes) -> LevelOfTheory:
 
     The version of ``pw.x`` and the functional, which follows from the pseudopotential, are known when a label is done.
     """
-    label = inputs.label
-    if label.engine == 'qe':
-        qe = label.qe
-        return LevelOfTheory(
-            code='pw.x',
-            pseudo_md5=nodes.pseudo.md5 if nodes.pseudo is not None else None,
-            ecutwfc_ry=qe.ecutwfc_ry,
-            ecutrho_ry=qe.ecutrho_ry,
-            smearing=qe.smearing,
-            degauss_ry=qe.degauss_ry,
-            kpoints_mesh=qe.kpoints_mesh,
-            kpoints_distance_per_angstrom=qe.kpoints_distance_per_angstrom,
-        )
-    checksum = None
-    if label.engine == 'eam' and nodes.potential is not None:
-        checksum = hashlib.sha256(nodes.potential.get_content(mode='rb')).hexdigest()
-    elif label.engine == 'ensemble' and nodes.teacher is not None:
-        checksum = nodes.teacher.base.attributes.get('sha256', None)
-    return LevelOfTheory(code=label.engine, potential_sha256=checksum)
+    return labeller_named(inputs.label.labeller).level_of_theory(inputs.label, nodes.labeller)
 
 
 def check_theories(own: LevelOfTheory, others: Iterable[tuple[str, LevelOfTheory | None]]) -> None:

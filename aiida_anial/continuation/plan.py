@@ -16,6 +16,7 @@ from aiida_anial.continuation.progress import progress
 from aiida_anial.continuation.settle import settle
 from aiida_anial.continuation.sources import Unfinished, shards_of, unfinished_of
 from aiida_anial.data.dataset import DatasetData
+from aiida_anial.labellers.registry import labeller_of_node
 from aiida_anial.protocols.reader import CampaignNodes, campaign_nodes, read_campaign_inputs
 from aiida_anial.runtime.builder_inputs import builder_inputs
 
@@ -58,13 +59,18 @@ class Continuation:
                 done.setdefault('shards', {})[name] = shard
         return done
 
+    def _n_adopted(self, labels: dict[str, Any]) -> int:
+        """Return how many cells of a labelling that did not end have a label of their own."""
+        labelled = labeller_of_node(self.campaigns[0], 'cycle__label__').taken_over(labels) if labels else ()
+        return len(labelled or ())
+
     def lines(self) -> list[str]:
         """Return in words what is taken over."""
         shards, following = self.done.get('shards', {}), self.done.get('next', {})
         cycles = following.get('cycles', {}).values()
         n_labels = sum(shard.n_configurations for shard in shards.values())
         labellings = [self.done, *cycles]
-        n_more = sum(len(one.get('label', {}).get('parameters', {})) for one in labellings)
+        n_more = sum(self._n_adopted(one.get('label', {})) for one in labellings)
         n_more += sum(one.n_labels for one in self.unfinished.values())
         n_trajectories = sum(len(cycle.get('trajectories', {})) for cycle in cycles)
         n_iterations = self.done['iteration'].value if 'iteration' in self.done else 0
@@ -121,8 +127,8 @@ def plan(
 
 def _check_has_labels(campaign: Any, done: dict[str, Any]) -> None:
     """Refuse a campaign from which nothing can be taken."""
-    labels = done.get('label', {})
-    if not (done.get('shards') or labels.get('parameters') or 'labels' in labels):
+    labelled = labeller_of_node(campaign, 'cycle__label__').taken_over(done.get('label', {}))
+    if not done.get('shards') and labelled is not None and not labelled:
         raise AnialError(f'--continue-from: campaign {campaign.pk} has no label to go on from.')
 
 

@@ -8,10 +8,10 @@ from typing import Any
 
 from aiida import orm
 from aiida.common import LinkType
-from aiida_quantumespresso.utils.bands import get_highest_occupied_band
 
 from aiida_anial.calculations.worker import CHECKPOINT
-from aiida_anial.workchains.reasons import reason, was_cut_short
+from aiida_anial.labellers.registry import labeller_of_node
+from aiida_anial.workchains.reasons import reason
 
 __all__ = ('child', 'given', 'labels_of', 'progress')
 
@@ -38,41 +38,20 @@ def labels_of(labelling: orm.ProcessNode) -> dict[str, Any]:
     """
     done = given(labelling, 'adopted')
     failures = done.pop('failures').get_dict() if 'failures' in done else {}
+    labeller = labeller_of_node(labelling)
     for node in sorted(labelling.called, key=attrgetter('pk')):
-        if node.process_label == 'EvaluateCalculation' and node.is_finished_ok:
-            done |= {'labels': node.outputs.labels, 'rejected': node.outputs.rejected}
-        elif node.process_label == 'PwBaseWorkChain':
-            outputs = _pw_outputs(node)
-            if outputs is not None:
-                done.setdefault('parameters', {})[node.label] = outputs.output_parameters
-                done.setdefault('trajectories', {})[node.label] = outputs.output_trajectory
-            elif node.is_finished and not was_cut_short(node):
-                failures[node.label] = reason(node)
-    failures = {label: why for label, why in failures.items() if label not in done.get('parameters', {})}
+        if node.process_label != labeller.process_label:
+            continue
+        found = labeller.labels_of(node)
+        for kind, nodes in (found or {}).items():
+            done[kind] = {**done.get(kind, {}), **nodes} if isinstance(nodes, dict) else nodes
+        if found is None and node.is_finished and not labeller.is_one_job and not labeller.deserves_another_try(node):
+            failures[node.label] = reason(node)
+    labelled = labeller.taken_over(done)
+    failures = {label: why for label, why in failures.items() if labelled is not None and label not in labelled}
     if failures and not labelling.is_finished:
         done['failures'] = orm.Dict(failures)
     return done
-
-
-def _pw_outputs(base: orm.ProcessNode) -> Any:
-    """Return the outputs of a ``PwBaseWorkChain``, or of the job that it did not live to take, if they are complete."""
-    jobs = [node for node in base.called if isinstance(node, orm.CalcJobNode) and node.is_finished_ok]
-    if base.is_finished_ok:
-        found: Any = base.outputs
-    elif not base.is_finished and jobs and _has_enough_bands(jobs[-1]):
-        found = jobs[-1].outputs
-    else:
-        return None
-    return found if 'output_parameters' in found and 'output_trajectory' in found else None
-
-
-def _has_enough_bands(job: orm.CalcJobNode) -> bool:
-    """Return whether the highest band is empty, as ``PwBaseWorkChain`` demands."""
-    try:
-        get_highest_occupied_band(job.outputs.output_band)
-    except (AttributeError, ValueError):
-        return False
-    return True
 
 
 _ITERATION = re.compile(r'iteration_(\d+)')

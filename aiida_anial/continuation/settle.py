@@ -8,6 +8,8 @@ from aiida import orm
 
 from aiida_anial.active_learning.settings import CampaignInputs
 from aiida_anial.common.errors import AnialError
+from aiida_anial.labellers.labeller import Labeller
+from aiida_anial.labellers.registry import labeller_named
 
 __all__ = ('settle',)
 
@@ -22,8 +24,8 @@ def settle(campaign: Any, done: dict[str, Any], *, old: CampaignInputs, new: Cam
     if joined or new.model != old.model:
         _forget_ensembles(done, keep_weights=new.model == old.model)
     if _initial(new) != _initial(old):
-        _forget_unlabelled_cells(done)
-    if new.label.engine != old.label.engine or new.label.qe != old.label.qe:
+        _forget_unlabelled_cells(done, labeller_named(old.label.labeller))
+    if _labelled_by(new) != _labelled_by(old):
         _forget_failures(done)
     verdict = None if joined or _asks_for_more(old, new) else _verdict(done)
     n_done = done['iteration'].value if 'iteration' in done else 0
@@ -51,11 +53,12 @@ def _initial(inputs: CampaignInputs) -> tuple[Any, ...]:
     return inputs.seed, inputs.cells, inputs.campaign.n_initial_cells
 
 
-def _forget_unlabelled_cells(done: dict[str, Any]) -> None:
+def _forget_unlabelled_cells(done: dict[str, Any], labeller: Labeller) -> None:
     """Keep the initial cells that have a label; others are drawn in place of the rest."""
     labels = done.get('label', {})
-    if 'cells' in done and 'labels' not in labels:
-        done['cells'] = {name: cell for name, cell in done['cells'].items() if name in labels.get('parameters', {})}
+    labelled = labeller.taken_over(labels)
+    if 'cells' in done and labelled is not None:
+        done['cells'] = {name: cell for name, cell in done['cells'].items() if name in labelled}
     labels.pop('failures', None)
 
 
@@ -63,6 +66,11 @@ def _forget_failures(done: dict[str, Any]) -> None:
     """Let cells be tried again that other settings may be kinder to."""
     for holder in (done, *done.get('next', {}).get('cycles', {}).values()):
         holder.get('label', {}).pop('failures', None)
+
+
+def _labelled_by(inputs: CampaignInputs) -> dict[str, Any]:
+    """Return the settings of the labeller, without its limits and the job of a potential."""
+    return {name: value for name, value in inputs.label.to_dict().items() if name not in {'limits', 'job'}}
 
 
 def _asks_for_more(old: CampaignInputs, new: CampaignInputs) -> bool:
@@ -73,15 +81,15 @@ def _asks_for_more(old: CampaignInputs, new: CampaignInputs) -> bool:
 def _judged_by(inputs: CampaignInputs) -> dict[str, Any]:
     """Return the settings that decide how a campaign goes, but not how long it may take, nor where."""
     values = inputs.to_dict()
-    label, campaign, training = values['label'], values['campaign'], values['training']
+    limits, campaign, training = values['label']['limits'], values['campaign'], values['training']
+    labeller = labeller_named(inputs.label.labeller)
+    values['label'] = {'labeller': labeller.name, 'limits': limits, 'identity': labeller.identity(inputs.label)}
     for holder, names in (
         (values, ('description', 'engine', 'benchmark')),
         (campaign, ('max_iterations', 'max_iterations_is_failure')),
         (training, ('job', 'final')),
         (values['sampling'], ('job',)),
-        (label, ('job',) if label['engine'] == 'qe' else ('job', 'qe')),
-        (label.get('qe', {}), ('job', 'pseudo_family')),
-        (label['limits'], ('max_concurrent',)),
+        (limits, ('max_concurrent',)),
     ):
         for name in names:
             holder.pop(name, None)

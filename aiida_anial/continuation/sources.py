@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Container, Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass, replace
 from typing import Any
 
 from aiida import orm
 
-from aiida_anial.calcfunctions.collect_evaluated import collect_evaluated
-from aiida_anial.calcfunctions.collect_labels import collect_labels
 from aiida_anial.data.dataset import DatasetData
+from aiida_anial.labellers.labeller import Labeller
+from aiida_anial.labellers.registry import labeller_of_node
 
 __all__ = ('Unfinished', 'shards_of', 'unfinished_of')
 
@@ -30,36 +30,30 @@ class Unfinished:
 
     @property
     def n_labels(self) -> int:
-        """How many calculations are done."""
-        return len(self.cells) if 'labels' in self.labels else len(self.labels.get('parameters', {}))
+        """How many cells have a label."""
+        labelled = self._labeller.taken_over(self.labels)
+        return len(self.cells if labelled is None else labelled)
 
-    def without(self, uuids: Container[str]) -> Unfinished:
+    def without(self, uuids: Collection[str]) -> Unfinished:
         """Return the labelling without the labels that these calculations gave."""
-        labels = {
-            kind: {name: node for name, node in nodes.items() if node.creator.uuid not in uuids}
-            for kind, nodes in self.labels.items()
-            if kind in {'parameters', 'trajectories'}
-        }
-        if 'labels' in self.labels and self.labels['labels'].creator.uuid not in uuids:
-            labels |= {'labels': self.labels['labels'], 'rejected': self.labels['rejected']}
-        return replace(self, labels=labels)
+        return replace(self, labels=self._labeller.without(self.labels, uuids))
 
     def collect(self) -> DatasetData | None:
         """Return the labels as a shard, stored; ``None`` if none is sound."""
         label = self.campaign.inputs.cycle.label
         source = {'iteration': self.iteration, 'origin': 'active_learning' if self.iteration else 'random'}
-        given = {'settings': label.limits, 'source': orm.Dict(source)}
-        if 'labels' in self.labels:
-            labels, rejected = self.labels['labels'], self.labels['rejected']
-            found = collect_evaluated(**given, labels=labels, failures=rejected, cells=self.cells)
-        else:
-            parameters, trajectories = self.labels['parameters'], self.labels['trajectories']
-            cells = {name: self.cells[name] for name in parameters}
-            if 'kpoints_distance' in label.qe:
-                given['kpoints_distance'] = label.qe.kpoints_distance
-            nodes = {'cells': cells, 'parameters': parameters, 'trajectories': trajectories}
-            found = collect_labels(**given, failures=orm.Dict({}), **nodes)
+        found = self._labeller.collect_adopted(
+            self.labels,
+            self.cells,
+            label[self._labeller.namespace],
+            settings=label.limits,
+            source=orm.Dict(source),
+        )
         return found.get('dataset')
+
+    @property
+    def _labeller(self) -> Labeller:
+        return labeller_of_node(self.campaign, 'cycle__label__')
 
 
 def shards_of(done: dict[str, Any]) -> dict[str, DatasetData]:

@@ -112,12 +112,24 @@ def changed_inputs(inputs: CampaignInputs, overrides: Mapping[str, Any]) -> Camp
 
 
 def _parse(values: Mapping[str, Any]) -> CampaignInputs:
-    inputs = CampaignInputs.parse(values)
+    # Loads AiiDA's engine, which `submit --help` can do without.
+    from aiida_anial.labellers.registry import check_labeller
+
+    inputs = CampaignInputs.parse(_with_present_names(values))
+    check_labeller(inputs.label)
     try:
         check_fillable(inputs.cells)
     except SettingsError as exception:
         raise SettingsError(f'cells.{exception}') from exception
     return inputs
+
+
+def _with_present_names(values: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return the values of a file of before, in which ``label.labeller`` was called ``label.engine``."""
+    label = values.get('label')
+    if not isinstance(label, Mapping) or 'engine' not in label:
+        return values
+    return {**values, 'label': {('labeller' if key == 'engine' else key): value for key, value in label.items()}}
 
 
 def read_overrides(path: Path) -> dict[str, Any]:

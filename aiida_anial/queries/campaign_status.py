@@ -9,6 +9,7 @@ from aiida import orm
 
 from aiida_anial.common.errors import AnialError, one_line
 from aiida_anial.data.nodes import ACTIVE, loaded
+from aiida_anial.labellers.registry import known_labellers
 from aiida_anial.properties.comparison.subject import MAIN
 from aiida_anial.queries.graph import called_by, inputs_of, outputs_of
 from aiida_anial.runtime.pausing import last_words
@@ -59,6 +60,9 @@ def _reason(node: Any) -> str:
     traces = [log.message for log in orm.Log.collection.get_logs_for(node) if 'Traceback' in log.message]
     return f'{reason}: {one_line(last_words(traces[-1]))}' if traces else reason
 
+
+# Processes that label a cell each.
+_ONE_BY_ONE = tuple({one.process_label for one in known_labellers().values() if not one.is_one_job})
 
 # Of the benchmark of each iteration: key of the record by property and quantity.
 _PROPERTIES = {
@@ -216,7 +220,7 @@ def _labels(nodes: list[Any]) -> dict[str, int]:
             dataset = outputs.get((node.pk, 'dataset'))
             n_labels += dataset.n_configurations if dataset is not None else 0
         else:
-            done = [child for child in called_by([node], 'PwBaseWorkChain')[node.pk] if child.is_terminated]
+            done = [child for child in called_by([node], *_ONE_BY_ONE)[node.pk] if child.is_terminated]
             # A cell that was tried again counts as it went the second time.
             newest = {child.label: child for child in done}.values()
             n_labels += sum(child.is_finished_ok for child in newest)

@@ -35,13 +35,13 @@ class Grant:
 
 
 @contextmanager
-def granted(node: Any, computer: orm.Computer, wanted: int) -> Iterator[Grant]:
+def granted(node: Any, computer: orm.Computer | None, wanted: int) -> Iterator[Grant]:
     """Say how many calculations the work chain ``node`` may launch, while no other one is told.
 
     They have to be launched before the context ends. Without a limit of the computer everything is granted.
     """
-    bound = computer.get_property(LIMIT, None)
-    if bound is None or wanted <= 0:
+    bound = computer.get_property(LIMIT, None) if computer is not None else None
+    if computer is None or bound is None or wanted <= 0:
         yield Grant(max(wanted, 0))
         return
     with _alone(computer):

@@ -37,17 +37,17 @@ class AnialWorkChain(
     new ones and ``wait`` last, or ``fill`` for the latter two.
     """
 
-    def fill(self, most: int, computer: orm.Computer, launch: Callable[[str], None]) -> None:
+    def fill(self, most: int, computer: orm.Computer | None, launch: Callable[[str], None]) -> None:
         """Launch what ``ctx.waiting`` names as far as there is room, and wait until there is more.
 
         :param most: how many children may be alive at once.
-        :param computer: whose limit over all campaigns holds too.
+        :param computer: whose limit over all campaigns holds too; None: no limit.
         :param launch: submits the child of this name, and calls ``start``.
         """
         wanted = min(len(self.ctx.waiting), most - len(self.alive))
         with granted(self.node, computer, wanted) as grant:
             for _ in range(grant.number):
                 launch(self.ctx.waiting.pop(0))
-        if grant.awaited:
+        if grant.awaited and computer is not None:
             self.ctx.stage += f', waiting for room on {computer.label}'
         self.wait(grant.awaited)

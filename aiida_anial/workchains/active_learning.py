@@ -6,7 +6,7 @@ from typing import Any
 
 from aiida import orm
 from aiida.common import AttributeDict
-from aiida.engine import ExitCode, ProcessBuilder, ToContext, if_, while_
+from aiida.engine import ExitCode, ToContext, if_, while_
 from aiida.engine.processes.workchains.workchain import WorkChainSpec
 
 from aiida_anial.active_learning.settings import CampaignSettings
@@ -142,13 +142,6 @@ class ActiveLearningWorkChain(AnialWorkChain):
             help='The namespace `adopted` of the next iteration.',
         )
         define_adopted_training(spec, 'continued.final')
-
-    @classmethod
-    def get_builder_from_protocol(cls, *args: Any, **kwargs: Any) -> ProcessBuilder:
-        """Return a builder with the inputs of a protocol; see ``aiida_anial.protocols.builder.campaign_builder``."""
-        from aiida_anial.protocols.builder import campaign_builder
-
-        return campaign_builder(*args, **kwargs)
 
     def setup(self) -> None:
         """Begin with nothing, or with what other campaigns have done."""

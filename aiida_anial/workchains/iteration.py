@@ -15,6 +15,7 @@ from aiida_anial.calculations.validate import ValidateCalculation
 from aiida_anial.data.dataset import DatasetData
 from aiida_anial.data.ensemble import EnsembleData
 from aiida_anial.data.validation import settings_validator, validate_positive
+from aiida_anial.labellers.registry import labeller_of
 from aiida_anial.runtime.work_chain import AnialWorkChain
 from aiida_anial.workchains.adopted import adopted, define_adopted_training
 from aiida_anial.workchains.checkpointed import TrainWorkChain
@@ -113,7 +114,7 @@ class AlIterationWorkChain(AnialWorkChain):
         slots = LabelSettings.parse(base.label.limits.get_dict()).max_concurrent
         n_done, n_cycles = len(self.ctx.cycles), self._n_cycles
         done = adopted(self.inputs, 'adopted', 'cycles')
-        n_now = min(n_cycles - n_done, slots if 'qe' in base.label else n_cycles)
+        n_now = min(n_cycles - n_done, n_cycles if labeller_of(base.label).is_one_job else slots)
         nodes = {}
         for cycle in range(n_done, n_done + n_now):
             inputs = AttributeDict(self.exposed_inputs(CycleWorkChain, 'cycle'))

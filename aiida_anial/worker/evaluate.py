@@ -4,36 +4,28 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 from ase import Atoms
-from ase.calculators.calculator import Calculator
+from ase.calculators.calculator import BaseCalculator
 from numpy.typing import NDArray
 
 from aiida_anial.common.cells import Cells
 from aiida_anial.common.errors import FileFormatError
 from aiida_anial.common.labels import Label
-from aiida_anial.common.settings import Positive, Settings
+from aiida_anial.common.settings import Positive
 from aiida_anial.common.tensors import TensorFile, write_tensors
 from aiida_anial.potential.engine import EngineSettings
+from aiida_anial.potential.source import CalculatorSettings, PotentialSource, make_calculator
 from aiida_anial.worker.job import Job, JobInputs, JobInterrupted
 
-__all__ = ('EAM_FILES', 'EvaluateInputs', 'LabellerSettings', 'run')
+__all__ = ('EAM_FILES', 'EvaluateInputs', 'run')
 
 _UNITS = {'energy': 'eV', 'force': 'eV/angstrom', 'stress': 'eV/angstrom^3'}
 EAM_FILES = ('potential.eam.fs', 'potential.eam.alloy')
 
 Evaluate = Callable[[NDArray[np.float64], NDArray[np.float64]], Label]
-
-
-class LabellerSettings(Settings):
-    """What computes the labels.
-
-    :param kind: ``emt`` (ASE's effective medium theory), ``eam`` (a LAMMPS file beside ``input.json``) or ``ensemble``.
-    """
-
-    kind: Literal['emt', 'eam', 'ensemble']
 
 
 class EvaluateInputs(JobInputs):
@@ -44,7 +36,7 @@ class EvaluateInputs(JobInputs):
     :param max_force_ev_per_angstrom: a cell with a larger force on an atom is rejected; null: none is for that.
     """
 
-    labeller: LabellerSettings
+    labeller: PotentialSource
     engine: EngineSettings = EngineSettings()
     max_force_ev_per_angstrom: Positive | None = None
 
@@ -100,9 +92,8 @@ def _labeller(job: Job, inputs: EvaluateInputs) -> Evaluate:
         return _ensemble(job.path('ensemble.safetensors'), inputs.engine)
     if inputs.labeller.kind == 'eam':
         return _eam(job.directory)
-    from ase.calculators.emt import EMT
-
-    calculator = EMT()
+    emt = CalculatorSettings.parse({'module': 'ase.calculators.emt', 'class': 'EMT'})
+    calculator = make_calculator(inputs.labeller.calculator or emt)
     return lambda positions, lattice: _with_calculator(calculator, positions, lattice)
 
 
@@ -146,7 +137,7 @@ def _eam(directory: Path) -> Evaluate:
     return evaluate
 
 
-def _with_calculator(calculator: Calculator, positions: NDArray[np.float64], lattice: NDArray[np.float64]) -> Label:
+def _with_calculator(calculator: BaseCalculator, positions: NDArray[np.float64], lattice: NDArray[np.float64]) -> Label:
     """Return the label by one of ASE's calculators."""
     atoms = Atoms(numbers=[13] * len(positions), positions=positions, cell=lattice, pbc=True, calculator=calculator)
     energy, forces = float(atoms.get_potential_energy()), np.asarray(atoms.get_forces())

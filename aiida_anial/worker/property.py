@@ -8,10 +8,11 @@ from typing import Any
 from aiida_anial.common.errors import FileFormatError
 from aiida_anial.common.tensors import TensorFile, write_tensors
 from aiida_anial.potential.engine import EngineSettings
+from aiida_anial.potential.source import PotentialSource
 from aiida_anial.properties.potentials import EMT_NAME, Potential, open_potential
 from aiida_anial.properties.run import run_properties
 from aiida_anial.properties.settings import BenchmarkSettings, check_properties
-from aiida_anial.worker.evaluate import EAM_FILES, LabellerSettings
+from aiida_anial.worker.evaluate import EAM_FILES
 from aiida_anial.worker.job import Job, JobInputs
 
 __all__ = ('PropertyInputs', 'run')
@@ -28,7 +29,7 @@ class PropertyInputs(JobInputs):
 
     property: str
     settings: BenchmarkSettings = BenchmarkSettings()
-    labeller: LabellerSettings
+    labeller: PotentialSource
     engine: EngineSettings = EngineSettings()
 
 

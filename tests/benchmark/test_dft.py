@@ -110,7 +110,7 @@ def test_each_calculation_is_a_step_to_reproduce(benchmark):
 def test_layers_relax_along_the_normal_alone(pw_settings, pw_code, pseudo):
     from aiida.common import AttributeDict
 
-    from aiida_anial.protocols.builder import pw_inputs
+    from aiida_anial.labellers.pw_inputs import pw_inputs
 
     inputs = AttributeDict(pw_inputs(pw_settings(), pw_code, pseudo))
     inputs.pw = AttributeDict(inputs.pw)

@@ -13,7 +13,7 @@ from aiida_pseudo.groups.family import PseudoPotentialFamily
 
 from aiida_anial.pseudopotential import AL_PBE_UPF
 
-EMT = {'label': {'engine': 'emt'}}
+EMT = {'label': {'labeller': 'emt'}}
 
 
 def qe(**settings: Any) -> dict[str, Any]:
@@ -62,7 +62,7 @@ OVERRIDES: dict[str, tuple[Any, str]] = {
     'no such namelist': (qe(parameters={'ELECTRON': {'mixing_beta': 0.4}}), 'label.qe.parameters.ELECTRON: '),
     'parameters that are no mapping': (qe(parameters={'SYSTEM': 3}), 'label.qe.parameters.SYSTEM: '),
     'no such smearing': (qe(smearing='warm'), "label.qe.smearing: 'warm' is not allowed"),
-    'unknown labeller': ({'label': {'engine': 'vasp'}}, "label.engine: 'vasp' is not allowed"),
+    'unknown labeller': ({'label': {'labeller': 'vasp'}}, "label.labeller: 'vasp' is not allowed"),
     'more cycles than trajectories': ({'campaign': {'n_trajectories': [1, 9]}}, 'campaign.n_cycles: 2 cycles need'),
     'rates upside down': (
         {'training': {'initial': {'learning_rate': 1e-9}}},
@@ -89,8 +89,8 @@ OVERRIDES: dict[str, tuple[Any, str]] = {
     'aliases': ('a: &a [1, 1]\nb: [*a, *a]', 'over.yaml: not valid YAML (line 2: aliases'),
     'a key twice': ('seed: 1\nseed: 2', "over.yaml: not valid YAML (line 1: the key 'seed' is given twice)"),
     'a date that is none': ('seed: 2020-13-45', 'over.yaml: not valid YAML'),
-    'eam without a file': ({'label': {'engine': 'eam'}}, '--potential: '),
-    'ensemble without a teacher': ({'label': {'engine': 'ensemble'}}, '--teacher: '),
+    'eam without a file': ({'label': {'labeller': 'eam'}}, '--potential: '),
+    'ensemble without a teacher': ({'label': {'labeller': 'ensemble'}}, '--teacher: '),
     'a family that is not installed': (qe(pseudo_family='SSSP/9.9'), "label.qe.pseudo_family: no family 'SSSP/9.9'"),
 }
 
@@ -200,7 +200,7 @@ def test_a_wrong_potential_or_teacher_is_refused(
 ):
     (tmp_path / 'Al.txt').write_text('x')
     given = {'int': orm.Int(1).store().pk, 'code': worker_code.pk, 'Al.txt': tmp_path / 'Al.txt'}.get(value, value)
-    path, before = write({'label': {'engine': engine}}), count_nodes()
+    path, before = write({'label': {'labeller': engine}}), count_nodes()
     assert_refused(invoke('submit', path, '--protocol', 'demo', option, given), expected)
     assert count_nodes() == before
 

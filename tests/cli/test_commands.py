@@ -94,7 +94,7 @@ def test_given_cutoffs_are_kept(invoke, write, submitted, installed):
 
 
 def test_only_the_pk_is_printed_where_only_the_pk_is_asked_for(invoke, write, submitted, installed):
-    result = invoke('submit', write({'label': {'engine': 'emt'}}), '--protocol', 'demo', '--pk-only')
+    result = invoke('submit', write({'label': {'labeller': 'emt'}}), '--protocol', 'demo', '--pk-only')
     assert result.stdout == '4711\n'
 
 
@@ -105,7 +105,7 @@ def test_other_labellers_need_no_pw(invoke, write, submitted, installed, tmp_pat
     teacher = EnsembleData(make_ensemble()).store()
     given = {'emt': (), 'eam': ('--potential', potential), 'ensemble': ('--teacher', teacher.uuid)}
     for engine, options in given.items():
-        over = write({'label': {'engine': engine}})
+        over = write({'label': {'labeller': engine}})
         result = invoke('submit', over, '--protocol', 'demo', '--pw-code', 'gone@nowhere', *options)
         assert result.exit_code == 0, result.output
     assert submitted[1].cycle.label.evaluate.potential.filename == 'Al.eam.alloy'

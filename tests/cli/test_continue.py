@@ -62,7 +62,7 @@ def test_a_dry_run_says_what_is_taken_over_and_stores_nothing(invoke, main, writ
 
 
 def test_a_protocol_gives_its_settings_but_neither_seed_nor_codes(invoke, main, write, submitted, pw_code):
-    over = write({'label': {'engine': 'emt'}, 'model': inputs_of(main).model.to_dict()})
+    over = write({'label': {'labeller': 'emt'}, 'model': inputs_of(main).model.to_dict()})
     result = invoke('submit', over, '--continue-from', main.pk, '--protocol', 'laptop')
     assert result.exit_code == 0, result.output
     ((builder, _),) = submitted
@@ -161,7 +161,7 @@ def test_a_dataset_joins_from_the_start_if_its_level_of_theory_is_that_of_the_la
     same = DatasetData(make_labelled(3, seed=5), LevelOfTheory(code='emt')).store()
     other = DatasetData(make_labelled(3, seed=6), LevelOfTheory(code='eam', potential_sha256='1')).store()
     unknown = DatasetData(make_labelled(3, seed=7)).store()
-    fresh = ('submit', write({'label': {'engine': 'emt'}}), '--protocol', 'demo')
+    fresh = ('submit', write({'label': {'labeller': 'emt'}}), '--protocol', 'demo')
     assert invoke(*fresh, '--dataset', same.pk, '--dataset', same.uuid).exit_code == 0
     assert {name: shard.uuid for name, shard in submitted[0][0].continued.shards.items()} == {'dataset_1': same.uuid}
     assert 'continues' not in submitted[0][1].base.extras
@@ -173,7 +173,7 @@ def test_a_dataset_joins_from_the_start_if_its_level_of_theory_is_that_of_the_la
 
 
 def test_other_settings_of_the_labels_need_the_option_too(invoke, main, write):
-    over = write({'campaign': {'max_iterations': 4}, 'label': {'engine': 'ensemble'}})
+    over = write({'campaign': {'max_iterations': 4}, 'label': {'labeller': 'ensemble'}})
     given = ('submit', over, '--continue-from', main.pk, '--teacher', main.outputs.ensemble.pk, '--dry-run')
     assert f'the labels of campaign {main.pk} are of another level of theory' in refused(invoke(*given))
     assert invoke(*given, '--mix-theory').exit_code == 0

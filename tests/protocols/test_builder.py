@@ -119,7 +119,7 @@ def test_without_a_final_stage_there_is_none(build):
 def test_other_labellers_take_their_own_nodes(build, make_ensemble, engine):
     potential = orm.SinglefileData(io.BytesIO(b'x'), filename='a.eam.fs')
     nodes = {'eam': {'potential': potential}, 'ensemble': {'teacher': EnsembleData(make_ensemble())}, 'emt': {}}
-    builder = build(overrides={'label': {'engine': engine}}, **nodes[engine])
+    builder = build(overrides={'label': {'labeller': engine}}, **nodes[engine])
     assert builder.cycle.label.evaluate.labeller.get_dict() == {'kind': engine}
     assert 'qe' not in builder.cycle.label._inputs(prune=True)
     assert ActiveLearningWorkChain.spec().inputs.validate(builder._inputs(prune=True)) is None
@@ -128,19 +128,13 @@ def test_other_labellers_take_their_own_nodes(build, make_ensemble, engine):
 @pytest.mark.parametrize(
     ('overrides', 'nodes', 'expected'),
     [
-        (CUTOFFS, {'pw_code': None}, r'label\.engine: .*needs a code for pw\.x'),
-        (CUTOFFS, {'pseudo': None}, r'label\.engine: .*pseudopotential'),
+        (CUTOFFS, {'pw_code': None}, r'label\.labeller: .*needs a code for pw\.x'),
+        (CUTOFFS, {'pseudo': None}, r'label\.labeller: .*pseudopotential'),
         ({'seed': 1}, {}, r'label\.qe\.ecutwfc_ry: no cutoff'),
-        ({'label': {'engine': 'eam'}}, {}, r'label\.engine: the labeller eam needs'),
-        ({'label': {'engine': 'ensemble'}}, {}, r'label\.engine: the labeller ensemble needs'),
+        ({'label': {'labeller': 'eam'}}, {}, r'label\.labeller: the labeller eam needs'),
+        ({'label': {'labeller': 'ensemble'}}, {}, r'label\.labeller: the labeller ensemble needs'),
     ],
 )
 def test_a_missing_node_is_named(build, overrides, nodes, expected):
     with pytest.raises(AnialError, match=expected):
         build(overrides=overrides, **nodes)
-
-
-def test_the_work_chain_offers_the_same_builder(worker_code):
-    inputs = campaign_inputs('demo', {'label': {'engine': 'emt'}})
-    builder: Any = ActiveLearningWorkChain.get_builder_from_protocol(inputs, worker_code=worker_code)
-    assert builder.seed.value == inputs.seed

@@ -51,7 +51,7 @@ def test_the_paper_says_what_the_paper_says():
     assert (inputs.model.descriptor.n_radial, inputs.model.descriptor.n_angular) == (32, 64)
     assert inputs.model.descriptor.radial_cutoff_angstrom == 7.0
     assert inputs.model.descriptor.angular_cutoff_angstrom == 5.0
-    assert inputs.label.engine == 'qe'
+    assert inputs.label.labeller == 'qe'
     assert inputs.label.qe.kpoints_mesh == (3, 3, 3)
     assert inputs.campaign.n_initial_cells == 400
     assert inputs.campaign.label_completed_fraction == 0.0
@@ -63,7 +63,7 @@ def test_the_small_protocols_keep_the_papers_density_and_distance(name):
     inputs = campaign_inputs(name)
     assert inputs.cells.density_g_per_cm3 == (1.80, 4.05)
     assert inputs.cells.min_distance_angstrom == 1.8
-    assert inputs.label.engine == 'qe'
+    assert inputs.label.labeller == 'qe'
 
 
 def test_overrides_win_where_they_speak_and_nowhere_else():

@@ -56,7 +56,7 @@ def test_the_inputs_of_every_protocol_come_back(build, protocol, change):
 
 @pytest.mark.parametrize('engine', ['emt', 'eam', 'ensemble'])
 def test_other_labellers_and_their_nodes_come_back(build, make_ensemble, worker_code, engine):
-    inputs = campaign_inputs('laptop', {'label': {'engine': engine, 'job': {'max_wallclock_seconds': 77}}})
+    inputs = campaign_inputs('laptop', {'label': {'labeller': engine, 'job': {'max_wallclock_seconds': 77}}})
     potential = orm.SinglefileData(io.BytesIO(b'x'), filename='a.eam.fs')
     teacher = EnsembleData(make_ensemble())
     given = {'eam': {'potential': potential}, 'ensemble': {'teacher': teacher}, 'emt': {}}[engine]
@@ -64,11 +64,14 @@ def test_other_labellers_and_their_nodes_come_back(build, make_ensemble, worker_
     found = read_campaign_inputs(built)
     # What the labeller does not read is nowhere in the nodes.
     assert found.model_copy(update={'label': inputs.label}) == inputs
-    assert (found.label.engine, found.label.limits, found.label.job) == (engine, inputs.label.limits, inputs.label.job)
+    assert (found.label.labeller, found.label.limits, found.label.job) == (
+        engine,
+        inputs.label.limits,
+        inputs.label.job,
+    )
     nodes = campaign_nodes(built)
-    assert (nodes.worker_code, nodes.pw_code, nodes.pseudo) == (worker_code, None, None)
-    assert nodes.potential is given.get('potential')
-    assert nodes.teacher is given.get('teacher')
+    assert nodes.worker_code == worker_code
+    assert nodes.labeller == given
 
 
 def test_a_campaign_that_has_run_tells_its_settings(campaigns, campaign_overrides, worker_code):

@@ -25,7 +25,7 @@ CONV_THR_RY = 1e-7
 def chain(run_all, pw_code, pseudo, make_structures):
     """The labelling of two cells; ``pw.x`` finds too few bands at first, so that each label takes two jobs."""
     from aiida_anial.active_learning.settings import QeSettings
-    from aiida_anial.protocols.builder import pw_inputs
+    from aiida_anial.labellers.pw_inputs import pw_inputs
 
     settings = QeSettings.parse(
         {

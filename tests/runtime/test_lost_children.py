@@ -41,14 +41,14 @@ def launched(chain, monkeypatch) -> list[dict[str, Any]]:
 
 def test_a_step_that_runs_again_takes_the_child_that_it_had_launched(chain, launched, fake_job):
     job = fake_job('anial.evaluate', caller=chain.node, call_link_label='evaluate')
-    awaited = chain.run_evaluation()
+    chain.run_calculations()
     assert launched == []
-    assert awaited['evaluation'].pk == job.pk
+    assert list(chain.alive.values()) == [job.pk]
 
 
 def test_a_child_that_was_never_launched_is(chain, launched, fake_job):
     fake_job('anial.evaluate', caller=chain.node, call_link_label='evaluatX')
-    chain.run_evaluation()
+    chain.run_calculations()
     assert [kwargs['metadata']['call_link_label'] for kwargs in launched] == ['evaluate']
 
 

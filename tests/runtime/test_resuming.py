@@ -11,7 +11,7 @@ from aiida.engine import CalcJob
 
 from aiida_anial.active_learning.settings import QeSettings
 from aiida_anial.data.dataset import DatasetData
-from aiida_anial.protocols.builder import pw_inputs
+from aiida_anial.labellers.pw_inputs import pw_inputs
 from aiida_anial.workchains.checkpointed import TrainWorkChain
 from aiida_anial.workchains.label import LabelWorkChain
 

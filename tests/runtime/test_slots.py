@@ -154,7 +154,7 @@ def test_the_command_sets_shows_and_takes_away_a_limit(computer):
 @pytest.fixture(scope='module')
 def labellings(run_all, computer, pw_code, pseudo, make_cells):
     """Two labellings side by side, each of which alone would have two calculations alive, on a computer for three."""
-    from aiida_anial.protocols.builder import pw_inputs
+    from aiida_anial.labellers.pw_inputs import pw_inputs
 
     if shutil.which('pw.x') is None:
         pytest.skip('pw.x is not installed')

@@ -45,12 +45,12 @@ QE = {'ecutwfc_ry': 12, 'ecutrho_ry': 48, 'kpoints_distance_per_angstrom': 0.8}
 LOOP = {
     'campaign': {'n_initial_cells': N_INITIAL, 'max_iterations': 1, 'n_trajectories': [2, 2], 'n_cycles': 1},
     'cells': {'families': [{'edges_angstrom': [4.0, 4.4], 'n_atoms': [3, 4]}]},
-    'label': {'engine': 'qe', 'qe': {**QE, 'job': job('PwCalculation', 'label')}},
+    'label': {'labeller': 'qe', 'qe': {**QE, 'job': job('PwCalculation', 'label')}},
     'training': {'job': job('TrainEnsembleCalculation', 'loop')},
     'sampling': {'job': job('SampleCalculation', 'loop')},
 }
 # Labels that take long, and are killed.
-VICTIM = {**LOOP, 'label': {'engine': 'qe', 'qe': {**QE, 'kpoints_distance_per_angstrom': 0.04}}}
+VICTIM = {**LOOP, 'label': {'labeller': 'qe', 'qe': {**QE, 'kpoints_distance_per_angstrom': 0.04}}}
 VICTIM['label']['qe']['job'] = job('PwCalculation', 'victim', max_wallclock_seconds=3600)
 
 

@@ -35,7 +35,7 @@ CAMPAIGN: dict[str, Any] = {
         'retrain': {'max_steps': 20, 'batch_size': 8, 'evaluation_interval': 10},
     },
     'label': {
-        'engine': 'qe',
+        'labeller': 'qe',
         'limits': {'max_force_ev_per_angstrom': 1000.0, 'max_concurrent': 2, 'max_failed_fraction': 0.0},
         'qe': {
             'ecutwfc_ry': 16,

@@ -251,7 +251,7 @@ def test_cycles_never_share_out_more_slots_than_there_are(
         launched.append(inputs['label']['max_concurrent'])
         return fake_chain('CycleWorkChain')
 
-    label = {'engine': 'qe', 'limits': {'max_concurrent': slots}, 'qe': {'ecutwfc_ry': 16, 'ecutrho_ry': 64}}
+    label = {'labeller': 'qe', 'limits': {'max_concurrent': slots}, 'qe': {'ecutwfc_ry': 16, 'ecutrho_ry': 64}}
     iteration = make_iteration(campaign={'n_cycles': n_cycles}, label=label)
     monkeypatch.setattr(iteration, 'submit', submit)
     batches = []

@@ -18,7 +18,7 @@ pytestmark = pytest.mark.skipif(shutil.which('pw.x') is None, reason='pw.x is no
 @pytest.fixture(scope='module')
 def chains(run_all, pw_code, pseudo, make_structures):
     """A labelling of two cells, and one of four: those, one that is known to fail, and one more."""
-    from aiida_anial.protocols.builder import pw_inputs
+    from aiida_anial.labellers.pw_inputs import pw_inputs
 
     mesh = {'kpoints_mesh': None, 'kpoints_distance_per_angstrom': 1.0}
     settings = QeSettings.parse({'ecutwfc_ry': 12, 'ecutrho_ry': 48, **mesh})

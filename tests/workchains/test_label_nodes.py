@@ -65,7 +65,7 @@ def mortal_pw(tmp_path_factory, pw_code, computer):
 @pytest.fixture(scope='module')
 def labelling(pw_code, pseudo):
     """Return a function that makes the inputs of a labelling."""
-    from aiida_anial.protocols.builder import pw_inputs
+    from aiida_anial.labellers.pw_inputs import pw_inputs
 
     settings = QeSettings.parse(
         {

@@ -44,7 +44,7 @@ def structures(make_cells):
 @pytest.fixture(scope='module')
 def chain(run_all, pw_code, pseudo, structures):
     """The labelling of these cells."""
-    from aiida_anial.protocols.builder import pw_inputs
+    from aiida_anial.labellers.pw_inputs import pw_inputs
 
     settings = QeSettings.parse(
         {

@@ -112,7 +112,7 @@ CASES |= {
     'a teacher beyond any': (
         lambda world: (
             'submit',
-            world.write('over.yaml', {'label': {'engine': 'ensemble'}}),
+            world.write('over.yaml', {'label': {'labeller': 'ensemble'}}),
             '--protocol',
             'demo',
             '--teacher',

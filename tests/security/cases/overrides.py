@@ -87,7 +87,7 @@ _OVERRIDES = {
     'a pickle': (PICKLE, 'over.yaml: '),
     'a shell command for an engine': (
         {'label': {'engine': '$(touch canary)'}},
-        "label.engine: '$(touch canary)' is not",
+        "label.labeller: '$(touch canary)' is not",
     ),
     'a path for a family': ({'label': {'qe': {'pseudo_family': '../../etc/passwd'}}}, "no family '../../etc/passwd'"),
     'a command for a family': ({'label': {'qe': {'pseudo_family': '; touch canary'}}}, "no family '; touch canary'"),

@@ -86,7 +86,7 @@ def whence(world, content):
 
 
 def potential(world, content):
-    overrides = world.write('over.yaml', {'label': {'engine': 'eam'}})
+    overrides = world.write('over.yaml', {'label': {'labeller': 'eam'}})
     return ('submit', overrides, '--protocol', 'demo', '--potential', world.write('Al.eam.alloy', content))
 
 

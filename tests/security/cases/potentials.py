@@ -26,7 +26,14 @@ def eam_text(*, element='Al', n_elements=1, n_rho=N, n_r=N, rows=3 * N, value=0.
 def eam(world, content, name='Al.eam.alloy'):
     """Start a campaign that is labelled by an EAM file."""
     path = world.write(name, content) if content is not None else name
-    return ('submit', world.write('over.yaml', {'label': {'engine': 'eam'}}), '--protocol', 'demo', '--potential', path)
+    return (
+        'submit',
+        world.write('over.yaml', {'label': {'labeller': 'eam'}}),
+        '--protocol',
+        'demo',
+        '--potential',
+        path,
+    )
 
 
 def pipe(world):

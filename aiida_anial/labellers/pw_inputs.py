@@ -1,0 +1,141 @@
+"""Settings of pw.x as inputs of ``PwBaseWorkChain``, and back."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from typing import Any
+
+from aiida import orm
+from aiida_pseudo.data.pseudo.upf import UpfData
+from aiida_pseudo.groups.family import PseudoPotentialFamily
+from aiida_pseudo.groups.mixins import RecommendedCutoffMixin
+
+from aiida_anial.active_learning.settings import CampaignInputs, JobSettings, QeSettings
+from aiida_anial.common.errors import AnialError
+from aiida_anial.formats.upf import upf_fault
+from aiida_anial.pseudopotential import PSEUDO_FAMILY
+
+__all__ = ('pseudo_and_cutoffs', 'pw_inputs', 'read_pw_settings')
+
+# Fraction of the wall clock after which aiida-quantumespresso asks pw.x to stop.
+_MAX_SECONDS = 0.95
+
+
+def pw_inputs(settings: QeSettings, code: orm.AbstractCode | None, pseudo: UpfData | None) -> dict[str, Any]:
+    """Return the inputs of every ``PwBaseWorkChain``; its nodes are shared by all calculations.
+
+    :raises AnialError: if a code, a pseudopotential or a cutoff is missing.
+    """
+    if code is None or pseudo is None:
+        raise AnialError('label.labeller: the labeller qe needs a code for pw.x and a pseudopotential.')
+    if settings.ecutwfc_ry is None:
+        raise AnialError('label.qe.ecutwfc_ry: no cutoff is given and the pseudopotential family recommends none.')
+    inputs: dict[str, Any] = {
+        'pw': {
+            'code': code,
+            'pseudos': {'Al': pseudo},
+            'parameters': orm.Dict(_namelists(settings)),
+            'settings': orm.Dict({}),
+            'metadata': {'options': settings.job.options()},
+        },
+        'clean_workdir': orm.Bool(True),
+    }
+    if settings.kpoints_mesh is not None:
+        inputs['kpoints'] = orm.KpointsData()
+        inputs['kpoints'].set_kpoints_mesh(list(settings.kpoints_mesh))
+    else:
+        inputs['kpoints_distance'] = orm.Float(settings.kpoints_distance_per_angstrom)
+        inputs['kpoints_force_parity'] = orm.Bool(False)
+    return inputs
+
+
+def pseudo_and_cutoffs(inputs: CampaignInputs) -> tuple[UpfData, CampaignInputs]:
+    """Return the pseudopotential of aluminium, and the inputs with its family's cutoffs where none are given.
+
+    :raises AnialError: if the family is not installed, has no aluminium, or recommends no cutoffs.
+    """
+    label = inputs.label.qe.pseudo_family
+    key = 'label.qe.pseudo_family'
+    family = orm.QueryBuilder().append(PseudoPotentialFamily, filters={'label': label}).first(flat=True)
+    if family is None:
+        raise AnialError(f'{key}: no family {label!r} is installed; run `aiida-anial setup` or `aiida-pseudo install`.')
+    try:
+        pseudo = family.get_pseudo('Al')
+    except ValueError as exception:
+        raise AnialError(f'{key}: the family {label!r} has no pseudopotential for Al.') from exception
+    if (fault := _pseudo_fault(pseudo)) is not None:
+        raise AnialError(f'{key}: the file of Al in the family {label!r} is not a pseudopotential: {fault}.')
+    if inputs.label.qe.ecutwfc_ry is not None:
+        return pseudo, inputs
+    if not isinstance(family, RecommendedCutoffMixin):
+        raise AnialError(f'label.qe.ecutwfc_ry: the family {label!r} recommends no cutoffs; give them.')
+    wfc, rho = family.get_recommended_cutoffs(elements='Al', unit='Ry')
+    qe = inputs.label.qe.model_copy(update={'ecutwfc_ry': wfc, 'ecutrho_ry': rho})
+    return pseudo, inputs.model_copy(update={'label': inputs.label.model_copy(update={'qe': qe})})
+
+
+def _pseudo_fault(pseudo: UpfData) -> str | None:
+    """Return why a pseudopotential is not what it should be, or None."""
+    with pseudo.open(mode='rb') as stream:
+        content = stream.read()
+    if hashlib.md5(content, usedforsecurity=False).hexdigest() != pseudo.md5:
+        return 'its MD5 is not the one by which it is known'
+    return upf_fault(content, element='Al')
+
+
+def _max_seconds(job: JobSettings) -> float:
+    """Return after how many seconds pw.x stops by itself, so that its output is whole."""
+    return float(job.max_wallclock_seconds * _MAX_SECONDS)
+
+
+def _namelists(settings: QeSettings) -> dict[str, Any]:
+    """Return the namelists of pw.x."""
+    ours: dict[str, dict[str, Any]] = {
+        'CONTROL': {'calculation': 'scf', 'tprnfor': True, 'tstress': True},
+        'SYSTEM': {
+            'ecutwfc': settings.ecutwfc_ry,
+            'ecutrho': settings.ecutrho_ry,
+            'occupations': 'smearing',
+            'smearing': settings.smearing,
+            'degauss': settings.degauss_ry,
+        },
+        'ELECTRONS': {'conv_thr': settings.conv_thr_ry},
+    }
+    for namelist, values in settings.parameters.items():
+        ours.setdefault(namelist.upper(), {}).update(values)
+    # PwBaseWorkChain would add it, in a node of its own for each label.
+    ours['CONTROL'].setdefault('max_seconds', _max_seconds(settings.job))
+    return ours
+
+
+def read_pw_settings(inputs: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the settings from which ``pw_inputs`` made these inputs."""
+    namelists = {name: dict(values) for name, values in inputs['pw']['parameters'].get_dict().items()}
+    for keyword in ('calculation', 'tprnfor', 'tstress'):
+        namelists['CONTROL'].pop(keyword)
+    job = JobSettings.from_options(inputs['pw']['metadata']['options'])
+    if namelists['CONTROL'].get('max_seconds') == _max_seconds(job):
+        namelists['CONTROL'].pop('max_seconds')
+    system, electrons = namelists['SYSTEM'], namelists['ELECTRONS']
+    system.pop('occupations')
+    mesh = inputs['kpoints'].get_kpoints_mesh()[0] if 'kpoints' in inputs else None
+    return {
+        'pseudo_family': _family(inputs['pw']['pseudos']['Al']),
+        'ecutwfc_ry': system.pop('ecutwfc'),
+        'ecutrho_ry': system.pop('ecutrho'),
+        'smearing': system.pop('smearing'),
+        'degauss_ry': system.pop('degauss'),
+        'conv_thr_ry': electrons.pop('conv_thr'),
+        'kpoints_mesh': mesh,
+        'kpoints_distance_per_angstrom': inputs['kpoints_distance'].value if mesh is None else None,
+        'parameters': {name: values for name, values in namelists.items() if values},
+        'job': job.to_dict(),
+    }
+
+
+def _family(pseudo: UpfData) -> str:
+    """Return the label of a family with this pseudopotential."""
+    query = orm.QueryBuilder().append(UpfData, filters={'uuid': pseudo.uuid}, tag='pseudo')
+    labels = query.append(PseudoPotentialFamily, with_node='pseudo', project='label').all(flat=True)
+    return PSEUDO_FAMILY if PSEUDO_FAMILY in labels or not labels else min(labels)
