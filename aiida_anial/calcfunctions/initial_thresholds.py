@@ -5,8 +5,8 @@ from __future__ import annotations
 from aiida import orm
 from aiida.engine import calcfunction
 
+from aiida_anial.active_learning import thresholds as rules
 from aiida_anial.active_learning.settings import ThresholdRule
-from aiida_anial.active_learning.thresholds import thresholds_with_energy
 
 __all__ = ('initial_thresholds',)
 
@@ -18,10 +18,5 @@ def initial_thresholds(rule: orm.Dict, training: orm.Dict) -> orm.Dict:
     :param rule: ``ThresholdRule``.
     :param training: summary of the training, for ``median_heldout_error_ev_per_sqrt_atom``.
     """
-    parsed = ThresholdRule.parse(rule.get_dict())
-    if parsed.mode == 'fixed':
-        return orm.Dict(thresholds_with_energy(parsed, parsed.energy_ev_per_sqrt_atom))
     error = training.get('median_heldout_error_ev_per_sqrt_atom')
-    if error is None:
-        error = parsed.energy_ev_per_sqrt_atom
-    return orm.Dict(thresholds_with_energy(parsed, parsed.initial_factor * error))
+    return orm.Dict(rules.initial_thresholds(ThresholdRule.parse(rule.get_dict()), error))

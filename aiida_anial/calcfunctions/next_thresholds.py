@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import math
-
 from aiida import orm
 from aiida.engine import calcfunction
 
+from aiida_anial.active_learning import thresholds as rules
 from aiida_anial.active_learning.settings import ThresholdRule
-from aiida_anial.active_learning.thresholds import thresholds_with_energy
 
 __all__ = ('next_thresholds',)
 
@@ -21,9 +19,5 @@ def next_thresholds(rule: orm.Dict, thresholds: orm.Dict, iteration: orm.Dict) -
     :param thresholds: the present ones.
     :param iteration: summary of the iteration, for ``n_trajectories`` and ``n_stopped``.
     """
-    parsed = ThresholdRule.parse(rule.get_dict())
     energy = thresholds['energy_ev_per_sqrt_atom']
-    if parsed.mode == 'controlled':
-        stopped = iteration['n_stopped'] / iteration['n_trajectories']
-        energy *= math.exp(parsed.gain * (stopped - parsed.target_stopped_fraction))
-    return orm.Dict(thresholds_with_energy(parsed, energy))
+    return orm.Dict(rules.next_thresholds(ThresholdRule.parse(rule.get_dict()), energy, iteration.get_dict()))

@@ -5,8 +5,8 @@ from __future__ import annotations
 from aiida import orm
 from aiida.engine import calcfunction
 
+from aiida_anial.active_learning import thresholds as rules
 from aiida_anial.active_learning.settings import ThresholdRule
-from aiida_anial.active_learning.thresholds import thresholds_with_energy
 
 __all__ = ('renew_thresholds',)
 
@@ -18,7 +18,5 @@ def renew_thresholds(rule: orm.Dict, thresholds: orm.Dict) -> orm.Dict:
     :param rule: ``ThresholdRule``; with mode ``fixed`` its own energy counts, else the one come to, above the floor.
     :param thresholds: with the same rule they stay as they are.
     """
-    parsed = ThresholdRule.parse(rule.get_dict())
-    fixed = parsed.mode == 'fixed'
-    energy = parsed.energy_ev_per_sqrt_atom if fixed else thresholds['energy_ev_per_sqrt_atom']
-    return orm.Dict(thresholds_with_energy(parsed, energy))
+    energy = thresholds['energy_ev_per_sqrt_atom']
+    return orm.Dict(rules.renewed_thresholds(ThresholdRule.parse(rule.get_dict()), energy))

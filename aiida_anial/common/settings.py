@@ -112,7 +112,9 @@ def _known_keys(model: type[BaseModel], path: tuple[int | str, ...]) -> list[str
         if isinstance(part, str) and isinstance(current, type) and issubclass(current, BaseModel):
             field = current.model_fields.get(part)
             current = _settings_class(field.annotation) if field is not None else None
-    return list(current.model_fields) if isinstance(current, type) and issubclass(current, BaseModel) else []
+    if not (isinstance(current, type) and issubclass(current, BaseModel)):
+        return []
+    return [field.alias or name for name, field in current.model_fields.items()]
 
 
 def _settings_class(annotation: Any) -> type[BaseModel] | None:

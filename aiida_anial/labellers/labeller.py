@@ -36,6 +36,9 @@ class Labeller(ABC):
     is_one_job: ClassVar[bool]
     """Whether one process labels all cells, instead of one process each."""
 
+    dft_jobs: ClassVar[tuple[str, ...]] = ()
+    """Entry points of the jobs whose results are reproduced within the tolerances of DFT, and not to the bit."""
+
     # From the settings and options of a user to the inputs of a campaign.
 
     def check(self, label: LabellerSettings) -> None:  # noqa: B027 - most have no settings of their own

@@ -35,6 +35,7 @@ class PwLabeller(Labeller):
     namespace: ClassVar[str] = 'qe'
     process_label: ClassVar[str] = 'PwBaseWorkChain'
     is_one_job: ClassVar[bool] = False
+    dft_jobs: ClassVar[tuple[str, ...]] = ('anial.pw', 'quantumespresso.pw')
 
     def resolve(
         self,

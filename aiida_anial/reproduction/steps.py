@@ -12,6 +12,7 @@ from aiida.common.exceptions import NotExistent
 
 from aiida_anial.common.errors import AnialError
 from aiida_anial.data.nodes import loaded
+from aiida_anial.labellers.registry import known_labellers
 
 __all__ = (
     'INPUT_LINKS',
@@ -40,8 +41,7 @@ class StepKind(StrEnum):
 _JOBS = {
     'anial.train': StepKind.TRAINING,
     'anial.sample': StepKind.DYNAMICS,
-    'anial.pw': StepKind.DFT,
-    'quantumespresso.pw': StepKind.DFT,
+    **{job: StepKind.DFT for labeller in known_labellers().values() for job in labeller.dft_jobs},
 }
 
 # Work chains that run one job, over as many attempts as it needs.

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import ast
 import importlib.metadata
 import pkgutil
+import re
 import subprocess
 import sys
+from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from plumpy.ports import PortNamespace
@@ -124,3 +128,29 @@ def test_every_port_has_a_help_and_no_exit_status_has_two_meanings(name):
     assert [key for key, port in ports if not (port.help or isinstance(port, PortNamespace))] == []
     statuses = [code.status for code in spec.exit_codes.values()]
     assert len(statuses) == len(set(statuses))
+
+
+ROOT = Path(__file__).parents[2]
+DRAWING = re.search(r'```text\n(.*?)```', (ROOT / 'docs/topics/architecture.md').read_text(), re.DOTALL)[1]
+ROWS = [re.findall(r'\b[a-z_]{3,}\b', line[15:]) for line in DRAWING.splitlines() if not line.strip().startswith('-')]
+DEPTH = {package: depth for depth, row in enumerate(reversed(ROWS)) for package in row}
+
+
+def imported(file: Path) -> Iterator[str]:
+    """Return the packages of this project that a file imports, also within functions."""
+    for node in ast.walk(ast.parse(file.read_text())):
+        if isinstance(node, ast.ImportFrom) and (node.module or '').startswith('aiida_anial'):
+            names = node.module.split('.')[1:2] or [alias.name for alias in node.names]
+            yield from (name for name in names if name != '__version__')
+
+
+def test_the_drawing_has_every_package():
+    packages = {path.parent.name for path in (ROOT / 'aiida_anial').glob('*/__init__.py')}
+    assert set(DEPTH) == packages
+
+
+@pytest.mark.parametrize('package', sorted(DEPTH))
+def test_imports_lead_down_in_the_drawing(package):
+    files = (ROOT / 'aiida_anial' / package).rglob('*.py')
+    found = {(file.name, name) for file in files for name in imported(file) if name != package}
+    assert {(file, name) for file, name in found if DEPTH[name] >= DEPTH[package]} == set()
