@@ -26,6 +26,7 @@ def campaign_builder(inputs: CampaignInputs, *, worker_code: orm.AbstractCode, *
     builder: Any = ActiveLearningWorkChain.get_builder()
     engine = orm.Dict(inputs.engine.to_dict())
     worker = {'code': worker_code, 'engine': engine}
+    builder.settings = orm.Dict(inputs.to_dict())
     builder.seed = orm.Int(inputs.seed)
     builder.campaign = orm.Dict(inputs.campaign.to_dict())
     builder.threshold_rule = orm.Dict(inputs.thresholds.to_dict())

@@ -13,7 +13,7 @@ from aiida_anial.labellers.labeller import Nodes
 from aiida_anial.labellers.registry import labeller_of
 from aiida_anial.properties.settings import benchmark_set
 
-__all__ = ('CampaignNodes', 'campaign_nodes', 'read_campaign_inputs')
+__all__ = ('CampaignNodes', 'campaign_nodes', 'inferred_campaign_inputs', 'read_campaign_inputs')
 
 
 @dataclass(frozen=True)
@@ -41,7 +41,18 @@ def campaign_nodes(inputs: Mapping[str, Any]) -> CampaignNodes:
 def read_campaign_inputs(inputs: Mapping[str, Any]) -> CampaignInputs:
     """Return the settings from which ``campaign_builder`` made these inputs.
 
-    What they do not say, such as the k-points of a campaign that is not labelled by ``pw.x``, is as in the defaults.
+    :param inputs: nested, as those of its builder, with the options of the jobs.
+    """
+    if 'settings' in inputs:
+        return CampaignInputs.parse(inputs['settings'].get_dict())
+    return inferred_campaign_inputs(inputs)
+
+
+def inferred_campaign_inputs(inputs: Mapping[str, Any]) -> CampaignInputs:
+    """Return the settings of a campaign of an earlier version, which did not store them in a node of their own.
+
+    What its inputs do not say, such as the k-points of a campaign that is not labelled by ``pw.x``, is as in the
+    defaults.
 
     :param inputs: nested, as those of its builder, with the options of the jobs.
     """

@@ -9,7 +9,7 @@ from aiida.common import AttributeDict
 from aiida.engine import ExitCode, ToContext, if_, while_
 from aiida.engine.processes.workchains.workchain import WorkChainSpec
 
-from aiida_anial.active_learning.settings import CampaignSettings
+from aiida_anial.active_learning.settings import CampaignInputs, CampaignSettings
 from aiida_anial.calcfunctions.derive_seeds import derive_seeds
 from aiida_anial.calcfunctions.generate_cells import generate_cells
 from aiida_anial.calcfunctions.initial_thresholds import initial_thresholds
@@ -60,6 +60,13 @@ class ActiveLearningWorkChain(AnialWorkChain):
             valid_type=orm.Dict,
             validator=settings_validator(CampaignSettings, 'campaign'),
             help='How many cells, trajectories and iterations.',
+        )
+        spec.input(
+            'settings',
+            valid_type=orm.Dict,
+            required=False,
+            validator=settings_validator(CampaignInputs, 'settings'),
+            help='All settings that this campaign was built from, for those who read or continue it.',
         )
         spec.input_namespace('training', help='Settings of the training by stage.')
         for stage, text in (('initial', 'first ensemble'), ('retrain', 'iterations'), ('final', 'last ensemble')):

@@ -11,7 +11,7 @@ from aiida import orm
 from aiida_anial.data.ensemble import EnsembleData
 from aiida_anial.protocols.builder import campaign_builder
 from aiida_anial.protocols.protocol import campaign_inputs, changed_inputs, protocols
-from aiida_anial.protocols.reader import campaign_nodes, read_campaign_inputs
+from aiida_anial.protocols.reader import campaign_nodes, inferred_campaign_inputs, read_campaign_inputs
 
 CUTOFFS = {'ecutwfc_ry': 16, 'ecutrho_ry': 64}
 
@@ -51,7 +51,9 @@ def build(worker_code, pw_code, pseudo):
 @pytest.mark.parametrize('protocol', sorted(protocols()))
 def test_the_inputs_of_every_protocol_come_back(build, protocol, change):
     inputs = changed_inputs(campaign_inputs(protocol, {'label': {'qe': CUTOFFS}}), CHANGES[change])
-    assert read_campaign_inputs(build(inputs)) == inputs
+    built = build(inputs)
+    assert read_campaign_inputs(built) == inputs
+    assert inferred_campaign_inputs(built) == inputs
 
 
 @pytest.mark.parametrize('engine', ['emt', 'eam', 'ensemble'])
@@ -61,7 +63,7 @@ def test_other_labellers_and_their_nodes_come_back(build, make_ensemble, worker_
     teacher = EnsembleData(make_ensemble())
     given = {'eam': {'potential': potential}, 'ensemble': {'teacher': teacher}, 'emt': {}}[engine]
     built = build(inputs, **given)
-    found = read_campaign_inputs(built)
+    found = inferred_campaign_inputs(built)
     # What the labeller does not read is nowhere in the nodes.
     assert found.model_copy(update={'label': inputs.label}) == inputs
     assert (found.label.labeller, found.label.limits, found.label.job) == (
@@ -78,7 +80,8 @@ def test_a_campaign_that_has_run_tells_its_settings(campaigns, campaign_override
     short = {'max_steps': 10, 'batch_size': 8, 'evaluation_interval': 10}
     inputs = campaign_inputs('demo', campaign_overrides(training={'final': short}))
     built = campaigns['main'].get_builder_restart()._inputs(prune=True)
-    found = read_campaign_inputs(built)
+    assert read_campaign_inputs(built) == inputs
+    found = inferred_campaign_inputs(built)
     unread = {'label': inputs.label, 'description': inputs.description}
     assert found.model_copy(update=unread) == inputs
     assert campaign_nodes(built).worker_code.uuid == worker_code.uuid
