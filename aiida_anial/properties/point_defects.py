@@ -18,7 +18,7 @@ from aiida_anial.properties.panels import Sizes
 from aiida_anial.properties.property import Column, Property, Requirements
 from aiida_anial.properties.quantity import PropertyResult, Quantity, from_energies, unconverged_notes
 
-__all__ = ('Dumbbell', 'DumbbellSettings', 'PointDefect', 'PointDefectSettings', 'Vacancy', 'VacancySettings')
+__all__ = ('Dumbbell', 'PointDefect', 'PointDefectSettings', 'Vacancy')
 
 Supercells = Annotated[tuple[Annotated[int, Field(ge=2)], ...], Field(min_length=1)]
 
@@ -149,16 +149,12 @@ def _analysis(n_atoms: list[int], unit_ev: float) -> Callable[[NDArray[np.float6
     return formation_energy
 
 
-class VacancySettings(PointDefectSettings):
-    """Which cells hold the vacancy."""
-
-
 class Vacancy(PointDefect):
     """Formation energy of the vacancy in meV."""
 
     name = 'vacancy'
-    defaults = VacancySettings()
-    quick = VacancySettings(supercells=(3,))
+    defaults = PointDefectSettings()
+    quick = PointDefectSettings(supercells=(3,))
     columns = _columns('meV')
     curves = _curves('meV')
     panels = (_panel('vacancy', 'meV'),)
@@ -174,15 +170,11 @@ _HALF_LENGTH = 0.3
 """Of the unrelaxed dumbbell, in lattice constants: its atoms stay about a nearest neighbour's distance apart."""
 
 
-class DumbbellSettings(PointDefectSettings):
-    """Which cells hold the dumbbell."""
-
-
 class Dumbbell(PointDefect):
     """Formation energy of the <100> dumbbell, two atoms that share a site, in eV."""
 
     name = 'dumbbell'
-    defaults = DumbbellSettings()
+    defaults = PointDefectSettings()
     columns = _columns('eV')
     curves = _curves('eV')
     panels = (_panel('⟨100⟩ dumbbell', 'eV'),)
