@@ -32,7 +32,7 @@ class ElasticSettings(Settings):
     one of 0.01.
 
     :param strains: magnitudes, each taken with both signs; of shear the engineering strain.
-    :param window: strains up to here make the constants proper; every other magnitude is reported as a window too.
+    :param window: the constants follow from strains up to this one; those of every other window are reported as well.
     """
 
     strains: Annotated[tuple[Magnitude, ...], Field(min_length=1)] = (0.002, 0.005, 0.01)

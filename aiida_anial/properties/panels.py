@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
@@ -11,7 +12,7 @@ __all__ = ('Bands', 'Curve', 'Panel', 'Points', 'Sizes')
 
 
 @dataclass(frozen=True, kw_only=True)
-class Panel:
+class Panel(ABC):
     """One panel of a figure.
 
     :param figure: name of its file; panels of several properties may share a figure, all of one kind.
@@ -21,9 +22,9 @@ class Panel:
     figure: str
     title: str = ''
 
+    @abstractmethod
     def is_in(self, result: PropertyResult) -> bool:
         """Return whether the result has what the panel shows."""
-        raise NotImplementedError
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -186,7 +186,7 @@ class BainPath(ConstantVolumePath):
     coordinate = 'c_over_a'
     crystals = _BAIN_CRYSTALS
     columns = _columns('bcc')
-    curves = _curves('c_over_a', 'c/a of the body-centred tetragonal cell: 1 is BCC, √2 FCC')
+    curves = _curves('c_over_a', 'ratio c/a of the body-centred tetragonal cell: 1 is BCC, √2 FCC')
     panels = (_panel('Bain path', 'c_over_a', 'c/a', _BAIN_CRYSTALS),)
 
     def cell(self, volume: float, coordinate: float) -> Atoms:

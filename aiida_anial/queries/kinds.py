@@ -298,6 +298,7 @@ def _quantities() -> list[Column]:
 
 
 def _unit(columns: list[PropertyColumn]) -> str:
+    """Return the unit as the end of a sentence; properties that share a column may have different ones."""
     units = dict.fromkeys(column.unit for column in columns if column.unit != '1')
     return f', {" or ".join(units)}' if units else ''
 

@@ -302,9 +302,10 @@ def property_lines(one: type[Property[Any]]) -> list[str]:
     facts = {
         'Starts from': one.requires,
         'Figures': dict.fromkeys(panel.figure for panel in one.panels),
-        'In the quick set': () if one.quick is None else ('yes',),
     }
     shown = [f'{fact}: {", ".join(f"``{name}``" for name in names)}.' for fact, names in facts.items() if names]
+    if one.quick is not None:
+        shown.append('Part of the quick set.')
     return [
         f'.. rubric:: {one.name}',
         '',

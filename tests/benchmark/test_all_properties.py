@@ -78,10 +78,9 @@ def test_the_panels_of_a_figure_are_of_one_kind():
 
 
 def test_columns_that_share_a_key_are_of_one_quantity_and_look_alike():
-    shared: dict[str, set[tuple[object, ...]]] = {}
-    for _, column in keyed_columns():
-        shared.setdefault(column.key, set()).add((column.quantity, column.heading, column.digits))
-    assert {key for key, columns in shared.items() if len(columns) > 1} == set()
+    looks = {(column.key, column.quantity, column.heading, column.digits) for _, column in keyed_columns()}
+    for names in zip(*((key, quantity) for key, quantity, _, _ in looks), strict=True):
+        assert len(set(names)) == len(looks)
 
 
 def test_what_the_literature_has_is_described_with_its_unit():

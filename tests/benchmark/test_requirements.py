@@ -18,7 +18,7 @@ from aiida_anial.properties.evaluation import Evaluation, evaluate_all
 from aiida_anial.properties.quantity import PropertyResult, Quantity
 from aiida_anial.properties.registry import PROPERTIES, all_provided, required, with_requirements
 from aiida_anial.properties.run import run_properties
-from aiida_anial.properties.settings import BenchmarkSettings
+from aiida_anial.properties.settings import BenchmarkSettings, benchmark_set
 from aiida_anial.reproduction.records import Verdict
 from aiida_anial.reproduction.reproduce import reproduce
 from aiida_anial.reproduction.running import Codes
@@ -52,6 +52,18 @@ def test_a_property_sees_what_it_requires_and_nothing_else(monkeypatch):
     results = run_properties(['bain'], BenchmarkSettings(), None)
     assert list(results) == ['bain']
     assert seen == {'lattice': {}, 'bain': {'lattice_constant': EDGE}}
+
+
+def test_the_sets_of_finished_campaigns_are_known_again():
+    assert benchmark_set(quick=True)[0] == ('lattice', 'cold_curves', 'elastic', 'vacancy')
+    assert benchmark_set(quick=False) == (tuple(PROPERTIES), BenchmarkSettings())
+
+
+def test_dft_strains_further_and_changes_nothing_else():
+    settings = BenchmarkSettings.parse({'vacancy': {'supercells': [2]}})
+    changed = settings.for_dft().to_dict()
+    assert changed.pop('elastic') == {'strains': [0.005, 0.01], 'window': 0.01}
+    assert changed == {name: part for name, part in settings.to_dict().items() if name != 'elastic'}
 
 
 def test_ports_are_those_of_finished_benchmarks():

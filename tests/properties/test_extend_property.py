@@ -82,7 +82,7 @@ def test_its_test_passes(extended):
 def test_tables_figures_and_queries_know_it(extended):
     printed = run(extended, sys.executable, '-c', SCRIPT)
     assert re.search(r'^lattice: 3\.\d+ angstrom\noctahedral: 2 structures$', printed, re.MULTILINE)
-    assert re.search(r'^energy +eV +\d\.\d\d$', printed, re.MULTILINE)
+    assert re.search(r'^octahedral_energy +eV +\d\.\d\d$', printed, re.MULTILINE)
     assert "['octahedral.png', 'octahedral.svg']" in printed
     assert 'Formation energy, eV.' in printed
 
