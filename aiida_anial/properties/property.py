@@ -20,7 +20,7 @@ __all__ = ('Column', 'Property', 'Requirements')
 S = TypeVar('S', bound=Settings)
 
 Requirements = Mapping[str, float]
-"""What a property starts from: the quantities that others provide, by ``Column.provides``."""
+"""Numbers that a property starts from, by the ``Column.provides`` of the quantities that they are, in their units."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -35,7 +35,8 @@ class Column:
     :param heading: of the table for a terminal; empty where the table leaves the column out.
     :param digits: behind the point, in that table.
     :param in_status: whether ``aiida-anial status`` shows it for the ensembles of a campaign.
-    :param provides: what other properties, which start from it, call it; empty where none does.
+    :param provides: the name by which other properties require it, and that of its link in the graph; empty where none
+        starts from it.
     """
 
     quantity: str
@@ -73,7 +74,7 @@ class Property(ABC, Generic[S]):
     """Properties that it starts from: they are computed before it, by the same engine."""
 
     columns: ClassVar[tuple[Column, ...]]
-    """Its quantities. One that ends in ``_error`` is the difference from a reference of what it is called before."""
+    """Its quantities. ``Q_error`` is the difference of the quantity ``Q`` from that of a reference."""
 
     curves: ClassVar[tuple[tuple[str, str], ...]] = ()
     """Names of its curves, with capital letters as in ``Column.quantity``, and what they are."""
