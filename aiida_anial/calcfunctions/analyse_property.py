@@ -9,11 +9,10 @@ from aiida import orm
 from aiida.engine import calcfunction
 from ase import units
 
-from aiida_anial.common.errors import AnialError
-from aiida_anial.properties.lattice import analyse_lattice, fitted_lattice_constant
-from aiida_anial.properties.property import Evaluation, PropertyResult
-from aiida_anial.properties.registry import make_property
-from aiida_anial.properties.settings import LATTICE, BenchmarkSettings
+from aiida_anial.calcfunctions.make_tasks import property_of
+from aiida_anial.properties.evaluation import Evaluation
+from aiida_anial.properties.quantity import PropertyResult
+from aiida_anial.properties.registry import provided, required
 
 __all__ = ('analyse_property',)
 
@@ -22,32 +21,24 @@ __all__ = ('analyse_property',)
 def analyse_property(
     property: orm.Str,  # noqa: A002 - the name of the input
     settings: orm.Dict,
-    lattice_constant: orm.Float | None = None,
     **nodes: Any,
 ) -> dict[str, Any]:
     """Return the quantities and curves that follow from calculations.
 
-    The lattice constant is the minimum of the Birch-Murnaghan fit: with a finite basis the pressure does not vanish
-    where the energy is lowest.
-
-    :param lattice_constant: in angstrom; for all but the lattice constant itself.
     :param nodes: namespaces by the name of the task: ``structures`` as they were evaluated, and ``parameters`` and
-        ``trajectories`` as pw.x jobs give them.
-    :return: ``quantities``, ``curves``, and ``lattice_constant`` where that is the property.
+        ``trajectories`` as pw.x jobs give them; and numbers that the property starts from, such as
+        ``lattice_constant`` in angstrom.
+    :return: ``quantities``, ``curves``, and the numbers that other properties start from.
     :raises AnialError: if nothing follows.
     """
     evaluations = {
         name: _evaluation(structure, nodes['parameters'][name], nodes['trajectories'][name])
         for name, structure in nodes['structures'].items()
     }
-    parsed = BenchmarkSettings.parse(settings.get_dict())
-    if property.value == LATTICE:
-        fitted = fitted_lattice_constant(evaluations)
-        return {**_outputs(LATTICE, analyse_lattice(fitted, evaluations)), 'lattice_constant': orm.Float(fitted)}
-    if lattice_constant is None:
-        raise AnialError('lattice_constant: this property starts from it.')
-    result = make_property(property.value, parsed).analyse(lattice_constant.value, evaluations)
-    return _outputs(property.value, result)
+    one = property_of(property, settings)
+    result = one.analyse({key: nodes[key].value for key in required(one.name)}, evaluations)
+    numbers = {column.provides: orm.Float(result.quantities[column.quantity].value) for column in provided(one.name)}
+    return {**_outputs(one.name, result), **numbers}
 
 
 def _evaluation(structure: orm.StructureData, parameters: orm.Dict, trajectory: orm.TrajectoryData) -> Evaluation:

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from aiida import orm
 from aiida.engine import calcfunction
 
-from aiida_anial.properties.lattice import lattice_tasks
-from aiida_anial.properties.property import Task
-from aiida_anial.properties.registry import make_property
-from aiida_anial.properties.settings import LATTICE, BenchmarkSettings
+from aiida_anial.properties.evaluation import Task
+from aiida_anial.properties.property import Property
+from aiida_anial.properties.registry import PROPERTIES, required
+from aiida_anial.properties.settings import BenchmarkSettings
 from aiida_anial.runtime.kpoints import mesh_of
 
-__all__ = ('make_tasks', 'mesh_name', 'tasks_of')
+__all__ = ('make_tasks', 'mesh_name', 'property_of', 'tasks_of')
 
 
 @calcfunction
@@ -21,7 +22,7 @@ def make_tasks(
     property: orm.Str,  # noqa: A002 - the name of the input
     settings: orm.Dict,
     kpoints_distance: orm.Float,
-    lattice_constant: orm.Float | None = None,
+    **requirements: Any,
 ) -> dict[str, Any]:
     """Return the structures of a property, and the meshes of k-points for them.
 
@@ -29,10 +30,10 @@ def make_tasks(
     closely must not jump from mesh to mesh.
 
     :param kpoints_distance: largest distance between k-points, in 1/angstrom.
-    :param lattice_constant: in angstrom; for all but the lattice constant itself.
+    :param requirements: numbers that the property starts from, such as ``lattice_constant`` in angstrom.
     :return: ``structures`` by the name of the task, and ``meshes`` by ``mesh_name``.
     """
-    tasks = tasks_of(property, settings, lattice_constant)
+    tasks = tasks_of(property, settings, requirements)
     structures = {name: orm.StructureData(ase=task.atoms) for name, task in tasks.items()}
     numbers: dict[str, list[int]] = {}
     for name, task in tasks.items():
@@ -54,11 +55,14 @@ def mesh_name(name: str, task: Task) -> str:
 def tasks_of(
     property: orm.Str,  # noqa: A002
     settings: orm.Dict,
-    lattice_constant: orm.Float | None,
+    requirements: Mapping[str, orm.Float],
 ) -> dict[str, Task]:
     """Return the tasks of a property by name."""
-    parsed = BenchmarkSettings.parse(settings.get_dict())
-    if property.value == LATTICE:
-        return lattice_tasks(parsed.lattice)
-    assert lattice_constant is not None
-    return make_property(property.value, parsed).tasks(lattice_constant.value)
+    one = property_of(property, settings)
+    return one.tasks({key: requirements[key].value for key in required(one.name)})
+
+
+def property_of(property: orm.Str, settings: orm.Dict) -> Property[Any]:  # noqa: A002
+    """Return a property with its settings."""
+    name = property.value
+    return PROPERTIES[name](getattr(BenchmarkSettings.parse(settings.get_dict()), name))

@@ -35,7 +35,7 @@ class PropertyCalculation(WorkerCalculation):
             'settings',
             valid_type=orm.Dict,
             validator=settings_validator(BenchmarkSettings, 'settings'),
-            help='Settings of the property and of the lattice constant.',
+            help='Settings of the property and of those that it starts from.',
         )
         define_labeller(spec)
         spec.output('quantities', valid_type=orm.Dict, help='`quantities`: value, unit, uncertainty by name; `notes`.')

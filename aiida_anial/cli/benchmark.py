@@ -27,7 +27,7 @@ _POLL_S = 1.0
     help='DFT; an EAM file; another ensemble by pk, UUID, file or NeuroChem folder. Repeatable.',
 )
 @click.option('--properties', help='Names with commas between them; all of the set if not given.')
-@click.option('--quick', is_flag=True, help='Cold curves, elastic constants and the vacancy alone.')
+@click.option('--quick', is_flag=True, help='The quick set of properties, which takes seconds.')
 @click.option('--settings', type=click.Path(exists=True, dir_okay=False, path_type=Path), help='YAML of overrides.')
 @click.option('--pw-code', default='pw@localhost', show_default=True, help='Code of pw.x, for the reference qe.')
 @click.option('--worker-code', default='anial-worker@localhost', show_default=True, help='Code of anial-worker.')

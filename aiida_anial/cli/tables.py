@@ -10,6 +10,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from aiida_anial.properties.registry import keyed_columns
 from aiida_anial.queries.columns import Kind
 from aiida_anial.reproduction.records import Record, Verdict
 
@@ -33,12 +34,7 @@ _ITERATION_COLUMNS: tuple[tuple[str, str, int], ...] = (
 
 _PROPERTY_COLUMNS: tuple[tuple[str, str, int], ...] = (
     ('iteration', 'iteration', 0),
-    ('rank\nof FCC', 'fcc_rank', 0),
-    ('a0\nÅ', 'a0_angstrom', 4),
-    ('B\nGPa', 'b_gpa', 1),
-    ('C11\nGPa', 'c11_gpa', 1),
-    ('C12\nGPa', 'c12_gpa', 1),
-    ('C44\nGPa', 'c44_gpa', 1),
+    *((column.heading, column.key, column.digits) for _, column in keyed_columns() if column.in_status),
 )
 
 

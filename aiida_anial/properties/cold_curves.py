@@ -10,11 +10,19 @@ from numpy.typing import NDArray
 from pydantic import AfterValidator, Field
 
 from aiida_anial.common.settings import Positive, Settings
-from aiida_anial.properties.analysis import from_energies, relative_energies, unconverged_notes
-from aiida_anial.properties.crystals import CRYSTALS
+from aiida_anial.properties.crystals import CRYSTALS, Crystal
 from aiida_anial.properties.equation_of_state import EquationOfStateFit, Span, fit_equation_of_state
+from aiida_anial.properties.evaluation import Evaluation, Task
 from aiida_anial.properties.lattice import lattice_constant_of
-from aiida_anial.properties.property import Evaluation, PropertyResult, Quantity, Task
+from aiida_anial.properties.panels import Curve, Points
+from aiida_anial.properties.property import Column, Property, Requirements
+from aiida_anial.properties.quantity import (
+    PropertyResult,
+    Quantity,
+    from_energies,
+    relative_energies,
+    unconverged_notes,
+)
 
 __all__ = ('ColdCurveSettings', 'ColdCurves')
 
@@ -41,32 +49,97 @@ class ColdCurveSettings(Settings):
     fit_window: Positive = 0.15
 
 
-class ColdCurves:
+def _panel(name: str, crystal: Crystal) -> Curve:
+    return Curve(
+        figure='cold_curves',
+        title=crystal.label,
+        x=f'{name}_volume_angstrom3_per_atom',
+        y=f'{name}_energy_ev_per_atom',
+        x_label='volume (Å³/atom)',
+        y_label='energy above FCC (meV/atom)',
+        disagreement=f'{name}_disagreement_ev_per_atom',
+        scale=1e3,
+        rmse=f'{name}_rmse',
+    )
+
+
+class ColdCurves(Property[ColdCurveSettings]):
     """Minima of the crystals by fits of the Birch-Murnaghan equation, and their energies above FCC.
 
     A crystal with an axis relaxes its c/a at each volume. Curves are above the lowest of the points of FCC, so that
     the members of an ensemble disagree on what differs between crystals only.
     """
 
+    name = 'cold_curves'
+    defaults = ColdCurveSettings()
+    quick = ColdCurveSettings(crystals=('fcc', 'hcp', 'bcc', 'sc', 'diamond'), n_points=7)
+    requires = ('lattice',)
+    columns = (
+        Column(
+            quantity='fcc_rank',
+            unit='1',
+            help='Rank of FCC among the crystals; 1 is the lowest energy',
+            key='fcc_rank',
+            heading='rank\nof FCC',
+            in_status=True,
+        ),
+        *(
+            Column(
+                quantity=f'{name}_minus_fcc',
+                unit='meV/atom',
+                help=f'Energy of {name.upper()} above FCC',
+                key=f'{name}_minus_fcc_mev_per_atom',
+                heading=f'{name.upper()}\nmeV/atom',
+                digits=1,
+            )
+            for name in ('hcp', 'bcc')
+        ),
+        Column(quantity='X_minus_fcc', unit='meV/atom', help='Energy of any crystal X above FCC, each at its minimum'),
+        Column(quantity='X_v0', unit='angstrom3/atom', help='Volume at the minimum'),
+        Column(quantity='X_b0', unit='GPa', help='Bulk modulus there'),
+        Column(quantity='X_b0_prime', unit='1', help='Its derivative by the pressure'),
+        Column(quantity='X_c_over_a', unit='1', help='c/a at the volume that is nearest to the minimum'),
+        Column(quantity='fcc_a0', unit='angstrom', help='Lattice constant of `fcc_v0`'),
+        Column(quantity='X_rmse', unit='meV/atom', help='Deviation of the curve from that of the reference'),
+        Column(quantity='X_minus_fcc_error', unit='meV/atom', help='Difference of `X_minus_fcc` from the reference'),
+    )
+    curves = (
+        ('X_volume_angstrom3_per_atom', 'volumes'),
+        ('X_energy_ev_per_atom', 'energy above the lowest of the points of FCC'),
+        ('X_disagreement_ev_per_atom', 'disagreement of the members on it'),
+    )
+    panels = (
+        *(_panel(name, crystal) for name, crystal in CRYSTALS.items()),
+        # Close-packed crystals are tens of meV above FCC, and diamond nearly a thousand.
+        Points(
+            figure='crystals',
+            labels={
+                f'{name}_minus_fcc': crystal.label.replace(' ', '\n')
+                for name, crystal in CRYSTALS.items()
+                if name != 'fcc'
+            },
+            y_label='energy above FCC,\neach at its minimum (meV/atom)',
+            width=7.0,
+            zero=True,
+            linear_below=10.0,
+        ),
+    )
+
     def __init__(self, settings: ColdCurveSettings) -> None:
-        self.settings = settings
+        super().__init__(settings)
         self._crystals = tuple(dict.fromkeys(('fcc', *settings.crystals)))
 
-    def tasks(self, lattice_constant: float) -> dict[str, Task]:
+    def tasks(self, requirements: Requirements) -> dict[str, Task]:
         """Return the cells of all crystals at all volumes."""
         relative = np.linspace(*self.settings.range_relative, self.settings.n_points)
         tasks = {}
         for name in self._crystals:
             crystal = CRYSTALS[name]
-            for index, volume in enumerate(relative * crystal.volume_ratio * lattice_constant**3 / 4):
+            for index, volume in enumerate(relative * crystal.volume_ratio * requirements['lattice_constant'] ** 3 / 4):
                 tasks[_task(name, index)] = Task(crystal.atoms(float(volume)), crystal.relaxation, group=name)
         return tasks
 
-    def analyse(
-        self,
-        lattice_constant: float,  # noqa: ARG002 - the cells say it all
-        evaluations: Mapping[str, Evaluation],
-    ) -> PropertyResult:
+    def analyse(self, requirements: Requirements, evaluations: Mapping[str, Evaluation]) -> PropertyResult:  # noqa: ARG002
         """Return the minima, the curves, and the rank of FCC among the crystals."""
         found = {
             name: [evaluations[_task(name, index)] for index in range(self.settings.n_points)]

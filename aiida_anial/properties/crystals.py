@@ -9,9 +9,9 @@ import numpy as np
 from ase import Atoms
 from numpy.typing import NDArray
 
-from aiida_anial.properties.property import Relaxation
+from aiida_anial.properties.evaluation import Relaxation
 
-__all__ = ('CRYSTALS', 'Crystal', 'fcc')
+__all__ = ('CRYSTALS', 'Crystal', 'cubic_fcc', 'fcc')
 
 Vectors = tuple[tuple[float, float, float], ...]
 
@@ -20,12 +20,14 @@ Vectors = tuple[tuple[float, float, float], ...]
 class Crystal:
     """An arrangement of atoms in a primitive cell, up to its volume.
 
+    :param label: what it is called in figures.
     :param lattice: primitive lattice vectors, one a row, in units of a along x and y, of c along z.
     :param basis: ``[n, 3]`` Cartesian positions in the same units.
     :param volume_ratio: volume per atom over that of FCC, about as aluminium has it at its minima.
     :param c_over_a: where a relaxation of the shape begins; None for a cubic crystal, which has no shape to relax.
     """
 
+    label: str
     lattice: Vectors
     basis: Vectors
     volume_ratio: float
@@ -77,18 +79,18 @@ _A15: Vectors = (
 )
 
 CRYSTALS: dict[str, Crystal] = {
-    'fcc': Crystal(_FACE_CENTRED, (_ORIGIN,), 1.0),
-    'hcp': Crystal(_HEXAGONAL, (_ORIGIN, (*_B, 0.5)), 1.01, _CLOSE_PACKED),
-    'dhcp': Crystal(_HEXAGONAL, (_ORIGIN, (*_B, 0.25), (0.0, 0.0, 0.5), (*_C, 0.75)), 1.005, 2 * _CLOSE_PACKED),
+    'fcc': Crystal('FCC', _FACE_CENTRED, (_ORIGIN,), 1.0),
+    'hcp': Crystal('HCP', _HEXAGONAL, (_ORIGIN, (*_B, 0.5)), 1.01, _CLOSE_PACKED),
+    'dhcp': Crystal('DHCP', _HEXAGONAL, (_ORIGIN, (*_B, 0.25), (0.0, 0.0, 0.5), (*_C, 0.75)), 1.005, 2 * _CLOSE_PACKED),
     # The stacking of samarium, ABCBCACAB: three atoms along the axis of a rhombohedron, the outer ones free to move.
-    'nine_r': Crystal(_RHOMBOHEDRAL, (_ORIGIN, (0.0, 0.0, 2 / 9), (0.0, 0.0, 7 / 9)), 1.005, 4.5 * _CLOSE_PACKED),
-    'bcc': Crystal(_BODY_CENTRED, (_ORIGIN,), 1.03),
-    'a15': Crystal(_CUBIC, _A15, 1.03),
-    'sc': Crystal(_CUBIC, (_ORIGIN,), 1.19),
-    'diamond': Crystal(_FACE_CENTRED, (_ORIGIN, (0.25, 0.25, 0.25)), 1.65),
-    'beta_sn': Crystal(_BODY_CENTRED, (_ORIGIN, (0.0, 0.5, 0.25)), 1.14, 0.52),
-    'simple_hexagonal': Crystal(_HEXAGONAL, (_ORIGIN,), 1.12, 0.98),
-    'omega': Crystal(_HEXAGONAL, (_ORIGIN, (*_B, 0.5), (*_C, 0.5)), 1.04, 0.6),
+    'nine_r': Crystal('9R', _RHOMBOHEDRAL, (_ORIGIN, (0.0, 0.0, 2 / 9), (0.0, 0.0, 7 / 9)), 1.005, 4.5 * _CLOSE_PACKED),
+    'bcc': Crystal('BCC', _BODY_CENTRED, (_ORIGIN,), 1.03),
+    'a15': Crystal('A15', _CUBIC, _A15, 1.03),
+    'sc': Crystal('SC', _CUBIC, (_ORIGIN,), 1.19),
+    'diamond': Crystal('diamond', _FACE_CENTRED, (_ORIGIN, (0.25, 0.25, 0.25)), 1.65),
+    'beta_sn': Crystal('β-Sn', _BODY_CENTRED, (_ORIGIN, (0.0, 0.5, 0.25)), 1.14, 0.52),
+    'simple_hexagonal': Crystal('simple hexagonal', _HEXAGONAL, (_ORIGIN,), 1.12, 0.98),
+    'omega': Crystal('ω', _HEXAGONAL, (_ORIGIN, (*_B, 0.5), (*_C, 0.5)), 1.04, 0.6),
 }
 """Crystals by name."""
 
@@ -99,3 +101,12 @@ def fcc(lattice_constant: float) -> Atoms:
     :param lattice_constant: of the cubic cell, in angstrom.
     """
     return CRYSTALS['fcc'].atoms(lattice_constant**3 / 4)
+
+
+def cubic_fcc(lattice_constant: float) -> Atoms:
+    """Return the cubic cell of FCC, with four atoms.
+
+    :param lattice_constant: in angstrom.
+    """
+    sites = [(0.0, 0.0, 0.0), (0.0, 0.5, 0.5), (0.5, 0.0, 0.5), (0.5, 0.5, 0.0)]
+    return Atoms('Al4', scaled_positions=sites, cell=[lattice_constant] * 3, pbc=True)

@@ -12,7 +12,10 @@ from pydantic import Field, model_validator
 
 from aiida_anial.common.settings import Positive, Settings
 from aiida_anial.properties.crystals import fcc
-from aiida_anial.properties.property import Evaluation, PropertyResult, Quantity, Task
+from aiida_anial.properties.evaluation import Evaluation, Task
+from aiida_anial.properties.panels import Curve, Points
+from aiida_anial.properties.property import Column, Property, Requirements
+from aiida_anial.properties.quantity import PropertyResult, Quantity
 
 __all__ = ('ElasticConstants', 'ElasticSettings')
 
@@ -29,7 +32,7 @@ class ElasticSettings(Settings):
     one of 0.01.
 
     :param strains: magnitudes, each taken with both signs; of shear the engineering strain.
-    :param window: strains up to here make the constants proper; every other magnitude is reported as a window too.
+    :param window: the constants follow from strains up to this one; those of every other window are reported as well.
     """
 
     strains: Annotated[tuple[Magnitude, ...], Field(min_length=1)] = (0.002, 0.005, 0.01)
@@ -42,7 +45,19 @@ class ElasticSettings(Settings):
         return self
 
 
-class ElasticConstants:
+def _column(name: str, what: str) -> Column:
+    return Column(
+        quantity=name,
+        unit='GPa',
+        help=what,
+        key=f'{name}_gpa',
+        heading=f'{name.upper()}\nGPa',
+        digits=1,
+        in_status=True,
+    )
+
+
+class ElasticConstants(Property[ElasticSettings]):
     """C11, C12, C44 and B of FCC.
 
     The cubic cell is stretched along x, with C11 = d(stress_xx)/d(strain), C12 = d(stress_yy)/d(strain) and
@@ -52,26 +67,65 @@ class ElasticConstants:
     Crystals, 1972).
     """
 
+    name = 'elastic'
+    defaults = ElasticSettings()
+    quick = ElasticSettings()
+    requires = ('lattice',)
+    columns = (
+        _column('b', 'Bulk modulus, (C11 + 2 C12) / 3'),
+        *(_column(name, name.upper()) for name in ('c11', 'c12', 'c44')),
+        Column(quantity='C_strain_E', unit='GPa', help='Each of them from strains up to E, for every other window'),
+    )
+    curves = (
+        ('strain', 'strain xx'),
+        ('stress_xx_gpa', 'stress xx at strain xx'),
+        ('stress_yy_gpa', 'mean of stress yy and zz at strain xx'),
+        ('shear_strain', 'engineering strain yz'),
+        ('stress_yz_gpa', 'stress yz at strain yz'),
+    )
+    panels = (
+        *(
+            Curve(
+                figure='stress',
+                x=strain,
+                y=f'stress_{component}_gpa',
+                x_label=label,
+                y_label=f'stress {component} (GPa)',
+            )
+            for strain, component, label in (
+                ('strain', 'xx', 'strain xx'),
+                ('strain', 'yy', 'strain xx'),
+                ('shear_strain', 'yz', 'engineering strain yz'),
+            )
+        ),
+        # A panel a constant: what differs between subjects is small beside what differs between constants.
+        *(
+            Points(figure='elastic', labels={name: label}, y_label='elastic constant (GPa)', width=1.8)
+            for name, label in {'c11': 'C₁₁', 'c12': 'C₁₂', 'c44': 'C₄₄', 'b': 'B'}.items()
+        ),
+    )
+
     def __init__(self, settings: ElasticSettings) -> None:
-        self.settings = settings
+        super().__init__(settings)
         self._strains = sorted(set(settings.strains))
 
-    def tasks(self, lattice_constant: float) -> dict[str, Task]:
+    @classmethod
+    def for_dft(cls, settings: ElasticSettings) -> ElasticSettings:
+        """Return larger strains: the stress of DFT carries noise."""
+        return settings.model_copy(update={'strains': (0.005, 0.01), 'window': 0.01})
+
+    def tasks(self, requirements: Requirements) -> dict[str, Task]:
         """Return FCC strained along x, ``strain_xx_``, and sheared, ``strain_yz_``, minus and plus."""
         return {
             _task(direction, sign, strain): Task(
-                _strained(lattice_constant, direction, _SIGNS[sign] * strain), group='strained'
+                _strained(requirements['lattice_constant'], direction, _SIGNS[sign] * strain), group='strained'
             )
             for direction in ('xx', 'yz')
             for strain in self._strains
             for sign in _SIGNS
         }
 
-    def analyse(
-        self,
-        lattice_constant: float,  # noqa: ARG002 - the stresses say it all
-        evaluations: Mapping[str, Evaluation],
-    ) -> PropertyResult:
+    def analyse(self, requirements: Requirements, evaluations: Mapping[str, Evaluation]) -> PropertyResult:  # noqa: ARG002
         """Return the constants, for the window of the settings and for every other one, and the stresses."""
         signed = np.array([*(-e for e in reversed(self._strains)), *self._strains])
         uniaxial = np.array([evaluations[_signed_task('xx', e)].stress for e in signed]) / units.GPa

@@ -8,7 +8,6 @@ from typing import Annotated
 
 import numpy as np
 from ase import units
-from ase.eos import EquationOfState
 from numpy.typing import ArrayLike
 from pydantic import AfterValidator
 
@@ -47,6 +46,8 @@ def fit_equation_of_state(volumes: ArrayLike, energies: ArrayLike) -> EquationOf
     volume, energy = np.asarray(volumes, dtype=np.float64), np.asarray(energies, dtype=np.float64)
     if len(volume) < _N_PARAMETERS:
         raise ValueError(f'{len(volume)} points are too few for an equation of state')
+    from ase.eos import EquationOfState
+
     # Total energies are thousands of times their differences, and the fit stops at a relative change.
     lowest = energy.min()
     equation = EquationOfState(volume, energy - lowest, eos='birchmurnaghan')

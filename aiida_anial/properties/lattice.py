@@ -1,29 +1,29 @@
-"""The lattice constant of FCC, which all other properties start from."""
+"""The lattice constant of FCC."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Annotated
 
 import numpy as np
 from ase import units
 from ase.calculators.calculator import Calculator
 from pydantic import Field
-from scipy.optimize import brentq
 
 from aiida_anial.common.errors import AnialError
 from aiida_anial.common.settings import Settings
-from aiida_anial.properties.analysis import from_energies, relative_energies
 from aiida_anial.properties.crystals import fcc
 from aiida_anial.properties.equation_of_state import EquationOfStateFit, Span, fit_equation_of_state
-from aiida_anial.properties.property import Evaluation, PropertyResult, Quantity, Task
+from aiida_anial.properties.evaluation import Evaluation, Task, evaluate_all
+from aiida_anial.properties.panels import Curve
+from aiida_anial.properties.property import Column, Property, Requirements
+from aiida_anial.properties.quantity import PropertyResult, Quantity, from_energies, relative_energies
 
 __all__ = (
+    'Lattice',
     'LatticeSettings',
-    'analyse_lattice',
     'fitted_lattice_constant',
     'lattice_constant_of',
-    'lattice_tasks',
     'relaxed_lattice_constant',
 )
 
@@ -44,10 +44,66 @@ class LatticeSettings(Settings):
     n_points: Annotated[int, Field(ge=5)] = 13
 
 
-def lattice_tasks(settings: LatticeSettings) -> dict[str, Task]:
-    """Return the FCC cells to evaluate, by name."""
-    constants = np.linspace(*settings.range_angstrom, settings.n_points)
-    return {f'fcc_{index:02d}': Task(fcc(float(a)), group='fcc') for index, a in enumerate(constants)}
+class Lattice(Property[LatticeSettings]):
+    """Lattice constant of FCC at the minimum of its energy, and a Birch-Murnaghan fit around it.
+
+    For a potential it is the minimum of its own energy that lies downhill from that of the fit. The energy of a network
+    ripples on the scale of its radial shifts: a fit goes across the ripples, and elastic constants at its minimum would
+    be those of a crystal under stress. For DFT it is the minimum of the fit, because with a finite basis the pressure
+    does not vanish where the energy is lowest.
+    """
+
+    name = 'lattice'
+    defaults = LatticeSettings()
+    quick = LatticeSettings()
+    columns = (
+        Column(
+            quantity='a0',
+            unit='angstrom',
+            help='Lattice constant of FCC',
+            key='a0_angstrom',
+            heading='a0\nÅ',
+            digits=4,
+            in_status=True,
+            provides='lattice_constant',
+        ),
+        Column(quantity='a0_fit', unit='angstrom', help='The same from the fit, which goes across ripples'),
+        Column(quantity='b0_fit', unit='GPa', help='Bulk modulus of the fit'),
+    )
+    curves = (
+        ('lattice_constant_angstrom', 'lattice constants'),
+        ('energy_ev_per_atom', 'energy above the lowest of the points'),
+        ('disagreement_ev_per_atom', 'disagreement of the members on it'),
+    )
+    panels = (
+        Curve(
+            figure='lattice',
+            x='lattice_constant_angstrom',
+            y='energy_ev_per_atom',
+            x_label='lattice constant of FCC (Å)',
+            y_label='energy above the lowest (meV/atom)',
+            disagreement='disagreement_ev_per_atom',
+            scale=1e3,
+        ),
+    )
+
+    def tasks(self, requirements: Requirements) -> dict[str, Task]:  # noqa: ARG002 - it requires nothing
+        """Return the FCC cells to evaluate."""
+        constants = np.linspace(*self.settings.range_angstrom, self.settings.n_points)
+        return {f'fcc_{index:02d}': Task(fcc(float(a)), group='fcc') for index, a in enumerate(constants)}
+
+    def analyse(self, requirements: Requirements, evaluations: Mapping[str, Evaluation]) -> PropertyResult:  # noqa: ARG002
+        """Return the lattice constant of the fit, and the curve."""
+        return _result(fitted_lattice_constant(evaluations), evaluations)
+
+    def measure(
+        self, requirements: Requirements, calculator: Calculator, report: Callable[[str], None]
+    ) -> PropertyResult:
+        """Return the lattice constant at the minimum of the calculator's own energy, and the curve."""
+        evaluations = evaluate_all(self.tasks(requirements), calculator)
+        lattice_constant = relaxed_lattice_constant(calculator, fitted_lattice_constant(evaluations))
+        report(f'{self.name}: {lattice_constant:.4f} angstrom')
+        return _result(lattice_constant, evaluations)
 
 
 def lattice_constant_of(volume_per_atom: float) -> float:
@@ -61,7 +117,7 @@ def lattice_constant_of(volume_per_atom: float) -> float:
 def fitted_lattice_constant(evaluations: Mapping[str, Evaluation]) -> float:
     """Return the lattice constant in angstrom at the minimum of the Birch-Murnaghan fit.
 
-    :param evaluations: of the ``lattice_tasks``.
+    :param evaluations: of FCC cells of one atom.
     :raises AnialError: if there is no minimum within the range.
     """
     found = list(evaluations.values())
@@ -74,13 +130,12 @@ def fitted_lattice_constant(evaluations: Mapping[str, Evaluation]) -> float:
 def relaxed_lattice_constant(calculator: Calculator, start: float) -> float:
     """Return the lattice constant at the minimum that lies downhill from ``start``, in angstrom, to 1e-6.
 
-    The energy of a network ripples on the scale of its radial shifts. A fit goes across the ripples, and what is taken
-    at its minimum, elastic constants for one, is that of a crystal under stress.
-
     :param calculator: whose stress is the exact derivative of its energy.
     :param start: in angstrom.
     :raises AnialError: if there is no minimum within a tenth of ``start``.
     """
+    from scipy.optimize import brentq  # a second to import
+
     slope = _mean_stress(calculator, start)
     step = -_STEP_ANGSTROM if slope > 0 else _STEP_ANGSTROM
     here = start
@@ -91,29 +146,21 @@ def relaxed_lattice_constant(calculator: Calculator, start: float) -> float:
     raise AnialError(f'FCC has no minimum of the energy downhill from a lattice constant of {start:.3f} angstrom.')
 
 
-def analyse_lattice(lattice_constant: float, evaluations: Mapping[str, Evaluation]) -> PropertyResult:
-    """Return the lattice constant, and what the equation of state says.
-
-    :param lattice_constant: that the other properties start from, in angstrom.
-    :param evaluations: of the ``lattice_tasks``.
-    """
+def _result(lattice_constant: float, evaluations: Mapping[str, Evaluation]) -> PropertyResult:
+    """Return a lattice constant in angstrom, and what the equation of state says."""
     found = sorted(evaluations.values(), key=lambda one: one.volume_per_atom)
-    quantities = {'a0': Quantity(lattice_constant, 'angstrom')}
-    notes: tuple[str, ...] = ()
-    try:
-        quantities['a0_fit'] = from_energies(
-            found, lambda energies: lattice_constant_of(_fit(found, energies).volume), 'angstrom'
-        )
-        quantities['b0_fit'] = from_energies(found, lambda energies: _fit(found, energies).bulk_modulus, 'GPa')
-    except ValueError as exception:
-        notes = (f'FCC has no fit: {exception}.',)
+    quantities = {
+        'a0': Quantity(lattice_constant, 'angstrom'),
+        'a0_fit': from_energies(found, lambda energies: lattice_constant_of(_fit(found, energies).volume), 'angstrom'),
+        'b0_fit': from_energies(found, lambda energies: _fit(found, energies).bulk_modulus, 'GPa'),
+    }
     energies, disagreement = relative_energies(found, min(found, key=lambda one: one.energy_per_atom))
     curves = {
         'lattice_constant_angstrom': np.array([lattice_constant_of(one.volume_per_atom) for one in found]),
         'energy_ev_per_atom': energies,
         'disagreement_ev_per_atom': disagreement,
     }
-    return PropertyResult(quantities, curves, notes)
+    return PropertyResult(quantities, curves)
 
 
 def _fit(evaluations: list[Evaluation], energies: np.ndarray) -> EquationOfStateFit:

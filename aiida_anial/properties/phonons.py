@@ -8,12 +8,15 @@ from typing import TYPE_CHECKING, Annotated
 
 import numpy as np
 from ase import Atoms
-from ase.build import bulk
 from numpy.typing import NDArray
 from pydantic import Field
 
 from aiida_anial.common.settings import Positive, Settings
-from aiida_anial.properties.property import Evaluation, PropertyResult, Quantity, Task
+from aiida_anial.properties.crystals import cubic_fcc
+from aiida_anial.properties.evaluation import Evaluation, Task
+from aiida_anial.properties.panels import Bands
+from aiida_anial.properties.property import Column, Property, Requirements
+from aiida_anial.properties.quantity import PropertyResult, Quantity
 
 if TYPE_CHECKING:
     from phonopy import Phonopy
@@ -49,21 +52,52 @@ class PhononSettings(Settings):
     n_mesh: Annotated[int, Field(ge=2)] = 32
 
 
-class Phonons:
+class Phonons(Property[PhononSettings]):
     """Dispersion along Gamma-X-U|K-Gamma-L and density of states, by phonopy.
 
     See Togo, Chaput, Tadano and Tanaka, J. Phys. Condens. Matter 35, 353001 (2023), doi:10.1088/1361-648X/acd831.
     """
 
-    def __init__(self, settings: PhononSettings) -> None:
-        self.settings = settings
+    name = 'phonons'
+    defaults = PhononSettings()
+    requires = ('lattice',)
+    columns = (
+        *(
+            Column(quantity=f'{point}_{polarisation}', unit='THz', help=f'{polarisation.title()} frequency at {name}')
+            for point, name in (('x', 'X'), ('l', 'L'))
+            for polarisation in ('longitudinal', 'transverse')
+        ),
+        Column(quantity='k_highest', unit='THz', help='Highest frequency at K'),
+        Column(quantity='lowest', unit='THz', help='Lowest frequency on the path; imaginary ones are negative'),
+    )
+    curves = (
+        ('distance_per_angstrom', '`[K]`, along the path'),
+        ('frequencies_thz', '`[K, 3]`, ascending'),
+        ('tick_distances_per_angstrom', '`[5]`, of Γ, X, U and K, Γ, L'),
+        ('dos_frequency_thz', '`[T]`, frequencies of the density of states'),
+        ('dos_per_thz', '`[T]`, density of states, whose integral is 3'),
+    )
+    panels = (
+        Bands(
+            figure='phonons',
+            distance='distance_per_angstrom',
+            frequencies='frequencies_thz',
+            ticks='tick_distances_per_angstrom',
+            tick_labels=TICK_LABELS,
+            states_frequency='dos_frequency_thz',
+            states='dos_per_thz',
+            y_label='frequency (THz)',
+            states_label='density of states (1/THz)',
+            literature={1: ('x_longitudinal', 'x_transverse'), 4: ('l_longitudinal', 'l_transverse')},
+        ),
+    )
 
-    def tasks(self, lattice_constant: float) -> dict[str, Task]:
+    def tasks(self, requirements: Requirements) -> dict[str, Task]:
         """Return supercells with a displaced atom: one, by the symmetry of FCC.
 
         Without displacement there are no forces on the atoms of FCC, whatever the engine, and none to subtract.
         """
-        supercells = self._phonopy(lattice_constant).supercells_with_displacements or ()
+        supercells = self._phonopy(requirements['lattice_constant']).supercells_with_displacements or ()
         return {
             f'displaced_{index}': Task(
                 Atoms(one.symbols, scaled_positions=one.scaled_positions, cell=one.cell, pbc=True), group='supercell'
@@ -71,14 +105,14 @@ class Phonons:
             for index, one in enumerate(supercells)
         }
 
-    def analyse(self, lattice_constant: float, evaluations: Mapping[str, Evaluation]) -> PropertyResult:
+    def analyse(self, requirements: Requirements, evaluations: Mapping[str, Evaluation]) -> PropertyResult:
         """Return frequencies in THz, imaginary ones as negative.
 
         Distances along the path are of wave vectors with their factor of 2 pi; the density of states has an integral
         of 3. ``lowest`` is the lowest frequency on the path: 0, where the acoustic branches begin, in a crystal that
         is stable.
         """
-        phonons = self._phonopy(lattice_constant)
+        phonons = self._phonopy(requirements['lattice_constant'])
         phonons.forces = [evaluations[f'displaced_{index}'].forces for index in range(len(evaluations))]
         phonons.produce_force_constants()
         phonons.symmetrize_force_constants(show_drift=False)
@@ -99,7 +133,7 @@ class Phonons:
         from phonopy import Phonopy
         from phonopy.structure.atoms import PhonopyAtoms
 
-        unit = bulk('Al', 'fcc', a=lattice_constant, cubic=True)
+        unit = cubic_fcc(lattice_constant)
         phonons = Phonopy(
             PhonopyAtoms(unit.get_chemical_symbols(), cell=unit.cell[:], scaled_positions=unit.get_scaled_positions()),
             supercell_matrix=np.eye(3, dtype=int) * self.settings.supercell,

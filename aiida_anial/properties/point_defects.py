@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
+from abc import abstractmethod
 from collections.abc import Callable, Mapping
 from typing import Annotated, ClassVar, Self
 
 import numpy as np
 from ase import Atom, Atoms
-from ase.build import bulk
 from numpy.typing import NDArray
 from pydantic import Field, model_validator
 
 from aiida_anial.common.settings import Settings
-from aiida_anial.properties.analysis import from_energies, unconverged_notes
-from aiida_anial.properties.property import Evaluation, PropertyResult, Quantity, Relaxation, Task
+from aiida_anial.properties.crystals import cubic_fcc
+from aiida_anial.properties.evaluation import Evaluation, Relaxation, Task
+from aiida_anial.properties.panels import Sizes
+from aiida_anial.properties.property import Column, Property, Requirements
+from aiida_anial.properties.quantity import PropertyResult, Quantity, from_energies, unconverged_notes
 
-__all__ = ('Dumbbell', 'DumbbellSettings', 'PointDefect', 'PointDefectSettings', 'Vacancy', 'VacancySettings')
+__all__ = ('Dumbbell', 'PointDefect', 'PointDefectSettings', 'Vacancy')
 
 Supercells = Annotated[tuple[Annotated[int, Field(ge=2)], ...], Field(min_length=1)]
 
@@ -36,35 +38,73 @@ class PointDefectSettings(Settings):
         return self
 
 
-class PointDefect(ABC):
+def _columns(unit: str) -> tuple[Column, ...]:
+    return (
+        Column(
+            quantity='formation_energy',
+            unit=unit,
+            help='Formation energy in the largest cell',
+            key='formation_energy',
+            heading='formation',
+            digits=2,
+        ),
+        Column(quantity='formation_energy_N_sites', unit=unit, help='Formation energy in a cell of N sites'),
+        Column(
+            quantity='formation_energy_infinite', unit=unit, help='Limit of a line in 1/N through the two largest cells'
+        ),
+    )
+
+
+def _curves(unit: str) -> tuple[tuple[str, str], ...]:
+    return (
+        ('n_sites', 'number of sites'),
+        (f'formation_energy_{unit.lower()}', 'formation energy'),
+        (f'disagreement_{unit.lower()}', 'disagreement of the members on it'),
+    )
+
+
+def _panel(title: str, unit: str) -> Sizes:
+    return Sizes(
+        figure='defects',
+        title=title,
+        n='n_sites',
+        y=f'formation_energy_{unit.lower()}',
+        x_label='1 / number of sites',
+        y_label=f'formation energy ({unit})',
+        disagreement=f'disagreement_{unit.lower()}',
+        limit='formation_energy_infinite',
+        literature='formation_energy',
+    )
+
+
+class PointDefect(Property[PointDefectSettings]):
     """A defect whose atoms relax in the cell of the crystal."""
 
-    name: ClassVar[str]
     unit: ClassVar[str]
     unit_ev: ClassVar[float]
 
-    def __init__(self, settings: PointDefectSettings) -> None:
-        self.settings = settings
+    requires = ('lattice',)
 
     @abstractmethod
     def make(self, crystal: Atoms, lattice_constant: float) -> Atoms:
         """Return ``crystal`` with the defect at its first site."""
 
-    def tasks(self, lattice_constant: float) -> dict[str, Task]:
+    def tasks(self, requirements: Requirements) -> dict[str, Task]:
         """Return crystal and defect, by number of sites.
 
         The crystal has the cell of the defect, so that the errors of a mesh of k-points cancel.
         """
+        lattice_constant = requirements['lattice_constant']
         tasks = {}
         for n_cells, n_sites in zip(self.settings.supercells, self._n_sites(), strict=True):
-            crystal = bulk('Al', 'fcc', a=lattice_constant, cubic=True) * n_cells
+            crystal = cubic_fcc(lattice_constant) * n_cells
             group = f'sites_{n_sites}'
             defect = self.make(crystal, lattice_constant)
             tasks[f'bulk_{n_sites}'] = Task(crystal, group=group)
             tasks[f'{self.name}_{n_sites}'] = Task(defect, Relaxation.POSITIONS, group=group)
         return tasks
 
-    def analyse(self, lattice_constant: float, evaluations: Mapping[str, Evaluation]) -> PropertyResult:  # noqa: ARG002 - of every property
+    def analyse(self, requirements: Requirements, evaluations: Mapping[str, Evaluation]) -> PropertyResult:  # noqa: ARG002
         """Return E(defect) - N(defect)/N(bulk) E(bulk) by number of sites, in the largest cell, and in an infinite one.
 
         At constant volume the energy of the strain around a defect in a periodic cell goes with 1/N (Varvenne et al.,
@@ -109,14 +149,15 @@ def _analysis(n_atoms: list[int], unit_ev: float) -> Callable[[NDArray[np.float6
     return formation_energy
 
 
-class VacancySettings(PointDefectSettings):
-    """Which cells hold the vacancy."""
-
-
 class Vacancy(PointDefect):
     """Formation energy of the vacancy in meV."""
 
     name = 'vacancy'
+    defaults = PointDefectSettings()
+    quick = PointDefectSettings(supercells=(3,))
+    columns = _columns('meV')
+    curves = _curves('meV')
+    panels = (_panel('vacancy', 'meV'),)
     unit = 'meV'
     unit_ev = 1e-3
 
@@ -129,14 +170,14 @@ _HALF_LENGTH = 0.3
 """Of the unrelaxed dumbbell, in lattice constants: its atoms stay about a nearest neighbour's distance apart."""
 
 
-class DumbbellSettings(PointDefectSettings):
-    """Which cells hold the dumbbell."""
-
-
 class Dumbbell(PointDefect):
     """Formation energy of the <100> dumbbell, two atoms that share a site, in eV."""
 
     name = 'dumbbell'
+    defaults = PointDefectSettings()
+    columns = _columns('eV')
+    curves = _curves('eV')
+    panels = (_panel('⟨100⟩ dumbbell', 'eV'),)
     unit = 'eV'
     unit_ev = 1.0
 

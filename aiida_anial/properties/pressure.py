@@ -9,13 +9,14 @@ import numpy as np
 from ase import units
 from numpy.typing import NDArray
 from pydantic import Field
-from scipy.interpolate import CubicSpline
 
 from aiida_anial.common.settings import Settings
-from aiida_anial.properties.analysis import from_energies
 from aiida_anial.properties.crystals import fcc
 from aiida_anial.properties.equation_of_state import Span
-from aiida_anial.properties.property import Evaluation, PropertyResult, Quantity, Task
+from aiida_anial.properties.evaluation import Evaluation, Task
+from aiida_anial.properties.panels import Curve
+from aiida_anial.properties.property import Column, Property, Requirements
+from aiida_anial.properties.quantity import PropertyResult, Quantity, from_energies
 
 __all__ = ('PressureSettings', 'PressureVolume')
 
@@ -33,33 +34,54 @@ class PressureSettings(Settings):
     n_points: Annotated[int, Field(ge=4)] = 17
 
 
-class PressureVolume:
+class PressureVolume(Property[PressureSettings]):
     """Static pressure of FCC, from the stress.
 
     Between the volumes it is a cubic spline. The disagreement is that of the derivatives of splines through the
     energies of the members, which have no stress of their own.
     """
 
-    def __init__(self, settings: PressureSettings) -> None:
-        self.settings = settings
+    name = 'pressure'
+    defaults = PressureSettings()
+    requires = ('lattice',)
+    columns = (Column(quantity='pressure_at_F_v0', unit='GPa', help='Pressure at 0.9 and 0.8 of the volume at rest'),)
+    curves = (
+        ('relative_volume', 'volume over that at rest'),
+        ('volume_angstrom3_per_atom', 'volume'),
+        ('pressure_gpa', 'pressure, positive in compression'),
+        ('pressure_disagreement_gpa', 'disagreement of the members on it'),
+    )
+    panels = (
+        Curve(
+            figure='pressure',
+            x='relative_volume',
+            y='pressure_gpa',
+            x_label='volume over that at rest',
+            y_label='pressure (GPa)',
+            disagreement='pressure_disagreement_gpa',
+        ),
+    )
 
-    def tasks(self, lattice_constant: float) -> dict[str, Task]:
+    def tasks(self, requirements: Requirements) -> dict[str, Task]:
         """Return FCC cells at all volumes."""
-        edges = lattice_constant * np.cbrt(self._relative_volumes)
+        edges = requirements['lattice_constant'] * np.cbrt(self._relative_volumes)
         return {_name(index): Task(fcc(float(edge)), group='fcc') for index, edge in enumerate(edges)}
 
-    def analyse(self, lattice_constant: float, evaluations: Mapping[str, Evaluation]) -> PropertyResult:
+    def analyse(self, requirements: Requirements, evaluations: Mapping[str, Evaluation]) -> PropertyResult:
         """Return the pressure against the volume, and at nine and eight tenths of the volume at rest."""
+        from scipy.interpolate import CubicSpline  # a second to import
+
         relative = self._relative_volumes
         found = [evaluations[_name(index)] for index in range(len(relative))]
         pressures = np.array([-np.trace(one.stress) / 3 / units.GPa for one in found])
-        volumes = lattice_constant**3 / 4 * relative
+        at_rest = requirements['lattice_constant'] ** 3 / 4
+        volumes = at_rest * relative
         spline = CubicSpline(relative, pressures)
         quantities, notes = {}, []
         for at in _REPORTED:
             if relative[0] <= at <= relative[-1]:
                 name = f'pressure_at_{at:.2f}_v0'.replace('.', '_')
-                disagreement = _disagreement(found, volumes, at * lattice_constant**3 / 4)
+                disagreement = _disagreement(found, volumes, at * at_rest)
                 quantities[name] = Quantity(float(spline(at)), 'GPa', disagreement)
             else:
                 notes.append(f'The volumes do not reach {at:.2f} of that at rest.')
@@ -82,6 +104,7 @@ def _name(index: int) -> str:
 
 def _disagreement(found: list[Evaluation], volumes: NDArray[np.float64], volume: float) -> float | None:
     """Return the standard deviation over the members of the pressure at ``volume`` in GPa; None without members."""
+    from scipy.interpolate import CubicSpline
 
     def pressure(energies: NDArray[np.float64]) -> float:
         return float(-CubicSpline(volumes, energies)(volume, 1) / units.GPa)

@@ -1,137 +1,122 @@
-"""A property of a potential: its tasks, the evaluations of those, and the quantities that follow."""
+"""What a property is: its settings, what it starts from, structures, analysis, and how its numbers are shown."""
 
 from __future__ import annotations
 
-import math
-from collections.abc import Mapping
-from dataclasses import dataclass, field
-from enum import StrEnum
-from typing import Any, Protocol, Self
+import re
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import ClassVar, Generic, TypeVar
 
-import numpy as np
-from ase import Atoms
-from numpy.typing import NDArray
+from ase.calculators.calculator import Calculator
 
-__all__ = ('Evaluation', 'Property', 'PropertyResult', 'Quantity', 'Relaxation', 'Task')
+from aiida_anial.common.settings import Settings
+from aiida_anial.properties.evaluation import Evaluation, Task, evaluate_all
+from aiida_anial.properties.panels import Panel
+from aiida_anial.properties.quantity import PropertyResult
 
+__all__ = ('Column', 'Property', 'Requirements')
 
-class Relaxation(StrEnum):
-    """What may move before energy, forces and stress are taken."""
+S = TypeVar('S', bound=Settings)
 
-    NONE = 'none'
-    POSITIONS = 'positions'
-    NORMAL = 'normal'
-    """The positions along z alone, as the layers of a generalised stacking fault do."""
-    SHAPE = 'shape'
-    """The shape of the cell at constant volume, and the positions: c/a."""
+Requirements = Mapping[str, float]
+"""Numbers that a property starts from, by the ``Column.provides`` of the quantities that they are, in their units."""
 
 
-@dataclass(frozen=True, eq=False)
-class Task:
-    """One structure to evaluate.
+@dataclass(frozen=True, kw_only=True)
+class Column:
+    """A quantity as the reference, the tables of the command line and the queries describe it.
 
-    :param atoms: aluminium in a cell that is periodic in all directions; a surface has its vacuum in it.
-    :param relaxation: what may move first.
-    :param group: tasks of one group are compared with each other closely, and DFT uses one mesh of k-points for all.
+    :param quantity: its name; a capital letter stands for what differs between quantities of one kind, such as X in
+        ``X_minus_fcc`` for a crystal.
+    :param unit: such as ``GPa``; ``1`` where there is none.
+    :param help: what it is, without its unit.
+    :param key: by which records of ``aiida-anial query benchmarks`` have it, ending in its unit; empty: not at all.
+    :param heading: of the table for a terminal; empty where the table leaves the column out.
+    :param digits: behind the point, in that table.
+    :param in_status: whether ``aiida-anial status`` shows it for the ensembles of a campaign.
+    :param provides: the name by which other properties require it, and that of its link in the graph; empty where none
+        starts from it.
     """
 
-    atoms: Atoms
-    relaxation: Relaxation = Relaxation.NONE
-    group: str = ''
-
-
-@dataclass(frozen=True, eq=False)
-class Evaluation:
-    """What an engine says about one task.
-
-    :param atoms: as the relaxation left them, without calculator.
-    :param energy: total energy in eV.
-    :param forces: ``[n, 3]`` in eV/angstrom.
-    :param stress: ``[3, 3]`` in eV/angstrom^3, positive in tension.
-    :param member_energies: ``[M]`` total energies by each member of an ensemble for the same atoms, eV; None for what
-        is no ensemble.
-    :param converged: whether the relaxation ended below its tolerance; true where nothing was relaxed.
-    """
-
-    atoms: Atoms
-    energy: float
-    forces: NDArray[np.float64]
-    stress: NDArray[np.float64]
-    member_energies: NDArray[np.float64] | None = None
-    converged: bool = True
-
-    @property
-    def energy_per_atom(self) -> float:
-        """Energy in eV/atom."""
-        return self.energy / len(self.atoms)
-
-    @property
-    def volume_per_atom(self) -> float:
-        """Volume in angstrom^3/atom."""
-        return float(self.atoms.cell.volume) / len(self.atoms)
-
-
-@dataclass(frozen=True)
-class Quantity:
-    """A value that a property has.
-
-    :param value: in ``unit``.
-    :param unit: such as ``GPa``, ``angstrom``, ``meV``, ``meV/atom`` or ``mJ/m2``; ``1`` where there is none.
-    :param uncertainty: one standard deviation in ``unit``, over the members of an ensemble or of a fit; None where
-        neither says anything.
-    """
-
-    value: float
+    quantity: str
     unit: str
-    uncertainty: float | None = None
+    help: str
+    key: str = ''
+    heading: str = ''
+    digits: int = 0
+    in_status: bool = False
+    provides: str = ''
 
-    def to_dict(self) -> dict[str, Any]:
-        """Return ``{value, unit, uncertainty}``, what is not finite as None."""
-        uncertainty = self.uncertainty
-        return {
-            'value': self.value if math.isfinite(self.value) else None,
-            'unit': self.unit,
-            'uncertainty': uncertainty if uncertainty is not None and math.isfinite(uncertainty) else None,
-        }
-
-    @classmethod
-    def parse(cls, content: Mapping[str, Any]) -> Self:
-        """Return the quantity that ``to_dict`` wrote."""
-        value = content['value']
-        return cls(math.nan if value is None else float(value), str(content['unit']), content.get('uncertainty'))
+    def describes(self, name: str) -> bool:
+        """Return whether this is the column of the quantity ``name``."""
+        return re.fullmatch(re.sub('[A-Z]', r'\\w+', self.quantity), name) is not None
 
 
-@dataclass(frozen=True, eq=False)
-class PropertyResult:
-    """What was found.
-
-    :param quantities: numbers by name; one that cannot be determined is left out, and ``notes`` says why.
-    :param curves: arrays by name; names end in the unit, and arrays that belong to one curve begin alike.
-    :param notes: sentences that whoever reads the numbers has to know.
-    """
-
-    quantities: Mapping[str, Quantity]
-    curves: Mapping[str, NDArray[np.float64]] = field(default_factory=dict)
-    notes: tuple[str, ...] = ()
-
-
-class Property(Protocol):
+class Property(ABC, Generic[S]):
     """A property of FCC aluminium or of its competitors.
 
-    Both methods are functions of the settings, the lattice constant and the evaluations alone, so that they can run on
-    different machines, days apart, with DFT in between.
+    Structures and analysis are functions of the settings, the requirements and the evaluations alone, so that they can
+    run on different machines, days apart, with DFT in between. What is declared here is all that tables, figures,
+    queries, work chains and pages know of a property.
     """
 
-    def tasks(self, lattice_constant: float) -> dict[str, Task]:
-        """Return the structures to evaluate, by name.
+    name: ClassVar[str]
+    """Key of its settings and of its results."""
 
-        :param lattice_constant: of FCC by the same engine, in angstrom.
-        """
-        ...
+    defaults: ClassVar[Settings]
+    """Its settings in the full benchmark."""
 
-    def analyse(self, lattice_constant: float, evaluations: Mapping[str, Evaluation]) -> PropertyResult:
+    quick: ClassVar[Settings | None] = None
+    """Its settings in the quick set, which takes seconds in all; None: it is not in the set."""
+
+    requires: ClassVar[tuple[str, ...]] = ()
+    """Properties that it starts from: they are computed before it, by the same engine."""
+
+    columns: ClassVar[tuple[Column, ...]]
+    """Its quantities. ``Q_error`` is the difference of the quantity ``Q`` from that of a reference."""
+
+    curves: ClassVar[tuple[tuple[str, str], ...]] = ()
+    """Names of its curves, with capital letters as in ``Column.quantity``, and what they are."""
+
+    panels: ClassVar[tuple[Panel, ...]] = ()
+    """What the figures show of it."""
+
+    def __init__(self, settings: S) -> None:
+        self.settings = settings
+
+    @classmethod
+    def for_dft(cls, settings: S) -> S:
+        """Return what DFT uses in place of ``settings``."""
+        return settings
+
+    @abstractmethod
+    def tasks(self, requirements: Requirements) -> dict[str, Task]:
+        """Return the structures to evaluate, by name."""
+
+    @abstractmethod
+    def analyse(self, requirements: Requirements, evaluations: Mapping[str, Evaluation]) -> PropertyResult:
         """Return what follows from the evaluations of all tasks.
 
         :raises AnialError: if nothing follows, in one sentence.
         """
-        ...
+
+    def measure(
+        self, requirements: Requirements, calculator: Calculator, report: Callable[[str], None]
+    ) -> PropertyResult:
+        """Return what a calculator at hand has of the property.
+
+        A property overrides this where a calculator can say more than the evaluations of single structures do.
+
+        :param report: is given a line on what is about to be done.
+        :raises AnialError: if nothing follows, in one sentence.
+        """
+        tasks = self.tasks(requirements)
+        report(f'{self.name}: {len(tasks)} structures')
+        return self.analyse(requirements, evaluate_all(tasks, calculator))
+
+    @classmethod
+    def column(cls, quantity: str) -> Column | None:
+        """Return what is said about a quantity, by its own name before a general one; None where nothing is."""
+        found = [one for one in cls.columns if one.describes(quantity)]
+        return min(found, key=lambda one: one.quantity != quantity, default=None)

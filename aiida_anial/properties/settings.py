@@ -1,68 +1,44 @@
-"""The settings of all properties."""
+"""The settings of all properties, and the sets of properties that there are."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
+
+from pydantic import create_model
 
 from aiida_anial.common.errors import SettingsError
 from aiida_anial.common.settings import Settings
-from aiida_anial.properties.cold_curves import ColdCurveSettings
-from aiida_anial.properties.elastic import ElasticSettings
-from aiida_anial.properties.lattice import LatticeSettings
-from aiida_anial.properties.paths import BainSettings, TrigonalSettings
-from aiida_anial.properties.phonons import PhononSettings
-from aiida_anial.properties.point_defects import DumbbellSettings, VacancySettings
-from aiida_anial.properties.pressure import PressureSettings
-from aiida_anial.properties.stacking_faults import StackingFaultSettings
-from aiida_anial.properties.surfaces import SurfaceSettings
+from aiida_anial.properties.registry import PROPERTIES, with_requirements
 
-__all__ = ('LATTICE', 'BenchmarkSettings', 'benchmark_set', 'check_properties', 'chosen_properties')
-
-LATTICE = 'lattice'
-"""The property that all others start from."""
-
-_QUICK = (LATTICE, 'cold_curves', 'elastic', 'vacancy')
+__all__ = ('BenchmarkSettings', 'benchmark_set', 'check_properties', 'chosen_properties')
 
 
-class BenchmarkSettings(Settings):
-    """Settings by property; the defaults are those of the full benchmark.
-
-    :param lattice: the FCC lattice constant.
-    :param cold_curves: energy against volume, by crystal.
-    :param pressure: pressure against volume.
-    :param elastic: elastic constants.
-    :param bain: path from FCC to BCC.
-    :param trigonal: path from FCC through SC to BCC.
-    :param slip: generalised stacking faults.
-    :param twin: generalised twin faults.
-    :param vacancy: formation energy.
-    :param dumbbell: formation energy of the interstitial.
-    :param surfaces: surface energies and relaxations.
-    :param phonons: dispersion and density of states.
-    """
-
-    lattice: LatticeSettings = LatticeSettings()
-    cold_curves: ColdCurveSettings = ColdCurveSettings()
-    pressure: PressureSettings = PressureSettings()
-    elastic: ElasticSettings = ElasticSettings()
-    bain: BainSettings = BainSettings()
-    trigonal: TrigonalSettings = TrigonalSettings()
-    slip: StackingFaultSettings = StackingFaultSettings()
-    twin: StackingFaultSettings = StackingFaultSettings()
-    vacancy: VacancySettings = VacancySettings()
-    dumbbell: DumbbellSettings = DumbbellSettings()
-    surfaces: SurfaceSettings = SurfaceSettings()
-    phonons: PhononSettings = PhononSettings()
+class _SettingsByProperty(Settings):
+    """Settings by property; the defaults are those of the full benchmark."""
 
     def for_dft(self) -> Self:
-        """Return the settings for an engine whose stress carries noise: larger strains."""
-        elastic = self.elastic.model_copy(update={'strains': (0.005, 0.01), 'window': 0.01})
-        return self.model_copy(update={'elastic': elastic})
+        """Return the settings that DFT uses in their place."""
+        return self.model_copy(update={name: one.for_dft(getattr(self, name)) for name, one in PROPERTIES.items()})
 
     def part(self, name: str) -> dict[str, Any]:
         """Return what of the settings decides the property ``name``, and nothing else: the cache looks at it."""
-        return {key: getattr(self, key).to_dict() for key in dict.fromkeys((LATTICE, name))}
+        return {key: getattr(self, key).to_dict() for key in with_requirements([name])}
+
+
+if TYPE_CHECKING:
+
+    class BenchmarkSettings(_SettingsByProperty):
+        """For a type checker, which does not know what is made from the properties."""
+
+else:
+    BenchmarkSettings = create_model(
+        'BenchmarkSettings',
+        __base__=_SettingsByProperty,
+        __module__=__name__,
+        __doc__=_SettingsByProperty.__doc__,
+        **{name: (type(one.defaults), one.defaults) for name, one in PROPERTIES.items()},
+    )
 
 
 def benchmark_set(*, quick: bool) -> tuple[tuple[str, ...], BenchmarkSettings]:
@@ -71,17 +47,15 @@ def benchmark_set(*, quick: bool) -> tuple[tuple[str, ...], BenchmarkSettings]:
     The quick set takes seconds, and watches over the active learning.
     """
     if not quick:
-        return tuple(BenchmarkSettings.model_fields), BenchmarkSettings()
-    return _QUICK, BenchmarkSettings(
-        cold_curves=ColdCurveSettings(crystals=('fcc', 'hcp', 'bcc', 'sc', 'diamond'), n_points=7),
-        vacancy=VacancySettings(supercells=(3,)),
-    )
+        return tuple(PROPERTIES), BenchmarkSettings()
+    chosen = {name: one.quick for name, one in PROPERTIES.items() if one.quick is not None}
+    return tuple(chosen), BenchmarkSettings().model_copy(update=chosen)
 
 
 def chosen_properties(text: str | None, names: Sequence[str]) -> tuple[str, ...]:
     """Return the properties that ``text`` names, with commas between them; ``names`` if it is None.
 
-    :raises SettingsError: if one of them is none.
+    :raises SettingsError: if there is no such property.
     """
     if text is None:
         return tuple(names)
@@ -95,7 +69,6 @@ def check_properties(names: Sequence[str]) -> None:
 
     :raises SettingsError: one sentence that names it.
     """
-    known = BenchmarkSettings.model_fields
     for name in names:
-        if name not in known:
-            raise SettingsError(f'properties: there is no {name!r}; known are {", ".join(known)}.')
+        if name not in PROPERTIES:
+            raise SettingsError(f'properties: there is no {name!r}; known are {", ".join(PROPERTIES)}.')

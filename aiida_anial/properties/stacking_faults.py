@@ -11,19 +11,19 @@ layers between it and its images; that decays with the number of layers.
 
 from __future__ import annotations
 
-from abc import ABC
 from collections.abc import Mapping
 from typing import Annotated, ClassVar, Self
 
 import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field, model_validator
-from scipy.interpolate import CubicSpline
 
 from aiida_anial.common.settings import Settings
-from aiida_anial.properties.analysis import from_energies, relative_energies, unconverged_notes
+from aiida_anial.properties.evaluation import Evaluation, Relaxation, Task
 from aiida_anial.properties.layers import MJ_PER_M2, Layers
-from aiida_anial.properties.property import Evaluation, PropertyResult, Relaxation, Task
+from aiida_anial.properties.panels import Curve
+from aiida_anial.properties.property import Column, Property, Requirements
+from aiida_anial.properties.quantity import PropertyResult, from_energies, relative_energies, unconverged_notes
 
 __all__ = ('SlipPath', 'StackingFaultSettings', 'TwinPath')
 
@@ -47,18 +47,40 @@ class StackingFaultSettings(Settings):
         return self
 
 
-class _FaultPath(ABC):
+def _panel(name: str, literature: Mapping[float, str]) -> Curve:
+    return Curve(
+        figure='paths',
+        title=f'{name} path',
+        x='displacement',
+        y='energy_mj_per_m2',
+        x_label='displacement along ⟨112⟩ (a/√6)',
+        y_label='energy (mJ/m²)',
+        disagreement='disagreement_mj_per_m2',
+        literature=literature,
+        rmse='rmse',
+    )
+
+
+_DEVIATION = Column(quantity='rmse', unit='mJ/m2', help='Deviation of the path from that of the reference')
+
+
+class _FaultPath(Property[StackingFaultSettings]):
     """One half of the path."""
 
     start: ClassVar[int]
     fault: ClassVar[str]
 
-    def __init__(self, settings: StackingFaultSettings) -> None:
-        self.settings = settings
+    defaults = StackingFaultSettings()
+    requires = ('lattice',)
+    curves = (
+        ('displacement', 'in units of the partial Burgers vector a/√6, from 0 to 1 for `slip` and to 2 for `twin`'),
+        ('energy_mj_per_m2', 'energy above the perfect crystal'),
+        ('disagreement_mj_per_m2', 'disagreement of the members on it'),
+    )
 
-    def tasks(self, lattice_constant: float) -> dict[str, Task]:
+    def tasks(self, requirements: Requirements) -> dict[str, Task]:
         """Return the perfect crystal and the points of the path, by displacement in thousandths of b_p."""
-        layers = Layers.fcc('111', lattice_constant)
+        layers = Layers.fcc('111', requirements['lattice_constant'])
         n_layers = self.settings.n_layers
         return {
             _task_name(displacement): Task(
@@ -67,7 +89,7 @@ class _FaultPath(ABC):
             for displacement in dict.fromkeys((0.0, *self._displacements()))
         }
 
-    def analyse(self, lattice_constant: float, evaluations: Mapping[str, Evaluation]) -> PropertyResult:
+    def analyse(self, requirements: Requirements, evaluations: Mapping[str, Evaluation]) -> PropertyResult:
         """Return the energies of the fault and of the barrier before it, above the perfect crystal.
 
         The barrier is the maximum of a cubic spline; the path ends in sites of threefold symmetry, where its slope is
@@ -76,7 +98,7 @@ class _FaultPath(ABC):
         displacements = self._displacements()
         perfect = evaluations[_PERFECT]
         points = [evaluations[_task_name(displacement)] for displacement in displacements]
-        unit = MJ_PER_M2 * Layers.fcc('111', lattice_constant).area
+        unit = MJ_PER_M2 * Layers.fcc('111', requirements['lattice_constant']).area
 
         def stable(energies: NDArray[np.float64]) -> float:
             return float((energies[-1] - energies[0]) / unit)
@@ -108,6 +130,18 @@ class _FaultPath(ABC):
 class SlipPath(_FaultPath):
     """From the crystal to the intrinsic stacking fault."""
 
+    name = 'slip'
+    columns = (
+        Column(
+            quantity='stable_fault',
+            unit='mJ/m2',
+            help='Energy of the intrinsic stacking fault',
+            key='stable_fault_mj_per_m2',
+        ),
+        Column(quantity='unstable_fault', unit='mJ/m2', help='Barrier before it'),
+        _DEVIATION,
+    )
+    panels = (_panel('slip', {1.0: 'stable_fault'}),)
     start = 0
     fault = 'fault'
 
@@ -115,6 +149,13 @@ class SlipPath(_FaultPath):
 class TwinPath(_FaultPath):
     """From the intrinsic stacking fault to a twin of two layers, which is the extrinsic one."""
 
+    name = 'twin'
+    columns = (
+        Column(quantity='stable_twin', unit='mJ/m2', help='Energy of the twin of two layers'),
+        Column(quantity='unstable_twin', unit='mJ/m2', help='Barrier before it'),
+        _DEVIATION,
+    )
+    panels = (_panel('twin', {}),)
     start = 1
     fault = 'twin'
 
@@ -140,6 +181,8 @@ def _barrier(displacements: NDArray[np.float64], energies: NDArray[np.float64]) 
 
     :raises ValueError: if nothing is higher than the ends.
     """
+    from scipy.interpolate import CubicSpline  # a second to import
+
     spline = CubicSpline(displacements, energies, bc_type='clamped')
     highest = float(np.max(spline(spline.derivative().roots(extrapolate=False)), initial=-np.inf))
     # The ends are stationary themselves, and found as far above their own energies as rounding goes.

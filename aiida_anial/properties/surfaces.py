@@ -10,9 +10,11 @@ from numpy.typing import NDArray
 from pydantic import Field
 
 from aiida_anial.common.settings import Positive, Settings
-from aiida_anial.properties.analysis import from_energies, unconverged_notes
+from aiida_anial.properties.evaluation import Evaluation, Relaxation, Task
 from aiida_anial.properties.layers import FACES, MJ_PER_M2, Layers
-from aiida_anial.properties.property import Evaluation, PropertyResult, Quantity, Relaxation, Task
+from aiida_anial.properties.panels import Points
+from aiida_anial.properties.property import Column, Property, Requirements
+from aiida_anial.properties.quantity import PropertyResult, Quantity, from_energies, unconverged_notes
 
 __all__ = ('SurfaceSettings', 'Surfaces')
 
@@ -28,13 +30,39 @@ class SurfaceSettings(Settings):
     vacuum_angstrom: Positive = 15.0
 
 
-class Surfaces:
+_SHOWN = ('111', '100', '110')
+
+
+class Surfaces(Property[SurfaceSettings]):
     """Energies of (100), (110) and (111) in mJ/m2, relaxed, and the change of their first two spacings in percent."""
 
-    def __init__(self, settings: SurfaceSettings) -> None:
-        self.settings = settings
+    name = 'surfaces'
+    defaults = SurfaceSettings()
+    requires = ('lattice',)
+    columns = (
+        Column(quantity='energy_F', unit='mJ/m2', help='Energy of the relaxed surface F: 100, 110 or 111'),
+        Column(quantity='d12_F', unit='%', help='Change of the distance of its first two layers against the crystal'),
+        Column(quantity='d23_F', unit='%', help='Change of the distance of the next two'),
+        Column(quantity='energy_polycrystal', unit='mJ/m2', help='Mean over surfaces; from the literature only'),
+    )
+    panels = (
+        Points(
+            figure='surfaces',
+            labels={f'energy_{face}': f'({face})' for face in _SHOWN},
+            y_label='surface energy (mJ/m²)',
+            width=3.2,
+            levels={'energy_polycrystal': 'polycrystal'},
+        ),
+        Points(
+            figure='surfaces',
+            labels={f'{gap}_{face}': f'{gap}\n({face})' for face in _SHOWN for gap in ('d12', 'd23')},
+            y_label='change of the distance of layers (%)',
+            width=4.8,
+            zero=True,
+        ),
+    )
 
-    def tasks(self, lattice_constant: float) -> dict[str, Task]:
+    def tasks(self, requirements: Requirements) -> dict[str, Task]:
         """Return a slab and the crystal for each face.
 
         The crystal has as many layers and the same cell within the layer, so that the errors of a mesh of k-points
@@ -43,20 +71,20 @@ class Surfaces:
         n_layers, vacuum = self.settings.n_layers, self.settings.vacuum_angstrom
         tasks = {}
         for face in FACES:
-            layers = Layers.fcc(face, lattice_constant)
+            layers = Layers.fcc(face, requirements['lattice_constant'])
             group = f'face_{face}'
             tasks[f'bulk_{face}'] = Task(layers.crystal(n_layers), group=group)
             tasks[f'slab_{face}'] = Task(layers.slab(n_layers, vacuum=vacuum), Relaxation.POSITIONS, group=group)
         return tasks
 
-    def analyse(self, lattice_constant: float, evaluations: Mapping[str, Evaluation]) -> PropertyResult:
+    def analyse(self, requirements: Requirements, evaluations: Mapping[str, Evaluation]) -> PropertyResult:
         """Return surface energies (E(slab) - E(crystal)) / 2A, and spacings against the crystal's.
 
         Both sides of the slab are the same, and their mean is taken.
         """
         quantities = {}
         for face in FACES:
-            layers = Layers.fcc(face, lattice_constant)
+            layers = Layers.fcc(face, requirements['lattice_constant'])
             slab = evaluations[f'slab_{face}']
             quantities[f'energy_{face}'] = _energy(slab, evaluations[f'bulk_{face}'], layers)
             for name, change in zip(('d12', 'd23'), _spacing_changes(slab, layers), strict=False):

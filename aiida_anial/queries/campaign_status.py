@@ -11,6 +11,7 @@ from aiida_anial.common.errors import AnialError, one_line
 from aiida_anial.data.nodes import ACTIVE, loaded
 from aiida_anial.labellers.registry import known_labellers
 from aiida_anial.properties.comparison.subject import MAIN
+from aiida_anial.properties.registry import keyed_columns
 from aiida_anial.queries.graph import called_by, inputs_of, outputs_of
 from aiida_anial.runtime.pausing import last_words
 
@@ -63,16 +64,6 @@ def _reason(node: Any) -> str:
 
 # Processes that label a cell each.
 _ONE_BY_ONE = tuple({one.process_label for one in known_labellers().values() if not one.is_one_job})
-
-# Of the benchmark of each iteration: key of the record by property and quantity.
-_PROPERTIES = {
-    'fcc_rank': ('cold_curves', 'fcc_rank'),
-    'a0_angstrom': ('lattice', 'a0'),
-    'b_gpa': ('elastic', 'b'),
-    'c11_gpa': ('elastic', 'c11'),
-    'c12_gpa': ('elastic', 'c12'),
-    'c44_gpa': ('elastic', 'c44'),
-}
 
 _EMPTY: dict[str, Any] = {
     'n_trajectories': 0,
@@ -131,7 +122,8 @@ def campaign_status(campaign: Any) -> dict[str, Any]:
 def _properties(children: list[Any]) -> list[dict[str, Any]]:
     """Return what is known of the ensembles that were benchmarked, in the order of their making.
 
-    :return: ``iteration`` after which each was trained, a number or ``final``, and the keys of ``_PROPERTIES``.
+    :return: ``iteration`` after which each was trained, a number or ``final``, and the keys of the columns that
+        properties want in the status.
     """
     nodes = [child for child in children if child.process_label == 'BenchmarkWorkChain']
     tables = outputs_of(nodes, 'table')
@@ -142,8 +134,9 @@ def _properties(children: list[Any]) -> list[dict[str, Any]]:
         values = table.get_dict()[MAIN]
         name = node.label.removeprefix('benchmark ')
         row: dict[str, Any] = {'iteration': int(name) if name.isdigit() else name}
-        for key, (of_property, quantity) in _PROPERTIES.items():
-            row[key] = values.get(of_property, {}).get(quantity, {}).get('value')
+        for of_property, column in keyed_columns():
+            if column.in_status:
+                row[column.key] = values.get(of_property, {}).get(column.quantity, {}).get('value')
         rows.append(row)
     return rows
 

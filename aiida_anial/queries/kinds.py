@@ -9,6 +9,8 @@ from aiida import orm
 from aiida_anial.data.dataset import DatasetData
 from aiida_anial.data.ensemble import EnsembleData
 from aiida_anial.data.label import LabelData
+from aiida_anial.properties.property import Column as PropertyColumn
+from aiida_anial.properties.registry import keyed_columns
 from aiida_anial.queries.columns import Column, Kind
 from aiida_anial.queries.graph import shard_makers, work_chains
 
@@ -276,8 +278,29 @@ _CAMPAIGN_COLUMNS = (
 )
 
 
-def _quantity(name: str, quantity: str, text: str, heading: str = '', digits: int = 0) -> Column:
-    return Column(name, 'quantities', f'attributes.quantities.{quantity}.value', 'float', text, heading, digits)
+def _quantities() -> list[Column]:
+    """Return the columns that the properties describe; several properties may share one."""
+    columns: dict[str, list[PropertyColumn]] = {}
+    for _, column in keyed_columns():
+        columns.setdefault(column.key, []).append(column)
+    return [
+        Column(
+            key,
+            'quantities',
+            f'attributes.quantities.{same[0].quantity}.value',
+            'float',
+            f'{same[0].help}{_unit(same)}.',
+            same[0].heading,
+            same[0].digits,
+        )
+        for key, same in columns.items()
+    ]
+
+
+def _unit(columns: list[PropertyColumn]) -> str:
+    """Return the unit as the end of a sentence; properties that share a column may have different ones."""
+    units = dict.fromkeys(column.unit for column in columns if column.unit != '1')
+    return f', {" or ".join(units)}' if units else ''
 
 
 _BENCHMARK_COLUMNS = (
@@ -285,16 +308,7 @@ _BENCHMARK_COLUMNS = (
     _attribute('quantities', 'property', 'str', 'Name of the property.', 'property'),
     Column('process', 'maker', 'attributes.process_label', 'str', 'PropertyCalculation, or analyse_property by DFT.'),
     Column('ensemble', 'benchmarked', 'id', 'int', 'Pk of the ensemble.', 'ensemble'),
-    _quantity('a0_angstrom', 'a0', 'Lattice constant of FCC, angstrom.', 'a0\nÅ', 4),
-    _quantity('b_gpa', 'b', 'Bulk modulus, GPa.', 'B\nGPa', 1),
-    _quantity('c11_gpa', 'c11', 'C11, GPa.', 'C11\nGPa', 1),
-    _quantity('c12_gpa', 'c12', 'C12, GPa.', 'C12\nGPa', 1),
-    _quantity('c44_gpa', 'c44', 'C44, GPa.', 'C44\nGPa', 1),
-    _quantity('fcc_rank', 'fcc_rank', 'Rank of FCC among the crystals; 1 is the lowest energy.', 'rank\nof FCC'),
-    _quantity('hcp_minus_fcc_mev_per_atom', 'hcp_minus_fcc', 'Energy of HCP above FCC, meV/atom.', 'HCP\nmeV/atom', 1),
-    _quantity('bcc_minus_fcc_mev_per_atom', 'bcc_minus_fcc', 'Energy of BCC above FCC, meV/atom.', 'BCC\nmeV/atom', 1),
-    _quantity('stable_fault_mj_per_m2', 'stable_fault', 'Energy of the intrinsic stacking fault, mJ/m2.'),
-    _quantity('formation_energy', 'formation_energy', 'Of the vacancy in meV, of the dumbbell in eV.', 'formation', 2),
+    *_quantities(),
 )
 
 KINDS: dict[str, Kind] = {

@@ -16,14 +16,13 @@ from aiida_anial.common.errors import SettingsError
 from aiida_anial.data.ensemble import EnsembleData
 from aiida_anial.data.validation import settings_validator, validate_positive
 from aiida_anial.properties.comparison.subject import DFT, MAIN
-from aiida_anial.properties.settings import LATTICE, BenchmarkSettings, check_properties
+from aiida_anial.properties.registry import PROPERTIES, all_provided, provided, with_requirements
+from aiida_anial.properties.settings import BenchmarkSettings, check_properties
 from aiida_anial.runtime.work_chain import AnialWorkChain
 from aiida_anial.workchains.dft_property import DftPropertyWorkChain
 from aiida_anial.workchains.reasons import reason
 
 __all__ = ('BenchmarkWorkChain',)
-
-_LATTICE_BY_DFT = f'{DFT}.{LATTICE}'
 
 
 class BenchmarkWorkChain(AnialWorkChain):
@@ -66,7 +65,7 @@ class BenchmarkWorkChain(AnialWorkChain):
         spec.expose_inputs(
             DftPropertyWorkChain,
             namespace='dft',
-            exclude=('property', 'settings', 'lattice_constant', 'max_concurrent'),
+            exclude=('property', 'settings', 'max_concurrent', *all_provided()),
             namespace_options={'help': 'DFT.', 'required': False, 'populate_defaults': False},
         )
         spec.inputs.validator = cls.validate_subjects
@@ -116,9 +115,7 @@ class BenchmarkWorkChain(AnialWorkChain):
         subjects = sorted(self._potentials())
         self.ctx.waiting = [f'{subject}.{name}' for subject in subjects for name in names]
         if self.inputs.get('dft'):
-            # All others start from the lattice constant.
-            names = [LATTICE, *(name for name in names if name != LATTICE)]
-            self.ctx.waiting = [f'{DFT}.{name}' for name in names] + self.ctx.waiting
+            self.ctx.waiting = [f'{DFT}.{name}' for name in with_requirements(names)] + self.ctx.waiting
         self.ctx.total = len(self.ctx.waiting)
         self.ctx.done, self.ctx.failures = {}, {}
 
@@ -175,21 +172,20 @@ class BenchmarkWorkChain(AnialWorkChain):
         if subject != DFT:
             return True
         busy = any(other.startswith(f'{DFT}.') for other in self.alive)
-        return not busy and (name == LATTICE or 'lattice_constant' in self.ctx)
+        return not busy and all(f'{DFT}.{other}' in self.ctx.done for other in PROPERTIES[name].requires)
 
     def _note(self, key: str, node: Any) -> None:
         """Note a property, or the reason why there is none."""
         if node.is_finished_ok:
             self.ctx.done[key] = node.pk
-            if key == _LATTICE_BY_DFT:
-                self.ctx.lattice_constant = node.outputs['lattice_constant']
             return
         self.ctx.failures[key] = reason(node)
         self.report(f'{key} failed: {self.ctx.failures[key]}')
-        if key == _LATTICE_BY_DFT:
-            for other in [other for other in self.ctx.waiting if other.startswith(f'{DFT}.')]:
+        for other in list(self.ctx.waiting):
+            subject, name = other.split('.')
+            if subject == DFT and key in [f'{DFT}.{one}' for one in with_requirements([name])]:
                 self.ctx.waiting.remove(other)
-                self.ctx.failures[other] = 'there is no lattice constant to start from'
+                self.ctx.failures[other] = f'{key}, which it starts from, failed'
 
     def _launch(self, subject: str, name: str) -> None:
         """Submit one property of one subject."""
@@ -199,8 +195,9 @@ class BenchmarkWorkChain(AnialWorkChain):
             inputs = AttributeDict(self.exposed_inputs(DftPropertyWorkChain, 'dft'))
             inputs.settings = orm.Dict(settings.for_dft().part(name))
             inputs.max_concurrent = self.inputs.max_concurrent
-            if name != LATTICE:
-                inputs.lattice_constant = self.ctx.lattice_constant
+            for other in PROPERTIES[name].requires:
+                outputs = orm.load_node(self.ctx.done[f'{DFT}.{other}']).outputs
+                inputs.update({column.provides: outputs[column.provides] for column in provided(other)})
             process: Any = DftPropertyWorkChain
             inputs.metadata = metadata
         else:

@@ -17,8 +17,9 @@ from aiida_anial.common.errors import AnialError
 from aiida_anial.data.nodes import FINGERPRINT
 from aiida_anial.data.validation import settings_validator, validate_positive, validate_property
 from aiida_anial.labellers.pw_base import PwBaseWorkChain
-from aiida_anial.properties.property import Relaxation, Task
-from aiida_anial.properties.settings import LATTICE, BenchmarkSettings
+from aiida_anial.properties.evaluation import Relaxation, Task
+from aiida_anial.properties.registry import all_provided, required
+from aiida_anial.properties.settings import BenchmarkSettings
 from aiida_anial.runtime.work_chain import AnialWorkChain
 from aiida_anial.workchains.adopted import fingerprint, finished_twins
 from aiida_anial.workchains.reasons import reason
@@ -43,14 +44,11 @@ class DftPropertyWorkChain(AnialWorkChain):
             'settings',
             valid_type=orm.Dict,
             validator=settings_validator(BenchmarkSettings, 'settings'),
-            help='Settings of the property and of the lattice constant.',
+            help='Settings of the property and of those that it starts from.',
         )
-        spec.input(
-            'lattice_constant',
-            valid_type=orm.Float,
-            required=False,
-            help='Of FCC by the same engine, in angstrom; for all properties but itself.',
-        )
+        numbers = {key: f'{column.help}, {column.unit}.' for key, column in all_provided().items()}
+        for key, text in numbers.items():
+            spec.input(key, valid_type=orm.Float, required=False, help=f'For properties that start from it: {text}')
         spec.input('kpoints_distance', valid_type=orm.Float, help='Largest distance between k-points, in 1/angstrom.')
         spec.input(
             'max_concurrent',
@@ -65,7 +63,7 @@ class DftPropertyWorkChain(AnialWorkChain):
             exclude=('pw.structure', 'kpoints', 'kpoints_distance', 'kpoints_force_parity'),
             namespace_options={'help': 'pw.x.'},
         )
-        spec.inputs.validator = cls.validate_lattice_constant
+        spec.inputs.validator = cls.validate_requirements
         spec.outline(
             cls.setup,
             while_(cls.should_run_calculations)(
@@ -76,22 +74,23 @@ class DftPropertyWorkChain(AnialWorkChain):
         )
         spec.output('quantities', valid_type=orm.Dict, help='`quantities`: value, unit, uncertainty by name; `notes`.')
         spec.output('curves', valid_type=orm.ArrayData, help='Arrays by name; the names end in the unit.')
-        spec.output('lattice_constant', valid_type=orm.Float, required=False, help='Of FCC, in angstrom.')
+        for key, text in numbers.items():
+            spec.output(key, valid_type=orm.Float, required=False, help=text)
         spec.exit_code(410, 'ERROR_CALCULATIONS_FAILED', message='{failed} of {total} calculations failed: {reason}')
         spec.exit_code(500, 'ERROR_NOTHING_FOLLOWS', message='Nothing follows from the calculations: {reason}')
 
     @staticmethod
-    def validate_lattice_constant(inputs: dict[str, Any], _: Any) -> str | None:
+    def validate_requirements(inputs: dict[str, Any], _: Any) -> str | None:
         """Refuse a property without what it starts from."""
-        name = inputs.get('property')
-        if name is not None and name.value != LATTICE and inputs.get('lattice_constant') is None:
-            return f'lattice_constant: the property {name.value!r} starts from it.'
-        return None
+        if (node := inputs.get('property')) is None:
+            return None
+        missing = [key for key in required(node.value) if inputs.get(key) is None]
+        return f'{missing[0]}: the property {node.value!r} starts from it.' if missing else None
 
     def setup(self) -> None:
         """Make the structures and queue them."""
         made = make_tasks(
-            self.inputs.property, self.inputs.settings, self.inputs.kpoints_distance, **self._lattice_constant
+            self.inputs.property, self.inputs.settings, self.inputs.kpoints_distance, **self._requirements
         )
         self.ctx.structures, self.ctx.meshes = made['structures'], made['meshes']
         self.ctx.failures = {}
@@ -139,7 +138,7 @@ class DftPropertyWorkChain(AnialWorkChain):
                 structures={name: self._evaluated(name, node) for name, node in nodes.items()},
                 parameters={name: node.outputs.output_parameters for name, node in nodes.items()},
                 trajectories={name: node.outputs.output_trajectory for name, node in nodes.items()},
-                **self._lattice_constant,
+                **self._requirements,
             )
         except AnialError as exception:
             code: ExitCode = self.exit_codes.ERROR_NOTHING_FOLLOWS
@@ -155,7 +154,7 @@ class DftPropertyWorkChain(AnialWorkChain):
         return structure
 
     def _tasks(self) -> dict[str, Task]:
-        return tasks_of(self.inputs.property, self.inputs.settings, self.inputs.get('lattice_constant'))
+        return tasks_of(self.inputs.property, self.inputs.settings, self._requirements)
 
     def _fingerprint(self, name: str, task: Task) -> str:
         """Return what tells the calculation of one structure from all others; the code of pw.x is no part of it."""
@@ -170,9 +169,8 @@ class DftPropertyWorkChain(AnialWorkChain):
         )
 
     @property
-    def _lattice_constant(self) -> dict[str, orm.Float]:
-        given = 'lattice_constant' in self.inputs
-        return {'lattice_constant': self.inputs.lattice_constant} if given else {}
+    def _requirements(self) -> dict[str, orm.Float]:
+        return {key: self.inputs[key] for key in required(self.inputs.property.value)}
 
     def _launch(self, name: str, task: Task) -> None:
         """Submit the calculation of one structure, with a relaxation if it asks for one."""

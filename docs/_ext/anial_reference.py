@@ -2,6 +2,7 @@
 
 ``anial-settings``   every key of a campaign with type, default, unit and meaning
 ``anial-protocols``  the keys in which the protocols differ
+``anial-properties``  every property of a benchmark with its quantities, curves and settings
 ``anial-api``        autodoc of every module of a package
 """
 
@@ -24,6 +25,8 @@ from sphinx.application import Sphinx
 from sphinx.util.docutils import SphinxDirective
 
 from aiida_anial.active_learning.settings import CampaignInputs
+from aiida_anial.properties.property import Property
+from aiida_anial.properties.registry import PROPERTIES
 from aiida_anial.protocols.protocol import campaign_inputs, protocols
 from aiida_anial.sampling.schedules import Schedule
 
@@ -277,6 +280,45 @@ class ProtocolTable(_Directive):
         return value_text(value)
 
 
+class PropertyTables(_Directive):
+    """Every property of a benchmark, as its class describes it."""
+
+    def lines(self) -> list[str]:
+        """Return a heading, the docstring and three tables for each."""
+        return [line for one in PROPERTIES.values() for line in property_lines(one)]
+
+
+def property_lines(one: type[Property[Any]]) -> list[str]:
+    """Return what there is to say about one property."""
+    quantities = [
+        [f'`{column.quantity}`', column.unit, f'{column.help}.', f'`{column.key}`' if column.key else '']
+        for column in one.columns
+    ]
+    curves = [[f'`{name}`', sentence(meaning)] for name, meaning in one.curves]
+    keys = [
+        [f'`{key.path}`', type_name(key.annotation), value_text(key.default), key.meaning]
+        for key in settings_keys(type(one.defaults), f'{one.name}.')
+    ]
+    facts = {
+        'Starts from': one.requires,
+        'Figures': dict.fromkeys(panel.figure for panel in one.panels),
+    }
+    shown = [f'{fact}: {", ".join(f"``{name}``" for name in names)}.' for fact, names in facts.items() if names]
+    if one.quick is not None:
+        shown.append('Part of the quick set.')
+    return [
+        f'.. rubric:: {one.name}',
+        '',
+        *(inspect.getdoc(one) or '').splitlines(),
+        '',
+        ' '.join(shown),
+        '',
+        *table(['quantity', 'unit', 'meaning', 'column of queries'], quantities, '25 15 40 20'),
+        *(table(['curve', 'meaning'], curves, '40 60') if curves else []),
+        *table(['setting', 'type', 'default', 'meaning'], keys, '30 15 20 35'),
+    ]
+
+
 class ApiModules(_Directive):
     """Autodoc of every public module of the package that is the argument."""
 
@@ -298,5 +340,6 @@ def setup(app: Sphinx) -> dict[str, bool]:
     """Register the directives."""
     app.add_directive('anial-settings', SettingsTable)
     app.add_directive('anial-protocols', ProtocolTable)
+    app.add_directive('anial-properties', PropertyTables)
     app.add_directive('anial-api', ApiModules)
     return {'parallel_read_safe': True, 'parallel_write_safe': True}

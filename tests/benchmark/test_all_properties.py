@@ -1,20 +1,21 @@
-"""The whole suite in a small form on EMT: every property gives what its page says, and nothing else."""
+"""The whole suite in a small form on EMT: every property gives what its module describes, and nothing else."""
 
 from __future__ import annotations
 
 import re
-from pathlib import Path
+from dataclasses import replace
 
 import numpy as np
 import pytest
 from ase.build import bulk
 from ase.calculators.emt import EMT
 
-from aiida_anial.properties.crystals import CRYSTALS
+from aiida_anial.properties.comparison.references import all_references
+from aiida_anial.properties.comparison.subject import Subject
+from aiida_anial.properties.comparison.table import comparison_table
+from aiida_anial.properties.registry import PROPERTIES, figures, keyed_columns
 from aiida_anial.properties.run import run_properties
 from aiida_anial.properties.settings import BenchmarkSettings
-
-PAGE = (Path(__file__).parents[2] / 'docs' / 'reference' / 'benchmarks.md').read_text()
 
 SMALL = BenchmarkSettings.parse(
     {
@@ -27,61 +28,66 @@ SMALL = BenchmarkSettings.parse(
         'phonons': {'supercell': 2, 'n_points': 5, 'n_mesh': 8},
     }
 )
-ONLY_AT_TIMES = {'rmse', 'X_rmse', 'X_minus_fcc_error', 'energy_polycrystal'}
 
 
 @pytest.fixture(scope='module')
 def results():
     """All properties of EMT."""
-    return run_properties(BenchmarkSettings.model_fields, SMALL, EMT())
+    return run_properties(PROPERTIES, SMALL, EMT())
 
 
-def documented(heading: str) -> dict[str, set[str]]:
-    """Return the names by property in the tables of one part of the page."""
-    part = PAGE.partition(f'\n## {heading}\n')[2].partition('\n## ')[0]
-    found: dict[str, set[str]] = {}
-    if heading == 'Curves':
-        names = ''
-        for first, cell in re.findall(r'^\| (.*?) ?\| (`.*?`) \|', part, re.MULTILINE):
-            names = first or names
-            for name in re.findall(r'`(\w+)`', names):
-                found.setdefault(name, set()).update(re.findall(r'`(\w+)`', cell))
-        return found
-    for section in part.split('\n### ')[1:]:
-        cells = re.findall(r'^\| (`.*?) \|', section, re.MULTILINE)
-        for name in re.findall(r'`(\w+)`', section.splitlines()[0]):
-            found[name] = {word for cell in cells for word in re.findall(r'`(\w+)`', cell)}
-    return found
+@pytest.mark.parametrize('name', PROPERTIES)
+def test_every_quantity_is_described_with_its_unit(name, results):
+    for quantity, value in results[name].quantities.items():
+        column = PROPERTIES[name].column(quantity)
+        assert column is not None, quantity
+        assert column.unit == value.unit, quantity
 
 
-def general(name: str) -> str:
-    """Return a name as the page writes it: X for a crystal, N for a number of sites."""
-    for crystal in sorted(CRYSTALS, key=len, reverse=True):
-        if name.startswith(f'{crystal}_') and name not in {'fcc_a0', 'fcc_rank', 'bcc_minus_fcc', 'sc_minus_fcc'}:
-            return 'X' + name.removeprefix(crystal)
-    name = re.sub(r'_strain_0_\d+$', '_strain_0_01', name)
-    return re.sub(r'_\d+_sites$', '_N_sites', name)
+@pytest.mark.parametrize('name', PROPERTIES)
+def test_every_curve_is_described_and_every_described_one_is_there(name, results):
+    described = [re.compile(re.sub('[A-Z]', r'\\w+', curve)) for curve, _ in PROPERTIES[name].curves]
+    for curve in results[name].curves:
+        assert any(pattern.fullmatch(curve) for pattern in described), curve
+    for pattern in described:
+        assert any(pattern.fullmatch(curve) for curve in results[name].curves), pattern
 
 
-@pytest.mark.parametrize('name', BenchmarkSettings.model_fields)
-def test_the_page_names_every_quantity(name, results):
-    known = documented('Properties and quantities')[name]
-    if name == 'elastic':
-        known |= {f'{constant}_strain_0_01' for constant in ('c11', 'c12', 'c44', 'b')}
-    if name == 'surfaces':
-        known |= {f'{kind}_{face}' for kind in ('d12', 'd23') for face in ('100', '110', '111')}
-    found = {key if name != 'cold_curves' else general_of_curves(key) for key in results[name].quantities}
-    assert {general(key) for key in found} - known == set()
+@pytest.mark.parametrize('name', PROPERTIES)
+def test_every_described_quantity_comes_from_a_potential_a_reference_or_the_literature(name, results):
+    shifted = {curve: values + 0.01 if 'energy' in curve else values for curve, values in results[name].curves.items()}
+    subjects = [
+        Subject('emt', 'emt', {name: results[name]}),
+        Subject('qe', 'dft', {name: replace(results[name], curves=shifted)}),
+    ]
+    rows = comparison_table(subjects, reference=subjects[1])
+    found = {row.quantity for row in rows} | {one.quantity for one in all_references() if one.property_name == name}
+    for column in PROPERTIES[name].columns:
+        assert any(column.describes(quantity) for quantity in found), column.quantity
 
 
-def general_of_curves(key: str) -> str:
-    return re.sub(r'^(bcc|sc)_minus_fcc$', 'X_minus_fcc', key)
+@pytest.mark.parametrize('name', PROPERTIES)
+def test_every_panel_shows_something(name, results):
+    for panel in PROPERTIES[name].panels:
+        assert panel.is_in(results[name]), panel
 
 
-@pytest.mark.parametrize('name', BenchmarkSettings.model_fields)
-def test_the_page_names_every_curve(name, results):
-    known = documented('Curves').get(name, set())
-    assert {general(key) for key in results[name].curves} == known
+def test_the_panels_of_a_figure_are_of_one_kind():
+    for figure, panels in figures().items():
+        assert len({type(panel) for _, panel in panels}) == 1, figure
+
+
+def test_columns_that_share_a_key_are_of_one_quantity_and_look_alike():
+    looks = {(column.key, column.quantity, column.heading, column.digits) for _, column in keyed_columns()}
+    for names in zip(*((key, quantity) for key, quantity, _, _ in looks), strict=True):
+        assert len(set(names)) == len(looks)
+
+
+def test_what_the_literature_has_is_described_with_its_unit():
+    for one in all_references():
+        column = PROPERTIES[one.property_name].column(one.quantity)
+        assert column is not None, one
+        assert column.unit == one.value.unit
 
 
 def test_every_number_is_finite_and_has_a_unit(results):

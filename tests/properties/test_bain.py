@@ -10,17 +10,17 @@ from ase.build import bulk
 from ase.calculators.emt import EMT
 
 from aiida_anial.common.errors import SettingsError
+from aiida_anial.properties.evaluation import Evaluation, evaluate_all
 from aiida_anial.properties.paths import BainPath, BainSettings
-from aiida_anial.properties.property import Evaluation
-from aiida_anial.properties.run import evaluate_all
 
 EDGE = 4.0
+START = {'lattice_constant': EDGE}
 PATH = BainPath(BainSettings())
 
 
 @pytest.fixture(scope='module')
 def result():
-    return PATH.analyse(EDGE, evaluate_all(PATH.tasks(EDGE), EMT()))
+    return PATH.analyse(START, evaluate_all(PATH.tasks(START), EMT()))
 
 
 def energy(atoms):
@@ -29,7 +29,7 @@ def energy(atoms):
 
 
 def test_the_path_goes_through_bcc_and_fcc_at_the_volume_of_fcc(result):
-    tasks = list(PATH.tasks(EDGE).values())
+    tasks = list(PATH.tasks(START).values())
     grid = result.curves['c_over_a']
     assert (grid[0], grid[-1], len(grid)) == (0.85, 1.6, 16)
     assert (np.diff(grid) > 0).all()
@@ -63,12 +63,12 @@ def test_bcc_minus_fcc_is_at_constant_volume(result):
 def test_what_the_members_have_in_common_is_no_disagreement():
     slopes = np.array([0.0, 0.1, 0.5])
     evaluations = {}
-    for name, task in PATH.tasks(EDGE).items():
+    for name, task in PATH.tasks(START).items():
         height = task.atoms.cell[0, 2]
         members = slopes * height + np.array([-7.0, 3.0, 11.0])
         evaluations[name] = Evaluation(task.atoms, members.mean(), np.zeros((1, 3)), np.zeros((3, 3)), members)
-    heights = np.array([task.atoms.cell[0, 2] for task in PATH.tasks(EDGE).values()])
-    result = PATH.analyse(EDGE, evaluations)
+    heights = np.array([task.atoms.cell[0, 2] for task in PATH.tasks(START).values()])
+    result = PATH.analyse(START, evaluations)
     fcc, bcc = (int(np.flatnonzero(result.curves['c_over_a'] == value)[0]) for value in (np.sqrt(2), 1.0))
     expected = slopes.std(ddof=1) * np.abs(heights - heights[fcc])
     np.testing.assert_allclose(result.curves['disagreement_ev_per_atom'], expected, atol=1e-12)

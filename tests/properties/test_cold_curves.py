@@ -13,10 +13,10 @@ from scipy.optimize import minimize_scalar
 from aiida_anial.common.errors import SettingsError
 from aiida_anial.properties.cold_curves import ColdCurves, ColdCurveSettings
 from aiida_anial.properties.crystals import CRYSTALS
-from aiida_anial.properties.property import Evaluation, Relaxation
-from aiida_anial.properties.run import evaluate_all
+from aiida_anial.properties.evaluation import Evaluation, Relaxation, evaluate_all
 
 EDGE = 4.0
+START = {'lattice_constant': EDGE}
 V0 = EDGE**3 / 4
 
 
@@ -32,13 +32,13 @@ def energy(atoms):
 @pytest.fixture(scope='module')
 def result():
     one = ColdCurves(ColdCurveSettings(crystals=('bcc', 'hcp'), n_points=7))
-    return one.analyse(EDGE, evaluate_all(one.tasks(EDGE), morse()))
+    return one.analyse(START, evaluate_all(one.tasks(START), morse()))
 
 
 def made_of(one, curve, *, shifts=None, converged=True):
     """Evaluations whose energy per atom in eV is a function of the crystal and its volume per atom."""
     found = {}
-    for name, task in one.tasks(EDGE).items():
+    for name, task in one.tasks(START).items():
         crystal, n_atoms = task.group, len(task.atoms)
         volume = task.atoms.cell.volume / n_atoms
         total = curve(crystal, volume) * n_atoms
@@ -92,7 +92,7 @@ def test_the_axis_of_hcp_is_where_a_scan_finds_its_minimum(result):
 
 def test_made_up_curves_are_found_again_and_ranked():
     one = ColdCurves(ColdCurveSettings(crystals=tuple(HEIGHTS)))
-    found = one.analyse(EDGE, made_of(one, birch))
+    found = one.analyse(START, made_of(one, birch))
     assert found.notes == ()
     for name, height in HEIGHTS.items():
         ratio = CRYSTALS[name].volume_ratio
@@ -112,7 +112,7 @@ def test_made_up_curves_are_found_again_and_ranked():
 def test_members_disagree_on_what_differs_between_crystals():
     shifts = {'fcc': [-5.0, 0.0, 3.0], 'bcc': [-4.998, 0.0, 3.004], 'hcp': [-5.001, 0.0, 3.0]}
     one = ColdCurves(ColdCurveSettings(crystals=('hcp', 'bcc')))
-    found = one.analyse(EDGE, made_of(one, birch, shifts=shifts))
+    found = one.analyse(START, made_of(one, birch, shifts=shifts))
     spread = np.std([0.002, 0.0, 0.004], ddof=1)
     np.testing.assert_allclose(found.curves['bcc_disagreement_ev_per_atom'], spread, rtol=1e-6)
     np.testing.assert_allclose(found.curves['fcc_disagreement_ev_per_atom'], 0, atol=1e-9)
@@ -125,7 +125,7 @@ def test_a_crystal_without_a_minimum_has_a_curve_and_a_note_but_no_numbers():
         return -volume if crystal == 'bcc' else birch(crystal, volume)
 
     one = ColdCurves(ColdCurveSettings(crystals=('hcp', 'bcc')))
-    found = one.analyse(EDGE, made_of(one, curve))
+    found = one.analyse(START, made_of(one, curve))
     assert not [name for name in found.quantities if name.startswith('bcc')]
     assert found.quantities['fcc_rank'].value == 1
     assert len(found.curves['bcc_energy_ev_per_atom']) == 13
@@ -148,18 +148,18 @@ def test_points_outside_the_window_are_not_fitted():
 
     for window, good in ((0.06, True), (0.12, False)):
         one = ColdCurves(ColdCurveSettings(crystals=('fcc',), fit_window=window))
-        modulus = one.analyse(EDGE, made_of(one, curve)).quantities['fcc_b0'].value
+        modulus = one.analyse(START, made_of(one, curve)).quantities['fcc_b0'].value
         assert (modulus == pytest.approx(77, rel=1e-3)) == good
 
 
 def test_what_did_not_relax_is_named():
     one = ColdCurves(ColdCurveSettings(crystals=('hcp',), n_points=5))
-    found = one.analyse(EDGE, made_of(one, birch, converged=False))
+    found = one.analyse(START, made_of(one, birch, converged=False))
     assert found.notes == tuple(f'The relaxation of hcp_{index:02d} did not converge.' for index in range(5))
 
 
 def test_fcc_is_always_there_and_nothing_is_there_twice():
-    tasks = ColdCurves(ColdCurveSettings(crystals=('hcp', 'bcc', 'hcp'), n_points=5)).tasks(EDGE)
+    tasks = ColdCurves(ColdCurveSettings(crystals=('hcp', 'bcc', 'hcp'), n_points=5)).tasks(START)
     assert list(dict.fromkeys(task.group for task in tasks.values())) == ['fcc', 'hcp', 'bcc']
     assert len(tasks) == 15
     assert tasks['hcp_02'].relaxation is Relaxation.SHAPE

@@ -8,8 +8,8 @@ import spglib
 from ase.build import bulk
 from ase.neighborlist import neighbor_list
 
-from aiida_anial.properties.crystals import CRYSTALS, fcc
-from aiida_anial.properties.property import Relaxation
+from aiida_anial.properties.crystals import CRYSTALS, cubic_fcc, fcc
+from aiida_anial.properties.evaluation import Relaxation
 
 SPACE_GROUPS = {
     'fcc': 225,
@@ -90,3 +90,9 @@ def test_c_over_a_is_that_of_the_conventional_cell():
         atoms = CRYSTALS[name].atoms(VOLUME)
         lengths = np.linalg.norm(spglib.get_symmetry_dataset(spglib_cell(atoms), symprec=1e-6).std_lattice, axis=1)
         assert CRYSTALS[name].c_over_a_of(atoms) == pytest.approx(lengths[2] / lengths[0], rel=1e-6)
+
+
+def test_the_cubic_cell_of_fcc_is_that_of_ase_to_the_last_bit():
+    ours, theirs = cubic_fcc(4.0543210987), bulk('Al', 'fcc', a=4.0543210987, cubic=True)
+    assert ours == theirs
+    assert (ours.positions == theirs.positions).all()

@@ -12,12 +12,12 @@ from scipy.optimize import brentq, curve_fit
 from aiida_anial.common.errors import SettingsError
 from aiida_anial.properties.crystals import fcc
 from aiida_anial.properties.elastic import ElasticConstants, ElasticSettings
+from aiida_anial.properties.evaluation import Evaluation, evaluate_all
 from aiida_anial.properties.lattice import relaxed_lattice_constant
-from aiida_anial.properties.property import Evaluation
-from aiida_anial.properties.run import evaluate_all
 
 SIGMA, EPSILON, CUTOFF = 2.6, 0.4, 5.4
 EDGE = 4.0
+START = {'lattice_constant': EDGE}
 
 
 def lattice_points(edge):
@@ -50,7 +50,10 @@ def lattice_sum_constants(edge):
 def test_constants_of_lennard_jones_are_those_of_the_lattice_sum():
     edge = brentq(lattice_sum_pressure, 3.8, 4.3, xtol=1e-13)
     one = ElasticConstants(ElasticSettings(strains=(1e-4, 2e-4), window=2e-4))
-    found = one.analyse(edge, evaluate_all(one.tasks(edge), LennardJones(sigma=SIGMA, epsilon=EPSILON, rc=CUTOFF)))
+    found = one.analyse(
+        {'lattice_constant': edge},
+        evaluate_all(one.tasks({'lattice_constant': edge}), LennardJones(sigma=SIGMA, epsilon=EPSILON, rc=CUTOFF)),
+    )
     c11, c12 = lattice_sum_constants(edge)
     assert c11 > 1.5 * c12 > 0
     assert found.quantities['c11'].value == pytest.approx(c11, rel=1e-5)
@@ -64,7 +67,9 @@ def test_constants_of_lennard_jones_are_those_of_the_lattice_sum():
 def test_constants_of_emt_are_the_curvatures_of_its_energy():
     edge = relaxed_lattice_constant(EMT(), 3.99)
     one = ElasticConstants(ElasticSettings(strains=(5e-4,), window=5e-4))
-    found = one.analyse(edge, evaluate_all(one.tasks(edge), EMT())).quantities
+    found = one.analyse(
+        {'lattice_constant': edge}, evaluate_all(one.tasks({'lattice_constant': edge}), EMT())
+    ).quantities
 
     def curvature(direction, step=1e-3):
         energies = []
@@ -87,7 +92,7 @@ def made_of(one: ElasticConstants, *, even: float, cubic: float, noise: float = 
     """Evaluations whose stress is 100, 60 and 30 GPa times the strain, and even and cubic parts, in GPa."""
     generator = np.random.default_rng(2)
     found = {}
-    for name, task in one.tasks(EDGE).items():
+    for name, task in one.tasks(START).items():
         deformation = np.linalg.inv(fcc(EDGE).cell[:]) @ task.atoms.cell[:]
         strain, shear = deformation[0, 0] - 1, 2 * deformation[1, 2]
         uniaxial = np.array([100.0, 60.0, 60.0]) * strain + 1 + even * strain**2 + cubic * strain**3
@@ -99,14 +104,14 @@ def made_of(one: ElasticConstants, *, even: float, cubic: float, noise: float = 
 
 def test_stress_at_rest_and_even_terms_do_not_matter_but_odd_ones_do():
     one = ElasticConstants(ElasticSettings())
-    even = one.analyse(EDGE, made_of(one, even=2000.0, cubic=0.0)).quantities
+    even = one.analyse(START, made_of(one, even=2000.0, cubic=0.0)).quantities
     for suffix in ('', '_strain_0_005', '_strain_0_01'):
         for name, value in (('c11', 100.0), ('c12', 60.0), ('c44', 30.0), ('b', 220 / 3)):
             assert even[name + suffix].value == pytest.approx(value, rel=1e-9)
             assert even[name + suffix].uncertainty == pytest.approx(0, abs=1e-6)
     assert len(even) == 12
 
-    cubic = one.analyse(EDGE, made_of(one, even=0.0, cubic=1e5)).quantities
+    cubic = one.analyse(START, made_of(one, even=0.0, cubic=1e5)).quantities
     strains = np.array([0.002, 0.005, 0.01])
     for count, suffix in enumerate(('', '_strain_0_005', '_strain_0_01'), 1):
         inside = strains[:count]
@@ -116,19 +121,19 @@ def test_stress_at_rest_and_even_terms_do_not_matter_but_odd_ones_do():
 
 def test_the_error_of_one_strain_is_the_step_to_the_next_window():
     one = ElasticConstants(ElasticSettings())
-    found = one.analyse(EDGE, made_of(one, even=0.0, cubic=1e5)).quantities
+    found = one.analyse(START, made_of(one, even=0.0, cubic=1e5)).quantities
     step = found['c11_strain_0_005'].value - found['c11'].value
     assert found['c11'].uncertainty == pytest.approx(step, rel=1e-9)
     assert step > 1
     alone = ElasticConstants(ElasticSettings(strains=(0.01,), window=0.01))
-    found = alone.analyse(EDGE, made_of(alone, even=0.0, cubic=1e5)).quantities
+    found = alone.analyse(START, made_of(alone, even=0.0, cubic=1e5)).quantities
     assert set(found) == {'c11', 'c12', 'c44', 'b'}
     assert found['c11'].uncertainty is None
 
 
 def test_the_error_of_several_strains_is_that_of_a_line_through_all_points():
     one = ElasticConstants(ElasticSettings(strains=(0.002, 0.004, 0.006, 0.008, 0.01), window=0.01))
-    found = one.analyse(EDGE, made_of(one, even=0.0, cubic=0.0, noise=0.01))
+    found = one.analyse(START, made_of(one, even=0.0, cubic=0.0, noise=0.01))
     x, y = found.curves['strain'], found.curves['stress_xx_gpa']
     assert found.quantities['c11'].value == pytest.approx(np.polyfit(x, y, 1)[0], rel=1e-9)
     odd = (y[5:] - y[4::-1]) / 2
@@ -139,13 +144,13 @@ def test_the_error_of_several_strains_is_that_of_a_line_through_all_points():
 
 def test_a_larger_window_reports_the_smaller_one_too():
     one = ElasticConstants(ElasticSettings(strains=(0.01, 0.005), window=0.01))
-    found = one.analyse(EDGE, made_of(one, even=0.0, cubic=1e5)).quantities
+    found = one.analyse(START, made_of(one, even=0.0, cubic=1e5)).quantities
     assert set(found) == {'c11', 'c12', 'c44', 'b'} | {f'{name}_strain_0_005' for name in ('c11', 'c12', 'c44', 'b')}
     assert found['c11'].value > found['c11_strain_0_005'].value == pytest.approx(100 + 1e5 * 0.005**2)
 
 
 def test_cells_are_primitive_in_one_group_and_shear_keeps_the_volume_to_first_order():
-    tasks = ElasticConstants(ElasticSettings()).tasks(EDGE)
+    tasks = ElasticConstants(ElasticSettings()).tasks(START)
     assert len(tasks) == 12
     assert {task.group for task in tasks.values()} == {'strained'}
     assert {'strain_xx_p_0_002', 'strain_xx_m_0_002', 'strain_yz_p_0_01', 'strain_yz_m_0_01'} < set(tasks)
@@ -159,7 +164,7 @@ def test_cells_are_primitive_in_one_group_and_shear_keeps_the_volume_to_first_or
 
 def test_curves_run_from_the_most_negative_strain_to_the_most_positive_one():
     one = ElasticConstants(ElasticSettings(strains=(0.01, 0.002)))
-    curves = one.analyse(EDGE, made_of(one, even=0.0, cubic=0.0)).curves
+    curves = one.analyse(START, made_of(one, even=0.0, cubic=0.0)).curves
     assert curves['strain'].tolist() == curves['shear_strain'].tolist() == [-0.01, -0.002, 0.002, 0.01]
     np.testing.assert_allclose(curves['stress_xx_gpa'], 1 + 100 * curves['strain'], atol=1e-9)
     np.testing.assert_allclose(curves['stress_yy_gpa'], 1 + 60 * curves['strain'], atol=1e-9)

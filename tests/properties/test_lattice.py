@@ -10,14 +10,13 @@ from scipy.optimize import minimize_scalar
 
 from aiida_anial.common.errors import AnialError, SettingsError
 from aiida_anial.properties.crystals import fcc
+from aiida_anial.properties.evaluation import evaluate_all
 from aiida_anial.properties.lattice import (
+    Lattice,
     LatticeSettings,
-    analyse_lattice,
     fitted_lattice_constant,
-    lattice_tasks,
     relaxed_lattice_constant,
 )
-from aiida_anial.properties.run import evaluate_all
 
 SIGMA, EPSILON, CUTOFF = 2.6, 0.4, 5.4
 
@@ -90,7 +89,7 @@ def test_a_curve_without_a_minimum_is_refused():
 
 
 def test_the_fit_finds_the_lattice_constant_whatever_the_order_of_the_cells():
-    evaluations = evaluate_all(lattice_tasks(LatticeSettings()), Curve(birch))
+    evaluations = evaluate_all(Lattice(LatticeSettings()).tasks({}), Curve(birch))
     assert len(evaluations) == 13
     assert fitted_lattice_constant(evaluations) == pytest.approx(4.05, abs=1e-6)
     turned = dict(reversed(evaluations.items()))
@@ -98,25 +97,24 @@ def test_the_fit_finds_the_lattice_constant_whatever_the_order_of_the_cells():
 
 
 def test_a_fit_goes_across_the_ripples():
-    evaluations = evaluate_all(lattice_tasks(LatticeSettings(n_points=31)), Curve(rippled))
+    evaluations = evaluate_all(Lattice(LatticeSettings(n_points=31)).tasks({}), Curve(rippled))
     fitted = fitted_lattice_constant(evaluations)
     assert fitted == pytest.approx(4.05, abs=2e-3)
     assert abs(relaxed_lattice_constant(Curve(rippled), fitted) - fitted) > 0.01
 
 
 def test_the_cells_are_primitive_and_span_the_range_in_one_group():
-    tasks = lattice_tasks(LatticeSettings(range_angstrom=(3.9, 4.2), n_points=7))
+    tasks = Lattice(LatticeSettings(range_angstrom=(3.9, 4.2), n_points=7)).tasks({})
     assert {task.group for task in tasks.values()} == {'fcc'}
     edges = [np.cbrt(4 * task.atoms.cell.volume) for task in tasks.values()]
     np.testing.assert_allclose(edges, np.linspace(3.9, 4.2, 7))
     assert all(len(task.atoms) == 1 for task in tasks.values())
 
 
-def test_the_result_holds_the_lattice_constant_in_use_and_that_of_the_fit_with_its_error_bar():
+def test_the_result_holds_the_fit_with_its_error_bar_and_the_curve():
     shifts = np.array([-0.01, 0.0, 0.004])
-    evaluations = evaluate_all(lattice_tasks(LatticeSettings()), Curve(birch, shifts))
-    result = analyse_lattice(4.0533, evaluations)
-    assert result.quantities['a0'].value == 4.0533
+    lattice = Lattice(LatticeSettings())
+    result = lattice.analyse({}, evaluate_all(lattice.tasks({}), Curve(birch, shifts)))
     assert result.quantities['a0_fit'].value == pytest.approx(4.05, abs=1e-6)
     assert result.quantities['a0_fit'].uncertainty == pytest.approx(shifts.std(ddof=1), rel=0.02)
     assert result.quantities['b0_fit'].value == pytest.approx(0.48 * 160.21766, rel=1e-5)
@@ -127,13 +125,21 @@ def test_the_result_holds_the_lattice_constant_in_use_and_that_of_the_fit_with_i
     assert result.notes == ()
 
 
-def test_without_a_minimum_there_is_no_fit_and_a_note_says_so():
-    evaluations = evaluate_all(lattice_tasks(LatticeSettings(range_angstrom=(4.1, 4.3))), Curve(birch))
+def test_others_start_from_the_minimum_of_a_potential_and_from_the_fit_of_what_only_evaluates():
+    lattice, curve = Lattice(LatticeSettings(n_points=31)), Curve(rippled)
+    analysed = lattice.analyse({}, evaluate_all(lattice.tasks({}), curve)).quantities
+    assert analysed['a0'].value == pytest.approx(analysed['a0_fit'].value, abs=1e-9)
+    lines: list[str] = []
+    measured = lattice.measure({}, curve, lines.append).quantities
+    assert measured['a0'].value == relaxed_lattice_constant(curve, analysed['a0'].value)
+    assert measured['a0_fit'] == analysed['a0_fit']
+    assert lines == [f'lattice: {measured["a0"].value:.4f} angstrom']
+
+
+def test_without_a_minimum_there_is_no_lattice_constant():
+    lattice = Lattice(LatticeSettings(range_angstrom=(4.1, 4.3)))
     with pytest.raises(AnialError, match=r'no lattice constant of FCC: .*no minimum within the range'):
-        fitted_lattice_constant(evaluations)
-    result = analyse_lattice(4.05, evaluations)
-    assert set(result.quantities) == {'a0'}
-    assert 'no minimum' in result.notes[0]
+        lattice.analyse({}, evaluate_all(lattice.tasks({}), Curve(birch)))
 
 
 @pytest.mark.parametrize('values', [{'range_angstrom': [4.2, 3.9]}, {'range_angstrom': [0, 4]}, {'n_points': 3}])

@@ -14,10 +14,11 @@ from ase.phonons import Phonons as AsePhonons
 from ase.units import _amu, _e
 from scipy.integrate import trapezoid
 
+from aiida_anial.properties.evaluation import evaluate_all
 from aiida_anial.properties.phonons import TICK_LABELS, Phonons, PhononSettings
-from aiida_anial.properties.run import evaluate_all
 
 A = 4.0
+START = {'lattice_constant': A}
 NEIGHBOUR = A / np.sqrt(2)
 SIGMA = NEIGHBOUR / 2 ** (1 / 6)
 EPSILON = 0.4
@@ -31,7 +32,7 @@ ANGULAR = _e / (1e-10) ** 2 / _amu * 1e-24
 def springs():
     """Phonons of a crystal whose bonds are as long as they like to be."""
     phonons = Phonons(SETTINGS)
-    return phonons.analyse(A, evaluate_all(phonons.tasks(A), SPRINGS))
+    return phonons.analyse(START, evaluate_all(phonons.tasks(START), SPRINGS))
 
 
 def in_thz(square):
@@ -91,7 +92,7 @@ def test_density_of_states_has_three_branches(springs):
 def test_frequencies_are_those_of_ase(tmp_path):
     """Points that both supercells hold; EMT sees beyond the nearest neighbours."""
     phonons = Phonons(SETTINGS)
-    quantities = phonons.analyse(A, evaluate_all(phonons.tasks(A), EMT())).quantities
+    quantities = phonons.analyse(START, evaluate_all(phonons.tasks(START), EMT())).quantities
     other = AsePhonons(bulk('Al', 'fcc', a=A), EMT(), supercell=(4, 4, 4), delta=0.001, name=str(tmp_path / 'phonons'))
     other.run()
     other.read(acoustic=True)
@@ -103,7 +104,7 @@ def test_frequencies_are_those_of_ase(tmp_path):
 
 
 def test_one_atom_is_displaced():
-    tasks = Phonons(SETTINGS).tasks(A)
+    tasks = Phonons(SETTINGS).tasks(START)
     assert list(tasks) == ['displaced_0']
     atoms = tasks['displaced_0'].atoms
     assert tasks['displaced_0'].relaxation == 'none'
@@ -118,7 +119,7 @@ def test_a_crystal_stretched_too_far_is_unstable():
     """Beyond its inflection a bond pushes away what it should hold."""
     phonons = Phonons(SETTINGS)
     stretched = LennardJones(sigma=SIGMA / 1.15, epsilon=EPSILON, rc=1.2 * NEIGHBOUR)
-    result = phonons.analyse(A, evaluate_all(phonons.tasks(A), stretched))
+    result = phonons.analyse(START, evaluate_all(phonons.tasks(START), stretched))
     assert result.quantities['lowest'].value < -1
     assert result.quantities['x_longitudinal'].value < 0
     assert 'dynamically unstable' in result.notes[0]
@@ -128,7 +129,7 @@ def test_frequencies_go_with_the_root_of_the_forces(springs):
     """Twice the forces are sqrt(2) times the frequencies."""
     phonons = Phonons(SETTINGS)
     doubled = {
-        name: replace(one, forces=2 * one.forces) for name, one in evaluate_all(phonons.tasks(A), SPRINGS).items()
+        name: replace(one, forces=2 * one.forces) for name, one in evaluate_all(phonons.tasks(START), SPRINGS).items()
     }
-    quantity = phonons.analyse(A, doubled).quantities['l_longitudinal']
+    quantity = phonons.analyse(START, doubled).quantities['l_longitudinal']
     assert quantity.value == pytest.approx(np.sqrt(2) * springs.quantities['l_longitudinal'].value, rel=1e-9)

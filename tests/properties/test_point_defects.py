@@ -13,17 +13,17 @@ from ase.calculators.lj import LennardJones
 from ase.optimize import BFGS
 
 from aiida_anial.common.errors import SettingsError
-from aiida_anial.properties.point_defects import Dumbbell, DumbbellSettings, Vacancy, VacancySettings
-from aiida_anial.properties.property import Evaluation, Relaxation
-from aiida_anial.properties.run import evaluate_all
+from aiida_anial.properties.evaluation import Evaluation, Relaxation, evaluate_all
+from aiida_anial.properties.point_defects import Dumbbell, PointDefectSettings, Vacancy
 
 A = 4.0
+START = {'lattice_constant': A}
 
 
 def synthetic(defect, formation, scales=None):
     """Return evaluations with formation energies (eV) that are a function of the number of sites."""
     found = {}
-    for name, task in defect.tasks(A).items():
+    for name, task in defect.tasks(START).items():
         kind, n_sites = name.split('_')
         energy = -3.4 * len(task.atoms) + (0.0 if kind == 'bulk' else formation(int(n_sites)))
         members = None if scales is None else np.array([scale * energy for scale in scales])
@@ -44,8 +44,8 @@ def test_vacancy_of_nearest_neighbours_costs_an_atom():
     """
     neighbour = A / np.sqrt(2)
     calculator = LennardJones(sigma=neighbour / 2 ** (1 / 6), epsilon=0.4, rc=1.2 * neighbour)
-    vacancy = Vacancy(VacancySettings())
-    result = vacancy.analyse(A, evaluate_all(vacancy.tasks(A), calculator))
+    vacancy = Vacancy(PointDefectSettings())
+    result = vacancy.analyse(START, evaluate_all(vacancy.tasks(START), calculator))
     bond = 4 * 0.4 * (1 / 4 - 1 / 2) - 4 * 0.4 * (1.2**-12 / 4 - 1.2**-6 / 2)
     assert set(result.quantities) == {
         'formation_energy',
@@ -61,9 +61,9 @@ def test_vacancy_of_nearest_neighbours_costs_an_atom():
 
 
 def test_vacancy_relaxes_as_by_ase():
-    vacancy = Vacancy(VacancySettings(supercells=(2,)))
-    tasks = vacancy.tasks(A)
-    found = vacancy.analyse(A, evaluate_all(tasks, EMT())).quantities['formation_energy'].value
+    vacancy = Vacancy(PointDefectSettings(supercells=(2,)))
+    tasks = vacancy.tasks(START)
+    found = vacancy.analyse(START, evaluate_all(tasks, EMT())).quantities['formation_energy'].value
     crystal = bulk('Al', 'fcc', a=A) * (2, 4, 4)
     atoms = bulk('Al', 'fcc', a=A, cubic=True) * 2
     del atoms[17]
@@ -71,14 +71,14 @@ def test_vacancy_relaxes_as_by_ase():
     expected = relaxed_by_ase(atoms) - 31 / 32 * crystal.get_potential_energy()
     assert found == pytest.approx(1e3 * expected, abs=0.1)
     rigid = {name: replace(task, relaxation=Relaxation.NONE) for name, task in tasks.items()}
-    assert found < vacancy.analyse(A, evaluate_all(rigid, EMT())).quantities['formation_energy'].value - 1
+    assert found < vacancy.analyse(START, evaluate_all(rigid, EMT())).quantities['formation_energy'].value - 1
 
 
 def test_dumbbell_relaxes_as_by_ase():
     """One at another site and along another axis has the same energy, from another start."""
-    dumbbell = Dumbbell(DumbbellSettings(supercells=(2,)))
-    evaluations = evaluate_all(dumbbell.tasks(A), EMT())
-    found = dumbbell.analyse(A, evaluations).quantities['formation_energy']
+    dumbbell = Dumbbell(PointDefectSettings(supercells=(2,)))
+    evaluations = evaluate_all(dumbbell.tasks(START), EMT())
+    found = dumbbell.analyse(START, evaluations).quantities['formation_energy']
     atoms = bulk('Al', 'fcc', a=A, cubic=True) * 2
     bulk_energy = evaluations['bulk_32'].energy
     atoms.append(Atom('Al', atoms.positions[13] - (1.1, 0, 0)))
@@ -93,14 +93,14 @@ def test_dumbbell_relaxes_as_by_ase():
 
 def test_a_dumbbell_is_two_atoms_around_a_site():
     crystal = bulk('Al', 'fcc', a=A, cubic=True) * 2
-    atoms = Dumbbell(DumbbellSettings()).tasks(A)['dumbbell_32'].atoms
+    atoms = Dumbbell(PointDefectSettings()).tasks(START)['dumbbell_32'].atoms
     np.testing.assert_allclose(atoms.positions[1:32], crystal.positions[1:])
     np.testing.assert_allclose(atoms.positions[0] + atoms.positions[32], 2 * crystal.positions[0], atol=1e-12)
     assert atoms.get_distance(0, 32, vector=True).tolist() == pytest.approx([0, 0, -0.6 * A])
 
 
 def test_tasks_of_one_size_share_a_group():
-    tasks = Vacancy(VacancySettings(supercells=(2, 4))).tasks(A)
+    tasks = Vacancy(PointDefectSettings(supercells=(2, 4))).tasks(START)
     assert {name: (len(task.atoms), task.group, task.relaxation) for name, task in tasks.items()} == {
         'bulk_32': (32, 'sites_32', 'none'),
         'vacancy_32': (31, 'sites_32', 'positions'),
@@ -109,13 +109,13 @@ def test_tasks_of_one_size_share_a_group():
     }
 
 
-@pytest.mark.parametrize(
-    ('kind', 'settings', 'unit'), [(Vacancy, VacancySettings, 'meV'), (Dumbbell, DumbbellSettings, 'eV')]
-)
-def test_extrapolation_to_infinite_size(kind, settings, unit):
+@pytest.mark.parametrize(('kind', 'unit'), [(Vacancy, 'meV'), (Dumbbell, 'eV')])
+def test_extrapolation_to_infinite_size(kind, unit):
     """A term in 1/N goes, whatever the smallest cell says."""
-    defect = kind(settings())
-    result = defect.analyse(A, synthetic(defect, lambda n: 0.65 + 3 / n + (0.1 if n == 32 else 0.0), (0.9, 1.0, 1.1)))
+    defect = kind(PointDefectSettings())
+    result = defect.analyse(
+        START, synthetic(defect, lambda n: 0.65 + 3 / n + (0.1 if n == 32 else 0.0), (0.9, 1.0, 1.1))
+    )
     factor = 1e3 if unit == 'meV' else 1.0
     infinite = result.quantities['formation_energy_infinite']
     assert infinite.value == pytest.approx(0.65 * factor, rel=1e-9)
@@ -128,10 +128,10 @@ def test_extrapolation_to_infinite_size(kind, settings, unit):
 
 
 def test_one_size_has_no_limit():
-    vacancy = Vacancy(VacancySettings(supercells=(3,)))
+    vacancy = Vacancy(PointDefectSettings(supercells=(3,)))
     evaluations = synthetic(vacancy, lambda _: 0.7)
     evaluations['vacancy_108'] = replace(evaluations['vacancy_108'], converged=False)
-    result = vacancy.analyse(A, evaluations)
+    result = vacancy.analyse(START, evaluations)
     assert set(result.quantities) == {'formation_energy', 'formation_energy_108_sites'}
     assert result.curves['disagreement_mev'].tolist() == [0.0]
     assert result.notes == ('The relaxation of vacancy_108 did not converge.',)
@@ -140,4 +140,4 @@ def test_one_size_has_no_limit():
 @pytest.mark.parametrize('supercells', [[], [1], [3, 2], [2, 2], [2.5]])
 def test_impossible_supercells_are_refused(supercells):
     with pytest.raises(SettingsError, match='supercells'):
-        VacancySettings.parse({'supercells': supercells})
+        PointDefectSettings.parse({'supercells': supercells})

@@ -8,11 +8,11 @@ from ase import units
 from ase.calculators.lj import LennardJones
 
 from aiida_anial.common.errors import SettingsError
+from aiida_anial.properties.evaluation import Evaluation, evaluate_all
 from aiida_anial.properties.pressure import PressureSettings, PressureVolume
-from aiida_anial.properties.property import Evaluation
-from aiida_anial.properties.run import evaluate_all
 
 SIGMA, EPSILON, CUTOFF, EDGE = 2.6, 0.4, 5.4, 4.0
+START = {'lattice_constant': EDGE}
 
 
 def lennard_jones_pressure(volume: float) -> float:
@@ -27,7 +27,7 @@ def lennard_jones_pressure(volume: float) -> float:
 def made_of(one: PressureVolume, bulk_moduli: list[float]) -> dict[str, Evaluation]:
     """Evaluations with members whose pressure is B (V0 / V - 1), B in GPa, at the mean of the moduli."""
     found = {}
-    for name, task in one.tasks(EDGE).items():
+    for name, task in one.tasks(START).items():
         volume, v0 = task.atoms.cell.volume, EDGE**3 / 4
         energies = np.array(bulk_moduli) * units.GPa * (volume - v0 * np.log(volume))
         stress = -np.mean(bulk_moduli) * units.GPa * (v0 / volume - 1) * np.eye(3)
@@ -37,7 +37,7 @@ def made_of(one: PressureVolume, bulk_moduli: list[float]) -> dict[str, Evaluati
 
 def test_pressures_of_lennard_jones_are_those_of_the_lattice_sum():
     one = PressureVolume(PressureSettings())
-    result = one.analyse(EDGE, evaluate_all(one.tasks(EDGE), LennardJones(sigma=SIGMA, epsilon=EPSILON, rc=CUTOFF)))
+    result = one.analyse(START, evaluate_all(one.tasks(START), LennardJones(sigma=SIGMA, epsilon=EPSILON, rc=CUTOFF)))
     v0 = EDGE**3 / 4
     np.testing.assert_allclose(result.curves['relative_volume'], np.linspace(0.7, 1.1, 17))
     np.testing.assert_allclose(result.curves['volume_angstrom3_per_atom'], v0 * np.linspace(0.7, 1.1, 17))
@@ -52,14 +52,14 @@ def test_pressures_of_lennard_jones_are_those_of_the_lattice_sum():
 
 def test_between_the_volumes_the_pressure_is_interpolated():
     one = PressureVolume(PressureSettings(range_relative=(0.75, 1.07), n_points=10))
-    found = one.analyse(EDGE, made_of(one, [70.0, 80.0])).quantities
+    found = one.analyse(START, made_of(one, [70.0, 80.0])).quantities
     assert found['pressure_at_0_90_v0'].value == pytest.approx(75 * (1 / 0.9 - 1), rel=1e-4)
     assert found['pressure_at_0_80_v0'].value == pytest.approx(75 * (1 / 0.8 - 1), rel=1e-4)
 
 
 def test_members_disagree_by_the_slopes_of_their_energies():
     one = PressureVolume(PressureSettings())
-    result = one.analyse(EDGE, made_of(one, [70.0, 76.0, 82.0]))
+    result = one.analyse(START, made_of(one, [70.0, 76.0, 82.0]))
     assert result.quantities['pressure_at_0_80_v0'].uncertainty == pytest.approx(6 * (1 / 0.8 - 1), rel=1e-3)
     expected = 6 * np.abs(1 / result.curves['relative_volume'] - 1)
     np.testing.assert_allclose(result.curves['pressure_disagreement_gpa'], expected, atol=5e-3)
@@ -67,13 +67,13 @@ def test_members_disagree_by_the_slopes_of_their_energies():
 
 def test_a_volume_out_of_reach_has_no_pressure_but_a_note():
     one = PressureVolume(PressureSettings(range_relative=(0.85, 1.05), n_points=5))
-    result = one.analyse(EDGE, made_of(one, [70.0]))
+    result = one.analyse(START, made_of(one, [70.0]))
     assert set(result.quantities) == {'pressure_at_0_90_v0'}
     assert result.notes == ('The volumes do not reach 0.80 of that at rest.',)
 
 
 def test_the_cells_are_in_one_group():
-    tasks = PressureVolume(PressureSettings()).tasks(EDGE)
+    tasks = PressureVolume(PressureSettings()).tasks(START)
     assert {task.group for task in tasks.values()} == {'fcc'}
     assert all(name.isidentifier() for name in tasks)
 

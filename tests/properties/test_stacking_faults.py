@@ -11,12 +11,12 @@ from ase.calculators.emt import EMT
 from ase.calculators.lj import LennardJones
 
 from aiida_anial.common.errors import SettingsError
+from aiida_anial.properties.evaluation import Evaluation, Relaxation, evaluate_all
 from aiida_anial.properties.layers import MJ_PER_M2, Layers
-from aiida_anial.properties.property import Evaluation, Relaxation
-from aiida_anial.properties.run import evaluate_all
 from aiida_anial.properties.stacking_faults import SlipPath, StackingFaultSettings, TwinPath
 
 A = 4.05
+START = {'lattice_constant': A}
 NEIGHBOUR = A / np.sqrt(2)
 UNIT = MJ_PER_M2 * NEIGHBOUR**2 * np.sqrt(3) / 2
 SETTINGS = StackingFaultSettings(n_layers=9)
@@ -29,13 +29,13 @@ def pair_potential(shells):
 
 
 def rigid(path):
-    return {name: replace(task, relaxation=Relaxation.NONE) for name, task in path.tasks(A).items()}
+    return {name: replace(task, relaxation=Relaxation.NONE) for name, task in path.tasks(START).items()}
 
 
 def synthetic(path, energy, scales=(1.0,)):
     """Return evaluations with energies (mJ/m2) that are a function of the displacement along the path."""
     found = {}
-    for name, task in path.tasks(A).items():
+    for name, task in path.tasks(START).items():
         value = energy(int(name.split('_')[1]) / 1000) * UNIT - 3.0 * len(task.atoms)
         members = np.array([value + (scale - 1) * (value + 3.0 * len(task.atoms)) for scale in scales])
         forces = np.zeros_like(task.atoms.positions)
@@ -46,7 +46,7 @@ def synthetic(path, energy, scales=(1.0,)):
 @pytest.mark.parametrize('fault', PATHS)
 def test_first_neighbours_alone_cost_nothing(fault):
     path = PATHS[fault](SETTINGS)
-    result = path.analyse(A, evaluate_all(path.tasks(A), pair_potential(1.2)))
+    result = path.analyse(START, evaluate_all(path.tasks(START), pair_potential(1.2)))
     assert result.quantities[f'stable_{fault}'].value == pytest.approx(0.0, abs=0.01)
     assert result.quantities[f'unstable_{fault}'].value > 50
 
@@ -55,7 +55,7 @@ def test_first_neighbours_alone_cost_nothing(fault):
 def test_layers_that_see_two_others_cost_twice_hcp(fault):
     """Both faults have two pairs of next-nearest layers in the same sites, HCP one a layer."""
     path, potential = PATHS[fault](SETTINGS), pair_potential(2.0)
-    result = path.analyse(A, evaluate_all(rigid(path), potential))
+    result = path.analyse(START, evaluate_all(rigid(path), potential))
     hcp, fcc = bulk('Al', 'hcp', a=NEIGHBOUR, c=np.sqrt(8 / 3) * NEIGHBOUR), bulk('Al', 'fcc', a=A)
     for atoms in (hcp, fcc):
         atoms.calc = potential
@@ -68,7 +68,7 @@ def test_layers_that_see_two_others_cost_twice_hcp(fault):
 def test_rigid_path_is_that_of_a_sheared_slab(fault):
     """In slabs of ASE's, those above one plane glide, then those above the next; their surfaces cancel."""
     path = PATHS[fault](SETTINGS)
-    curves = path.analyse(A, evaluate_all(rigid(path), EMT())).curves
+    curves = path.analyse(START, evaluate_all(rigid(path), EMT())).curves
     slab = fcc111('Al', (1, 1, 12), a=A, vacuum=8.0)
     slab.pbc = True
     partial = (slab.cell[0] + slab.cell[1]) / 3
@@ -84,9 +84,9 @@ def test_rigid_path_is_that_of_a_sheared_slab(fault):
 
 def test_layers_relax_along_the_normal_alone():
     path = SlipPath(SETTINGS)
-    tasks, relaxed = path.tasks(A), evaluate_all(path.tasks(A), EMT())
-    before = path.analyse(A, evaluate_all(rigid(path), EMT())).quantities['unstable_fault'].value
-    assert path.analyse(A, relaxed).quantities['unstable_fault'].value < before - 1
+    tasks, relaxed = path.tasks(START), evaluate_all(path.tasks(START), EMT())
+    before = path.analyse(START, evaluate_all(rigid(path), EMT())).quantities['unstable_fault'].value
+    assert path.analyse(START, relaxed).quantities['unstable_fault'].value < before - 1
     middle = relaxed['displaced_0500']
     np.testing.assert_allclose(middle.atoms.positions[:, :2], tasks['displaced_0500'].atoms.positions[:, :2])
     np.testing.assert_allclose(middle.atoms.cell[:], tasks['displaced_0500'].atoms.cell[:])
@@ -95,14 +95,14 @@ def test_layers_relax_along_the_normal_alone():
 
 def test_paths_meet_in_the_intrinsic_fault():
     slip, twin = SlipPath(SETTINGS), TwinPath(SETTINGS)
-    assert list(slip.tasks(A)) == [f'displaced_{100 * index:04d}' for index in range(11)]
-    assert list(twin.tasks(A)) == ['displaced_0000', *(f'displaced_{100 * index:04d}' for index in range(10, 21))]
+    assert list(slip.tasks(START)) == [f'displaced_{100 * index:04d}' for index in range(11)]
+    assert list(twin.tasks(START)) == ['displaced_0000', *(f'displaced_{100 * index:04d}' for index in range(10, 21))]
     for name in ('displaced_0000', 'displaced_1000'):
-        assert slip.tasks(A)[name].atoms == twin.tasks(A)[name].atoms
+        assert slip.tasks(START)[name].atoms == twin.tasks(START)[name].atoms
     for path, start in ((slip, 0), (twin, 1)):
-        displacements = path.analyse(A, synthetic(path, np.sin)).curves['displacement']
+        displacements = path.analyse(START, synthetic(path, np.sin)).curves['displacement']
         assert displacements[[0, 5, 10]].tolist() == [start, start + 0.5, start + 1]
-        assert {task.group for task in path.tasks(A).values()} == {'layers'}
+        assert {task.group for task in path.tasks(START).values()} == {'layers'}
 
 
 @pytest.mark.parametrize('fault', PATHS)
@@ -115,7 +115,7 @@ def test_barrier_and_fault_of_a_closed_form(fault):
         angle = np.pi * (displacement - path.start)
         return height * np.sin(angle) ** 2 + step * (1 - np.cos(angle)) / 2 if displacement >= path.start else 0.0
 
-    result = path.analyse(A, synthetic(path, energy, scales=(0.9, 1.0, 1.1)))
+    result = path.analyse(START, synthetic(path, energy, scales=(0.9, 1.0, 1.1)))
     cosine = -step / (4 * height)
     expected = height * (1 - cosine**2) + step * (1 - cosine) / 2
     stable, unstable = result.quantities[f'stable_{fault}'], result.quantities[f'unstable_{fault}']
@@ -132,7 +132,7 @@ def test_barrier_and_fault_of_a_closed_form(fault):
 
 @pytest.mark.parametrize('energy', [lambda displacement: (1 - np.cos(np.pi * displacement)) / 2, lambda _: 0.0])
 def test_no_barrier_no_number(energy):
-    result = SlipPath(SETTINGS).analyse(A, synthetic(SlipPath(SETTINGS), energy))
+    result = SlipPath(SETTINGS).analyse(START, synthetic(SlipPath(SETTINGS), energy))
     assert list(result.quantities) == ['stable_fault']
     assert result.notes == ('There is no barrier before the fault, and unstable_fault is left out.',)
 
@@ -141,7 +141,7 @@ def test_what_did_not_converge_is_named():
     path = SlipPath(SETTINGS)
     evaluations = synthetic(path, lambda displacement: np.sin(np.pi * displacement) ** 2)
     evaluations['displaced_0300'] = replace(evaluations['displaced_0300'], converged=False)
-    assert path.analyse(A, evaluations).notes == ('The relaxation of displaced_0300 did not converge.',)
+    assert path.analyse(START, evaluations).notes == ('The relaxation of displaced_0300 did not converge.',)
 
 
 def test_the_middle_has_to_be_a_point():

@@ -11,11 +11,12 @@ from ase.calculators.emt import EMT
 from ase.calculators.lj import LennardJones
 from ase.optimize import BFGS
 
+from aiida_anial.properties.evaluation import evaluate_all
 from aiida_anial.properties.layers import FACES, Layers
-from aiida_anial.properties.run import evaluate_all
 from aiida_anial.properties.surfaces import Surfaces, SurfaceSettings
 
 A = 4.0
+START = {'lattice_constant': A}
 MJ_PER_M2 = 1 / 16021.76634
 BUILDERS = {'100': fcc100, '110': fcc110, '111': fcc111}
 BROKEN_BONDS = {'100': 4, '110': 6, '111': 3}
@@ -33,7 +34,7 @@ def test_broken_bonds(face):
     calculator = LennardJones(sigma=neighbour / 2 ** (1 / 6), epsilon=0.4, rc=1.2 * neighbour)
     bond = 4 * 0.4 * (1 / 4 - 1 / 2) - 4 * 0.4 * (1.2**-12 / 4 - 1.2**-6 / 2)
     surfaces = Surfaces(SurfaceSettings(n_layers=7, vacuum_angstrom=6.0))
-    quantities = surfaces.analyse(A, evaluate_all(surfaces.tasks(A), calculator)).quantities
+    quantities = surfaces.analyse(START, evaluate_all(surfaces.tasks(START), calculator)).quantities
     expected = -bond * BROKEN_BONDS[face] / 2 / AREAS[face] / MJ_PER_M2
     assert quantities[f'energy_{face}'].value == pytest.approx(expected, rel=1e-6)
     assert quantities[f'd12_{face}'].value == pytest.approx(0.0, abs=1e-6)
@@ -42,7 +43,7 @@ def test_broken_bonds(face):
 
 def test_relaxes_as_by_ase():
     surfaces = Surfaces(SurfaceSettings(n_layers=8, vacuum_angstrom=12.0))
-    quantities = surfaces.analyse(A, evaluate_all(surfaces.tasks(A), EMT())).quantities
+    quantities = surfaces.analyse(START, evaluate_all(surfaces.tasks(START), EMT())).quantities
     crystal = bulk('Al', 'fcc', a=A)
     crystal.calc = EMT()
     for face in FACES:
@@ -63,11 +64,11 @@ def test_relaxes_as_by_ase():
 def test_spacings_are_the_mean_of_both_sides():
     surfaces = Surfaces(SurfaceSettings(n_layers=6))
     evaluations = evaluate_all(
-        {name: replace(task, relaxation='none') for name, task in surfaces.tasks(A).items()}, EMT()
+        {name: replace(task, relaxation='none') for name, task in surfaces.tasks(START).items()}, EMT()
     )
     spacing = Layers.fcc('110', A).spacing
     evaluations['slab_110'].atoms.positions[:, 2] += spacing * np.array([0.04, 0, 0, 0, 0.02, 0.0])
-    quantities = surfaces.analyse(A, evaluations).quantities
+    quantities = surfaces.analyse(START, evaluations).quantities
     assert quantities['d12_110'].value == pytest.approx((-4 - 2) / 2)
     assert quantities['d23_110'].value == pytest.approx((0 + 2) / 2)
     assert quantities['d12_110'].unit == '%'
@@ -79,11 +80,11 @@ def test_members_and_notes():
     evaluations = {
         name: with_members(one, (0.9, 1.0, 1.1))
         for name, one in evaluate_all(
-            {name: replace(task, relaxation='none') for name, task in surfaces.tasks(A).items()}, EMT()
+            {name: replace(task, relaxation='none') for name, task in surfaces.tasks(START).items()}, EMT()
         ).items()
     }
     evaluations['slab_100'] = replace(evaluations['slab_100'], converged=False)
-    result = surfaces.analyse(A, evaluations)
+    result = surfaces.analyse(START, evaluations)
     for face in FACES:
         energy = result.quantities[f'energy_{face}']
         assert energy.uncertainty == pytest.approx(0.1 * energy.value, rel=1e-9)
@@ -91,7 +92,7 @@ def test_members_and_notes():
 
 
 def test_slab_and_crystal_share_a_group():
-    tasks = Surfaces(SurfaceSettings()).tasks(A)
+    tasks = Surfaces(SurfaceSettings()).tasks(START)
     assert {name: (task.group, task.relaxation) for name, task in tasks.items()} == {
         f'{kind}_{face}': (f'face_{face}', relaxation)
         for face in FACES

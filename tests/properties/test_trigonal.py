@@ -10,16 +10,17 @@ from ase.build import bulk
 from ase.calculators.emt import EMT
 
 from aiida_anial.common.errors import SettingsError
+from aiida_anial.properties.evaluation import evaluate_all
 from aiida_anial.properties.paths import TrigonalPath, TrigonalSettings
-from aiida_anial.properties.run import evaluate_all
 
 EDGE = 4.0
+START = {'lattice_constant': EDGE}
 PATH = TrigonalPath(TrigonalSettings())
 
 
 @pytest.fixture(scope='module')
 def result():
-    return PATH.analyse(EDGE, evaluate_all(PATH.tasks(EDGE), EMT()))
+    return PATH.analyse(START, evaluate_all(PATH.tasks(START), EMT()))
 
 
 def energy(atoms):
@@ -28,7 +29,7 @@ def energy(atoms):
 
 
 def test_the_path_goes_through_bcc_sc_and_fcc_at_the_volume_of_fcc(result):
-    tasks = list(PATH.tasks(EDGE).values())
+    tasks = list(PATH.tasks(START).values())
     grid = result.curves['stretch_ratio']
     assert (grid[0], grid[-1], len(grid)) == (0.2, 1.3, 23)
     assert (np.diff(grid) > 0).all()
@@ -71,6 +72,6 @@ def test_a_path_that_misses_a_crystal_is_refused(values):
 
 def test_points_on_the_crystals_stay_apart_on_a_coarse_path():
     path = TrigonalPath(TrigonalSettings(range_stretch_ratio=(0.25, 1.0), n_points=4))
-    assert path.tasks(EDGE).keys() == {'trigonal_00', 'trigonal_01', 'trigonal_02', 'trigonal_03'}
+    assert path.tasks(START).keys() == {'trigonal_00', 'trigonal_01', 'trigonal_02', 'trigonal_03'}
     with pytest.raises(SettingsError, match='4 points are too few'):
         TrigonalSettings.parse({'range_stretch_ratio': [0.2, 1.0], 'n_points': 4})

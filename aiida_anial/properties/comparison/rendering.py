@@ -11,7 +11,7 @@ from typing import Any, get_args
 from aiida_anial.properties.comparison.references import Kind
 from aiida_anial.properties.comparison.subject import Subject, property_names
 from aiida_anial.properties.comparison.table import Row
-from aiida_anial.properties.property import Quantity
+from aiida_anial.properties.quantity import Quantity
 
 __all__ = (
     'comparison_csv',

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from aiida_anial.common.errors import FileFormatError
 from aiida_anial.common.tensors import TensorFile, read_tensors, write_tensors
 from aiida_anial.properties.comparison.subject import Subject
-from aiida_anial.properties.property import PropertyResult, Quantity
+from aiida_anial.properties.quantity import PropertyResult, Quantity
 
 __all__ = ('CURVES_SUFFIX', 'read_subject', 'write_subject')
 

@@ -6,8 +6,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Final
 
-from aiida_anial.properties.property import PropertyResult
-from aiida_anial.properties.settings import BenchmarkSettings
+from aiida_anial.properties.quantity import PropertyResult
+from aiida_anial.properties.registry import PROPERTIES
 
 __all__ = ('DFT', 'DFT_KIND', 'MAIN', 'Subject', 'property_names')
 
@@ -43,5 +43,5 @@ class Subject:
 def property_names(subjects: Iterable[Subject]) -> list[str]:
     """Return the properties that any of the subjects has, in the order of the benchmark, unknown ones last."""
     found = dict.fromkeys(name for subject in subjects for name in subject.results)
-    known = [name for name in BenchmarkSettings.model_fields if name in found]
+    known = [name for name in PROPERTIES if name in found]
     return [*known, *(name for name in found if name not in known)]

@@ -6,30 +6,24 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from math import hypot
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.interpolate import CubicSpline
 
 from aiida_anial.common.errors import AnialError
 from aiida_anial.properties.comparison.references import Reference, references
 from aiida_anial.properties.comparison.subject import Subject, property_names
-from aiida_anial.properties.property import PropertyResult, Quantity
+from aiida_anial.properties.panels import Curve
+from aiida_anial.properties.property import Property
+from aiida_anial.properties.quantity import PropertyResult, Quantity
+from aiida_anial.properties.registry import PROPERTIES
 
 __all__ = ('Row', 'comparison_table', 'curve_rmse', 'deviations')
 
 Array = NDArray[np.float64]
 
-# Of each path: its coordinate, its energy, the unit of the deviation, and that of the energy in it.
-_PATHS = {
-    'bain': ('c_over_a', 'energy_ev_per_atom', 'meV/atom', 1e3),
-    'trigonal': ('stretch_ratio', 'energy_ev_per_atom', 'meV/atom', 1e3),
-    'slip': ('displacement', 'energy_mj_per_m2', 'mJ/m2', 1.0),
-    'twin': ('displacement', 'energy_mj_per_m2', 'mJ/m2', 1.0),
-}
-_COLD = 'cold_curves'
-_VOLUME, _ENERGY = '_volume_angstrom3_per_atom', '_energy_ev_per_atom'
-_ABOVE_FCC = '_minus_fcc'
+_ERROR = '_error'
 
 _SAME = 1e-6
 _MIN_POINTS = 4
@@ -38,18 +32,15 @@ _MIN_POINTS = 4
 def deviations(subject: Subject, reference: Subject) -> dict[str, dict[str, Quantity]]:
     """Return how far ``subject`` is from ``reference``, as quantities by property.
 
-    ``rmse`` of the paths and ``X_rmse`` of the cold curves are root mean squares over the points of the reference (see
-    ``curve_rmse``), and ``X_minus_fcc_error`` is the energy of a crystal above FCC, each at its own minimum, less that
-    of the reference. What one of the two does not have is left out.
+    They are root mean squares over the points of the reference (see ``curve_rmse``), for the curves that a property
+    wants to be compared, and differences, for the quantities that it describes an ``_error`` of. What one of the two
+    does not have is left out.
     """
     found = {}
-    for name, (coordinate, energy, unit, factor) in _PATHS.items():
-        own, other = subject.result(name).curves, reference.result(name).curves
-        rmse = _rmse(own, other, coordinate, energy)
-        if rmse is not None:
-            found[name] = {'rmse': Quantity(rmse * factor, unit)}
-    cold = dict(_cold_curves(subject.result(_COLD), reference.result(_COLD)))
-    return found | ({_COLD: cold} if cold else {})
+    for name, one in PROPERTIES.items():
+        if quantities := dict(_deviations(one, subject.result(name), reference.result(name))):
+            found[name] = quantities
+    return found
 
 
 def curve_rmse(own: tuple[Array, Array], reference: tuple[Array, Array]) -> float | None:
@@ -72,6 +63,8 @@ def curve_rmse(own: tuple[Array, Array], reference: tuple[Array, Array]) -> floa
     common = (at >= x[0] - _SAME) & (at <= x[-1] + _SAME)
     if np.count_nonzero(common) < _MIN_POINTS:
         return None
+    from scipy.interpolate import CubicSpline
+
     return _root_mean_square(CubicSpline(x, y)(at[common]) - expected[common])
 
 
@@ -79,32 +72,29 @@ def _root_mean_square(difference: Array) -> float:
     return float(np.sqrt(np.mean(difference**2)))
 
 
-def _cold_curves(own: PropertyResult, reference: PropertyResult) -> Iterator[tuple[str, Quantity]]:
-    """Give what there is of the cold curves."""
-    for key in reference.curves:
-        crystal = key.removesuffix(_ENERGY)
-        if crystal == key:
+def _deviations(
+    one: type[Property[Any]], own: PropertyResult, reference: PropertyResult
+) -> Iterator[tuple[str, Quantity]]:
+    """Give the deviations of one property."""
+    for panel in one.panels:
+        if not isinstance(panel, Curve) or not panel.rmse or not (panel.is_in(own) and panel.is_in(reference)):
             continue
-        rmse = _rmse(own.curves, reference.curves, crystal + _VOLUME, key)
-        if rmse is not None:
-            yield f'{crystal}_rmse', Quantity(1e3 * rmse, 'meV/atom')
+        rmse = curve_rmse(
+            (own.curves[panel.x], own.curves[panel.y]), (reference.curves[panel.x], reference.curves[panel.y])
+        )
+        column = one.column(panel.rmse)
+        if rmse is not None and column is not None:
+            yield panel.rmse, Quantity(panel.scale * rmse, column.unit)
     for key, expected in reference.quantities.items():
-        if key.endswith(_ABOVE_FCC) and key in own.quantities:
-            yield f'{key}_error', _difference(own.quantities[key], expected)
+        error = one.column(key + _ERROR)
+        if error is not None and error.quantity.endswith(_ERROR) and key in own.quantities:
+            yield key + _ERROR, _difference(own.quantities[key], expected)
 
 
 def _difference(own: Quantity, expected: Quantity) -> Quantity:
     """Return the difference, with the uncertainties of both, which are independent."""
     known = [one.uncertainty for one in (own, expected) if one.uncertainty is not None]
     return Quantity(own.value - expected.value, own.unit, hypot(*known) if known else None)
-
-
-def _rmse(own: Mapping[str, Array], reference: Mapping[str, Array], coordinate: str, energy: str) -> float | None:
-    """Return the deviation of two curves by their names, None where one is missing."""
-    names = (coordinate, energy)
-    if any(name not in curves for name in names for curves in (own, reference)):
-        return None
-    return curve_rmse((own[coordinate], own[energy]), (reference[coordinate], reference[energy]))
 
 
 def _sorted(x: Array, y: Array) -> tuple[Array, Array]:

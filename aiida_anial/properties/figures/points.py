@@ -1,179 +1,140 @@
-"""Elastic constants, crystals, surfaces and point defects: numbers side by side."""
+"""Numbers side by side, and numbers against the size of the cell."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from aiida_anial.properties.comparison.references import references
 from aiida_anial.properties.comparison.subject import Subject
-from aiida_anial.properties.figures.curves import CRYSTAL_LABELS
 from aiida_anial.properties.figures.style import (
     LITERATURE,
     LITERATURE_COLOUR,
     SubjectStyle,
     add_legend,
     draw_literature,
+    hide_repeated_labels,
 )
+from aiida_anial.properties.panels import Points, Sizes
+from aiida_anial.properties.quantity import PropertyResult
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-__all__ = ('point_figures',)
+__all__ = ('points_figure', 'sizes_figure')
 
 # Of the distance between two categories, how much the marks of one of them share.
 _SPREAD = 0.6
 
-_ELASTIC = {'c11': 'C₁₁', 'c12': 'C₁₂', 'c44': 'C₄₄', 'b': 'B'}
-_FACES = ('111', '100', '110')
-_SURFACES = {f'energy_{face}': f'({face})' for face in _FACES}
-_RELAXATIONS = {f'{gap}_{face}': f'{gap}\n({face})' for face in _FACES for gap in ('d12', 'd23')}
-_CRYSTALS = {f'{name}_minus_fcc': label.replace(' ', '\n') for name, label in CRYSTAL_LABELS.items() if name != 'fcc'}
-_DEFECTS = {'vacancy': 'meV', 'dumbbell': 'eV'}
-
-# Close-packed crystals are tens of meV above FCC, and diamond nearly a thousand.
-_LINEAR_MEV = 10.0
-_TICKS_MEV = (-500, -200, -100, -50, -20, -10, 0, 10, 20, 50, 100, 200, 500, 1000)
+_LOGARITHMIC_TICKS = (-500, -200, -100, -50, -20, -10, 0, 10, 20, 50, 100, 200, 500, 1000)
 
 
-def point_figures(subjects: Sequence[Subject], styles: Sequence[SubjectStyle]) -> Iterator[tuple[str, Figure]]:
-    """Give name and figure of everything that any of the subjects has."""
-    if _shown(subjects, 'elastic', _ELASTIC):
-        yield 'elastic', _elastic(subjects, styles)
-    if _shown(subjects, 'cold_curves', _CRYSTALS):
-        yield 'crystals', _crystals(subjects, styles)
-    if _shown(subjects, 'surfaces', _SURFACES):
-        yield 'surfaces', _surfaces(subjects, styles)
-    if any(subject.result(name).curves for subject in subjects for name in _DEFECTS):
-        yield 'defects', _defects(subjects, styles)
-
-
-def _elastic(subjects: Sequence[Subject], styles: Sequence[SubjectStyle]) -> Figure:
-    """Return a panel a constant: what differs between subjects is small beside what differs between constants."""
+def points_figure(
+    panels: Sequence[tuple[str, Points]], subjects: Sequence[Subject], styles: Sequence[SubjectStyle]
+) -> Figure:
+    """Return panels in a row: quantities as categories, the subjects next to each other in each."""
     from matplotlib.figure import Figure
 
-    shown = _shown(subjects, 'elastic', _ELASTIC)
-    figure = Figure(figsize=(1.0 + 1.8 * len(shown), 3.2), layout='constrained')
-    for axis, (key, label) in zip(figure.subplots(1, len(shown), squeeze=False).flat, shown.items(), strict=True):
-        _draw_points(axis, subjects, styles, 'elastic', {key: label})
-        axis.margins(y=0.2)
-    figure.axes[0].set_ylabel('elastic constant (GPa)')
+    widths = [panel.width for _, panel in panels]
+    height = 3.2 if all(len(panel.labels) == 1 for _, panel in panels) else 3.8
+    figure = Figure(figsize=(1.0 + sum(widths), height), layout='constrained')
+    axes = figure.subplots(1, len(panels), squeeze=False, width_ratios=widths)[0]
+    for axis, (name, panel) in zip(axes, panels, strict=True):
+        _draw_points(axis, subjects, styles, name, panel)
+    hide_repeated_labels(axes, len(axes))
     add_legend(figure, styles)
     return figure
-
-
-def _crystals(subjects: Sequence[Subject], styles: Sequence[SubjectStyle]) -> Figure:
-    """Return the energies of the crystals above FCC, on a scale that is logarithmic but near 0."""
-    from matplotlib.figure import Figure
-
-    figure = Figure(figsize=(8, 3.8), layout='constrained')
-    axis = figure.subplots()
-    _draw_points(axis, subjects, styles, 'cold_curves', _CRYSTALS)
-    values = [subject.result('cold_curves').quantities for subject in subjects]
-    energies = [found[key].value for found in values for key in _CRYSTALS if key in found]
-    axis.set_yscale('symlog', linthresh=_LINEAR_MEV)
-    axis.set_yticks(_TICKS_MEV, [f'{tick}' for tick in _TICKS_MEV])
-    axis.set_ylim(min(1.5 * min(energies), -_LINEAR_MEV / 2), max(1.5 * max(energies), _LINEAR_MEV))
-    axis.axhline(0.0, color='0.5', linewidth=0.8)
-    axis.set_ylabel('energy above FCC,\neach at its minimum (meV/atom)')
-    add_legend(figure, styles)
-    return figure
-
-
-def _surfaces(subjects: Sequence[Subject], styles: Sequence[SubjectStyle]) -> Figure:
-    """Return energies and relaxations."""
-    from matplotlib.figure import Figure
-
-    figure = Figure(figsize=(9, 3.8), layout='constrained')
-    energies, relaxations = figure.subplots(1, 2, width_ratios=(2, 3))
-    _draw_points(energies, subjects, styles, 'surfaces', _SURFACES)
-    for one in references('surfaces', 'energy_polycrystal'):
-        label = f'{one.label}, polycrystal'
-        energies.axhline(one.value.value, color=LITERATURE_COLOUR, linestyle=(0, (1, 2)), label=label)
-    energies.set_ylabel('surface energy (mJ/m²)')
-    _draw_points(relaxations, subjects, styles, 'surfaces', _RELAXATIONS)
-    relaxations.axhline(0.0, color='0.5', linewidth=0.8)
-    relaxations.set_ylabel('change of the distance of layers (%)')
-    add_legend(figure, styles)
-    return figure
-
-
-def _defects(subjects: Sequence[Subject], styles: Sequence[SubjectStyle]) -> Figure:
-    """Return formation energies against the inverse of the size of the cell, and what they lead to."""
-    from matplotlib.figure import Figure
-
-    shown = [name for name in _DEFECTS if any(subject.result(name).curves for subject in subjects)]
-    figure = Figure(figsize=(0.8 + 3.6 * len(shown), 3.6), layout='constrained')
-    for axis, name in zip(figure.subplots(1, len(shown), squeeze=False).flat, shown, strict=True):
-        for subject, style in zip(subjects, styles, strict=True):
-            _draw_defect(axis, subject, style, name)
-        # Beside the limits of the subjects, not on them.
-        draw_literature(axis, -0.04 * axis.get_xlim()[1], references(name, 'formation_energy'))
-        axis.set(xlabel='1 / number of sites', ylabel=f'formation energy ({_DEFECTS[name]})')
-        axis.set_title('⟨100⟩ dumbbell' if name == 'dumbbell' else name)
-    add_legend(figure, styles)
-    return figure
-
-
-def _shown(subjects: Sequence[Subject], property_name: str, quantities: Mapping[str, str]) -> dict[str, str]:
-    """Return those of the quantities that any of the subjects has."""
-    found = {key for subject in subjects for key in subject.result(property_name).quantities}
-    return {key: label for key, label in quantities.items() if key in found}
 
 
 def _draw_points(
-    axis: Axes,
-    subjects: Sequence[Subject],
-    styles: Sequence[SubjectStyle],
-    property_name: str,
-    quantities: Mapping[str, str],
+    axis: Axes, subjects: Sequence[Subject], styles: Sequence[SubjectStyle], name: str, panel: Points
 ) -> None:
-    """Draw quantities of one unit as categories: the subjects next to each other, and the literature after them.
-
-    :param quantities: labels by name.
-    """
-    shown = _shown(subjects, property_name, quantities)
-    literature = [references(property_name, key) for key in shown]
-    sources = list(dict.fromkeys(one.source for found in literature for one in found if one.kind in LITERATURE))
+    """Draw one panel: the quantities that any of the subjects has, and after the subjects the literature."""
+    found = {key for subject in subjects for key in subject.result(name).quantities}
+    shown = [key for key in panel.labels if key in found]
+    literature = [references(name, key) for key in shown]
+    sources = list(dict.fromkeys(one.source for there in literature for one in there if one.kind in LITERATURE))
     n_marks = len(subjects) + len(sources)
     offsets = [_SPREAD * ((index + 0.5) / n_marks - 0.5) for index in range(n_marks)]
     for subject, style, offset in zip(subjects, styles, offsets, strict=False):
-        found = subject.result(property_name).quantities
-        if not shown.keys() & found.keys():
-            continue
-        bars = [(found[key].uncertainty or 0.0) if key in found else 0.0 for key in shown]
-        axis.errorbar(
-            np.arange(len(shown)) + offset,
-            [found[key].value if key in found else np.nan for key in shown],
-            bars if any(bars) else None,
-            color=style.colour,
-            marker=style.marker,
-            markerfacecolor='none' if style.is_points else style.colour,
-            linestyle='none',
-            markersize=5,
-            label=style.label,
-        )
-    for index, found_there in enumerate(literature):
-        for one in found_there:
+        _draw_subject(axis, subject.result(name), style, shown, offset)
+    for index, there in enumerate(literature):
+        for one in there:
             if one.source in sources:
                 draw_literature(axis, index + offsets[len(subjects) + sources.index(one.source)], [one])
-    axis.set_xticks(np.arange(len(shown)), list(shown.values()))
+    axis.set_xticks(np.arange(len(shown)), [panel.labels[key] for key in shown])
     axis.set_xlim(-0.6, len(shown) - 0.4)
     axis.grid(visible=False, axis='x')
+    _finish_points(axis, subjects, name, panel)
 
 
-def _draw_defect(axis: Axes, subject: Subject, style: SubjectStyle, name: str) -> None:
-    """Draw one subject, and the limit of an infinite cell as the end of its line."""
-    result = subject.result(name)
-    unit = _DEFECTS[name].lower()
-    if f'formation_energy_{unit}' not in result.curves:
+def _draw_subject(axis: Axes, result: PropertyResult, style: SubjectStyle, shown: Sequence[str], offset: float) -> None:
+    """Draw the quantities of one subject."""
+    found = result.quantities
+    if found.keys().isdisjoint(shown):
         return
-    x, y = 1 / result.curves['n_sites'], result.curves[f'formation_energy_{unit}']
-    bars = result.curves.get(f'disagreement_{unit}', np.zeros(len(x)))
-    infinite = result.quantities.get('formation_energy_infinite')
+    bars = [(found[key].uncertainty or 0.0) if key in found else 0.0 for key in shown]
+    axis.errorbar(
+        np.arange(len(shown)) + offset,
+        [found[key].value if key in found else np.nan for key in shown],
+        bars if any(bars) else None,
+        color=style.colour,
+        marker=style.marker,
+        markerfacecolor='none' if style.is_points else style.colour,
+        linestyle='none',
+        markersize=5,
+        label=style.label,
+    )
+
+
+def _finish_points(axis: Axes, subjects: Sequence[Subject], name: str, panel: Points) -> None:
+    """Draw lines across, and set the ordinate."""
+    for quantity, of_what in panel.levels.items():
+        for one in references(name, quantity):
+            label = f'{one.label}, {of_what}'
+            axis.axhline(one.value.value, color=LITERATURE_COLOUR, linestyle=(0, (1, 2)), label=label)
+    if len(panel.labels) == 1:
+        axis.margins(y=0.2)
+    if panel.linear_below is not None:
+        results = [subject.result(name).quantities for subject in subjects]
+        values = [found[key].value for found in results for key in panel.labels if key in found]
+        axis.set_yscale('symlog', linthresh=panel.linear_below)
+        axis.set_yticks(_LOGARITHMIC_TICKS, [f'{tick}' for tick in _LOGARITHMIC_TICKS])
+        axis.set_ylim(min(1.5 * min(values), -panel.linear_below / 2), max(1.5 * max(values), panel.linear_below))
+    if panel.zero:
+        axis.axhline(0.0, color='0.5', linewidth=0.8)
+    axis.set_ylabel(panel.y_label)
+    if panel.title:
+        axis.set_title(panel.title)
+
+
+def sizes_figure(
+    panels: Sequence[tuple[str, Sizes]], subjects: Sequence[Subject], styles: Sequence[SubjectStyle]
+) -> Figure:
+    """Return panels in a row: values against the inverse of the size of the cell, and what they lead to."""
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(0.8 + 3.6 * len(panels), 3.6), layout='constrained')
+    for axis, (name, panel) in zip(figure.subplots(1, len(panels), squeeze=False).flat, panels, strict=True):
+        for subject, style in zip(subjects, styles, strict=True):
+            if panel.is_in(subject.result(name)):
+                _draw_sizes(axis, subject.result(name), style, panel)
+        # Beside the limits of the subjects, not on them.
+        draw_literature(axis, -0.04 * axis.get_xlim()[1], references(name, panel.literature))
+        axis.set(xlabel=panel.x_label, ylabel=panel.y_label)
+        axis.set_title(panel.title)
+    add_legend(figure, styles)
+    return figure
+
+
+def _draw_sizes(axis: Axes, result: PropertyResult, style: SubjectStyle, panel: Sizes) -> None:
+    """Draw one subject, and the limit of an infinite cell as the end of its line."""
+    x, y = 1 / result.curves[panel.n], result.curves[panel.y]
+    bars = result.curves.get(panel.disagreement, np.zeros(len(x)))
+    infinite = result.quantities.get(panel.limit)
     if infinite is not None:
         x, y = np.append(x, 0.0), np.append(y, infinite.value)
         bars = np.append(bars, infinite.uncertainty or 0.0)

@@ -2,33 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-
-import numpy as np
-from numpy.typing import NDArray
-from scipy.interpolate import CubicSpline, PchipInterpolator
 
 from aiida_anial.properties.comparison.references import Kind, Reference
 from aiida_anial.properties.comparison.subject import DFT_KIND, Subject
 
 if TYPE_CHECKING:
-    from matplotlib.figure import Figure
-if TYPE_CHECKING:
     from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
 
 __all__ = (
     'LITERATURE',
     'LITERATURE_COLOUR',
     'RC',
-    'Panel',
     'SubjectStyle',
     'add_legend',
     'draw_literature',
-    'draw_panel',
-    'has_panel',
+    'hide_repeated_labels',
     'save_figure',
     'subject_styles',
 )
@@ -115,6 +108,21 @@ def add_legend(figure: Figure, styles: Sequence[SubjectStyle]) -> None:
     figure.legend(list(shown.values()), list(shown), loc='outside upper center', ncols=columns)
 
 
+def hide_repeated_labels(axes: Sequence[Axes], columns: int) -> None:
+    """Hide the labels that the panel to the left, or the one below, shows as well.
+
+    :param axes: of the panels, row by row.
+    :param columns: panels in a row.
+    """
+    x_labels, y_labels = ([getattr(axis, f'get_{side}label')() for axis in axes] for side in 'xy')
+    for index, axis in enumerate(axes):
+        if index % columns and y_labels[index] == y_labels[index - 1]:
+            axis.set_ylabel('')
+        below = index + columns
+        if below < len(axes) and x_labels[index] == x_labels[below]:
+            axis.set_xlabel('')
+
+
 def save_figure(figure: Figure, folder: Path, name: str) -> list[Path]:
     """Write a figure as PNG and SVG, and return their paths."""
     paths = []
@@ -122,61 +130,6 @@ def save_figure(figure: Figure, folder: Path, name: str) -> list[Path]:
         paths.append(folder / f'{name}.{suffix}')
         figure.savefig(paths[-1], metadata=metadata)
     return paths
-
-
-_Array = NDArray[np.float64]
-
-_FINE = 201
-_MIN_FOR_SPLINE = 4
-
-
-@dataclass(frozen=True)
-class Panel:
-    """What a panel shows of a property.
-
-    :param property_name: such as ``bain``.
-    :param x: name of the curve with the abscissae.
-    :param y: name of the curve with the ordinates.
-    :param x_label: with its unit.
-    :param y_label: with its unit.
-    :param title: above the panel.
-    :param disagreement: name of the curve with the standard deviation over members, in the unit of the ordinates.
-    :param scale: from the unit of the curves to that of the label.
-    :param ticks: names of points on the abscissa, for the upper edge.
-    """
-
-    property_name: str
-    x: str
-    y: str
-    x_label: str
-    y_label: str
-    title: str = ''
-    disagreement: str = ''
-    scale: float = 1.0
-    ticks: Mapping[float, str] = field(default_factory=dict)
-
-
-def has_panel(subject: Subject, panel: Panel) -> bool:
-    """Return whether the subject has what the panel shows."""
-    curves = subject.result(panel.property_name).curves
-    return panel.x in curves and panel.y in curves
-
-
-def draw_panel(axis: Axes, subjects: Sequence[Subject], styles: Sequence[SubjectStyle], panel: Panel) -> None:
-    """Draw every subject that has the curve, with its disagreement as a band, or as bars on the points of DFT."""
-    for subject, style in zip(subjects, styles, strict=True):
-        if has_panel(subject, panel):
-            curves = subject.result(panel.property_name).curves
-            spread = curves.get(panel.disagreement, np.zeros(len(curves[panel.x])))
-            _draw_curve(axis, curves[panel.x], panel.scale * curves[panel.y], panel.scale * spread, style)
-    axis.set(xlabel=panel.x_label, ylabel=panel.y_label)
-    if panel.title:
-        axis.set_title(panel.title)
-    if panel.ticks:
-        upper = axis.secondary_xaxis('top')
-        upper.set_xticks(list(panel.ticks), list(panel.ticks.values()))
-        for position in panel.ticks:
-            axis.axvline(position, color='0.8', linewidth=0.8, zorder=0)
 
 
 def draw_literature(axis: Axes, position: float, literature: Sequence[Reference]) -> None:
@@ -196,30 +149,3 @@ def draw_literature(axis: Axes, position: float, literature: Sequence[Reference]
                 clip_on=False,
                 zorder=5,
             )
-
-
-def _draw_curve(axis: Axes, x: _Array, y: _Array, spread: _Array, style: SubjectStyle) -> None:
-    """Draw one subject: dots where it was computed, and a cubic spline through them."""
-    if style.is_points:
-        bars = spread if np.any(spread > 0) else None
-        axis.errorbar(
-            x,
-            y,
-            bars,
-            marker=style.marker,
-            color=style.colour,
-            markerfacecolor='none',
-            markersize=4.5,
-            linestyle='none',
-            label=style.label,
-            zorder=4,
-        )
-        return
-    fine, line, width = x, y, spread
-    if len(x) >= _MIN_FOR_SPLINE and np.all(np.diff(x) > 0):
-        fine = np.linspace(x[0], x[-1], _FINE)
-        line, width = CubicSpline(x, y)(fine), PchipInterpolator(x, spread)(fine)
-    axis.plot(fine, line, color=style.colour, linestyle=style.line, label=style.label)
-    axis.plot(x, y, color=style.colour, linestyle='none', marker='o', markersize=2.5)
-    if np.any(width > 0):
-        axis.fill_between(fine, line - width, line + width, color=style.colour, alpha=0.2, linewidth=0)

@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from aiida_anial.properties.comparison.subject import Subject
-from aiida_anial.properties.figures.curves import curve_figures
-from aiida_anial.properties.figures.phonons import phonon_figures
-from aiida_anial.properties.figures.points import point_figures
+from aiida_anial.properties.figures.bands import bands_figure
+from aiida_anial.properties.figures.curves import curve_figure
+from aiida_anial.properties.figures.points import points_figure, sizes_figure
 from aiida_anial.properties.figures.style import RC, save_figure, subject_styles
+from aiida_anial.properties.panels import Bands, Curve, Panel, Points, Sizes
+from aiida_anial.properties.registry import figures
 
-__all__ = ('write_figures',)
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+__all__ = ('make_figures', 'write_figures')
 
 
 def write_figures(subjects: Sequence[Subject], folder: Path) -> list[Path]:
@@ -26,10 +33,25 @@ def write_figures(subjects: Sequence[Subject], folder: Path) -> list[Path]:
     import matplotlib.style
 
     folder.mkdir(parents=True, exist_ok=True)
-    styles = subject_styles(subjects)
-    paths = []
     with matplotlib.style.context(RC):
-        for figures in (curve_figures, phonon_figures, point_figures):
-            for name, figure in figures(subjects, styles):
-                paths += save_figure(figure, folder, name)
-    return paths
+        return [path for name, figure in make_figures(subjects) for path in save_figure(figure, folder, name)]
+
+
+def make_figures(subjects: Sequence[Subject]) -> Iterator[tuple[str, Figure]]:
+    """Give name and figure of everything that any of the subjects has, in the order of the properties."""
+    styles = subject_styles(subjects)
+    for name, panels in figures().items():
+        shown = [(of, panel) for of, panel in panels if any(panel.is_in(subject.result(of)) for subject in subjects)]
+        if shown:
+            yield name, _drawing(panels)(shown, subjects, styles)
+
+
+def _drawing(panels: Sequence[tuple[str, Panel]]) -> Callable[..., Figure]:
+    """Return what draws the panels of a figure, which are of one kind."""
+    drawings: dict[type[Panel], Callable[..., Any]] = {
+        Curve: partial(curve_figure, n_panels=len(panels)),
+        Points: points_figure,
+        Sizes: sizes_figure,
+        Bands: bands_figure,
+    }
+    return drawings[type(panels[0][1])]

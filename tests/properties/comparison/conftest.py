@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from aiida_anial.properties.comparison.subject import Subject
-from aiida_anial.properties.property import PropertyResult, Quantity
+from aiida_anial.properties.quantity import PropertyResult, Quantity
 
 DISTANCES = np.linspace(0.0, 5.0, 101)
 

@@ -9,7 +9,7 @@ import pytest
 
 from aiida_anial.properties.comparison.subject import Subject
 from aiida_anial.properties.comparison.table import curve_rmse, deviations
-from aiida_anial.properties.property import PropertyResult, Quantity
+from aiida_anial.properties.quantity import PropertyResult, Quantity
 
 X = np.linspace(0.0, 2.0, 9)
 

@@ -15,12 +15,11 @@ from matplotlib.colors import to_hex
 from matplotlib.figure import Figure
 
 from aiida_anial.properties.comparison.subject import Subject
-from aiida_anial.properties.figures.curves import curve_figures
-from aiida_anial.properties.figures.phonons import phonon_figures
-from aiida_anial.properties.figures.points import point_figures
-from aiida_anial.properties.figures.style import Panel, draw_panel, subject_styles
-from aiida_anial.properties.figures.write import write_figures
-from aiida_anial.properties.property import PropertyResult
+from aiida_anial.properties.figures.curves import draw_curve
+from aiida_anial.properties.figures.style import subject_styles
+from aiida_anial.properties.figures.write import make_figures, write_figures
+from aiida_anial.properties.panels import Curve
+from aiida_anial.properties.quantity import PropertyResult
 
 SCRIPT = """
 import pickle
@@ -40,7 +39,15 @@ from aiida_anial.properties.figures import write
 print(sorted({name.partition('.')[0] for name in sys.modules} & {'aiida', 'matplotlib', 'phonopy', 'torch'}))
 """
 
-BAIN = Panel('bain', 'c_over_a', 'energy_ev_per_atom', 'x', 'y', disagreement='disagreement_ev_per_atom', scale=1e3)
+BAIN = Curve(
+    figure='paths',
+    x='c_over_a',
+    y='energy_ev_per_atom',
+    x_label='x',
+    y_label='y',
+    disagreement='disagreement_ev_per_atom',
+    scale=1e3,
+)
 
 
 @pytest.fixture
@@ -77,9 +84,9 @@ def test_everything_is_drawn_and_the_style_of_the_user_is_left_alone(tmp_path, s
     with mpl.rc_context({'font.size': 30}):
         paths = write_figures(subjects, tmp_path / 'new' / 'folder')
         assert mpl.rcParams['font.size'] == 30
-    names = ['lattice', 'cold_curves', 'paths', 'pressure', 'stress', 'phonons', 'elastic', 'crystals', 'surfaces']
+    names = ['lattice', 'cold_curves', 'crystals', 'pressure', 'stress', 'elastic', 'paths', 'defects', 'surfaces']
     assert [path.name for path in paths] == [
-        f'{name}.{suffix}' for name in [*names, 'defects'] for suffix in ('png', 'svg')
+        f'{name}.{suffix}' for name in [*names, 'phonons'] for suffix in ('png', 'svg')
     ]
     assert all(path.stat().st_size > 5000 for path in paths)
 
@@ -101,7 +108,7 @@ def test_subjects_can_be_told_apart_and_dft_is_points():
 
 def test_a_line_goes_through_its_points_in_a_band_of_its_disagreement(subjects):
     axis = Figure().subplots()
-    draw_panel(axis, subjects[:1], subject_styles(subjects[:1]), BAIN)
+    draw_curve(axis, subjects[:1], subject_styles(subjects[:1]), 'bain', BAIN)
     line, dots = axis.lines
     curves = subjects[0].results['bain'].curves
     np.testing.assert_allclose(dots.get_xydata(), np.array([curves['c_over_a'], 1e3 * curves['energy_ev_per_atom']]).T)
@@ -114,31 +121,31 @@ def test_a_line_goes_through_its_points_in_a_band_of_its_disagreement(subjects):
 
 def test_dft_has_no_line(subjects):
     axis = Figure().subplots()
-    draw_panel(axis, subjects[2:], subject_styles(subjects[2:]), BAIN)
+    draw_curve(axis, subjects[2:], subject_styles(subjects[2:]), 'bain', BAIN)
     (dots,) = axis.lines
     assert dots.get_linestyle() == 'None'
     assert len(dots.get_xdata()) == 16
 
 
 def test_the_legend_names_all_once_the_subjects_first(subjects):
-    figures = dict(curve_figures(subjects, subject_styles(subjects)))
+    figures = dict(make_figures(subjects))
     (legend,) = figures['paths'].legends
     assert [text.get_text() for text in legend.texts] == ['ensemble 715', 'Al_mm.eam.fs', 'qe', 'experiment']
 
 
 def test_cold_curves_have_a_panel_a_crystal(subjects):
-    figure = dict(curve_figures(subjects, subject_styles(subjects)))['cold_curves']
+    figure = dict(make_figures(subjects))['cold_curves']
     assert [axis.get_title(loc='left') or axis.get_title() for axis in figure.axes] == ['FCC', 'BCC', 'diamond']
 
 
 def test_paths_that_are_missing_have_no_panel(subjects):
     some = [replace(subjects[0], results={'slip': subjects[0].results['slip']})]
-    figure = dict(curve_figures(some, subject_styles(some)))['paths']
+    figure = dict(make_figures(some))['paths']
     assert len(figure.axes) == 1
 
 
 def test_the_experiment_stands_at_the_points_of_the_zone_boundary(subjects):
-    ((_, figure),) = phonon_figures(subjects, subject_styles(subjects))
+    figure = dict(make_figures(subjects))['phonons']
     stars = {tuple(point) for line in figure.axes[0].lines if line.get_marker() == '*' for point in line.get_xydata()}
     assert stars == {(1.5, 9.69), (1.5, 5.79), (5.0, 9.69), (5.0, 4.19)}
 
@@ -148,13 +155,13 @@ def test_paths_of_other_lattice_constants_are_stretched_onto_the_first(subjects)
     for name in ('distance_per_angstrom', 'tick_distances_per_angstrom'):
         curves[name] = 1.2 * curves[name]
     wider = replace(subjects[1], results={'phonons': PropertyResult({}, curves)})
-    ((_, figure),) = phonon_figures([subjects[0], wider], subject_styles(subjects[:2]))
+    figure = dict(make_figures([subjects[0], wider]))['phonons']
     first, second = (figure.axes[0].lines[index].get_xdata() for index in (0, 3))
     np.testing.assert_allclose(second, first, atol=1e-12)
 
 
 def test_marks_of_one_quantity_stand_side_by_side(subjects):
-    figure = dict(point_figures(subjects, subject_styles(subjects)))['elastic']
+    figure = dict(make_figures(subjects))['elastic']
     assert len(figure.axes) == 2
     c11 = [line for line in figure.axes[0].lines if line.get_marker() in 'os^*DP']
     positions = [float(line.get_xdata()[0]) for line in c11]
@@ -165,7 +172,7 @@ def test_marks_of_one_quantity_stand_side_by_side(subjects):
 
 def test_the_legend_has_no_subject_without_the_property(subjects):
     some = [subjects[0], replace(subjects[1], results={})]
-    figures = dict(point_figures(some, subject_styles(some)))
+    figures = dict(make_figures(some))
     for name in ('elastic', 'crystals', 'surfaces', 'defects'):
         (legend,) = figures[name].legends
         texts = [text.get_text() for text in legend.texts]
@@ -174,6 +181,6 @@ def test_the_legend_has_no_subject_without_the_property(subjects):
 
 
 def test_a_defect_ends_in_its_limit(subjects):
-    figure = dict(point_figures(subjects[:1], subject_styles(subjects[:1])))['defects']
+    figure = dict(make_figures(subjects[:1]))['defects']
     (line,) = [line for line in figure.axes[0].lines if line.get_linestyle() == '-']
     np.testing.assert_allclose(line.get_xydata(), [[1 / 32, 672.0], [1 / 108, 665.0], [0.0, 660.0]])

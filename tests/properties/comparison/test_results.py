@@ -12,7 +12,7 @@ from aiida_anial.common.errors import FileFormatError
 from aiida_anial.common.tensors import TensorFile, write_tensors
 from aiida_anial.properties.comparison.results import CURVES_SUFFIX, read_subject, write_subject
 from aiida_anial.properties.comparison.subject import Subject
-from aiida_anial.properties.property import PropertyResult, Quantity
+from aiida_anial.properties.quantity import PropertyResult, Quantity
 
 
 @pytest.fixture

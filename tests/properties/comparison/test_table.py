@@ -20,7 +20,7 @@ from aiida_anial.properties.comparison.rendering import (
 )
 from aiida_anial.properties.comparison.subject import Subject, property_names
 from aiida_anial.properties.comparison.table import comparison_table
-from aiida_anial.properties.property import PropertyResult, Quantity
+from aiida_anial.properties.quantity import PropertyResult, Quantity
 
 
 @pytest.fixture

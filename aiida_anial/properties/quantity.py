@@ -1,18 +1,64 @@
-"""What analyses share: the spread over the members, and whether relaxations converged."""
+"""What is found of a property: quantities and curves, with the spread over the members of an ensemble."""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from dataclasses import dataclass, field
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
-from aiida_anial.properties.property import Evaluation, Quantity
+from aiida_anial.properties.evaluation import Evaluation
 
-__all__ = ('from_energies', 'relative_energies', 'unconverged_notes')
+__all__ = ('PropertyResult', 'Quantity', 'from_energies', 'relative_energies', 'unconverged_notes')
 
 Energies = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Quantity:
+    """A value that a property has.
+
+    :param value: in ``unit``.
+    :param unit: such as ``GPa``, ``angstrom``, ``meV``, ``meV/atom`` or ``mJ/m2``; ``1`` where there is none.
+    :param uncertainty: one standard deviation in ``unit``, over the members of an ensemble or of a fit; None where
+        neither says anything.
+    """
+
+    value: float
+    unit: str
+    uncertainty: float | None = None
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return ``{value, unit, uncertainty}``, what is not finite as None."""
+        uncertainty = self.uncertainty
+        return {
+            'value': self.value if math.isfinite(self.value) else None,
+            'unit': self.unit,
+            'uncertainty': uncertainty if uncertainty is not None and math.isfinite(uncertainty) else None,
+        }
+
+    @classmethod
+    def parse(cls, content: Mapping[str, Any]) -> Self:
+        """Return the quantity that ``to_dict`` wrote."""
+        value = content['value']
+        return cls(math.nan if value is None else float(value), str(content['unit']), content.get('uncertainty'))
+
+
+@dataclass(frozen=True, eq=False)
+class PropertyResult:
+    """What was found.
+
+    :param quantities: numbers by name; one that cannot be determined is left out, and ``notes`` says why.
+    :param curves: arrays by name; names end in the unit, and arrays that belong to one curve begin alike.
+    :param notes: sentences that whoever reads the numbers has to know.
+    """
+
+    quantities: Mapping[str, Quantity]
+    curves: Mapping[str, NDArray[np.float64]] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
 
 
 def from_energies(evaluations: Sequence[Evaluation], analysis: Callable[[Energies], float], unit: str) -> Quantity:

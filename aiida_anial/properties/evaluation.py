@@ -1,0 +1,120 @@
+"""Structures to evaluate, and what an ASE calculator says about them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any
+
+import numpy as np
+from ase import Atoms
+from ase.calculators.calculator import Calculator
+from numpy.typing import NDArray
+
+__all__ = ('FORCE_TOLERANCE_EV_PER_ANGSTROM', 'Evaluation', 'Relaxation', 'Task', 'evaluate', 'evaluate_all')
+
+FORCE_TOLERANCE_EV_PER_ANGSTROM = 1e-3
+_MAX_STEPS = 500
+
+
+class Relaxation(StrEnum):
+    """What may move before energy, forces and stress are taken."""
+
+    NONE = 'none'
+    POSITIONS = 'positions'
+    NORMAL = 'normal'
+    """The positions along z alone, as the layers of a generalised stacking fault do."""
+    SHAPE = 'shape'
+    """The shape of the cell at constant volume, and the positions: c/a."""
+
+
+@dataclass(frozen=True, eq=False)
+class Task:
+    """One structure to evaluate.
+
+    :param atoms: aluminium in a cell that is periodic in all directions; a surface has its vacuum in it.
+    :param relaxation: what may move first.
+    :param group: tasks of one group are compared with each other closely, and DFT uses one mesh of k-points for all.
+    """
+
+    atoms: Atoms
+    relaxation: Relaxation = Relaxation.NONE
+    group: str = ''
+
+
+@dataclass(frozen=True, eq=False)
+class Evaluation:
+    """What an engine says about one task.
+
+    :param atoms: as the relaxation left them, without calculator.
+    :param energy: total energy in eV.
+    :param forces: ``[n, 3]`` in eV/angstrom.
+    :param stress: ``[3, 3]`` in eV/angstrom^3, positive in tension.
+    :param member_energies: ``[M]`` total energies by each member of an ensemble for the same atoms, eV; None for what
+        is no ensemble.
+    :param converged: whether the relaxation ended below its tolerance; true where nothing was relaxed.
+    """
+
+    atoms: Atoms
+    energy: float
+    forces: NDArray[np.float64]
+    stress: NDArray[np.float64]
+    member_energies: NDArray[np.float64] | None = None
+    converged: bool = True
+
+    @property
+    def energy_per_atom(self) -> float:
+        """Energy in eV/atom."""
+        return self.energy / len(self.atoms)
+
+    @property
+    def volume_per_atom(self) -> float:
+        """Volume in angstrom^3/atom."""
+        return float(self.atoms.cell.volume) / len(self.atoms)
+
+
+def evaluate_all(tasks: Mapping[str, Task], calculator: Calculator) -> dict[str, Evaluation]:
+    """Return what ``calculator`` says about each task, by name."""
+    return {name: evaluate(task, calculator) for name, task in tasks.items()}
+
+
+def evaluate(task: Task, calculator: Calculator) -> Evaluation:
+    """Return what ``calculator`` says about one task, relaxed as it asks.
+
+    Relaxations go on until no force is above 1 meV/angstrom, or for 500 steps.
+    """
+    atoms = task.atoms.copy()
+    atoms.calc = calculator
+    converged = _relax(atoms, task.relaxation)
+    energy = float(atoms.get_potential_energy())
+    forces = np.asarray(atoms.get_forces(apply_constraint=False))
+    stress = np.asarray(atoms.get_stress(voigt=False, apply_constraint=False))
+    members = calculator.results.get('member_energies')
+    atoms.calc = None
+    atoms.set_constraint()
+    return Evaluation(atoms, energy, forces, stress, None if members is None else np.asarray(members), converged)
+
+
+def _relax(atoms: Atoms, relaxation: Relaxation) -> bool:
+    """Move what may move; return whether that ended well."""
+    if relaxation == Relaxation.NONE:
+        return True
+    # Here, because they bring scipy.optimize: a second for commands that only ask which properties there are.
+    from ase.constraints import FixCartesian
+    from ase.filters import FrechetCellFilter
+    from ase.optimize import FIRE, BFGSLineSearch
+
+    moving: Any = atoms
+    if relaxation == Relaxation.NORMAL:
+        atoms.set_constraint(FixCartesian(range(len(atoms)), mask=(True, True, False)))
+    elif relaxation == Relaxation.SHAPE:
+        moving = FrechetCellFilter(atoms, constant_volume=True)
+    # A line search is fast but gives up on the small ripples of a network; FIRE does not.
+    for optimizer in (BFGSLineSearch, FIRE):
+        try:
+            if optimizer(moving, logfile=None).run(fmax=FORCE_TOLERANCE_EV_PER_ANGSTROM, steps=_MAX_STEPS):
+                return True
+        except (RuntimeError, ValueError, np.linalg.LinAlgError):
+            continue
+    return False
