@@ -1,4 +1,4 @@
-"""Nodes that options name: found, or refused in one sentence."""
+"""Load the nodes that options name, or refuse them in one sentence."""
 
 from __future__ import annotations
 
@@ -27,9 +27,9 @@ __all__ = ('code', 'ensemble', 'finished_pw', 'potential_file', 'pseudo_and_cuto
 def code(identifier: str, plugin: str, option: str) -> orm.AbstractCode:
     """Return the code ``identifier``.
 
-    :param plugin: what it must be for.
-    :param option: the option to name in messages.
-    :raises AnialError: if there is none, or it is for something else.
+    :param plugin: entry point of the calculation that it must run.
+    :param option: option to name in messages.
+    :raises AnialError: if there is no such code, or it runs another calculation.
     """
     try:
         if is_beyond(identifier):
@@ -47,7 +47,7 @@ def code(identifier: str, plugin: str, option: str) -> orm.AbstractCode:
 
 
 def pseudo_and_cutoffs(inputs: CampaignInputs) -> tuple[UpfData, CampaignInputs]:
-    """Return the pseudopotential of aluminium, and the inputs with its family's cutoffs where none are given.
+    """Return the pseudopotential of aluminium, and the inputs with the cutoffs of its family if they have none.
 
     :raises AnialError: if the family is not installed, has no aluminium, or recommends no cutoffs.
     """
@@ -61,31 +61,31 @@ def pseudo_and_cutoffs(inputs: CampaignInputs) -> tuple[UpfData, CampaignInputs]
     except ValueError as exception:
         raise AnialError(f'{key}: the family {label!r} has no pseudopotential for Al.') from exception
     if (fault := _pseudo_fault(pseudo)) is not None:
-        raise AnialError(f'{key}: the file of Al in the family {label!r} is no pseudopotential: {fault}.')
+        raise AnialError(f'{key}: the file for Al in the family {label!r} is not a valid pseudopotential: {fault}.')
     if inputs.label.qe.ecutwfc_ry is not None:
         return pseudo, inputs
     if not isinstance(family, RecommendedCutoffMixin):
-        raise AnialError(f'label.qe.ecutwfc_ry: the family {label!r} recommends no cutoffs; give them.')
+        raise AnialError(f'label.qe.ecutwfc_ry: the family {label!r} recommends no cutoffs; give them here.')
     wfc, rho = family.get_recommended_cutoffs(elements='Al', unit='Ry')
     qe = inputs.label.qe.model_copy(update={'ecutwfc_ry': wfc, 'ecutrho_ry': rho})
     return pseudo, inputs.model_copy(update={'label': inputs.label.model_copy(update={'qe': qe})})
 
 
 def _pseudo_fault(pseudo: UpfData) -> str | None:
-    """Return why a pseudopotential is not what it should be, or None."""
+    """Return what is wrong with a pseudopotential, or None."""
     with pseudo.open(mode='rb') as stream:
         content = stream.read()
     if hashlib.md5(content, usedforsecurity=False).hexdigest() != pseudo.md5:
-        return 'its MD5 is not that by which it is known'
+        return 'its MD5 differs from the stored one'
     return upf_fault(content, element='Al')
 
 
 def potential_file(path: Path | None) -> orm.SinglefileData:
     """Return an EAM file as an unstored node.
 
-    :raises AnialError: if none is given, it is no EAM file with aluminium, or its name does not tell its style.
+    :raises AnialError: if no file is given, it is not an EAM file with aluminium, or its name has no known suffix.
     """
-    # Loads scipy.
+    # Imported here because it loads scipy.
     from aiida_anial.potential.eam import EAM_SUFFIXES, read_eam
 
     if path is None:
@@ -103,7 +103,7 @@ def potential_file(path: Path | None) -> orm.SinglefileData:
 def ensemble(identifier: str | None, option: str = '--teacher') -> EnsembleData:
     """Return the ensemble ``identifier``.
 
-    :raises AnialError: if there is none, or the node is something else.
+    :raises AnialError: if there is no such node, or it is not an ensemble.
     """
     if identifier is None:
         raise AnialError(f'{option}: the labeller ensemble needs the pk or UUID of a trained ensemble.')
@@ -114,9 +114,9 @@ def ensemble(identifier: str | None, option: str = '--teacher') -> EnsembleData:
 
 
 def finished_pw(identifier: str) -> Any:
-    """Return the calculation ``identifier``, which gives a label.
+    """Return the pw.x calculation ``identifier``, from which a label can be made.
 
-    :raises AnialError: if it is no calculation by pw.x, did not finish well, or has no forces, no stress, another
+    :raises AnialError: if it is not a pw.x calculation, did not succeed, or has no forces, no stress, another
         element or a left-handed cell.
     """
     node = loaded(identifier, 'PKS')
@@ -126,10 +126,10 @@ def finished_pw(identifier: str) -> Any:
     if getattr(node, 'process_label', None) != 'PwCalculation':
         raise AnialError(f'PKS: node {identifier} is a {_kind(node)}, not a PwCalculation.')
     if not node.is_finished_ok:
-        raise AnialError(f'PKS: PwCalculation<{node.pk}> did not finish well (exit status {node.exit_status}).')
+        raise AnialError(f'PKS: PwCalculation<{node.pk}> did not succeed (exit status {node.exit_status}).')
     others = sorted(set(node.inputs.structure.get_symbols_set()) - {'Al'})
     if others:
-        raise AnialError(f'PKS: PwCalculation<{node.pk}> has {others[0]} where only Al is known.')
+        raise AnialError(f'PKS: PwCalculation<{node.pk}> contains {others[0]}; only Al is supported.')
     if np.linalg.det(node.inputs.structure.cell) <= 0:
         raise AnialError(f'PKS: PwCalculation<{node.pk}> has a left-handed cell; swap two of its vectors.')
     arrays = node.outputs.output_trajectory.get_arraynames() if 'output_trajectory' in node.outputs else ()

@@ -263,7 +263,7 @@ def test_a_folder_that_is_no_model_is_refused(invoke, tmp_path, count_nodes):
 @pytest.mark.parametrize('option', ['--pw', '--worker'])
 def test_setup_refuses_an_executable_that_is_not_there_before_it_makes_anything(invoke, tmp_path, option):
     result = invoke('setup', '-p', 'other', option, tmp_path / 'gone')
-    assert_refused(result, 'gone: there is no such executable')
+    assert_refused(result, 'gone: no such executable')
     assert 'other' not in get_config().profile_names
 
 

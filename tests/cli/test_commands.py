@@ -171,7 +171,7 @@ def test_setup_again_keeps_what_is_there(installed, count_nodes):
         installation._code(installation.WORKER_CODE, worker.filepath_executable, 'anial.train'),
         installation._pseudo_family(),
     ]
-    assert all('is there' in line or 'configured' in line for line in lines)
+    assert all('exists already' in line or 'configured' in line for line in lines)
     assert (count_nodes(), orm.QueryBuilder().append(orm.Group).count()) == (before, groups)
 
 
@@ -200,7 +200,7 @@ def test_the_doctor_finds_what_is_there_and_what_is_not(invoke, worker_code):
         assert found(result.output, name).startswith('ok'), result.output
     assert f'ok       code: anial-worker@localhost, {worker_code.filepath_executable}, {__version__}' in result.output
     assert found(result.output, 'daemon').startswith('missing')
-    assert 'mend: run `verdi daemon start`' in result.output
+    assert 'fix: run `verdi daemon start`' in result.output
 
 
 def test_the_doctor_says_how_to_mend_a_missing_code(invoke, installed, monkeypatch):

@@ -102,7 +102,7 @@ def test_a_copied_file_leads_back_and_a_changed_one_says_so(exported, invoke, tm
     n_atoms = int(lines[0])
     copy.write_text(''.join(lines[: n_atoms + 2]))
     result = invoke('whence', copy)
-    assert '1 of 1 configurations are labels here' in result.output
+    assert '1 of 1 configurations are labels of this profile' in result.output
     assert 'its header names the shard' in result.output
     copy.write_text('no dataset')
     result = invoke('whence', copy)
@@ -113,7 +113,7 @@ def test_a_copied_file_leads_back_and_a_changed_one_says_so(exported, invoke, tm
 @pytest.mark.parametrize(
     ('name', 'filters', 'message'),
     [
-        ('labels.pickle', (), "--format: 'labels.pickle' ends in none of .extxyz, .h5, .db"),
+        ('labels.pickle', (), "--format: 'labels.pickle' does not end in .extxyz or .h5 or .db"),
         ('no/folder.extxyz', (), 'there is no folder'),
         ('labels.extxyz', ('--n-atoms', '1000..'), 'filters: no label is so'),
         ('labels.extxyz', ('--n-atoms', 'few'), "--n-atoms: 'few' is not a whole number"),
@@ -135,7 +135,7 @@ def test_what_cannot_be_exported_is_one_sentence_and_nothing_is_stored(
 def test_an_existing_file_is_not_overwritten(exported, invoke):
     path = exported()
     result = invoke('export', 'dataset', path)
-    assert 'is there already' in result.output
+    assert 'it exists already' in result.output
 
 
 @pytest.mark.parametrize(

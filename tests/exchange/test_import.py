@@ -93,7 +93,7 @@ def test_a_file_that_does_not_say_its_theory_is_refused_without_one(invoke, fore
     before = count_nodes()
     result = invoke('import', 'dataset', foreign[0])
     assert result.exit_code == 1
-    assert 'does not say what its labels were computed with' in result.output
+    assert 'does not state the level of theory of its labels' in result.output
     assert count_nodes() == before
 
 
@@ -176,8 +176,8 @@ def test_finished_calculations_are_labels(invoke, pw_job):
 @pytest.mark.parametrize(
     ('changes', 'message'),
     [
-        ({'symbol': 'Cu'}, 'has Cu where only Al is known'),
-        ({'exit_status': 305}, 'did not finish well (exit status 305)'),
+        ({'symbol': 'Cu'}, 'contains Cu; only Al is supported'),
+        ({'exit_status': 305}, 'did not succeed (exit status 305)'),
         ({'arrays': ('forces',)}, 'has no stress; a label needs energy, forces and stress'),
     ],
 )

@@ -147,7 +147,7 @@ def test_options_of_the_recursion_without_it(invoke, steps, option):
 def test_a_budget_for_nothing_and_a_kind_that_is_not_there(invoke, campaigns):
     failed = campaigns['failed'].pk
     one_sentence(invoke(failed, '--recursive', '--budget', 0), 'no step of ', 'the budget has no room for it')
-    one_sentence(invoke(failed, '--recursive', '--kind', 'dft'), 'no step of ', 'there is none of that kind')
+    one_sentence(invoke(failed, '--recursive', '--kind', 'dft'), 'no step of ', 'there are none of that kind')
 
 
 def test_an_original_that_runs_or_failed(invoke, steps, copy_of):

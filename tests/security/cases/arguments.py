@@ -76,7 +76,7 @@ _NAMES = {
     'a name from right to left': ('\u202ets.x', "filename: '\\u202ets.x' has characters that cannot be printed"),
     'a name that is too long': ('x' * 252, 'is longer than 250 bytes'),
     'a name with another separator': ('..\\..\\x.st', 'is not the name of a file in a folder'),
-    'a folder that is there': ('there', 'is there already'),
+    'a folder that is there': ('there', 'it exists already'),
     'the folder above': ('..', "filename: '..' is not the name of a file in a folder"),
     'a folder that is not there': ('nowhere/x.st', 'nowhere'),
     'a name in a file': ('over.yaml/x.st', 'there is no folder over.yaml'),
@@ -95,7 +95,7 @@ CASES |= {
     f'reproduce: {name}': (partial(process, process_type=kind), text) for name, (kind, text) in _REPRODUCED.items()
 }
 CASES |= {
-    'export: a format that is none': (said('export', 'dataset', 'x.pkl'), "'x.pkl' ends in none of"),
+    'export: a format that is none': (said('export', 'dataset', 'x.pkl'), "'x.pkl' does not end in"),
     'reproduce: a process that has not ended': (
         partial(process, process_type='aiida_anial.calcfunctions.collect_labels.collect_labels', sealed=False),
         'it has not ended yet',

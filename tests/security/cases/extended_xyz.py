@@ -206,7 +206,7 @@ CASES |= {name: (partial(ours, change=change), said) for name, (change, said) in
 CASES |= {
     'forces larger than the limit': (
         lambda world: (*foreign(world, forces=1.0), '--max-force', '1e-6'),
-        'no label is sound',
+        'no label is valid',
     ),
     'two thousand atoms in one place': (partial(crowd, n_atoms=2000, width=1e-3), 'labels.extxyz: '),
     'twenty thousand atoms in one place': (partial(crowd, n_atoms=20_000, width=1.0), 'has 20000 atoms where 2000 are'),

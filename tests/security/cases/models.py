@@ -161,7 +161,7 @@ _DESCRIBED = {
     'a newer layout': (setting(schema_version=99), 'schema version 99, newer than 1; update aiida-anial'),
     'a layout without end': (setting(schema_version=float('inf')), _NOT_OURS),
     'energies in hartree': (setting(metadata__units={'length': 'angstrom', 'energy': 'hartree'}), 'has units'),
-    'copper': (setting(metadata__model__element='Cu'), 'is a model of Cu where only Al is known'),
+    'copper': (setting(metadata__model__element='Cu'), 'is a model of Cu; only Al is supported'),
     'an element that is a path': (
         setting(metadata__model__element='../../x'),
         "model.element: '../../x' is not allowed",

@@ -121,6 +121,6 @@ CASES |= {
     ),
     'a pseudopotential that is not the one that it was': (
         partial(upf, change=replaced(b'PBE', b'LDA'), md5='0' * 32),
-        'its MD5 is not that by which it is known',
+        'its MD5 differs from the stored one',
     ),
 }
