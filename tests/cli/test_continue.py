@@ -56,8 +56,8 @@ def test_a_dry_run_says_what_is_taken_over_and_stores_nothing(invoke, main, writ
     assert count_nodes() == before
     comments = [line for line in result.stdout.splitlines() if line.startswith('#')]
     n_labels = sum(shard.n_configurations for shard in main.outputs.shards.values())
-    assert comments[0] == f'# goes on from: {main.pk}'
-    assert f'{n_labels} labels in 5 shards, 0 labels of labellings that did not end' in comments[1]
+    assert comments[0] == f'# continues: {main.pk}'
+    assert f'{n_labels} labels in 5 shards, 0 labels of unfinished labellings' in comments[1]
     assert '2 iterations' in comments[2]
 
 
@@ -135,7 +135,7 @@ def begun(local_runner, worker_code, campaign_overrides):
 
 def test_no_label_no_campaign_and_no_node_are_refused(invoke, begun, main):
     begun.set_process_state(ProcessState.KILLED)
-    assert f'campaign {begun.pk} has no label' in refused(invoke('submit', '--continue-from', begun.pk))
+    assert f'campaign {begun.pk} has no labels' in refused(invoke('submit', '--continue-from', begun.pk))
     assert 'there is no node' in refused(invoke('submit', '--continue-from', 99999999))
     pk = main.outputs.ensemble.pk
     assert 'is a EnsembleData, not an ActiveLearningWorkChain' in refused(invoke('submit', '--continue-from', pk))
@@ -166,7 +166,7 @@ def test_a_dataset_joins_from_the_start_if_its_level_of_theory_is_that_of_the_la
     assert {name: shard.uuid for name, shard in submitted[0][0].continued.shards.items()} == {'dataset_1': same.uuid}
     assert 'continues' not in submitted[0][1].base.extras
     text = refused(invoke(*fresh, '--dataset', same.pk, '--dataset', other.pk))
-    assert f'--mix-theory: the labels of dataset {other.pk} are of another level of theory (code emt and eam' in text
+    assert f'--mix-theory: the labels of dataset {other.pk} have another level of theory (code emt and eam' in text
     assert 'is unknown' in refused(invoke(*fresh, '--dataset', unknown.pk))
     assert invoke(*fresh, '--dataset', other.pk, '--dataset', unknown.pk, '--mix-theory').exit_code == 0
     assert sorted(submitted[1][0].continued.shards) == ['dataset_1', 'dataset_2']
@@ -175,5 +175,5 @@ def test_a_dataset_joins_from_the_start_if_its_level_of_theory_is_that_of_the_la
 def test_other_settings_of_the_labels_need_the_option_too(invoke, main, write):
     over = write({'campaign': {'max_iterations': 4}, 'label': {'engine': 'ensemble'}})
     given = ('submit', over, '--continue-from', main.pk, '--teacher', main.outputs.ensemble.pk, '--dry-run')
-    assert f'the labels of campaign {main.pk} are of another level of theory' in refused(invoke(*given))
+    assert f'the labels of campaign {main.pk} have another level of theory' in refused(invoke(*given))
     assert invoke(*given, '--mix-theory').exit_code == 0

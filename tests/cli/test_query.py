@@ -47,7 +47,7 @@ def test_several_campaigns(invoke, campaigns):
         (('labels', '--density-g-per-cm3', '4..2'), "--density-g-per-cm3: '4..2' is not a range LOW..HIGH"),
         (('labels', '--created', 'soon'), "--created: 'soon' is not a date such as 2026-01-31"),
         (('campaigns', '--converged', 'maybe'), "--converged: 'maybe' is not yes or no"),
-        (('labels', '--sort', 'colour'), 'colour: labels have no such column; known are pk, uuid'),
+        (('labels', '--sort', 'colour'), 'colour: labels have no such column; the columns are pk, uuid'),
         (('labels', '--campaign', 'none'), "--campaign: there is no node 'none'"),
     ],
 )

@@ -107,7 +107,7 @@ def test_a_copied_file_leads_back_and_a_changed_one_says_so(exported, invoke, tm
     copy.write_text('no dataset')
     result = invoke('whence', copy)
     assert result.exit_code == 1
-    assert 'no export of this profile wrote it, and it is no dataset' in result.output
+    assert 'no export of this profile wrote it, and it is not a dataset' in result.output
 
 
 @pytest.mark.parametrize(
@@ -115,7 +115,7 @@ def test_a_copied_file_leads_back_and_a_changed_one_says_so(exported, invoke, tm
     [
         ('labels.pickle', (), "--format: 'labels.pickle' does not end in .extxyz or .h5 or .db"),
         ('no/folder.extxyz', (), 'there is no folder'),
-        ('labels.extxyz', ('--n-atoms', '1000..'), 'filters: no label is so'),
+        ('labels.extxyz', ('--n-atoms', '1000..'), 'filters: no label matches'),
         ('labels.extxyz', ('--n-atoms', 'few'), "--n-atoms: 'few' is not a whole number"),
         ('labels.extxyz', ('--campaign', '123456789'), "--campaign: there is no node '123456789'"),
     ],

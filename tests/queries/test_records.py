@@ -172,7 +172,7 @@ def test_a_condition_that_is_none_is_refused(name, text, message):
 
 
 def test_unknown_names_are_refused_with_those_that_are_known(aiida_profile):
-    with pytest.raises(AnialError, match=r'atoms: labels have no such column; known are pk, uuid'):
+    with pytest.raises(AnialError, match=r'atoms: labels have no such column; the columns are pk, uuid'):
         records('labels', {'atoms': 4})
-    with pytest.raises(AnialError, match=r'forces: there are no such records; known are labels'):
+    with pytest.raises(AnialError, match=r'forces: there are no such records; the kinds are labels'):
         count('forces')

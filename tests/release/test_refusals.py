@@ -27,7 +27,7 @@ def test_a_folder_with_something_in_it_stays_as_it_is(invoke, campaigns, tmp_pat
     folder.mkdir()
     (folder / 'thesis.tex').write_text('years of work')
     before = count_nodes()
-    refused(invoke('release', campaigns['main'].pk, folder, *AUTHOR), 'is there already and not an empty folder')
+    refused(invoke('release', campaigns['main'].pk, folder, *AUTHOR), 'exists already and is not an empty folder')
     assert [path.name for path in folder.iterdir()] == ['thesis.tex']
     assert count_nodes() == before
 
@@ -35,8 +35,8 @@ def test_a_folder_with_something_in_it_stays_as_it_is(invoke, campaigns, tmp_pat
 @pytest.mark.parametrize(
     ('options', 'message'),
     [
-        (('--author', 'Marie Curie'), "--author: 'Marie Curie' is not written 'Family, Given'"),
-        (('--author', 'Curie, '), "--author: 'Curie, ' is not written 'Family, Given'"),
+        (('--author', 'Marie Curie'), "--author: 'Marie Curie' must have the form 'Family, Given'"),
+        (('--author', 'Curie, '), "--author: 'Curie, ' must have the form 'Family, Given'"),
         ((*AUTHOR, '--license', 'free'), "--license: 'free' is not the SPDX identifier"),
         ((*AUTHOR, '--license', 'MIT OR CC0-1.0'), "--license: 'MIT OR CC0-1.0' is not the SPDX identifier"),
     ],
