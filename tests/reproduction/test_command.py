@@ -81,7 +81,7 @@ def test_a_campaign_is_reproduced_within_a_budget(invoke, campaigns):
     assert lines[-1].endswith(' identical.')
     number = int(lines[-1].split()[0])
     assert len([line for line in lines if line.startswith('│')]) == number == len(first) > 8
-    assert any('left out: the budget has no room for it' in line for line in lines)
+    assert any('left out: it exceeds the budget' in line for line in lines)
     assert any('│ EvaluateCalculation ' in line for line in lines)
     assert result.stderr.splitlines()[-1].startswith(f'{number} of {number}: ')
 
@@ -124,7 +124,7 @@ def test_an_unknown_node(invoke):
 
 def test_data_without_history(invoke, campaigns):
     seed = campaigns['main'].inputs.seed
-    one_sentence(invoke(seed.pk), f'PK: Int<{seed.pk}> has no history', 'no process made it')
+    one_sentence(invoke(seed.pk), f'PK: Int<{seed.pk}> was not created by a process')
 
 
 def test_a_process_of_somebody_else(invoke, worker_code):
@@ -146,7 +146,7 @@ def test_options_of_the_recursion_without_it(invoke, steps, option):
 
 def test_a_budget_for_nothing_and_a_kind_that_is_not_there(invoke, campaigns):
     failed = campaigns['failed'].pk
-    one_sentence(invoke(failed, '--recursive', '--budget', 0), 'no step of ', 'the budget has no room for it')
+    one_sentence(invoke(failed, '--recursive', '--budget', 0), 'no step of ', 'it exceeds the budget')
     one_sentence(invoke(failed, '--recursive', '--kind', 'dft'), 'no step of ', 'there are none of that kind')
 
 
@@ -154,8 +154,8 @@ def test_an_original_that_runs_or_failed(invoke, steps, copy_of):
     job = steps['EvaluateCalculation'][0]
     one_sentence(invoke(copy_of(job, sealed=False).pk), 'cannot be reproduced: it has not ended yet')
     failed = copy_of(job, exit_status=410, exit_message='The worker stopped: why.')
-    one_sentence(invoke(failed.pk), 'did not finish well (exit status 410: The worker stopped: why)', 'nothing to comp')
-    one_sentence(invoke(copy_of(job, process_state='killed', exit_status=None).pk), 'did not finish well (killed)')
+    one_sentence(invoke(failed.pk), 'did not succeed (exit status 410: The worker stopped: why)', 'nothing to comp')
+    one_sentence(invoke(copy_of(job, process_state='killed', exit_status=None).pk), 'did not succeed (killed)')
 
 
 @pytest.fixture

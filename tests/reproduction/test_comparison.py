@@ -158,7 +158,7 @@ def test_an_entry_more_or_fewer_is_found(steps, copy_of):
     rows = job.outputs.table.get_dict()['trajectories'][:-1]
     found = changed(compare(copy_of(job, outputs={'table': orm.Dict({'trajectories': rows})}), job))
     assert {record.verdict for record in found.values()} == {Verdict.FAILED}
-    assert 'the number or the place of its values differs' in found['table', 'trajectories.*.stop_step'].note
+    assert 'the number or the layout of its values differs' in found['table', 'trajectories.*.stop_step'].note
 
 
 def test_a_number_that_is_missing_in_one_of_them_is_found(steps, copy_of):

@@ -61,7 +61,7 @@ def test_what_did_not_end_well_is_left_out_with_its_reason(all_steps, copy_of):
     selection = select([job, copy_of(job, exit_status=410, exit_message='No.'), copy_of(job, sealed=False)])
     assert selection.chosen == (job,)
     reasons = [reason for _, reason in selection.left_out]
-    assert 'did not finish well (exit status 410: No)' in reasons[0]
+    assert 'did not succeed (exit status 410: No)' in reasons[0]
     assert 'has not ended' in reasons[1]
 
 
