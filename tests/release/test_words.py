@@ -1,4 +1,4 @@
-"""Reasons, ranges and levels of theory in words, and the layer that they belong to."""
+"""Reasons, ranges and levels of theory as text, and modules that work without AiiDA."""
 
 from __future__ import annotations
 
@@ -71,7 +71,7 @@ def test_an_unknown_level_of_theory():
     assert theory_in_words(None) == 'an unknown level of theory'
 
 
-def test_what_draws_and_writes_imports_no_aiida():
+def test_modules_that_draw_and_write_import_no_aiida():
     code = (
         'import importlib, sys\n'
         'class Blocker:\n'
