@@ -1,11 +1,11 @@
-# `make help` lists the targets. Every one of them sets up what it needs first, so that a fresh checkout can start anywhere.
+# `make help` lists the targets. Each target first sets up what it needs, so a fresh checkout can start with any of them.
 
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 SERVICES ?= .services
 
-# One thread for each process: pw.x, the worker and the tests run side by side.
+# One thread per process: pw.x, the worker and the tests run side by side.
 export OMP_NUM_THREADS ?= 1
 
 .DEFAULT_GOAL := help
@@ -28,31 +28,31 @@ $(STAMP): pyproject.toml constraints.txt scripts/install-python.sh
 qe:
 	@scripts/install-qe.sh
 
-demo: install ## run a small campaign on real PBE labels, and show what it found
+demo: install ## run a small campaign on real PBE labels and print the results
 	@echo 'demo: a small active-learning campaign, labelled by pw.x'
 	@$(BIN)/python scripts/demo.py
 
 test: install ## run the test suite, with a daemon, pw.x, PostgreSQL, RabbitMQ, Slurm and SSH
 	@services/install.sh
-	@echo 'test: with a daemon, pw.x, PostgreSQL, RabbitMQ, Slurm and SSH, without what test-slow and faults run; published model: $(or $(ANIAL_PUBLISHED_MODEL),not given)'
+	@echo 'test: with a daemon, pw.x, PostgreSQL, RabbitMQ, Slurm and SSH, without the tests of test-slow and faults; published model: $(or $(ANIAL_PUBLISHED_MODEL),not given)'
 	@$(BIN)/python -m pytest -v --numprocesses 2 --durations=30
 
-test-slow: install ## run the tests that `make test` leaves out because they take minutes
+test-slow: install ## run the tests that take minutes each, which `make test` leaves out
 	@$(BIN)/python -m pytest -v -m 'slow and not faults'
 
-faults: install ## kill what a campaign runs on, piece by piece, in up to an hour; not a part of `make test`
+faults: install ## kill what a campaign runs on, piece by piece; takes up to an hour
 	@services/install.sh postgresql rabbitmq
 	@echo 'faults: the figures go to benchmarks/results/faults.json and docs/topics/faults.md'
 	@$(BIN)/python benchmarks/faults.py $(FAULTS)
 
-services: venv ## start a PostgreSQL and a RabbitMQ for a production profile, in .services
+services: venv ## start private PostgreSQL and RabbitMQ servers for a production profile, in .services
 	@services/install.sh postgresql rabbitmq
 	@$(BIN)/python services/services.py start --folder $(SERVICES)
 
-services-stop: venv ## stop these two; their data stay
+services-stop: venv ## stop these servers; their data stay
 	@$(BIN)/python services/services.py stop --folder $(SERVICES)
 
-bench: venv ## measure the speed of the engine beside torchani, in five minutes
+bench: venv ## compare the speed of the engine with torchani, in five minutes
 	@echo 'bench: MD, training, memory and more; the figures go to benchmarks/results/engine.json and docs/topics/engine.md'
 	@$(BIN)/python benchmarks/run.py
 
@@ -61,13 +61,13 @@ bench-graph: install ## measure exports and queries in the graph of a whole camp
 	@echo 'bench-graph: the figures go to benchmarks/results/graph.json and docs/topics/graph-size.md'
 	@$(BIN)/python benchmarks/graph.py
 
-bench-load: install ## measure what the engine costs, with thousands of labels that cost nothing, in an hour and a half
+bench-load: install ## measure the overhead of the work chains with thousands of simulated labels, in an hour and a half
 	@services/install.sh postgresql rabbitmq
 	@echo 'bench-load: the figures go to benchmarks/results/load.json and docs/topics/load.md'
 	@$(BIN)/python benchmarks/load.py
 
-audit: venv ## look for unsafe code, and for versions that are not those that were pinned
-	@echo 'audit: bandit, pins, installed versions; known vulnerabilities where pip-audit is there and is answered'
+audit: venv ## look for unsafe code, and for installed versions that differ from the pins
+	@echo 'audit: bandit, pins, installed versions; known vulnerabilities if pip-audit is installed and can reach its service'
 	@$(BIN)/python scripts/audit.py
 
 lint: venv ## check style and types
@@ -81,7 +81,7 @@ docs: venv ## build the documentation; warnings are errors
 	@$(BIN)/sphinx-build -W --keep-going -q -E -b html docs docs/_build/html
 	@echo 'docs: open docs/_build/html/index.html'
 
-clean: ## remove built pages and caches; the environment and the data in .aiida stay
+clean: ## remove built pages and caches; keeps the environment and the data in .aiida
 	@echo 'clean: built pages and caches'
 	@rm -rf build dist docs/_build .mypy_cache .ruff_cache .pytest_cache .coverage *.egg-info
 	@find . -name __pycache__ -not -path './$(VENV)/*' -not -path './.aiida/*' -prune -exec rm -rf {} +

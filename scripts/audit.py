@@ -1,7 +1,7 @@
-"""Look for what is known to be unsafe: in the code with bandit, and in the versions that it is installed with.
+"""Check the code for unsafe patterns with bandit, and the installed versions against the pins.
 
-Most of it needs no network. Which versions have known vulnerabilities only an advisory service knows: pip-audit asks it
-where both can be had, and otherwise the last line says that nobody was asked.
+Most checks need no network. Known vulnerabilities are looked up in an advisory service by pip-audit; if pip-audit or
+the service is not available, the last lines say that this was not checked.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ ROOT = Path(__file__).resolve().parent.parent
 CONSTRAINTS = ROOT / 'constraints.txt'
 CODE = ('aiida_anial', 'scripts', 'services')
 
-# What an environment has before anything is installed into it, and the package itself.
+# Packages that every new environment contains, and the package itself.
 UNPINNED = frozenset({'aiida-anial', 'pip', 'setuptools', 'wheel'})
 
 _PIN = re.compile(r'([A-Za-z0-9][A-Za-z0-9._-]*)==([^\s;*]+)')
@@ -31,16 +31,16 @@ _ADVISORY_SECONDS = 300
 
 
 class NotAskedError(Exception):
-    """Nobody could be asked about known vulnerabilities; the message says why."""
+    """Known vulnerabilities could not be looked up; the message says why."""
 
 
 def main() -> int:
-    """Run every check and return the exit status; that nobody could be asked is no failure, but it is said."""
+    """Run every check and return the exit status; an unavailable advisory service is reported but is not a failure."""
     checks: dict[str, Callable[[], Iterable[str]]] = {
         'bandit finds nothing in the code': bandit_faults,
         'every version is pinned exactly': lambda: pin_faults(CONSTRAINTS.read_text(encoding='utf-8')),
-        'what is installed is what is pinned': lambda: installed_faults(pins(), distributions()),
-        'what is installed fits together': fitting_faults,
+        'the installed versions are the pinned ones': lambda: installed_faults(pins(), distributions()),
+        'the installed packages are compatible': fitting_faults,
     }
     failed = [name for name, check in checks.items() if not report(name, list(check()))]
     try:
@@ -48,13 +48,13 @@ def main() -> int:
             failed.append('advisories')
     except NotAskedError as exception:
         say(f'audit: NOT CHECKED: known vulnerabilities of the versions ({exception})')
-    say('audit: NOT CHECKED: whether a version was withdrawn since it was pinned, which only an index knows')
-    say(f'audit: {"failed" if failed else "passed, as far as it was checked"}')
+    say('audit: NOT CHECKED: whether a pinned version was withdrawn since, which only an index can tell')
+    say(f'audit: {"failed" if failed else "passed, except for what was not checked"}')
     return 1 if failed else 0
 
 
 def report(name: str, faults: list[str]) -> bool:
-    """Print the outcome of a check and return whether there is no fault."""
+    """Print the outcome of a check and return whether it passed."""
     say(f'audit: {"FAILED" if faults else "passed"}: {name}')
     for fault in faults:
         say(f'  {fault}')
@@ -62,7 +62,7 @@ def report(name: str, faults: list[str]) -> bool:
 
 
 def bandit_faults() -> Iterator[str]:
-    """Give what bandit says, with the settings in pyproject.toml."""
+    """Yield the findings of bandit, with the settings in pyproject.toml."""
     program = found('bandit')
     if program is None:
         yield 'bandit is not installed; run `make venv`'
@@ -81,7 +81,7 @@ def pins() -> dict[str, Version]:
 
 
 def pin_faults(text: str) -> Iterator[str]:
-    """Give the lines that allow more than one version, or one that only a certain machine has."""
+    """Yield the lines that allow more than one version, or a build for one machine or index."""
     seen: set[str] = set()
     for line in (line.strip() for line in text.splitlines()):
         if not line or line.startswith('#'):
@@ -92,45 +92,45 @@ def pin_faults(text: str) -> Iterator[str]:
             continue
         name = canonicalize_name(match[1])
         if name in seen:
-            yield f'{line}: stands there twice'
+            yield f'{line}: is listed twice'
         seen.add(name)
         try:
             version = Version(match[2])
         except InvalidVersion:
-            yield f'{line}: is no version'
+            yield f'{line}: is not a version'
             continue
         if version.local:
             yield f'{line}: is a build of one machine or index'
 
 
 def installed_faults(pinned: Mapping[str, Version], installed: Iterable[Distribution]) -> Iterator[str]:
-    """Give the packages that are installed in another version, without a pin, or from elsewhere than an index.
+    """Yield the packages installed in another version, without a pin, or from elsewhere than an index.
 
-    A build of the pinned version for one kind of machine, such as torch's without CUDA, is that version.
+    A local build of the pinned version, such as torch's CPU build, counts as that version.
     """
     for distribution in sorted(installed, key=lambda one: one.metadata['Name'].lower()):
         name, version = canonicalize_name(distribution.metadata['Name']), Version(distribution.version)
         if name in UNPINNED:
             continue
         if name not in pinned:
-            yield f'{name} {version}: is installed and not pinned'
+            yield f'{name} {version}: is installed but not pinned'
         elif Version(version.public) != pinned[name]:
-            yield f'{name} {version}: is installed where {pinned[name]} is pinned'
+            yield f'{name} {version}: is installed, but {pinned[name]} is pinned'
         if (source := distribution.read_text('direct_url.json')) is not None:
-            yield f'{name} {version}: was installed from {json.loads(source).get("url")} and from no index'
+            yield f'{name} {version}: was installed from {json.loads(source).get("url")}, not from an index'
 
 
 def fitting_faults() -> Iterator[str]:
-    """Give what ``pip check`` says."""
+    """Yield the findings of ``pip check``."""
     done = run([sys.executable, '-m', 'pip', '--disable-pip-version-check', 'check'])
     if done.returncode != 0:
         yield from (done.stdout + done.stderr).strip().splitlines()
 
 
 def advisories() -> Iterator[str]:
-    """Give the pinned versions with known vulnerabilities.
+    """Yield the pinned versions with known vulnerabilities.
 
-    :raises NotAskedError: if there is no pip-audit, or it reaches nobody who knows.
+    :raises NotAskedError: if pip-audit is not installed, or cannot reach an advisory service.
     """
     program = found('pip-audit')
     if program is None:
@@ -151,7 +151,7 @@ def advisories() -> Iterator[str]:
         raise NotAskedError(f'pip-audit had no answer after {_ADVISORY_SECONDS} s') from exception
     try:
         answered = json.loads(done.stdout)['dependencies']
-        # What was left out has the reason in the place of an answer.
+        # For a package that pip-audit skipped, the entry has a reason instead of vulnerabilities.
         asked = {canonicalize_name(entry['name']): entry for entry in answered if 'vulns' in entry}
     except (ValueError, KeyError, TypeError) as exception:
         last = ' '.join(done.stderr.split())[-200:]
@@ -166,14 +166,14 @@ def advisories() -> Iterator[str]:
 
 
 def vulnerabilities(entry: Mapping[str, Any]) -> Iterator[str]:
-    """Give what an advisory service knows of one version."""
+    """Yield the known vulnerabilities of one version."""
     for one in entry['vulns']:
         mended = ', '.join(one.get('fix_versions', [])) or 'no version'
-        yield f'{entry["name"]} {entry["version"]}: {one["id"]}, mended in {mended}'
+        yield f'{entry["name"]} {entry["version"]}: {one["id"]}, fixed in {mended}'
 
 
 def found(program: str) -> str | None:
-    """Return a program of this environment, or of the machine."""
+    """Return the path of a program in this environment or on the PATH, or None."""
     beside = Path(sys.executable).parent / program
     return str(beside) if beside.exists() else shutil.which(program)
 
@@ -186,7 +186,7 @@ def run(command: list[str], *, timeout: float | None = None) -> subprocess.Compl
 
 
 def say(text: str) -> None:
-    """Print a line at once."""
+    """Print a line without buffering."""
     sys.stdout.write(text + '\n')
     sys.stdout.flush()
 

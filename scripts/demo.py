@@ -1,7 +1,7 @@
-"""Run a small campaign on this machine, from nothing to a trained potential, and show what it found.
+"""Run a small campaign on this machine, from an empty profile to a trained potential, and print the results.
 
-Everything that is stored goes into ``.aiida`` at the root of the checkout.  Run it with the Python of the environment
-that has ``aiida-anial``, as ``make demo`` does.
+All data are stored in ``.aiida`` at the root of the checkout.  Run it with the Python of the environment in which
+``aiida-anial`` is installed, as ``make demo`` does.
 """
 
 from __future__ import annotations
@@ -25,13 +25,13 @@ CAMPAIGN = 'ActiveLearningWorkChain'
 
 
 class DemoError(Exception):
-    """A step of the demo failed; its own message has been printed."""
+    """A step of the demo failed, after printing its own message."""
 
 
 def main() -> int:
     """Run the demo and return its exit status."""
     started = time.monotonic()
-    # A plain kill unwinds as Ctrl-C does, so that no daemon is left behind.
+    # Treat SIGTERM like Ctrl-C, so that no daemon is left behind.
     signal.signal(signal.SIGTERM, _interrupt)
     try:
         run('aiida-anial', 'setup', '--profile', PROFILE)
@@ -43,7 +43,7 @@ def main() -> int:
         say(f'demo: {exception}')
         return 1
     except KeyboardInterrupt:
-        say('demo: interrupted. The campaign is kept as it is; `make demo` or `verdi daemon start` resumes it.')
+        say('demo: interrupted. The campaign is kept; `make demo` or `verdi daemon start` resumes it.')
         say_environment()
         return 130
     say_more(pk)
@@ -52,7 +52,7 @@ def main() -> int:
 
 
 def follow(pk: str) -> bool:
-    """Print the progress of the campaign until it ends, then its table; return whether it finished well."""
+    """Print the progress of the campaign until it ends, then its table; return whether it succeeded."""
     finished = succeeds('aiida-anial', 'watch', '-p', PROFILE, pk)
     run('aiida-anial', 'status', '-p', PROFILE, pk)
     return finished
@@ -66,17 +66,17 @@ def submit() -> str:
 
 
 def unfinished() -> str | None:
-    """Return the pk of the campaign that an interrupted demo left, if there is one."""
+    """Return the pk of the campaign of an interrupted demo, or None."""
     rows = output('verdi', '-p', PROFILE, 'process', 'list', '--raw', '--project', 'pk', 'process_label')
     pks = [row.split()[0] for row in rows.splitlines() if row.split()[1:] == [CAMPAIGN]]
     if pks:
-        say(f'demo: going on with campaign {pks[-1]}, which is not finished')
+        say(f'demo: continuing campaign {pks[-1]}, which has not finished')
     return pks[-1] if pks else None
 
 
 @contextmanager
 def daemon() -> Iterator[None]:
-    """Have the daemon running, and stop it at the end if it was not running before."""
+    """Run the block with a daemon, and stop it at the end if it was not running before."""
     if succeeds('verdi', '-p', PROFILE, 'daemon', 'status', quiet=True):
         say('demo: the daemon is running already')
         yield
@@ -90,7 +90,7 @@ def daemon() -> Iterator[None]:
 
 
 def run(*arguments: str) -> None:
-    """Run a command of the environment and let it print.
+    """Run a command of the environment and show its output.
 
     :raises DemoError: if it fails.
     """
@@ -100,7 +100,7 @@ def run(*arguments: str) -> None:
 
 
 def output(*arguments: str) -> str:
-    """Run a command of the environment and return what it prints.
+    """Run a command of the environment and return its output.
 
     :raises DemoError: if it fails.
     """
@@ -115,7 +115,7 @@ def output(*arguments: str) -> str:
 def succeeds(*arguments: str, quiet: bool = False) -> bool:
     """Run a command of the environment and return whether its exit status is 0.
 
-    :param quiet: print nothing, and let the command finish where Ctrl-C would end it.
+    :param quiet: hide the output, and do not let Ctrl-C end the command.
     """
     target = subprocess.DEVNULL if quiet else None
     result = subprocess.run(  # noqa: S603 - a list, no shell
@@ -125,25 +125,25 @@ def succeeds(*arguments: str, quiet: bool = False) -> bool:
 
 
 def command(arguments: tuple[str, ...]) -> list[str]:
-    """Return the arguments with the executable of this environment in the first place."""
+    """Return the arguments with the path of the executable in this environment."""
     return [str(BIN / arguments[0]), *arguments[1:]]
 
 
 def environment() -> dict[str, str]:
-    """Return the variables of this process, with AiiDA's data in the checkout and this environment's commands first."""
+    """Return the environment variables, with AiiDA's data in the checkout and this environment's commands first."""
     path = os.pathsep.join([str(BIN), os.environ.get('PATH', os.defpath)])
     return {**os.environ, 'AIIDA_PATH': str(ROOT), 'PATH': path, 'PYTHONUNBUFFERED': '1'}
 
 
 def elapsed(seconds: float) -> str:
-    """Return a time in minutes and seconds."""
+    """Format a time in minutes and seconds."""
     minutes, rest = divmod(round(seconds), 60)
     return f'{minutes} min {rest} s' if minutes else f'{rest} s'
 
 
 def say_more(pk: str) -> None:
-    """Print how to look further."""
-    say('\nTo look further:')
+    """Print commands to inspect the campaign."""
+    say('\nTo inspect the campaign:')
     say_environment()
     say(f'  aiida-anial status -p {PROFILE} {pk}    # this table again')
     say(f'  verdi -p {PROFILE} process status {pk}  # every process of the campaign')
@@ -151,13 +151,13 @@ def say_more(pk: str) -> None:
 
 
 def say_environment() -> None:
-    """Print how to come to the commands and the data of the demo."""
+    """Print how to access the commands and the data of the demo."""
     say(f'  . {shlex.quote(str(BIN / "activate"))}')
     say(f'  export AIIDA_PATH={shlex.quote(str(ROOT))}')
 
 
 def say(text: str) -> None:
-    """Print a line at once."""
+    """Print a line without buffering."""
     print(text, flush=True)  # noqa: T201 - a script talks to its user
 
 

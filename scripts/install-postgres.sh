@@ -1,6 +1,6 @@
 #!/bin/sh
-# See to it that the programs of a PostgreSQL server are there; no server is set up or started.
-# What is there is left as it is. Otherwise Debian's and Ubuntu's package is installed, if that is possible.
+# Make sure that the programs of a PostgreSQL server are installed; no server is set up or started.
+# An existing installation is kept. Otherwise the package of Debian or Ubuntu is installed, if possible.
 set -eu
 
 PACKAGES='postgresql'
@@ -16,7 +16,7 @@ fail() {
 
 is_there() { command -v "$1" >/dev/null 2>&1; }
 
-# Debian keeps them off the PATH.
+# On Debian they are not on the PATH.
 find_server() {
     for program in /usr/lib/postgresql/*/bin/postgres; do
         if [ -x "$program" ]; then
@@ -29,17 +29,17 @@ find_server() {
 
 found=$(find_server)
 if [ -n "$found" ]; then
-    say "PostgreSQL is there: $found"
+    say "PostgreSQL is installed: $found"
     exit 0
 fi
 
-is_there apt-get || fail "there is no PostgreSQL, and no apt-get to install it with; $ELSEWHERE"
+is_there apt-get || fail "PostgreSQL is not installed, and there is no apt-get to install it with; $ELSEWHERE"
 if [ "$(id -u)" = 0 ]; then
     root=''
 elif is_there sudo && sudo -n true 2>/dev/null; then
     root='sudo -n'
 else
-    fail "there is no PostgreSQL, and installing it needs root; $ELSEWHERE"
+    fail "PostgreSQL is not installed, and installing it needs root; $ELSEWHERE"
 fi
 
 say "installing $PACKAGES"
@@ -49,5 +49,5 @@ say "installing $PACKAGES"
     $root env DEBIAN_FRONTEND=noninteractive apt-get install -q -y --no-install-recommends $PACKAGES
 } >/dev/null || fail "apt-get failed; $ELSEWHERE"
 found=$(find_server)
-[ -n "$found" ] || fail "apt-get left no PostgreSQL; $ELSEWHERE"
-say "PostgreSQL is there: $found"
+[ -n "$found" ] || fail "apt-get did not install PostgreSQL; $ELSEWHERE"
+say "PostgreSQL is installed: $found"

@@ -1,9 +1,9 @@
 #!/bin/sh
-# Make the virtual environment given as the only argument and install the package into it, with its tools.
-# An environment that exists is kept and brought up to date.
+# Create the virtual environment given as the only argument and install the package into it, with its tools.
+# An existing environment is kept and updated.
 #
-#   PYTHON       interpreter to use; the first of python3.11, python3.12, python3.13, python3 that serves, if not given
-#   TORCH_INDEX  package index to take torch from, such as PyTorch's own of builds without CUDA
+#   PYTHON       interpreter to use; by default the first suitable one of python3.11, python3.12, python3.13, python3
+#   TORCH_INDEX  package index from which to install torch, such as PyTorch's own index of builds without CUDA
 set -eu
 
 venv=${1:?usage: install-python.sh VENV}
@@ -18,7 +18,7 @@ fail() {
     exit 1
 }
 
-# A command may be there and not run, as version managers leave them.
+# A command may exist and still not run, as with the shims of version managers.
 is_new_enough() { "$1" -c 'import sys; sys.exit(sys.version_info < (3, 11))' >/dev/null 2>&1; }
 can_make_environments() { "$1" -c 'import ensurepip, venv' >/dev/null 2>&1; }
 
@@ -38,17 +38,18 @@ find_python() {
 
 if [ ! -x "$venv/bin/python" ] || ! "$venv/bin/python" -m pip --version >/dev/null 2>&1; then
     find_python
-    say "making $venv with $("$python" --version)"
+    say "creating $venv with $("$python" --version)"
     "$python" -m venv --clear "$venv"
 fi
 
 pip() { "$venv/bin/python" -m pip --disable-pip-version-check "$@"; }
 
-# By itself and with its version: whatever is resolved beside it could pull the newest one with gigabytes of CUDA.
+# torch first and with its version: resolved together with other packages, it could become the newest build, with
+# gigabytes of CUDA.
 say "$TORCH"
 pip install -qq --no-compile --constraint constraints.txt ${TORCH_INDEX:+--index-url "$TORCH_INDEX"} "$TORCH"
 say 'aiida-anial with the extras dev and docs; this takes a minute or two'
 pip install -qq --no-compile --constraint constraints.txt --editable '.[dev,docs]'
-# What pip would do on one core; templates among the files are no Python.
+# Faster than pip, which compiles on one core; some files are templates, not valid Python.
 "$venv/bin/python" -m compileall -q -j 0 "$venv"/lib/python*/site-packages >/dev/null 2>&1 || true
 pip check

@@ -1,7 +1,7 @@
 #!/bin/sh
-# See to it that the programs of the services named are there, of all without a name: postgresql, rabbitmq, slurm, ssh.
-# No server of the system is set up or started. What is there is left as it is. Otherwise Debian's and Ubuntu's packages
-# are installed, if that is possible.
+# Make sure that the programs of the named services are installed, by default of all: postgresql, rabbitmq, slurm, ssh.
+# No system server is set up or started. Existing installations are kept. Otherwise the packages of Debian or Ubuntu are
+# installed, if possible.
 set -eu
 
 [ $# -gt 0 ] || set -- postgresql rabbitmq slurm ssh
@@ -9,7 +9,7 @@ for name in "$@"; do
     case $name in
     postgresql | rabbitmq | slurm | ssh) ;;
     *)
-        printf 'services: %s: there is no such service; there are postgresql, rabbitmq, slurm, ssh\n' "$name" >&2
+        printf 'services: %s: no such service; the services are postgresql, rabbitmq, slurm, ssh\n' "$name" >&2
         exit 2
         ;;
     esac
@@ -25,10 +25,10 @@ fail() {
     exit 1
 }
 
-# Debian keeps servers off the PATH of who is not root.
+# On Debian, servers are not on the PATH of users other than root.
 find_program() { PATH="$PATH:/usr/sbin:/sbin" command -v "$1" || true; }
 
-# The program itself: the one that Debian puts on the PATH asks for root, and then is one system-wide server.
+# The server itself: Debian's wrapper on the PATH needs root, and starts the system-wide server.
 find_broker() {
     if [ -x /usr/lib/rabbitmq/bin/rabbitmq-server ]; then
         printf '%s' /usr/lib/rabbitmq/bin/rabbitmq-server
@@ -41,7 +41,7 @@ is_wanted() { case $wanted in *" $1 "*) ;; *) return 1 ;; esac }
 
 has_postgres() { [ -n "$(find_program postgres)" ] || ls /usr/lib/postgresql/*/bin/postgres >/dev/null 2>&1; }
 
-# One line for each package that is missing; PostgreSQL has a script of its own.
+# Print one line for each missing package; PostgreSQL has its own script.
 missing_packages() {
     programs=''
     ! is_wanted slurm || programs='slurmctld:slurmctld slurmd:slurmd sbatch:slurm-client munged:munge'
@@ -52,7 +52,7 @@ missing_packages() {
     done
 }
 
-# What Debian would start with the machine from now on.
+# Services that Debian would start at every boot from now on.
 disable() {
     [ -n "$(find_program systemctl)" ] || return 0
     for unit in "$@"; do
@@ -67,7 +67,7 @@ as_root() {
     if [ "$(id -u)" = 0 ]; then "$@"; else sudo -n "$@"; fi
 }
 
-# Debian starts what it installs, unless this says no. One that is there already is its owner's business.
+# Debian starts what it installs, unless this policy forbids it. An existing policy is left alone.
 forbid_starting() {
     [ ! -e "$POLICY" ] || return 0
     trap 'as_root rm -f "$POLICY"' EXIT
@@ -77,7 +77,7 @@ forbid_starting() {
 
 packages=$(missing_packages | tr '\n' ' ')
 
-# Where nobody can be root, the installation below says what to do.
+# Without root, the installation below says what to do.
 lacks_postgres() { is_wanted postgresql && ! has_postgres; }
 if { [ -n "$packages" ] || lacks_postgres; } && can_be_root; then
     forbid_starting
@@ -101,8 +101,8 @@ if [ -n "$packages" ]; then
     # shellcheck disable=SC2086
     disable $packages
     left=$(missing_packages | tr '\n' ' ')
-    [ -z "$left" ] || fail "apt-get left these missing: $left; $elsewhere"
+    [ -z "$left" ] || fail "apt-get did not install: $left; $elsewhere"
 fi
-! is_wanted rabbitmq || say "RabbitMQ is there: $(find_broker)"
-! is_wanted slurm || say "Slurm is there: $(find_program slurmctld)"
-! is_wanted ssh || say "SSH is there: $(find_program sshd)"
+! is_wanted rabbitmq || say "RabbitMQ is installed: $(find_broker)"
+! is_wanted slurm || say "Slurm is installed: $(find_program slurmctld)"
+! is_wanted ssh || say "SSH is installed: $(find_program sshd)"

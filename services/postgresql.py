@@ -1,4 +1,4 @@
-"""The PostgreSQL server of the services."""
+"""Start and stop the private PostgreSQL server."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _LIMIT_S: Final = 30.0
 
 
 def start(site: Site) -> bool:
-    """Start the server if it does not run, and say whether that was needed; it serves a little later."""
+    """Start the server unless it runs, and return whether it was started; it becomes ready a little later."""
     if running(site, NAME):
         return False
     owner = account('postgres')
@@ -42,7 +42,7 @@ def start(site: Site) -> bool:
 
 
 def wait_until_ready(site: Site) -> None:
-    """Return when the server serves."""
+    """Wait until the server accepts connections."""
     question = [str(_program('pg_isready')), '-q', '-h', '127.0.0.1', '-p', str(site.ports[NAME])]
     wait(site, NAME, lambda: _accepts(question))
 
@@ -52,12 +52,12 @@ def _accepts(question: list[str]) -> bool:
 
 
 def stop(site: Site) -> bool:
-    """Stop the server, closing its connections, and say whether it ran."""
+    """Stop the server, closing its connections, and return whether it was running."""
     return end(site, NAME, signal.SIGINT, signal.SIGQUIT)
 
 
 def _program(name: str) -> Path:
-    """Return a program of the newest PostgreSQL; Debian keeps most of them off the PATH."""
+    """Return the path of a program of the newest PostgreSQL; on Debian most of them are not on the PATH."""
     installed = sorted(_DEBIAN.glob(f'*/bin/{name}'), key=lambda path: float(path.parts[-3]))
     found = installed[-1] if installed else shutil.which(name)
     if found is None:
@@ -66,25 +66,25 @@ def _program(name: str) -> Path:
 
 
 def _remove_lock(data: Path) -> None:
-    """Remove what a killed server leaves, which would not start again where nobody collects the dead.
+    """Remove the lock file of a killed server, which would prevent a restart if its zombie process is never reaped.
 
-    :raises ServiceError: if something still works on the data.
+    :raises ServiceError: if a process still works on the data.
     """
     limit = time.monotonic() + _LIMIT_S
-    # The children of a killed server notice it, and end.
+    # The child processes of a killed server notice it and end.
     while found := working_in(data):
         if time.monotonic() > limit:
-            raise ServiceError(f'{NAME}: process {found[0]} works in {data}, and was not started here')
+            raise ServiceError(f'{NAME}: process {found[0]} works in {data} but was not started by this script')
         time.sleep(0.1)
     (data / 'postmaster.pid').unlink(missing_ok=True)
 
 
 def _initialise(site: Site, data: Path, owner: Account) -> None:
-    """Make the cluster, whose administrator has a password.
+    """Create the database cluster with an administrator who has a password.
 
-    :raises ServiceError: if that fails.
+    :raises ServiceError: if initdb fails.
     """
-    # What an initialisation that was interrupted left.
+    # Left by an interrupted initialisation.
     shutil.rmtree(data, ignore_errors=True)
     secret = data.with_name('password')
     write_private(secret, site.passwords['postgresql_admin'], owner)

@@ -1,8 +1,8 @@
-"""Start and stop a PostgreSQL and a RabbitMQ of one's own, on this machine only, for trying and for tests.
+"""Start and stop private PostgreSQL and RabbitMQ servers on this machine, for trials and for tests.
 
-`start slurm ssh` starts a Slurm of one node and an SSH server that leads to it, beside these two or without them.
-Everything is in one folder: data, logs, ports, and the passwords, in files that nobody else can read. Starting what
-runs and stopping what does not is no error. `services/install.sh` installs the programs.
+`start slurm ssh` starts a Slurm with one node and an SSH server that logs in to it, with or without the other two. All
+data, logs, ports and passwords are in one folder, in files that nobody else can read. It is no error to start a running
+service or to stop one that is not running. `services/install.sh` installs the programs.
 """
 
 from __future__ import annotations
@@ -21,19 +21,19 @@ import ssh
 from supervision import ServiceError, Site, open_site, running, write_private
 
 ROOT: Final = Path(__file__).resolve().parents[1]
-# The slower one first: the other starts in the meantime.
+# The slower one first; the other one starts in the meantime.
 SERVICES: Final[dict[str, ModuleType]] = {'rabbitmq': rabbitmq, 'postgresql': postgresql, 'slurm': slurm, 'ssh': ssh}
-# What a profile needs; the others are started by their names only.
+# The services that a profile needs; the others are started only by name.
 OF_A_PROFILE: Final = ('rabbitmq', 'postgresql')
 
 
 def say(text: str) -> None:
     """Print one line."""
-    print(f'services: {text}')  # noqa: T201 - this is what the script is for
+    print(f'services: {text}')  # noqa: T201 - the output of the script
 
 
 def start(site: Site, names: list[str]) -> None:
-    """Start services, and write down what a profile has to know about them."""
+    """Start services, and write the credentials file for a profile."""
     if set(names) & set(OF_A_PROFILE):
         write_private(site.credentials, credentials(site))
     started = [name for name in names if SERVICES[name].start(site)]
@@ -44,7 +44,7 @@ def start(site: Site, names: list[str]) -> None:
         if advice := getattr(SERVICES[name], 'advice', None):
             say(advice(site))
     if set(names) & set(OF_A_PROFILE):
-        say(f'make a profile with: aiida-anial setup --profile production --credentials {site.credentials}')
+        say(f'create a profile with: aiida-anial setup --profile production --credentials {site.credentials}')
 
 
 def stop(site: Site, names: list[str]) -> None:
@@ -54,13 +54,13 @@ def stop(site: Site, names: list[str]) -> None:
 
 
 def status(site: Site, names: list[str]) -> None:
-    """Say what runs."""
+    """Print which services run."""
     for name in names:
         say(f'{name}: {_where(site, name) if _main_process(site, name) else "not running"}')
 
 
 def _main_process(site: Site, name: str) -> int | None:
-    """Return the id of the process that has the service's port."""
+    """Return the id of the process that listens on the port of the service."""
     return running(site, SERVICES[name].PORTS[0])
 
 
@@ -77,7 +77,7 @@ postgres:
   database: anial
   user: anial
   password: "{site.passwords['postgresql']}"
-  # The administrator makes the user and the database; the profile does not keep this.
+  # The administrator creates the user and the database; the profile does not store this login.
   admin_user: {postgresql.ADMIN}
   admin_password: "{site.passwords['postgresql_admin']}"
 rabbitmq:
@@ -90,7 +90,7 @@ rabbitmq:
 
 
 def _default(site: Site, command: str) -> list[str]:
-    """Return the services that a command without names is about; who stops them wants no other one left."""
+    """Return the services that a command without names refers to; `stop` and `status` include all that run."""
     others = [name for name in SERVICES if name not in OF_A_PROFILE]
     return [*OF_A_PROFILE, *(name for name in others if command != 'start' and _main_process(site, name))]
 
@@ -99,19 +99,19 @@ COMMANDS: Final[dict[str, Callable[[Site, list[str]], None]]] = {'start': start,
 
 
 def main() -> int:
-    """Run the command, while no other one works on the folder."""
+    """Run the command while holding a lock on the folder."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument('command', choices=COMMANDS)
     parser.add_argument(
         'names',
         nargs='*',
         metavar='SERVICE',
-        help=f'{", ".join(SERVICES)}; {" and ".join(OF_A_PROFILE)} if not given, and to stop or see, what else runs',
+        help=f'{", ".join(SERVICES)}; default: {" and ".join(OF_A_PROFILE)}, and to stop or show also what else runs',
     )
     parser.add_argument('--folder', type=Path, default=ROOT / '.services', help='default: %(default)s')
     options = parser.parse_args()
     if unknown := set(options.names) - set(SERVICES):
-        parser.error(f'{", ".join(sorted(unknown))}: there is no such service; there are {", ".join(SERVICES)}')
+        parser.error(f'{", ".join(sorted(unknown))}: no such service; the services are {", ".join(SERVICES)}')
     try:
         asked = options.names or OF_A_PROFILE
         ports = [port for name in {*asked, *OF_A_PROFILE} for port in SERVICES[name].PORTS]

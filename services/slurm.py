@@ -1,4 +1,4 @@
-"""The Slurm of the services: one node, this machine, with the MUNGE by which its programs trust each other."""
+"""Start and stop the private Slurm: this machine as its only node, and MUNGE for authentication."""
 
 from __future__ import annotations
 
@@ -32,18 +32,18 @@ __all__ = ('COMPLETED', 'NAME', 'PORTS', 'advice', 'config_of', 'start', 'stop',
 NAME: Final = 'slurm'
 _CONTROLLER, _NODE, _MUNGE = 'slurmctld', 'slurmd', 'munged'
 PORTS: Final = (_CONTROLLER, _NODE)
-# Where the controller writes a line for each job that has ended.
+# The controller writes a line to this file for each job that has ended.
 COMPLETED: Final = 'completed.log'
 
-# How long a job has, from SIGTERM on, to write what it wants to keep.
+# Time that a job has between SIGTERM and SIGKILL, for example to write a checkpoint.
 _KILL_WAIT_S: Final = 10
 _PACKAGE: Final = 'Slurm'
-# A node is here, whatever runs on it.
+# This machine is a node even if its resources are in use.
 _UP: Final = ('idle', 'mixed', 'allocated', 'completing')
 
 
 def start(site: Site) -> bool:
-    """Start what does not run, and say whether that was needed; it serves a little later."""
+    """Start the servers that do not run, and return whether any was started; they become ready a little later."""
     missing = [name for name in (_MUNGE, _CONTROLLER, _NODE) if running(site, name) is None]
     if not missing:
         return False
@@ -55,7 +55,7 @@ def start(site: Site) -> bool:
         _CONTROLLER: [program(_CONTROLLER, _PACKAGE), '-D', '-f', str(config_of(site))],
         _NODE: [program(_NODE, _PACKAGE), '-D', '-f', str(config_of(site))],
     }
-    # Jobs run as who submits them, which root alone can bring about.
+    # Only root can run jobs as the users who submit them.
     owners = {_CONTROLLER: controller, _NODE: caller()}
     for name, command in commands.items():
         if name in missing:
@@ -64,31 +64,31 @@ def start(site: Site) -> bool:
 
 
 def wait_until_ready(site: Site) -> None:
-    """Return when the node takes jobs."""
+    """Wait until the node accepts jobs."""
     wait(site, _CONTROLLER, lambda: _ask(site, 'scontrol', 'ping').returncode == 0)
     wait(site, _NODE, lambda: _ask(site, 'sinfo', '-h', '-o', '%T').stdout.strip() in _UP)
 
 
 def stop(site: Site) -> bool:
-    """Stop the jobs, and then what runs them, and say whether it ran."""
+    """Stop the jobs and then the servers, and return whether they were running."""
     ran = running(site, _CONTROLLER) is not None
     if ran and running(site, _NODE) is not None:
         _cancel_jobs(site)
     end(site, _CONTROLLER, signal.SIGTERM, signal.SIGKILL)
     end(site, _NODE, signal.SIGTERM, signal.SIGKILL)
-    # What watches over a job outlives the program that started it.
+    # The supervisor of a job outlives the server that started it.
     kill_all(working_in(_folder(site) / 'spool'))
     end(site, _MUNGE, signal.SIGTERM, signal.SIGKILL)
     return ran
 
 
 def advice(site: Site) -> str:
-    """Return how to let Slurm's commands find this one."""
+    """Return how to make Slurm's commands use this Slurm."""
     return f'to use it: export SLURM_CONF={config_of(site)}'
 
 
 def config_of(site: Site) -> Path:
-    """Return the file that the variable SLURM_CONF names."""
+    """Return the path of the configuration, for the variable SLURM_CONF."""
     return _folder(site) / 'slurm.conf'
 
 
@@ -107,7 +107,7 @@ def _ask(site: Site, command: str, *arguments: str) -> subprocess.CompletedProce
 
 
 def _cancel_jobs(site: Site) -> None:
-    """End the jobs as Slurm does, so that they can write their checkpoints."""
+    """Cancel the jobs through Slurm, so that they can write their checkpoints."""
     limit = time.monotonic() + 2 * _KILL_WAIT_S
     while (jobs := _ask(site, 'squeue', '-h', '-o', '%i').stdout.split()) and time.monotonic() < limit:
         _ask(site, 'scancel', *jobs)
@@ -115,7 +115,7 @@ def _cancel_jobs(site: Site) -> None:
 
 
 def _start_munge(site: Site, owner: Account) -> None:
-    """Start MUNGE with a key of its own, and return when it serves, without which the others do not start."""
+    """Start MUNGE with its own key and wait until it is ready, because Slurm's servers do not start without it."""
     folder = owner.folder(site.folder / 'munge', mode=0o755)
     key, contact = folder / 'key', _contact(site)
     if not key.exists():
@@ -125,7 +125,7 @@ def _start_munge(site: Site, owner: Account) -> None:
     files |= {f'{name}-file': folder / f'munged.{name}' for name in ('pid', 'seed', 'log')}
     options = [f'--{name}={path}' for name, path in files.items()]
     if os.getuid() != 0:
-        # It would ask for a socket that everybody reaches; here one user alone needs it.
+        # By default MUNGE requires a socket that everybody can access; here only one user needs it.
         options.append('--force')
     spawn(site, _MUNGE, [program(_MUNGE, 'MUNGE'), '--foreground', *options], owner)
     wait(site, _MUNGE, contact.exists)
@@ -140,15 +140,15 @@ def _memory_mib() -> int:
 
 
 def _configure(site: Site, controller: Account) -> None:
-    """Write what both servers and all commands read.
+    """Write the configuration of both servers and all commands.
 
-    :raises ServiceError: if this machine has no name that Slurm can use.
+    :raises ServiceError: if this machine has no host name that Slurm can use.
     """
     host = socket.gethostname().partition('.')[0]
     if not host:
-        raise ServiceError(f'{NAME}: this machine has no name; set one with hostname')
+        raise ServiceError(f'{NAME}: this machine has no host name; set one with `hostname`')
     folder = _folder(site)
-    # Everybody who submits jobs reads the configuration, and each job its script.
+    # Everybody who submits jobs must be able to read the configuration, and each job its script.
     caller().folder(folder, mode=0o755)
     caller().folder(folder / 'spool', mode=0o755)
     state = controller.folder(folder / 'state')
@@ -158,7 +158,7 @@ def _configure(site: Site, controller: Account) -> None:
         'SlurmctldHost': f'{host}(127.0.0.1)',
         'SlurmctldPort': site.ports[_CONTROLLER],
         'SlurmdPort': site.ports[_NODE],
-        # Otherwise both listen to the network.
+        # By default both listen on the network.
         'CommunicationParameters': 'NoInAddrAny,NoCtldInAddrAny',
         'SlurmUser': controller.name,
         'SlurmdUser': caller().name,
@@ -170,18 +170,18 @@ def _configure(site: Site, controller: Account) -> None:
         'JobCompLoc': state / COMPLETED,
         'SlurmdSpoolDir': folder / 'spool',
         'SlurmdPidFile': folder / 'slurmd.pid',
-        # Neither needs control groups, which containers keep to themselves.
+        # Neither of these needs control groups, which are not available in containers.
         'ProctrackType': 'proctrack/pgid',
         'TaskPlugin': 'task/none',
         'JobAcctGatherType': 'jobacct_gather/none',
         'MpiDefault': 'none',
         'MailProg': '/bin/true',
-        # Jobs side by side on the node, each with the cores and the memory that it asks for, or its share.
+        # Several jobs may share the node, each with the cores and memory that it requests, or its share.
         'SelectType': 'select/cons_tres',
         'SelectTypeParameters': 'CR_CPU_Memory',
         'DefMemPerCPU': memory // n_cores,
         'PropagateResourceLimits': 'NONE',
-        # A job that no node could ever run is refused, instead of waiting for one.
+        # Refuse a job that no node can ever run, instead of queuing it.
         'EnforcePartLimits': 'ALL',
         'SchedulerParameters': 'sched_interval=2,bf_interval=2,batch_sched_delay=0',
         'MinJobAge': 10,

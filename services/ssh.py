@@ -1,4 +1,4 @@
-"""The SSH server of the services: one more way into this machine, for one user, with one key."""
+"""Start and stop the private SSH server, through which one user can log in to this machine with one key."""
 
 from __future__ import annotations
 
@@ -18,18 +18,18 @@ __all__ = ('HOST', 'NAME', 'PORTS', 'USER', 'advice', 'start', 'stop', 'wait_unt
 
 NAME: Final = 'ssh'
 PORTS: Final = (NAME,)
-# What the entry for the client calls the server.
+# Name of the server in the client's configuration.
 HOST: Final = 'anial-slurm'
-# Whom root makes to log in as; others log in as themselves.
+# User that root creates for logins; other users log in as themselves.
 USER: Final = 'anial-jobs'
 
 _PACKAGE: Final = 'An SSH server'
-# The server asks for it, and no system whose own one has never run has it.
+# The server requires this folder, which does not exist if the system's own SSH server has never run.
 _PRIVILEGE_SEPARATION: Final = Path('/run/sshd')
 
 
 def start(site: Site) -> bool:
-    """Start the server if it does not run, and say whether that was needed; it serves a little later."""
+    """Start the server unless it runs, and return whether it was started; it becomes ready a little later."""
     if running(site, NAME):
         return False
     server = program('sshd', _PACKAGE)
@@ -42,12 +42,12 @@ def start(site: Site) -> bool:
 
 
 def wait_until_ready(site: Site) -> None:
-    """Return when the server serves."""
+    """Wait until the server accepts connections."""
     wait(site, NAME, lambda: _greets(site.ports[NAME]))
 
 
 def stop(site: Site) -> bool:
-    """Stop the server with its sessions, and say whether it ran."""
+    """Stop the server and its sessions, and return whether it was running."""
     pid = running(site, NAME)
     sessions = descendants(pid) if pid is not None else []
     ran = end(site, NAME, signal.SIGTERM, signal.SIGKILL)
@@ -56,8 +56,8 @@ def stop(site: Site) -> bool:
 
 
 def advice(site: Site) -> str:
-    """Return how to let the client find the server."""
-    return f'to use it: ssh -F {_folder(site) / "config"} {HOST}, or into ~/.ssh/config: Include {_folder(site)}/config'
+    """Return how to connect to the server."""
+    return f'to use it: ssh -F {_folder(site) / "config"} {HOST}, or in ~/.ssh/config: Include {_folder(site)}/config'
 
 
 def _folder(site: Site) -> Path:
@@ -73,27 +73,27 @@ def _greets(port: int) -> bool:
 
 
 def _user() -> pwd.struct_passwd:
-    """Return as whom to log in, and make that user if need be and if we may.
+    """Return the user for logins; as root, create that user if it does not exist.
 
-    :raises ServiceError: if that fails.
+    :raises ServiceError: if the user cannot be created.
     """
     if os.getuid() != 0:
         return pwd.getpwuid(os.getuid())
-    # Without a password that would let anybody in, and yet not locked, so that the key does.
+    # No password can match, but the account is not locked, so that logging in with the key works.
     command = [program('useradd', 'useradd'), '--create-home', '--shell', '/bin/bash', '--password', '*', USER]
     for _ in range(20):
         try:
             return pwd.getpwnam(USER)
         except KeyError:
             done = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603 - a list, no shell
-        # Somebody else may be making it at this moment.
+        # Another process may be creating the user at this moment.
         if done.returncode:
             time.sleep(0.2)
-    raise ServiceError(f'{NAME}: the user {USER} cannot be made: {" ".join(done.stderr.split())}')
+    raise ServiceError(f'{NAME}: the user {USER} cannot be created: {" ".join(done.stderr.split())}')
 
 
 def _key(path: Path) -> str:
-    """Make a key without a passphrase unless it is there, and return its public half."""
+    """Create a key without a passphrase unless it exists, and return the public key."""
     if not path.exists():
         command = [program('ssh-keygen', 'OpenSSH'), '-q', '-t', 'ed25519', '-N', '', '-C', HOST, '-f', str(path)]
         subprocess.run(command, check=True, stdin=subprocess.DEVNULL)  # noqa: S603 - a list, no shell
@@ -101,14 +101,14 @@ def _key(path: Path) -> str:
 
 
 def _configure(site: Site, user: pwd.struct_passwd) -> None:
-    """Write what the server and its client read."""
-    # The server reads the keys of a user as that user.
+    """Write the configuration of the server and of its client."""
+    # The server reads the authorised keys with the rights of the user who logs in.
     folder = caller().folder(_folder(site), mode=0o711)
     host_key = _key(folder / 'host_key')
     (folder / 'authorized_keys').write_text(f'{_key(folder / "key")}\n')
     (folder / 'authorized_keys').chmod(0o644)
     (folder / 'known_hosts').write_text(f'[127.0.0.1]:{site.ports[NAME]} {host_key}\n')
-    # What a login gives on a cluster: its scheduler.
+    # As on a cluster, a login finds the scheduler.
     variables = [f'SLURM_CONF={slurm.config_of(site)}']
     server = {
         'ListenAddress': f'127.0.0.1:{site.ports[NAME]}',
@@ -117,7 +117,7 @@ def _configure(site: Site, user: pwd.struct_passwd) -> None:
         'AllowUsers': user.pw_name,
         'AuthenticationMethods': 'publickey',
         'AuthorizedKeysFile': folder / 'authorized_keys',
-        # It would ask for folders that nobody else may write to, up to the root, and this one may be in /tmp.
+        # Strict mode requires that nobody else can write to any parent folder, but this folder may be in /tmp.
         'StrictModes': 'no',
         'PasswordAuthentication': 'no',
         'KbdInteractiveAuthentication': 'no',
@@ -131,7 +131,7 @@ def _configure(site: Site, user: pwd.struct_passwd) -> None:
         'X11Forwarding': 'no',
         'MaxStartups': '100',
         'MaxSessions': '100',
-        # Sessions whose client is gone end, also those of a server that was killed.
+        # Sessions end when their client is gone, also those of a server that was killed.
         'ClientAliveInterval': '15',
         'SetEnv': ' '.join(variables),
         'Subsystem': 'sftp internal-sftp',

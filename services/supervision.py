@@ -1,4 +1,4 @@
-"""The folder of the services: ports and passwords that stay, files that only their owner reads, and processes by id."""
+"""The folder of the services: persistent ports and passwords, private files, and processes by id."""
 
 from __future__ import annotations
 
@@ -39,10 +39,10 @@ __all__ = (
 )
 
 PASSWORDS: Final = ('postgresql', 'postgresql_admin', 'rabbitmq', 'cookie')
-# Below the ports that Linux hands out to outgoing connections, so that none of them is taken while a service is down.
+# Below the ports that Linux assigns to outgoing connections, so that none is taken while a service is down.
 _PORT_RANGE: Final = range(20000, 32000)
 _LIMIT_S: Final = 60.0
-# What the servers see of the environment: nothing of the caller's, which may hold passwords.
+# Environment of the servers, without that of the caller, which may contain passwords.
 _ENVIRONMENT: Final = {'PATH': '/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin', 'LANG': 'C.UTF-8', 'LC_ALL': 'C.UTF-8'}
 
 
@@ -52,11 +52,11 @@ class ServiceError(Exception):
 
 @dataclass(frozen=True)
 class Site:
-    """Where the services live, and what was drawn for them when they were first started.
+    """The folder of the services, with the ports and passwords that were drawn at their first start.
 
-    :param folder: absolute.
-    :param ports: on 127.0.0.1, by what the services call them.
-    :param passwords: by ``PASSWORDS``.
+    :param folder: absolute path.
+    :param ports: ports on 127.0.0.1, by name.
+    :param passwords: random passwords, by the names in ``PASSWORDS``.
     """
 
     folder: Path
@@ -65,13 +65,13 @@ class Site:
 
     @property
     def credentials(self) -> Path:
-        """The file that ``aiida-anial setup --credentials`` takes."""
+        """Path of the file for ``aiida-anial setup --credentials``."""
         return self.folder / 'credentials.yaml'
 
 
 @dataclass(frozen=True)
 class Account:
-    """As whom a server runs; without ids as the caller."""
+    """The system account of a server; without ids, that of the caller."""
 
     name: str
     uid: int | None = None
@@ -79,19 +79,19 @@ class Account:
 
     @property
     def options(self) -> dict[str, Any]:
-        """What ``subprocess`` needs to run a program so."""
+        """Arguments of ``subprocess`` to run a program with this account."""
         return {} if self.uid is None else {'user': self.uid, 'group': self.gid, 'extra_groups': []}
 
     def own(self, path: Path) -> None:
-        """Give a file or folder to the account."""
+        """Make the account the owner of a file or folder."""
         if self.uid is not None and self.gid is not None:
             os.chown(path, self.uid, self.gid)
 
     def folder(self, path: Path, *, mode: int = 0o700) -> Path:
-        """Make a folder of the account, and see to it that it gets there.
+        """Create a folder owned by the account, and check that the account can enter it.
 
-        :param mode: who else may enter; nobody, if not given.
-        :raises ServiceError: if a folder above is closed to it.
+        :param mode: permissions; by default nobody else may enter.
+        :raises ServiceError: if the account cannot enter a parent folder.
         """
         path.mkdir(exist_ok=True)
         path.chmod(mode)
@@ -101,19 +101,19 @@ class Account:
         )
         if reached.returncode:
             raise ServiceError(
-                f'the user {self.name} cannot enter {path}; name a folder whose parents everybody may enter, such as '
+                f'the user {self.name} cannot enter {path}; name a folder whose parents everybody can enter, such as '
                 f'with: make services SERVICES=/var/lib/anial-services'
             )
         return path
 
 
 def caller() -> Account:
-    """Return the account of who calls, root too."""
+    """Return the account of the caller, even if it is root."""
     return Account(pwd.getpwuid(os.getuid()).pw_name)
 
 
 def account(name: str) -> Account:
-    """Return the system's account of a server for root, who should not run it, and the caller's own for others.
+    """Return the system account of a server if the caller is root, and the caller's own account otherwise.
 
     :raises ServiceError: if there is no such account.
     """
@@ -123,13 +123,13 @@ def account(name: str) -> Account:
         entry = pwd.getpwnam(name)
     except KeyError:
         raise ServiceError(
-            f'there is no user {name}, as whom the server would run; make one, or do not be root'
+            f'there is no user {name}, as which the server would run; create it, or do not run this as root'
         ) from None
     return Account(name, entry.pw_uid, entry.pw_gid)
 
 
 def program(name: str, package: str) -> str:
-    """Return the path of a program, also of a server, which Debian keeps off the PATH of who is not root.
+    """Return the path of a program, also of a server, which on Debian is not on the PATH of users other than root.
 
     :raises ServiceError: if it is not installed.
     """
@@ -140,7 +140,7 @@ def program(name: str, package: str) -> str:
 
 
 def write_private(path: Path, text: str, owner: Account | None = None) -> None:
-    """Write a file that is never, not even for a moment, readable by others."""
+    """Write a file that is never readable by others, not even for a moment."""
     draft = path.with_name(f'{path.name}.new')
     draft.unlink(missing_ok=True)
     with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), 'w') as stream:
@@ -152,12 +152,12 @@ def write_private(path: Path, text: str, owner: Account | None = None) -> None:
 
 @contextmanager
 def open_site(folder: Path, ports: Iterable[str]) -> Iterator[Site]:
-    """Give the site in a folder, made anew where there is none, to this program alone.
+    """Provide the site in a folder, creating it if necessary, under a lock.
 
-    :param ports: names of those that are needed; what has none yet is given one.
+    :param ports: names of the ports that are needed; new ones are drawn for names without a port.
     """
     folder = folder.resolve()
-    # Root's servers run under accounts of their own, which must get through; what is inside is closed.
+    # Servers started by root run under their own accounts and must be able to enter; the files inside are private.
     folder.mkdir(mode=0o711 if os.getuid() == 0 else 0o700, parents=True, exist_ok=True)
     with (folder / 'lock').open('w') as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
@@ -173,7 +173,7 @@ def open_site(folder: Path, ports: Iterable[str]) -> Iterator[Site]:
 
 
 def _draw_ports(names: set[str], *, taken: Collection[int]) -> dict[str, int]:
-    """Return ports that are free now, and not those of a service that does not run."""
+    """Return ports that are free now and not reserved for a service that is not running."""
     candidates = random.SystemRandom().sample(_PORT_RANGE, 400) if names else []
     free = [port for port in candidates if port not in taken and _is_free(port)]
     return dict(zip(sorted(names), free, strict=False))
@@ -186,7 +186,7 @@ def _is_free(port: int) -> bool:
 
 
 def _mark(pid: int) -> str | None:
-    """Return what tells a process from a later one of the same id; nothing if it has ended."""
+    """Return what distinguishes a process from a later one with the same id, or None if it has ended."""
     try:
         fields = Path(f'/proc/{pid}/stat').read_text().rpartition(')')[2].split()
     except OSError:
@@ -195,12 +195,12 @@ def _mark(pid: int) -> str | None:
 
 
 def running(site: Site, name: str) -> int | None:
-    """Return the id of a process that was started here, if it still runs."""
+    """Return the id of a process that was started here, or None if it has ended."""
     try:
         kept = json.loads((site.folder / f'{name}.pid').read_text())
     except FileNotFoundError:
         return None
-    # What ended before it was looked at has no mark, then and now.
+    # A process that ended before its mark was read has no mark, neither then nor now.
     return int(kept['pid']) if kept['mark'] is not None and _mark(kept['pid']) == kept['mark'] else None
 
 
@@ -215,7 +215,7 @@ def working_in(folder: Path) -> list[int]:
 
 
 def descendants(pid: int) -> list[int]:
-    """Return the ids of the processes that a process and those under it have started and that have not ended."""
+    """Return the ids of all running descendants of a process."""
     children: dict[int, list[int]] = {}
     for path in Path('/proc').glob('[0-9]*/stat'):
         with suppress(OSError):
@@ -228,9 +228,9 @@ def descendants(pid: int) -> list[int]:
 
 
 def kill_all(pids: Iterable[int]) -> None:
-    """End processes at once, and return when they are gone.
+    """Kill processes, and wait until they are gone.
 
-    :raises ServiceError: if one does not end.
+    :raises ServiceError: if a process does not end.
     """
     marks = {pid: _mark(pid) for pid in pids}
     limit = time.monotonic() + _LIMIT_S / 2
@@ -246,9 +246,9 @@ def kill_all(pids: Iterable[int]) -> None:
 def spawn(
     site: Site, name: str, command: Sequence[str], owner: Account, *, environment: Mapping[str, str] | None = None
 ) -> None:
-    """Start a program that outlives this one, and that has the port of its name, if there is one.
+    """Start a program that outlives this one, on the port with its name if there is one.
 
-    :raises ServiceError: if it cannot be started, or someone else has its port.
+    :raises ServiceError: if it cannot be started, or another program uses its port.
     """
     port = site.ports.get(name)
     if port is not None and not _is_free(port):
@@ -272,9 +272,9 @@ def spawn(
 
 
 def wait(site: Site, name: str, ready: Callable[[], bool]) -> None:
-    """Return when a program serves.
+    """Wait until a program is ready.
 
-    :raises ServiceError: if it ends instead, or takes too long; it is stopped then.
+    :raises ServiceError: if it ends instead, or takes too long and is then stopped.
     """
     limit = time.monotonic() + _LIMIT_S
     while not ready():
@@ -285,18 +285,18 @@ def wait(site: Site, name: str, ready: Callable[[], bool]) -> None:
         end(site, name, signal.SIGKILL)
         log = site.folder / f'{name}.log'
         last = (log.read_text(errors='replace').strip().splitlines() or ['it printed nothing'])[-1].strip()
-        what = f'did not serve within {_LIMIT_S:.0f} s' if alive else 'ended as it started'
+        what = f'was not ready within {_LIMIT_S:.0f} s' if alive else 'ended while starting'
         raise ServiceError(f'{name}: it {what}; the end of {log} is: {last}')
 
 
 def end(site: Site, name: str, *signals: signal.Signals) -> bool:
-    """Stop a program, with one signal after the other until it is gone, and say whether it ran.
+    """Stop a program with one signal after the other until it is gone, and return whether it was running.
 
-    :raises ServiceError: if it outlives them all.
+    :raises ServiceError: if it does not end.
     """
     pid = running(site, name)
     for number in signals if pid is not None else ():
-        # It may be gone by now.
+        # It may have ended by now.
         if running(site, name) is None:
             break
         os.kill(pid, number)  # type: ignore[arg-type]

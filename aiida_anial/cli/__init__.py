@@ -2,9 +2,9 @@
 
 import warnings
 
-# AiiDA warns that it makes a folder which it was asked to make; it does so when it is imported.
+# On import, AiiDA warns that it creates the configuration folder it was asked to create.
 warnings.filterwarnings('ignore', message='Creating AiiDA configuration folder')
 
-from aiida_anial.cli.root import main  # noqa: E402 - after the filter
+from aiida_anial.cli.root import main  # noqa: E402 - must follow the filter
 
 __all__ = ('main',)

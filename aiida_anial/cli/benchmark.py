@@ -24,23 +24,26 @@ _POLL_S = 1.0
     'references',
     multiple=True,
     metavar='qe|FILE|MODEL',
-    help='DFT; an EAM file; another ensemble by pk, UUID, file or NeuroChem folder. Repeatable.',
+    help='DFT (qe), an EAM file, or another ensemble as pk, UUID, file or NeuroChem folder. Repeatable.',
 )
-@click.option('--properties', help='Names with commas between them; all of the set if not given.')
+@click.option('--properties', help='Comma-separated names; by default all of the set.')
 @click.option('--quick', is_flag=True, help='The quick set of properties, which takes seconds.')
 @click.option('--settings', type=click.Path(exists=True, dir_okay=False, path_type=Path), help='YAML of overrides.')
 @click.option('--pw-code', default='pw@localhost', show_default=True, help='Code of pw.x, for the reference qe.')
 @click.option('--worker-code', default='anial-worker@localhost', show_default=True, help='Code of anial-worker.')
-@click.option('--max-concurrent', type=click.IntRange(min=1), default=2, show_default=True, help='Jobs alive at once.')
+@click.option(
+    '--max-concurrent', type=click.IntRange(min=1), default=2, show_default=True, help='Jobs running at once.'
+)
 @click.option('--json', 'as_json', is_flag=True, help='Print {potential: {property: {quantity: ...}}} as JSON.')
-@click.option('--plots', type=click.Path(file_okay=False, path_type=Path), help='Folder to draw the curves into.')
-@click.option('--no-wait', is_flag=True, help='Submit, print the pk, and stop.')
+@click.option('--plots', type=click.Path(file_okay=False, path_type=Path), help='Folder for plots of the curves.')
+@click.option('--no-wait', is_flag=True, help='Submit, print the pk, and return.')
 @profile_option()
 def command(**options: Any) -> None:
-    """Compute properties of an ensemble, beside DFT, other potentials and the literature.
+    """Compute properties of an ensemble and compare them with DFT, other potentials and the literature.
 
-    ENSEMBLE is a pk, a UUID, a file or a NeuroChem folder; or the pk of a benchmark, which is printed again. Curves are
-    compared with those of DFT, or of the first reference. A calculation by pw.x that was done is never done again.
+    ENSEMBLE is a pk, a UUID, a file or a NeuroChem folder. Given the pk of an earlier benchmark, the command prints
+    that one again. Curves are compared with DFT if it is a reference, otherwise with the first reference. A pw.x
+    calculation that has finished is never repeated.
     """
     from aiida_anial.queries.benchmarks import load_benchmark
 
@@ -77,7 +80,7 @@ def _submitted(options: dict[str, Any]) -> Any:
 
 
 def _wait(node: Any) -> None:
-    """Wait until the benchmark has ended, and say how far it is.
+    """Wait until the benchmark has ended, and print its progress.
 
     :raises AnialError: if no daemon runs.
     """
@@ -86,9 +89,9 @@ def _wait(node: Any) -> None:
     if not get_daemon_client().is_daemon_running:
         raise AnialError(
             f'benchmark {node.pk} is submitted, but the daemon is not running; start it with `verdi daemon start`, '
-            f'and print the result with `aiida-anial benchmark {node.pk}`.'
+            f'then print the result with `aiida-anial benchmark {node.pk}`.'
         )
-    click.echo(f'Submitted benchmark {node.pk}; Ctrl-C ends the waiting, not the benchmark', err=True)
+    click.echo(f'Submitted benchmark {node.pk}; Ctrl-C stops waiting, not the benchmark', err=True)
     known = None
     while not node.is_terminated:
         if node.process_status != known and node.process_status:
@@ -98,9 +101,9 @@ def _wait(node: Any) -> None:
 
 
 def _print(node: Any, options: dict[str, Any]) -> None:
-    """Print what the benchmark has found, and why it has not found more.
+    """Print the results of the benchmark, and why any are missing.
 
-    :raises AnialError: if it has found nothing.
+    :raises AnialError: if it has no results, or is incomplete.
     """
     from aiida_anial.properties.comparison.rendering import comparison_notes, comparison_records, comparison_text
     from aiida_anial.properties.comparison.table import comparison_table
@@ -108,10 +111,10 @@ def _print(node: Any, options: dict[str, Any]) -> None:
     from aiida_anial.queries.benchmarks import compared_subjects
 
     subjects, reference = compared_subjects([node])
-    why = node.exit_message or ('it has not ended' if not node.is_terminated else node.process_state.value)
+    why = node.exit_message or ('it is still running' if not node.is_terminated else node.process_state.value)
     if not subjects:
         raise AnialError(
-            f'benchmark {node.pk} has no results: {why}; submit it again, and what it had done is taken over.'
+            f'benchmark {node.pk} has no results: {why}; submit it again to reuse the calculations that finished.'
         )
     rows = comparison_table(subjects, reference=reference)
     click.echo(json.dumps(comparison_records(rows), indent=1) if options['as_json'] else comparison_text(rows))
@@ -121,4 +124,4 @@ def _print(node: Any, options: dict[str, Any]) -> None:
         for path in write_figures(subjects, options['plots']):
             click.echo(path, err=True)
     if not node.is_finished_ok:
-        raise AnialError(f'benchmark {node.pk} is not complete: {why}')
+        raise AnialError(f'benchmark {node.pk} is incomplete: {why}')

@@ -1,4 +1,4 @@
-"""From what a user names to the subjects of a benchmark."""
+"""Resolve the arguments of ``benchmark`` to the potentials that are compared."""
 
 from __future__ import annotations
 
@@ -23,15 +23,15 @@ __all__ = ('benchmark_subjects',)
 
 
 def benchmark_subjects(subject: str | None, references: Sequence[str], *, pw_code: str) -> BenchmarkSubjects:
-    """Return what is benchmarked.
+    """Return the potentials to benchmark.
 
-    :param subject: the ensemble, or None: references alone.
+    :param subject: pk, UUID, file or folder of the ensemble, or None for references alone.
     :param references: ``qe``, EAM files and other ensembles.
-    :param pw_code: for ``qe``.
-    :raises AnialError: if one of them is nothing of the kind, or there is nothing.
+    :param pw_code: code of pw.x, for the reference ``qe``.
+    :raises AnialError: if one of them cannot be resolved, or neither is given.
     """
     if subject is None and not references:
-        raise AnialError('ENSEMBLE: give an ensemble, or a --reference alone.')
+        raise AnialError('ENSEMBLE: give an ensemble or a --reference.')
     found: dict[str, Any] = {'references': {}, 'potentials': {}}
     if subject is not None:
         found['ensemble'] = _ensemble(subject, 'ENSEMBLE')
@@ -48,7 +48,7 @@ def benchmark_subjects(subject: str | None, references: Sequence[str], *, pw_cod
 
 
 def _ensemble(identifier: str, option: str) -> EnsembleData:
-    """Return an ensemble of the profile, or one in a file or folder: the node that holds it already, or a new one."""
+    """Return the node of an ensemble; for a file or folder, an existing node with the same content or a new one."""
     path = Path(identifier)
     if not path.exists():
         return loaded_ensemble(identifier, option)
@@ -69,7 +69,7 @@ def _ensemble(identifier: str, option: str) -> EnsembleData:
 def _potential(path: Path) -> orm.SinglefileData:
     """Return an EAM file as an unstored node.
 
-    :raises FileFormatError: if it is none.
+    :raises AnialError: if there is no such file, or it is not an EAM file.
     """
     if not path.is_file():
         raise AnialError(f'--reference: there is no file {str(path)!r}.')
@@ -88,7 +88,7 @@ def _dft(pw_code: str) -> dict[str, Any]:
 
 
 def _name(text: str) -> str:
-    """Return the name of a subject, which becomes a part of link labels."""
+    """Return the text as a name of a potential that is valid in link labels."""
     name = re.sub(r'\W+', '_', text).strip('_')
     name = re.sub('_+', '_', name)
     return name if name[:1].isalpha() else f'potential_{name}'

@@ -1,4 +1,4 @@
-"""What a campaign needs from the machine and the profile."""
+"""All checks of `aiida-anial doctor`: profile, servers, daemon, machine, computer, codes, pseudopotentials."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ _SETUP = 'run `aiida-anial setup`'
 
 
 def checks() -> Iterator[Check]:
-    """Check everything, one after the other."""
+    """Run all checks in order."""
     profile = get_manager().get_profile()
     assert profile is not None
     yield _profile(profile)
@@ -44,7 +44,7 @@ def checks() -> Iterator[Check]:
         yield check
     yield _daemon()
     yield from machine_checks(profile)
-    # What is stored cannot be looked at without the database, which has been told.
+    # The remaining checks need the database, whose absence has been reported.
     if SERVER in missing:
         return
     if profile.process_control_backend in BROKERS and BROKER_SERVER not in missing and n_workers():
@@ -56,7 +56,7 @@ def checks() -> Iterator[Check]:
 
 
 def _servers(profile: Profile) -> Iterator[Check]:
-    """Check the servers of a profile that is on any."""
+    """Check the servers that the profile uses."""
     if profile.storage_backend in STORAGES:
         yield from database_checks(profile.storage_config, n_workers() or 1)
     if profile.process_control_backend in BROKERS:
@@ -92,9 +92,9 @@ def _computer() -> Check:
 
 
 def _code(label: str, arguments: list[str], version: str) -> Check:
-    """Run the executable of a code: it must be there, and find its libraries.
+    """Run the executable of a code, to see that it exists and finds its libraries.
 
-    :param version: pattern of what it prints, around its version.
+    :param version: regular expression for its output, with the version as a group.
     """
     name = f'{label}@{COMPUTER}'
     try:
@@ -103,7 +103,7 @@ def _code(label: str, arguments: list[str], version: str) -> Check:
         return Check('code', False, f'there is no {name}', f'{_SETUP}, or `verdi code create core.code.installed`')
     remedy = f'install what {path} needs, or `verdi code delete {name}` and {_SETUP}'
     try:
-        # pw.x reads its input from here, finds none, and leaves a file that says so.
+        # pw.x finds no input here, and writes a file to say so.
         with tempfile.TemporaryDirectory() as folder:
             result = subprocess.run(  # noqa: S603 - a list, no shell
                 [path, *arguments],
@@ -118,7 +118,7 @@ def _code(label: str, arguments: list[str], version: str) -> Check:
         return Check('code', False, f'{name} cannot run: {exception}', remedy)
     found = re.search(version, result.stdout)
     if found is None:
-        return Check('code', False, f'{name}, {path}, does not say its version: {result.stderr.strip()[-200:]}', remedy)
+        return Check('code', False, f'{name}, {path}, prints no version: {result.stderr.strip()[-200:]}', remedy)
     return Check('code', True, f'{name}, {path}, {found[1]}')
 
 

@@ -12,15 +12,15 @@ __all__ = ('command',)
 
 _MARKS = {
     True: (click.style('ok      ', fg='green'), ''),
-    False: (click.style('missing ', fg='red'), 'mend'),
-    None: (click.style('unseen  ', fg='yellow'), 'check'),
+    False: (click.style('missing ', fg='red'), 'fix'),
+    None: (click.style('unknown ', fg='yellow'), 'check'),
 }
 
 
 @click.command('doctor')
 @profile_option()
 def command() -> None:
-    """Check what a campaign needs, and say how to mend what is missing."""
+    """Check everything that a campaign needs, and say how to fix what is missing."""
     from aiida_anial.cli.checks import checks
 
     healthy = True

@@ -23,7 +23,7 @@ __all__ = ('command',)
 
 @click.group('export')
 def command() -> None:
-    """Take labels, trajectories and ensembles out, each export a stored process that `whence` leads back to."""
+    """Write labels, trajectories and ensembles to files; each export is a stored process that `whence` finds."""
 
 
 def _dataset(path: Path, file_format: str | None, **options: Any) -> None:
@@ -53,7 +53,7 @@ def _trajectories(folder: Path, file_format: str, **options: Any) -> None:
     _check_target(folder)
     rows = records('trajectories', **selection(KINDS['trajectories'], options))
     if not rows:
-        raise AnialError('filters: no trajectory is so.')
+        raise AnialError('filters: no trajectory matches.')
     nodes: dict[str, Any] = {f'trajectory_{number:05d}': orm.load_node(row['pk']) for number, row in enumerate(rows)}
     settings = {'file_format': file_format, 'filters': _given(options)}
     node = export_trajectories(settings=orm.Dict(settings), **nodes)
@@ -67,7 +67,7 @@ def _trajectories(folder: Path, file_format: str, **options: Any) -> None:
 @click.option('--format', 'file_format', type=click.Choice(list(ENSEMBLE_FORMATS)), required=True)
 @profile_option()
 def ensemble(pk: str, path: Path, file_format: str) -> None:
-    """Write the networks of the ensemble PK (or UUID) to PATH, for torchani, TorchScript or NeuroChem."""
+    """Write the networks of the ensemble PK (or UUID) to PATH for torchani, TorchScript or NeuroChem."""
     from aiida import orm
 
     from aiida_anial.calcfunctions.export_ensemble import export_ensemble
@@ -81,33 +81,33 @@ def ensemble(pk: str, path: Path, file_format: str) -> None:
 
 
 def _format_of(path: Path, formats: Mapping[str, Any]) -> str:
-    """Return the format that the name of a file tells."""
+    """Return the format that belongs to the suffix of a file."""
     suffixes = {known.suffix: name for name, known in formats.items()}
     if path.suffix not in suffixes:
-        raise AnialError(f'--format: {path.name!r} ends in none of {", ".join(suffixes)}; say which format it is.')
+        raise AnialError(f'--format: {path.name!r} does not end in {" or ".join(suffixes)}; name the format.')
     return suffixes[path.suffix]
 
 
 def _given(options: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the filters as they were written, for the header of the file."""
+    """Return the filters as the user wrote them, for the header of the file."""
     given = {name.removeprefix('where_'): text for name, text in options.items() if name.startswith('where_') and text}
     return given | ({'campaigns': list(options['campaigns'])} if options['campaigns'] else {})
 
 
 def _check_target(path: Path) -> None:
-    """Refuse a path that nothing can be written to, before the export is stored.
+    """Refuse a path that cannot be written, before the export is stored.
 
-    :raises AnialError: if it is there, its folder is not, or its name is none.
+    :raises AnialError: if the path exists, its folder does not, or its name is not allowed.
     """
     check_name(path.name)
     if not path.absolute().parent.is_dir():
         raise AnialError(f'{path}: there is no folder {path.parent}.')
     if path.exists():
-        raise AnialError(f'{path}: is there already.')
+        raise AnialError(f'{path}: it exists already.')
 
 
 def _copy(node: Any, path: Path) -> None:
-    """Write the file or the folder that a node holds to ``path``."""
+    """Copy the file or folder stored in a node to ``path``."""
     from aiida import orm
 
     if isinstance(node, orm.SinglefileData):
@@ -125,13 +125,13 @@ def _subcommand(name: str, callback: Any, text: str, parameters: Iterable[click.
 _subcommand(
     'dataset',
     _dataset,
-    'Write the labels for which all filters hold to the file PATH, for ASE, MACE, NequIP or torchani.',
+    'Write the labels that match all filters to the file PATH, for ASE, MACE, NequIP or torchani.',
     [
         click.Argument(['path'], type=click.Path(path_type=Path)),
         click.Option(
             ['--format', 'file_format'],
             type=click.Choice(list(DATASET_FORMATS)),
-            help='Follows from the name of the file if it ends in .extxyz, .h5 or .db.',
+            help='By default taken from the suffix .extxyz, .h5 or .db.',
         ),
     ],
     'labels',
@@ -139,7 +139,7 @@ _subcommand(
 _subcommand(
     'trajectories',
     _trajectories,
-    'Write the trajectories for which all filters hold to the new folder FOLDER, a file each.',
+    'Write the trajectories that match all filters to the new folder FOLDER, one file each.',
     [
         click.Argument(['folder'], type=click.Path(path_type=Path)),
         click.Option(

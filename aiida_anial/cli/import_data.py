@@ -16,32 +16,32 @@ __all__ = ('command',)
 _FORMATS = ('extxyz', 'hdf5', 'ase_db')
 _ENERGY_UNITS = ('eV', 'hartree', 'Ry')
 
-_campaign = click.option('--campaign', help='Refuse labels of another level of theory than those of this campaign.')
-_mix = click.option('--mix-theory', is_flag=True, help='Do not refuse them.')
+_campaign = click.option('--campaign', help='Refuse labels whose level of theory differs from that of this campaign.')
+_mix = click.option('--mix-theory', is_flag=True, help='Accept labels of different levels of theory.')
 _max_force = click.option(
     '--max-force',
     type=click.FloatRange(min=0, max=1e6, min_open=True),
     callback=lambda _ctx, _parameter, value: _finite(value),
     default=50.0,
     show_default=True,
-    help='Larger forces on an atom are unphysical, eV/angstrom.',
+    help='Reject a label with a larger force on an atom as unphysical, eV/angstrom.',
 )
 
 
 @click.group('import')
 def command() -> None:
-    """Bring labels in as shards of their own, which `submit --dataset` adds to a campaign."""
+    """Store labels from elsewhere as shards, which `submit --dataset` adds to a campaign."""
 
 
 @command.command('dataset')
 @click.argument('path', type=click.Path(exists=True, dir_okay=False, path_type=Path))
-@click.option('--format', 'file_format', type=click.Choice(_FORMATS), help='Follows from the file if not given.')
-@click.option('--energy-unit', type=click.Choice(_ENERGY_UNITS), help='Of a file that does not say it.')
-@click.option('--trust-units', is_flag=True, help='Do not compare the labels with a rough potential.')
+@click.option('--format', 'file_format', type=click.Choice(_FORMATS), help='By default detected from the file.')
+@click.option('--energy-unit', type=click.Choice(_ENERGY_UNITS), help='Energy unit, if the file does not state it.')
+@click.option('--trust-units', is_flag=True, help='Skip the check of units and signs against a rough potential.')
 @click.option(
     '--level-of-theory',
     type=click.Path(exists=True, dir_okay=False, path_type=Path),
-    help='YAML file for a dataset that does not say it: code, version, functional, ecutwfc_ry, kpoints_mesh, ...',
+    help='YAML file for a dataset that does not state it: code, version, functional, ecutwfc_ry, kpoints_mesh, ...',
 )
 @_campaign
 @_mix
@@ -103,7 +103,7 @@ def calculations(pks: tuple[str, ...], **options: Any) -> None:
 
 
 def _theories(found: Any, options: dict[str, Any]) -> dict[str, Any]:
-    """Return the levels of theory of a file by their keys in it."""
+    """Return the levels of theory of the labels in a file, by their keys in it."""
     from aiida_anial.common.level_of_theory import LevelOfTheory
     from aiida_anial.protocols.protocol import read_overrides
 
@@ -115,8 +115,8 @@ def _theories(found: Any, options: dict[str, Any]) -> dict[str, Any]:
         values = known.get(level)
         if values is None and given is None:
             raise AnialError(
-                f'--level-of-theory: {options["path"]} does not say what its labels were computed with; '
-                'give a file that does.'
+                f'--level-of-theory: {options["path"]} does not state the level of theory of its labels; '
+                'describe it in a YAML file.'
             )
         theories[level] = LevelOfTheory.parse(values, where='level_of_theory') if values else given
         _check_campaign(theories[level], str(options['path']), options)
@@ -133,18 +133,19 @@ def _check_campaign(theory: Any, name: str, options: dict[str, Any]) -> None:
 
 
 def _check_theory(theory: Any, others: dict[str, Any], name: str, options: dict[str, Any]) -> None:
-    """Refuse labels that must not be trained on together."""
+    """Refuse labels of different levels of theory unless ``--mix-theory`` is given."""
     for other_name, other in others.items():
         if not options['mix_theory'] and (differences := theory.differences(other)):
             raise AnialError(
                 one_line(
-                    f'--mix-theory: {name} and {other_name} differ in {", ".join(differences)}; such labels do not mix.'
+                    f'--mix-theory: {name} and {other_name} differ in {", ".join(differences)}; '
+                    'give this option to mix such labels.'
                 )
             )
 
 
 def _check_sound(found: Any, options: dict[str, Any]) -> None:
-    """Refuse a file without a single sound label, before anything is stored."""
+    """Refuse a file without a single valid label, before anything is stored."""
     from aiida_anial.calcfunctions.import_dataset import labels_of_level
 
     faults: dict[str, str] = {}
@@ -154,13 +155,13 @@ def _check_sound(found: Any, options: dict[str, Any]) -> None:
                 return
             faults[name] = fault
     first = next(iter(faults))
-    raise AnialError(one_line(f'{options["path"]}: no label is sound; {first}: {faults[first]}.'))
+    raise AnialError(one_line(f'{options["path"]}: no label is valid; {first}: {faults[first]}.'))
 
 
 def _finite(value: float) -> float:
-    """Return a limit that numbers can be above of.
+    """Return the value unless it is NaN.
 
-    :raises click.BadParameter: if it is not a number, which click takes for one within any range.
+    :raises click.BadParameter: if it is NaN, which click accepts in any range.
     """
     if math.isnan(value):
         raise click.BadParameter('nan is not a number.')
@@ -170,8 +171,8 @@ def _finite(value: float) -> float:
 def _report(outputs: Any) -> None:
     rejected = outputs['rejected'].get_dict()
     for name, reason in rejected.items():
-        click.echo(f'{name} set aside: {reason}', err=True)
+        click.echo(f'{name} rejected: {reason}', err=True)
     if 'dataset' not in outputs:
-        raise AnialError('no label is sound; nothing was stored but the attempt.')
+        raise AnialError('no label is valid; only the failed import was stored.')
     shard = outputs['dataset']
     click.echo(f'Stored shard {shard.pk}: {shard.n_configurations} labels; add it with: submit --dataset {shard.pk}')

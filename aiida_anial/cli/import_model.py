@@ -29,7 +29,7 @@ def command(path: Path, label: str) -> None:
 
         ensemble = read_ensemble(path)
     if ensemble.model.element != 'Al':
-        raise AnialError(one_line(f'{path}: is a model of {ensemble.model.element} where only Al is known.'))
+        raise AnialError(one_line(f'{path}: it is a model of {ensemble.model.element}; only Al is supported.'))
     node = EnsembleData(ensemble)
     node.label = label
     node.store()

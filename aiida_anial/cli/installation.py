@@ -1,4 +1,4 @@
-"""Profile, computer, codes and pseudopotential of a machine."""
+"""Set up the profile, computer, codes and pseudopotential of this machine."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ from aiida_anial.pseudopotential import (
 
 __all__ = ('COMPUTER', 'ONCE_AFTER', 'ONCE_BEFORE', 'PW_CODE', 'WORKER_CODE', 'install')
 
-# Where the folder cannot be locked, the second job runs as well.
+# Run a job once even if the daemon submits it twice. Where the folder cannot be locked, the second job runs as well.
 ONCE_BEFORE: Final = (
     'exec 9> .anial_once; if command -v flock > /dev/null; then flock 9; fi\n[ ! -e .anial_ended ] || exit 0\n'
 )
@@ -38,14 +38,14 @@ COMPUTER = 'localhost'
 PW_CODE = 'pw'
 WORKER_CODE = 'anial-worker'
 
-# A job of five seconds would otherwise wait fifteen for the next poll, and as long for the next connection.
+# With AiiDA's defaults a job of five seconds waits fifteen for the next poll, and as long for the next connection.
 _POLL_INTERVAL_S = 1.0
 _SAFE_INTERVAL_S = 0.0
 
-# Serial pw.x, two side by side, is faster on a laptop than one on two ranks.
+# On a laptop, two serial pw.x side by side are faster than one on two ranks.
 _PREPEND = 'export OMP_NUM_THREADS=1\n'
 
-# Programs that Open MPI starts in the same moment race to make one folder under /tmp, and the losers end.
+# Open MPI programs that start at the same moment race to create one folder under /tmp, and the losers abort.
 _OWN_TEMPORARY_FOLDER = 'export TMPDIR="$PWD"\n'
 
 
@@ -58,14 +58,14 @@ def install(
     servers: Servers | None = None,
     repository: Path | None = None,
 ) -> Iterator[str]:
-    """Set up what is missing, and say what was done.
+    """Set up what is missing, and yield one line about each part.
 
-    :param pw: executable of ``pw.x``; that on the PATH if not given.
-    :param worker: executable of ``anial-worker``; that beside the running Python if not given.
-    :param production: whether the profile is one on servers, and not AiiDA's embedded one.
-    :param servers: of the production profile; one that is there keeps its own if not given.
-    :param repository: folder of the files of a production profile.
-    :raises AnialError: if an executable is not there, or a server of no use.
+    :param pw: executable of ``pw.x``; by default the one on the PATH.
+    :param worker: executable of ``anial-worker``; by default the one next to the running Python.
+    :param production: use a profile on PostgreSQL and RabbitMQ instead of AiiDA's embedded profile.
+    :param servers: servers of the production profile; by default an existing profile keeps its own.
+    :param repository: folder for the files of a production profile.
+    :raises AnialError: if an executable does not exist, or a server cannot be used.
     """
     paths = {
         PW_CODE: _executable(pw, 'pw.x', hint='install quantum-espresso or give --pw'),
@@ -87,14 +87,14 @@ def _executable(given: Path | None, name: str, *, hint: str) -> Path:
     beside = Path(sys.executable).parent / name
     found = shutil.which(str(given or (beside if beside.exists() else name)))
     if found is None:
-        raise AnialError(f'{given or name}: there is no such executable; {hint}.')
+        raise AnialError(f'{given or name}: no such executable; {hint}.')
     return Path(found).absolute()
 
 
 def _embedded_profile(name: str) -> Iterator[str]:
-    """Make the embedded profile."""
+    """Create the embedded profile."""
     if name in get_config(create=True).profile_names:
-        yield f'profile {name}: is there'
+        yield f'profile {name}: exists already'
         return
     arguments = ['presto', '--use-zeromq', '--non-interactive', '--profile-name', name]
     result = subprocess.run(  # noqa: S603 - a list, no shell
@@ -102,16 +102,16 @@ def _embedded_profile(name: str) -> Iterator[str]:
     )
     if result.returncode != 0:
         raise AnialError(f'profile {name}: `verdi {" ".join(arguments)}` failed: {" ".join(result.stderr.split())}')
-    # The configuration that this process has read does not know the new profile.
+    # The configuration that this process read earlier does not contain the new profile.
     reset_config()
     config = get_config()
     config.set_option('daemon.timeout', DAEMON_TIMEOUT_S, scope=name)
     config.store()
-    yield f'profile {name}: made, with SQLite and the ZeroMQ broker'
+    yield f'profile {name}: created, with SQLite and the ZeroMQ broker'
 
 
 def _computer() -> str:
-    """Configure the computer of this machine for jobs of seconds."""
+    """Configure the computer ``localhost`` for jobs that take seconds."""
     try:
         computer = orm.load_computer(COMPUTER)
     except NotExistent:
@@ -124,7 +124,7 @@ def _computer() -> str:
             scheduler_type='core.direct',
             workdir=str(work),
         ).store()
-    # `verdi presto` has made one already, with none.
+    # `verdi presto` creates a computer without these texts.
     if computer.get_prepend_text() in ('', _OWN_TEMPORARY_FOLDER) and not computer.get_append_text():
         computer.set_prepend_text(ONCE_BEFORE + _OWN_TEMPORARY_FOLDER)
         computer.set_append_text(ONCE_AFTER)
@@ -135,7 +135,7 @@ def _computer() -> str:
 
 
 def _code(label: str, path: Path, plugin: str) -> str:
-    """Make a code."""
+    """Create a code unless it exists."""
     full = f'{label}@{COMPUTER}'
     try:
         code = orm.load_code(full)
@@ -148,14 +148,14 @@ def _code(label: str, path: Path, plugin: str) -> str:
             prepend_text=_PREPEND,
             with_mpi=False,
         ).store()
-        return f'code {full}: made, {path}'
+        return f'code {full}: created, {path}'
     if code.filepath_executable != path:
-        return f'code {full}: is there, but runs {code.filepath_executable} and not {path}'
-    return f'code {full}: is there'
+        return f'code {full}: exists already, but runs {code.filepath_executable} and not {path}'
+    return f'code {full}: exists already'
 
 
 def _pseudo_family() -> str:
-    """Install the package's own pseudopotential as a family."""
+    """Install the package's own pseudopotential as a family with recommended cutoffs."""
     with AL_PBE_UPF.open('rb') as stream:
         pseudo = UpfData.get_or_create(stream, filename=AL_PBE_UPF.name)
     try:
@@ -167,5 +167,5 @@ def _pseudo_family() -> str:
         family.set_cutoffs({'Al': cutoffs}, 'normal', unit='Ry')
         return f'pseudopotential family {PSEUDO_FAMILY}: installed'
     if family.get_pseudo('Al').md5 != pseudo.md5:
-        raise AnialError(f'pseudopotential family {PSEUDO_FAMILY}: holds another pseudopotential; relabel that family.')
-    return f'pseudopotential family {PSEUDO_FAMILY}: is there'
+        raise AnialError(f'pseudopotential family {PSEUDO_FAMILY}: has another pseudopotential; relabel that family.')
+    return f'pseudopotential family {PSEUDO_FAMILY}: exists already'

@@ -1,4 +1,4 @@
-"""How a command hands a process to the daemon."""
+"""Submission of a process to the daemon."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ __all__ = ('launched',)
 
 
 def launched(builder: Any) -> Any:
-    """Submit a process to workers that hear of it, and return its node.
+    """Submit a process, after ending daemon workers that have lost the broker, and return its node.
 
-    :raises AnialError: if an input is not valid; nothing is stored then.
+    :raises AnialError: if an input is invalid; nothing is stored then.
     """
     if ended := end_deaf_workers():
-        click.echo(f'{ended} daemon workers did not hear the broker any more and were ended; others start.', err=True)
+        click.echo(f'{ended} daemon workers had lost the broker and were ended; the daemon starts new ones.', err=True)
     try:
         return submit(builder)
     except ValueError as exception:

@@ -13,13 +13,13 @@ __all__ = ('command',)
 @click.command('limit')
 @click.argument('computer', required=False)
 @click.argument('number', required=False, type=click.IntRange(min=1))
-@click.option('--none', 'unlimited', is_flag=True, help='Take the limit of COMPUTER away.')
+@click.option('--none', 'unlimited', is_flag=True, help='Remove the limit of COMPUTER.')
 @profile_option()
 def command(computer: str | None, number: int | None, unlimited: bool) -> None:
-    """Let at most NUMBER calculations by pw.x be alive on COMPUTER at once, over all campaigns of the profile.
+    """Limit the pw.x calculations on COMPUTER to NUMBER at a time, over all campaigns of the profile.
 
-    A campaign that comes later gets its share as calculations end. A lower limit ends none that are alive. Without
-    NUMBER the limits are printed, and how many calculations are alive.
+    A campaign that starts later gets its share as calculations finish. Lowering the limit does not stop running
+    calculations. Without NUMBER, the command prints the limits and the number of active calculations.
     """
     from aiida import orm
     from aiida.common.exceptions import NotExistent
@@ -33,7 +33,7 @@ def command(computer: str | None, number: int | None, unlimited: bool) -> None:
     except NotExistent as exception:
         raise AnialError(f'COMPUTER: there is no computer {computer!r}; see `verdi computer list`.') from exception
     if unlimited and computer is None:
-        raise AnialError('COMPUTER: name the one whose limit is taken away.')
+        raise AnialError('COMPUTER: name the computer whose limit to remove.')
     if unlimited:
         found[0].delete_property(LIMIT, raise_exception=False)
     elif number is not None:
@@ -41,4 +41,4 @@ def command(computer: str | None, number: int | None, unlimited: bool) -> None:
     for one in found:
         bound = one.get_property(LIMIT, None)
         alive = sum(map(len, held_slots(one).values()))
-        click.echo(f'{one.label}: {"no limit" if bound is None else f"at most {bound}"}, {alive} alive')
+        click.echo(f'{one.label}: {"no limit" if bound is None else f"at most {bound}"}, {alive} active')

@@ -1,4 +1,4 @@
-"""What the doctor finds on the machine: disk, memory, daemon workers."""
+"""Checks of the machine for `aiida-anial doctor`: configuration file, daemon workers, open files, disks."""
 
 from __future__ import annotations
 
@@ -22,11 +22,11 @@ __all__ = ('Check', 'machine_checks', 'n_workers')
 
 @dataclass(frozen=True)
 class Check:
-    """One thing that a campaign needs.
+    """The result of checking one thing that a campaign needs.
 
-    :param passed: nothing where it cannot be seen from here.
+    :param passed: None if it cannot be checked from here.
     :param finding: what was found.
-    :param remedy: what to do where it is missing, or where to look where it cannot be seen.
+    :param remedy: how to fix it if it failed, or how to check it by hand if it cannot be checked from here.
     """
 
     name: str
@@ -36,7 +36,7 @@ class Check:
 
 
 _LEAST_GIB: Final = 1
-# Of a process that a worker holds: its share of sockets, and what it uploads or retrieves at the time.
+# Open files per process that a worker runs: sockets, and files being uploaded or retrieved.
 _FILES_PER_SLOT: Final = 5
 
 
@@ -49,7 +49,7 @@ def machine_checks(profile: Profile) -> Iterator[Check]:
 
 
 def n_workers() -> int | None:
-    """Return how many workers the daemon has; nothing if it does not run or does not answer."""
+    """Return the number of daemon workers, or None if the daemon does not run or does not answer."""
     try:
         client = get_daemon_client()
         return len(client.get_worker_info()['info']) if client.is_daemon_running else None
@@ -58,14 +58,14 @@ def n_workers() -> int | None:
 
 
 def _configuration() -> Check:
-    """The configuration holds the passwords of the servers."""
+    """Check that nobody else can read the configuration, which contains the passwords of the servers."""
     path = Path(get_config().filepath)
     mode = stat.S_IMODE(path.stat().st_mode)
     return Check('configuration', not mode & 0o077, f'{path}, mode {mode:04o}', f'run `chmod 600 {path}`')
 
 
 def _workers() -> Iterator[Check]:
-    """Check a daemon that runs."""
+    """Check the workers of a running daemon."""
     pid, workers, cores = _daemon_pid(), n_workers(), _cores()
     if workers is not None:
         remedy = 'run `verdi daemon incr`' if workers < 1 else f'run `verdi daemon decr {workers - cores}`'
@@ -86,7 +86,7 @@ def _cores() -> int:
 
 
 def _open_files() -> Check:
-    """The limit is that of the shell in which the daemon was started."""
+    """Check the limit of open files, which the daemon inherits from the shell in which it was started."""
     limit, whose = resource.getrlimit(resource.RLIMIT_NOFILE)[0], 'here'
     if (pid := _daemon_pid()) is not None and hasattr(resource, 'prlimit'):
         with suppress(OSError):
@@ -94,14 +94,12 @@ def _open_files() -> Check:
     needed = _FILES_PER_SLOT * int(get_config_option('daemon.worker_process_slots'))
     enough = limit == resource.RLIM_INFINITY or limit >= needed
     finding = f'{"unlimited" if limit == resource.RLIM_INFINITY else limit} {whose}'
-    remedy = (
-        f'run `ulimit -n {needed}` and then `verdi daemon restart`; root sets the highest in /etc/security/limits.conf'
-    )
+    remedy = f'run `ulimit -n {needed}`, whose maximum is in /etc/security/limits.conf, and then `verdi daemon restart`'
     return Check('open files', enough, finding, remedy)
 
 
 def _disks(profile: Profile) -> Iterator[Check]:
-    """Check the disks of the configuration and of the files, which may be one."""
+    """Check the free space on the disks of the configuration and of the repository, which may be the same disk."""
     folders = [Path(get_config().dirpath)]
     if 'repository_uri' in profile.storage_config:
         folders.append(Path(unquote(urlparse(profile.storage_config['repository_uri']).path)))
@@ -110,5 +108,5 @@ def _disks(profile: Profile) -> Iterator[Check]:
         if folder.exists() and (device := folder.stat().st_dev) not in seen:
             seen.add(device)
             free = shutil.disk_usage(folder).free / 1024**3
-            remedy = f'make room: at least {_LEAST_GIB} GiB is needed'
+            remedy = f'free some space: at least {_LEAST_GIB} GiB is needed'
             yield Check('disk', free > _LEAST_GIB, f'{free:.0f} GiB free for {folder}', remedy)

@@ -14,9 +14,9 @@ __all__ = ('finished_pw',)
 
 
 def finished_pw(identifier: str) -> Any:
-    """Return the calculation ``identifier``, which gives a label.
+    """Return the pw.x calculation ``identifier``, from which a label can be made.
 
-    :raises AnialError: if it is no calculation by pw.x, did not finish well, or has no forces, no stress, another
+    :raises AnialError: if it is not a pw.x calculation, did not succeed, or has no forces, no stress, another
         element or a left-handed cell.
     """
     node = loaded(identifier, 'PKS')
@@ -26,10 +26,10 @@ def finished_pw(identifier: str) -> Any:
     if getattr(node, 'process_label', None) != 'PwCalculation':
         raise AnialError(f'PKS: node {identifier} is a {_kind(node)}, not a PwCalculation.')
     if not node.is_finished_ok:
-        raise AnialError(f'PKS: PwCalculation<{node.pk}> did not finish well (exit status {node.exit_status}).')
+        raise AnialError(f'PKS: PwCalculation<{node.pk}> did not succeed (exit status {node.exit_status}).')
     others = sorted(set(node.inputs.structure.get_symbols_set()) - {'Al'})
     if others:
-        raise AnialError(f'PKS: PwCalculation<{node.pk}> has {others[0]} where only Al is known.')
+        raise AnialError(f'PKS: PwCalculation<{node.pk}> contains {others[0]}; only Al is supported.')
     if np.linalg.det(node.inputs.structure.cell) <= 0:
         raise AnialError(f'PKS: PwCalculation<{node.pk}> has a left-handed cell; swap two of its vectors.')
     arrays = node.outputs.output_trajectory.get_arraynames() if 'output_trajectory' in node.outputs else ()

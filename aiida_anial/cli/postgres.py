@@ -19,22 +19,22 @@ OLDEST: Final = 12
 ENCODING: Final = 'UTF8'
 
 _TIMEOUT_S: Final = 15
-# The database that every server has, to ask for others from.
+# Every server has this database; the others are listed from it.
 _MAINTENANCE: Final = 'postgres'
 
 _Connection = psycopg.Connection[tuple[Any, ...]]
 
-_ADMIN_HINT: Final = 'make it, or name a role that may with --postgres-admin-user'
+_ADMIN_HINT: Final = 'create it, or name a role that may create it with --postgres-admin-user'
 
 
 @dataclass(frozen=True)
 class DatabaseFacts:
-    """What a server says of itself and of the database.
+    """Properties of a server and of one database on it.
 
-    :param version: major and minor, as one number, such as 150004.
-    :param n_tables: of anybody, in every schema but the system's.
-    :param may_create: whether the role may make tables.
-    :param max_connections: that ordinary roles may open, all databases together.
+    :param version: major and minor version in one number, such as 150004.
+    :param n_tables: number of tables of any owner, outside the system schemas.
+    :param may_create: whether the role may create tables.
+    :param max_connections: connections that ordinary roles may open, over all databases.
     """
 
     version: int
@@ -45,16 +45,16 @@ class DatabaseFacts:
 
     @property
     def version_text(self) -> str:
-        """The version as people write it."""
+        """The version in the form ``15.4``."""
         return f'{self.version // 10000}.{self.version % 10000}'
 
 
 def connect(server: PostgresServer, *, database: str | None = None, admin: bool = False) -> _Connection:
     """Return a connection that commits every statement.
 
-    :param database: the profile's, if not given.
-    :param admin: whether to log in as the administrator.
-    :raises AnialError: if the server is not there, or refuses.
+    :param database: name of the database; by default that of the profile.
+    :param admin: log in as the administrator.
+    :raises AnialError: if the server does not answer, or refuses the login.
     """
     user = server.admin_user if admin else server.user
     name = database or server.database
@@ -76,7 +76,7 @@ def connect(server: PostgresServer, *, database: str | None = None, admin: bool 
 
 
 def database_facts(connection: _Connection) -> DatabaseFacts:
-    """Return what can be seen from a connection."""
+    """Query a server for its properties and those of the connected database."""
     row = connection.execute(
         """
         SELECT current_setting('server_version_num')::int,
@@ -94,11 +94,11 @@ def database_facts(connection: _Connection) -> DatabaseFacts:
 
 @contextmanager
 def prepared(server: PostgresServer) -> Iterator[list[str]]:
-    """Give an empty database that a profile can have, and say what was made for it.
+    """Provide an empty database for a profile, and yield one line about each thing that was created.
 
-    If the block fails, role and database are removed again where they were made here, and emptied where not.
+    If the block fails, a role and database that were created here are dropped; an existing database is emptied.
 
-    :raises AnialError: if there is no such database, and it may not be made; or if it is of no use.
+    :raises AnialError: if the database is missing and may not be created, or cannot be used.
     """
     with ExitStack() as undo:
         lines = _make_missing(server, undo)
@@ -111,7 +111,7 @@ def prepared(server: PostgresServer) -> Iterator[list[str]]:
 
 
 def _make_missing(server: PostgresServer, undo: ExitStack) -> list[str]:
-    """Make role and database where they are missing, and where that is allowed."""
+    """Create the role and the database if they are missing and the login may do so."""
     if not server.admin_user:
         try:
             connect(server).close()
@@ -123,16 +123,16 @@ def _make_missing(server: PostgresServer, undo: ExitStack) -> list[str]:
         if not _is_there(connection, 'SELECT 1 FROM pg_roles WHERE rolname = %s', server.user):
             _make_role(connection, server)
             undo.callback(_drop, server, True, sql.SQL('DROP ROLE {}').format(sql.Identifier(server.user)))
-            lines.append(f'role {server.user}: made')
+            lines.append(f'role {server.user}: created')
         if not _is_there(connection, 'SELECT 1 FROM pg_database WHERE datname = %s', server.database):
             lines.append(_make_database(connection, server, undo, admin=True))
     return lines
 
 
 def _make_own_database(server: PostgresServer, undo: ExitStack, refused: AnialError) -> str:
-    """Make the database as the role itself.
+    """Create the database as the role itself.
 
-    :param refused: why the role could not log in to it.
+    :param refused: the error with which the role's login to the database failed.
     """
     try:
         connection = connect(server, database=_MAINTENANCE)
@@ -145,7 +145,7 @@ def _make_own_database(server: PostgresServer, undo: ExitStack, refused: AnialEr
         if not _is_there(connection, rights, server.user):
             raise AnialError(
                 f'postgres.database: there is no {server.database} at {server.host}:{server.port}, and {server.user} '
-                f'may not make one; {_ADMIN_HINT}.'
+                f'may not create it; {_ADMIN_HINT}.'
             )
         return _make_database(connection, server, undo, admin=False)
 
@@ -155,55 +155,55 @@ def _is_there(connection: _Connection, question: str, name: str) -> bool:
 
 
 def _make_role(connection: _Connection, server: PostgresServer) -> None:
-    """Make the role; the server sees its password scrambled, so that no log of statements has it."""
+    """Create the role; its password is sent encrypted, so that it appears in no log of statements."""
     scrambled = connection.pgconn.encrypt_password(server.password.encode(), server.user.encode(), b'scram-sha-256')
     statement = sql.SQL('CREATE ROLE {} LOGIN PASSWORD {}')
     role = sql.Identifier(server.user)
     _execute(connection, 'postgres.user', statement.format(role, sql.Literal(scrambled.decode())))
-    # Whoever is not a superuser must be a member to give the role a database.
+    # A role that is no superuser must be a member of another to create a database owned by it.
     if not _is_there(connection, 'SELECT 1 FROM pg_roles WHERE rolname = %s AND rolsuper', server.admin_user):
         with suppress(psycopg.Error):
             connection.execute(sql.SQL('GRANT {} TO CURRENT_USER').format(role))
 
 
 def _make_database(connection: _Connection, server: PostgresServer, undo: ExitStack, *, admin: bool) -> str:
-    """Make the database from the template that has no encoding of its own, whatever the locale of the machine."""
+    """Create the database from template0, so that its encoding does not depend on the locale of the machine."""
     statement = sql.SQL("CREATE DATABASE {} OWNER {} TEMPLATE template0 ENCODING 'UTF8' LC_COLLATE 'C' LC_CTYPE 'C'")
     name = sql.Identifier(server.database)
     _execute(connection, 'postgres.database', statement.format(name, sql.Identifier(server.user)))
     force = ' WITH (FORCE)' if connection.info.server_version >= 130000 else ''
     undo.callback(_drop, server, admin, sql.SQL('DROP DATABASE {}' + force).format(name))
-    return f'database {server.database}: made, {ENCODING}'
+    return f'database {server.database}: created, {ENCODING}'
 
 
 def _execute(connection: _Connection, key: str, statement: sql.Composed) -> None:
     try:
         connection.execute(statement)
     except psycopg.Error as exception:
-        raise AnialError(f'{key}: it cannot be made: {_reason(exception)}; {_ADMIN_HINT}.') from None
+        raise AnialError(f'{key}: it cannot be created: {_reason(exception)}; {_ADMIN_HINT}.') from None
 
 
 def _check(server: PostgresServer, facts: DatabaseFacts) -> None:
-    """Refuse a database that a profile cannot have."""
+    """Refuse a database that a profile cannot use."""
     name = f'postgres.database: {server.database} at {server.host}:{server.port}'
     if facts.version < OLDEST * 10000:
-        raise AnialError(f'{name} is of PostgreSQL {facts.version_text}; {OLDEST} or newer is needed.')
+        raise AnialError(f'{name} is on PostgreSQL {facts.version_text}; {OLDEST} or newer is needed.')
     if facts.encoding != ENCODING:
-        raise AnialError(f'{name} has the encoding {facts.encoding}, {ENCODING} is needed; name another one.')
+        raise AnialError(f'{name} has the encoding {facts.encoding}, but {ENCODING} is needed; name another database.')
     if facts.n_tables:
-        raise AnialError(f'{name} holds {facts.n_tables} tables, of another profile or program; name another one.')
+        raise AnialError(f'{name} contains {facts.n_tables} tables of another profile or program; name another one.')
     if not facts.may_create:
-        raise AnialError(f'{name} does not let {server.user} make tables; make that role its owner.')
+        raise AnialError(f'{name} does not let {server.user} create tables; make that role its owner.')
 
 
 def _drop(server: PostgresServer, admin: bool, statement: sql.Composed) -> None:
-    """Take back what was made; what made this necessary is the error to tell."""
+    """Drop what was created; errors are ignored, because the one that led here is reported."""
     with suppress(AnialError, psycopg.Error), connect(server, database=_MAINTENANCE, admin=admin) as connection:
         connection.execute(statement)
 
 
 def _empty(server: PostgresServer) -> None:
-    """Remove all tables of a database that had none."""
+    """Drop all tables of a database that was empty before."""
     with suppress(AnialError, psycopg.Error), connect(server) as connection:
         rows = connection.execute('SELECT tablename FROM pg_tables WHERE schemaname = current_schema()').fetchall()
         for (table,) in rows:
@@ -211,6 +211,6 @@ def _empty(server: PostgresServer) -> None:
 
 
 def _reason(exception: psycopg.Error) -> str:
-    """Return what the server said, on one line and without the full stop."""
+    """Return the server's message on one line and without the full stop."""
     text = ' '.join(str(exception).split()).removeprefix('connection failed: ')
     return text.rstrip('.') or type(exception).__name__

@@ -1,4 +1,4 @@
-"""The production profile: AiiDA on a PostgreSQL and a RabbitMQ server."""
+"""Set up the production profile: AiiDA on a PostgreSQL and a RabbitMQ server."""
 
 from __future__ import annotations
 
@@ -29,40 +29,40 @@ __all__ = (
     'set_up_production',
 )
 
-# AiiDA's own, with workers that outlive a restart of the servers.
+# AiiDA's storage and broker, extended so that workers survive a restart of the servers.
 STORAGE: Final = 'anial.psql_dos'
 BROKER: Final = 'anial.rabbitmq'
 STORAGES: Final = ('core.psql_dos', STORAGE)
 BROKERS: Final = ('core.rabbitmq', BROKER)
 
-# AiiDA's two seconds are too few for the answer of a daemon on a machine whose cores are all labelling.
+# AiiDA's default of two seconds is too short for a daemon on a machine whose cores are all labelling.
 DAEMON_TIMEOUT_S: Final = 30
-# RabbitMQ says when a child has ended; the database is asked only in case that nobody heard. Asked every second, as
-# `verdi presto` has it, hundreds of children would keep a worker busy.
+# RabbitMQ announces when a child has ended; polling the database is only a fallback. Polled every second, as
+# `verdi presto` sets it, hundreds of children would keep a worker busy.
 _POLL_INTERVAL_S: Final = 10
 
 
 def set_up_production(name: str, servers: Servers | None, repository: Path | None) -> Iterator[str]:
-    """Make the profile, or bring one that is there up to date, and say what was done.
+    """Create the profile or update an existing one, and yield one line about each step.
 
-    :param servers: a profile that is there keeps its own if not given.
-    :param repository: folder of the files of a new profile, that of AiiDA's profiles if not given.
-    :raises AnialError: if a server refuses or cannot be used; nothing is left behind then.
+    :param servers: servers to use; by default an existing profile keeps its own.
+    :param repository: folder for the files of a new profile; by default inside AiiDA's folder.
+    :raises AnialError: if a server refuses the login or cannot be used; nothing is left behind then.
     """
     config = get_config(create=True)
     if name in config.profile_names:
         _check_kind(config.get_profile(name))
         if repository is not None:
-            raise AnialError(f'--repository: the profile {name} is there already, and its files stay where they are.')
+            raise AnialError(f'--repository: the profile {name} exists already, and its files cannot be moved.')
         changed = _update(name, servers)
-        yield f'profile {name}: ' + ('changed; restart its daemon' if changed else 'is there')
+        yield f'profile {name}: ' + ('changed; restart its daemon' if changed else 'exists already')
         return
     assert servers is not None
     yield from _make(name, servers, repository)
 
 
 def _make(name: str, servers: Servers, repository: Path | None) -> Iterator[str]:
-    """Make the profile, and what it needs on the servers; or nothing at all."""
+    """Create the profile and what it needs on the servers, or nothing at all."""
     version, facts = broker_version(servers.rabbitmq), broker_facts(servers.rabbitmq)
     config = get_config()
     folder = (repository or Path(config.dirpath) / 'repository' / name).absolute()
@@ -84,17 +84,17 @@ def _make(name: str, servers: Servers, repository: Path | None) -> Iterator[str]
         config.store()
     yield from lines
     yield (
-        f'profile {name}: made, with PostgreSQL ({servers.postgres.database} at '
+        f'profile {name}: created, with PostgreSQL ({servers.postgres.database} at '
         f'{servers.postgres.host}:{servers.postgres.port}) and RabbitMQ {version} '
         f'({servers.rabbitmq.host}:{servers.rabbitmq.port})'
     )
 
 
 def _update(name: str, servers: Servers | None) -> bool:
-    """Give a profile that is there other addresses, users and passwords, and say whether anything was changed.
+    """Change the servers of an existing profile, and return whether anything changed.
 
-    :param servers: it keeps its own if not given, and its workers only learn to outlive them.
-    :raises AnialError: if a server refuses, or the database is not the profile's.
+    :param servers: new servers; if None, only the storage and broker are replaced by those of this package.
+    :raises AnialError: if a server refuses the login, or the database is not that of the profile.
     """
     config = get_config()
     profile = config.get_profile(name)
@@ -114,7 +114,9 @@ def _update(name: str, servers: Servers | None) -> bool:
             migrator.validate_storage()
     except AiidaException as exception:
         reason = ' '.join(str(exception).split()).rstrip('.')
-        raise AnialError(f'postgres.database: it is not that of the profile {name}, which stays: {reason}.') from None
+        raise AnialError(
+            f'postgres.database: it is not that of the profile {name}, which is unchanged: {reason}.'
+        ) from None
     _set_options(changed, broker_facts(rabbitmq))
     config.update_profile(changed)
     config.store()
@@ -131,13 +133,13 @@ def _check_kind(profile: Profile) -> None:
     kinds = (profile.storage_backend, profile.process_control_backend)
     if kinds[0] not in STORAGES or kinds[1] not in BROKERS:
         raise AnialError(
-            f'--profile: {profile.name} is there already, with {" and ".join(map(str, kinds))} and not with PostgreSQL '
-            f'and RabbitMQ; name another one.'
+            f'--profile: {profile.name} exists already, with {" and ".join(map(str, kinds))} instead of PostgreSQL '
+            f'and RabbitMQ; name another profile.'
         )
 
 
 def _storage(server: PostgresServer) -> dict[str, Any]:
-    """Return what AiiDA's configuration of the storage says of the server."""
+    """Return the server as AiiDA's configuration of the storage."""
     return {
         'database_engine': 'postgresql_psycopg',
         'database_hostname': server.host,
@@ -151,14 +153,14 @@ def _storage(server: PostgresServer) -> dict[str, Any]:
 def _set_options(profile: Profile, facts: BrokerFacts) -> None:
     profile.set_option('daemon.timeout', DAEMON_TIMEOUT_S)
     profile.set_option('runner.poll.interval', _POLL_INTERVAL_S)
-    # AiiDA warns of every version that has such a limit, whether it is set or not.
+    # AiiDA warns about every version that supports a consumer timeout, whether one is set or not.
     if not facts.unseen:
         profile.set_option('warnings.rabbitmq_version', facts.timeout_ms is not None)
 
 
 @contextmanager
 def _undone(name: str, folder: Path) -> Iterator[None]:
-    """Remove profile and files if the block fails; the database is somebody else's to remove."""
+    """Remove the profile and its files if the block fails; `prepared` takes care of the database."""
     was_there = folder.exists()
     default = get_config().default_profile_name
     try:
@@ -181,7 +183,7 @@ def _undone(name: str, folder: Path) -> Iterator[None]:
 
 @contextmanager
 def _quiet() -> Iterator[None]:
-    """Keep AiiDA from reporting each step."""
+    """Keep AiiDA from logging each step."""
     level = AIIDA_LOGGER.level
     AIIDA_LOGGER.setLevel(logging.WARNING)
     try:

@@ -21,16 +21,16 @@ _PREFIX = 'where_'
 
 @click.group('query')
 def command() -> None:
-    """Find labels, trajectories, ensembles and more by their numbers.
+    """Find labels, trajectories, ensembles and more by their properties.
 
-    A filter is a value, a range LOW..HIGH of which either end may be left out, or a list A,B,C. All filters must hold.
+    A filter is a value, a list A,B,C, or a range LOW..HIGH with either end optional. Records must match all filters.
     """
 
 
 def filter_options(kind: Kind) -> list[click.Option]:
-    """Return the options that select records: one for each column, and the campaign."""
+    """Return the options that select records: ``--campaign``, and one for each column."""
     options = [
-        click.Option(['--campaign', 'campaigns'], multiple=True, help='Stay in this campaign: pk or UUID; repeatable.')
+        click.Option(['--campaign', 'campaigns'], multiple=True, help='Only this campaign (pk or UUID); repeatable.')
     ]
     for column in kind.columns:
         names = [_option(column), _PREFIX + column.name]
@@ -43,7 +43,7 @@ def _option(column: Column) -> str:
 
 
 def selection(kind: Kind, options: dict[str, Any]) -> dict[str, Any]:
-    """Return the arguments ``where`` and ``campaigns`` of ``records`` that the options ask for."""
+    """Return the options as the arguments ``where`` and ``campaigns`` of ``records``."""
     from aiida_anial.queries.campaign_status import load_campaign
 
     where = {
@@ -77,14 +77,14 @@ def _subcommand(kind: Kind) -> click.Command:
         click.Command(
             kind.name,
             callback=run,
-            help=f'{kind.help} The table shows some of the columns, --json and --csv all of them.',
+            help=f'{kind.help} The table shows some of the columns; --json and --csv give all of them.',
             params=[
                 *filter_options(kind),
-                click.Option(['--sort'], default='pk', metavar='COLUMN', help='-COLUMN for falling order.'),
-                click.Option(['--limit'], type=click.IntRange(min=1), help='How many at most.'),
                 click.Option(
-                    ['--count', 'only_count'], is_flag=True, help='Print how many there are, and nothing else.'
+                    ['--sort'], default='pk', metavar='COLUMN', help='Sort by this; -COLUMN for descending order.'
                 ),
+                click.Option(['--limit'], type=click.IntRange(min=1), help='Maximum number of records.'),
+                click.Option(['--count', 'only_count'], is_flag=True, help='Print only the number of records.'),
                 click.Option(['--json', 'output'], flag_value='json', help='Print a JSON list.'),
                 click.Option(['--csv', 'output'], flag_value='csv', help='Print comma-separated values.'),
             ],

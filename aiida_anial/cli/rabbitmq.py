@@ -1,4 +1,4 @@
-"""The RabbitMQ server of a production profile: whether one can log in, and what it is set to."""
+"""The RabbitMQ server of a production profile: log in to it, and read its settings."""
 
 from __future__ import annotations
 
@@ -23,13 +23,13 @@ from aiida_anial.common.errors import AnialError
 
 __all__ = ('OLDEST', 'BrokerFacts', 'broker_config', 'broker_facts', 'broker_version', 'server_of')
 
-# What AiiDA asks for.
+# AiiDA's requirement.
 OLDEST: Final = '3.6'
 
 _TIMEOUT_S: Final = 15.0
 _CONTROL: Final = 'rabbitmqctl'
 _PORT_MAPPER: Final = 4369
-# A key of ours among the keys of AiiDA's configuration of the broker, which it leaves alone.
+# Our own key in AiiDA's configuration of the broker; AiiDA ignores it.
 _CONTROL_KEY: Final = 'anial_control'
 _QUESTION: Final = (
     '{application:get_env(rabbit, consumer_timeout), '
@@ -40,11 +40,11 @@ _QUESTION: Final = (
 
 @dataclass(frozen=True)
 class BrokerFacts:
-    """What a server tells its own command only.
+    """Settings of a server that only its own command can read.
 
-    :param timeout_ms: after which it takes a task away from who works on it; nothing where it never does.
-    :param n_alarms: for want of memory or disk, at which it takes no more messages.
-    :param unseen: why none of this can be seen, if so.
+    :param timeout_ms: time after which the server takes a task away from its worker, in ms; None if it never does.
+    :param n_alarms: number of memory and disk alarms, during which the server accepts no messages.
+    :param unseen: why the settings cannot be read; empty if they can.
     """
 
     timeout_ms: int | None = None
@@ -67,18 +67,18 @@ def server_of(config: dict[str, Any]) -> RabbitmqServer:
 
 
 def broker_version(server: RabbitmqServer) -> str:
-    """Log in as AiiDA would, make and remove a queue, and return the version of the server.
+    """Log in as AiiDA does, create and remove a queue, and return the version of the server.
 
-    :raises AnialError: if the server is not there, or refuses.
+    :raises AnialError: if the server does not answer, or refuses the login.
     """
     where = f'rabbitmq: {server.user} cannot log in to {server.host}:{server.port}'
     try:
-        # With a loop of its own: `asyncio.run` would leave none to AiiDA, which asks for the current one.
+        # An event loop of our own: `asyncio.run` would unset the current one, which AiiDA needs.
         with _silence(), asyncio.Runner(loop_factory=asyncio.new_event_loop) as runner:
             return runner.run(asyncio.wait_for(_ask(server), _TIMEOUT_S))
     except TimeoutError:
         raise AnialError(f'{where}: no answer within {_TIMEOUT_S:.0f} s.') from None
-    # All that goes wrong in the protocol, and all that the network says.
+    # Errors of the protocol and of the network.
     except (PAMQPException, OSError, aio_pika.exceptions.AMQPException) as exception:
         raise AnialError(f'{where}: {_reason(exception)}.') from None
 
@@ -95,7 +95,7 @@ async def _ask(server: RabbitmqServer) -> str:
     connection = await aio_pika.connect(address)
     try:
         channel = await connection.channel()
-        # Gone with the connection.
+        # An exclusive queue is removed with the connection.
         await channel.declare_queue(exclusive=True)
         properties = connection.transport.connection.server_properties if connection.transport else {}
         return str(properties.get('version', ''))
@@ -105,7 +105,7 @@ async def _ask(server: RabbitmqServer) -> str:
 
 @contextmanager
 def _silence() -> Iterator[None]:
-    """Keep the libraries from printing what is told in one sentence."""
+    """Keep the libraries from logging errors that are reported in one sentence."""
     loggers = [logging.getLogger(name) for name in ('aiormq', 'aiormq.connection', 'aio_pika')]
     levels = [logger.level for logger in loggers]
     for logger in loggers:
@@ -118,15 +118,15 @@ def _silence() -> Iterator[None]:
 
 
 def _reason(exception: Exception) -> str:
-    """Return what the server said, on one line and without the full stop."""
-    # The library expected something else than the server's farewell, which has the reason.
+    """Return the server's message on one line and without the full stop."""
+    # When the server closes the connection unexpectedly, the reason is in the close frame.
     frames = [part for part in exception.args if hasattr(part, 'reply_text')]
     text = ' '.join(str(frames[0].reply_text if frames else exception).split())
     return text.rstrip('.') or type(exception).__name__
 
 
 def _has_nodes() -> bool:
-    """Whether Erlang's port mapper runs; the command would start one, wait for a server in vain, and leave it."""
+    """Return whether Erlang's port mapper runs; without one, the command would start it, wait in vain and leave it."""
     try:
         socket.create_connection(('127.0.0.1', int(os.environ.get('ERL_EPMD_PORT', _PORT_MAPPER))), timeout=1).close()
     except (OSError, ValueError):
@@ -135,17 +135,17 @@ def _has_nodes() -> bool:
 
 
 def _unseen(server: RabbitmqServer) -> str:
-    """Return why nobody here can be asked, if so."""
+    """Return why the settings cannot be read from here, or an empty string."""
     if not server.control and server.host not in {'127.0.0.1', 'localhost', socket.gethostname()}:
         return 'the server is on another machine'
     if not server.control and not _has_nodes():
-        return 'no server of this machine is known to its port mapper, epmd'
+        return 'the port mapper of this machine, epmd, knows no server'
     name = server.control or _CONTROL
     return '' if shutil.which(name) else f'there is no {name} here'
 
 
 def broker_facts(server: RabbitmqServer) -> BrokerFacts:
-    """Ask the server's own command; no client is told."""
+    """Read the settings with the server's own command; clients cannot read them."""
     command = shutil.which(server.control or _CONTROL) or ''
     if unseen := _unseen(server):
         return BrokerFacts(unseen=unseen)
@@ -162,7 +162,7 @@ def broker_facts(server: RabbitmqServer) -> BrokerFacts:
         return BrokerFacts(unseen=f'{command} cannot run: {type(exception).__name__}')
     found = re.search(r'\{(?:\{ok,(\w+)\}|undefined),\{([\d,]*)\},(\d+)\}', result.stdout)
     if result.returncode or found is None:
-        return BrokerFacts(unseen=f'{command} may not ask the server, or finds none')
+        return BrokerFacts(unseen=f'{command} cannot reach a server, or may not query it')
     if str(server.port) not in found[2].split(','):
-        return BrokerFacts(unseen=f'{command} asks another server')
+        return BrokerFacts(unseen=f'{command} belongs to another server')
     return BrokerFacts(int(found[1]) if (found[1] or '').isdigit() else None, int(found[3]))

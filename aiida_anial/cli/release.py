@@ -17,14 +17,14 @@ _TITLE = 'Labelled configurations of aluminium and an interatomic potential, by 
 @click.argument('campaign')
 @click.argument('folder', metavar='DIR', type=click.Path(path_type=Path))
 @click.option('--author', 'authors', required=True, multiple=True, metavar="'FAMILY, GIVEN'", help='Repeatable.')
-@click.option('--title', default=_TITLE, show_default=True, help='Of the release.')
+@click.option('--title', default=_TITLE, show_default=True, help='Title of the release.')
 @click.option('--license', 'license_text', default='CC-BY-4.0', show_default=True, help='SPDX identifier.')
 @profile_option()
 def command(campaign: str, folder: Path, authors: tuple[str, ...], title: str, license_text: str) -> None:
-    """Write CAMPAIGN (pk, UUID or label) as a folder to publish.
+    """Write CAMPAIGN (pk, UUID or label) to a folder ready to publish.
 
-    DIR gets the dataset, the ensemble, tables, plots, the settings, the archive of the whole graph, a data card, a
-    citation file and checksums. It appears when it is whole.
+    DIR will contain the dataset, the ensemble, tables, plots, the settings, an archive of the whole graph, a data card,
+    a citation file and checksums. It appears only once it is complete.
     """
     from aiida_anial.queries.campaign_status import load_campaign
     from aiida_anial.report.citation import Author, spdx_license
@@ -38,5 +38,5 @@ def command(campaign: str, folder: Path, authors: tuple[str, ...], title: str, l
         click.echo(f'Campaign {node.pk} has not finished ({facts["campaign"]["state"]}); the card says so.', err=True)
     click.echo(
         f'{folder}: {facts["n_labels"]} labels, an ensemble of {facts["ensemble"]["n_members"]} members, '
-        f'an archive of {facts["archive"].n_nodes} nodes; read {folder / "README.md"} before you publish it'
+        f'an archive of {facts["archive"].n_nodes} nodes; read {folder / "README.md"} before publishing'
     )

@@ -13,7 +13,7 @@ from aiida_anial.common.errors import AnialError
 
 __all__ = ('command',)
 
-# As in ``aiida_anial.reproduction.steps``, which loads AiiDA's engine.
+# The values of ``aiida_anial.reproduction.steps.StepKind``, repeated because that module loads AiiDA's engine.
 _KINDS = ('function', 'evaluation', 'dynamics', 'training', 'dft')
 
 
@@ -24,9 +24,11 @@ _KINDS = ('function', 'evaluation', 'dynamics', 'training', 'dft')
     '--budget',
     type=click.FloatRange(min=0),
     metavar='SECONDS',
-    help='With --recursive: no more steps than took this long the first time; some of every kind come first.',
+    help='With --recursive: limit the summed run time of the originals; some steps of every kind are chosen first.',
 )
-@click.option('--kind', 'kinds', type=click.Choice(_KINDS), multiple=True, help='With --recursive: only such steps.')
+@click.option(
+    '--kind', 'kinds', type=click.Choice(_KINDS), multiple=True, help='With --recursive: only this kind; repeatable.'
+)
 @click.option('--pw-code', help='Code of pw.x instead of the original one: pk, UUID or LABEL@COMPUTER.')
 @click.option('--worker-code', help='Code of anial-worker instead of the original one.')
 @click.option('--json', 'as_json', is_flag=True, help='Print one JSON object.')
@@ -34,10 +36,10 @@ _KINDS = ('function', 'evaluation', 'dynamics', 'training', 'dft')
 def command(**options: Any) -> None:
     """Run the stored step PK (or UUID) again from the graph alone, and report the deviation of every output.
 
-    PK is a process, or data, whose creator runs again then. It runs in this terminal, without the daemon, and nothing
-    is taken from the cache. The new process is stored beside the original, with its UUID in the extra `reproduces`.
+    PK is a process, or a data node, whose creator then runs again. The step runs in this terminal, without the daemon
+    and without the cache. The new process is stored next to the original, whose UUID is in its extra `reproduces`.
 
-    The exit status is 0 if every output is what its kind of step promises, and 1 otherwise.
+    The exit status is 0 if every output is within the tolerance of its kind of step, and 1 otherwise.
     """
     from aiida_anial.cli.tables import print_reproductions
     from aiida_anial.reproduction.reproduce import reproduce
@@ -65,9 +67,9 @@ def _is_fine(results: list[Any]) -> bool:
 
 
 def _selection(options: dict[str, Any]) -> Any:
-    """Return the steps that run again.
+    """Return the steps to run again.
 
-    :raises AnialError: if there are none, or the options do not fit together.
+    :raises AnialError: if there are none, or the options contradict each other.
     """
     from aiida_anial.reproduction.reproduce import Selection, check_single, select
     from aiida_anial.reproduction.steps import StepKind, describe, kind_of, load_step, obstacle, steps_under
@@ -76,7 +78,7 @@ def _selection(options: dict[str, Any]) -> Any:
     if not options['recursive']:
         for name in ('budget', 'kinds'):
             if options[name]:
-                raise AnialError(f'--{name.removesuffix("s")}: needs --recursive, a single step is run as it is.')
+                raise AnialError(f'--{name.removesuffix("s")}: needs --recursive; a single step is always run.')
         check_single(step)
         return Selection((step,), ())
     if (reason := obstacle(step)) is not None:
@@ -85,13 +87,13 @@ def _selection(options: dict[str, Any]) -> Any:
     steps = steps_under(step) if kind_of(step) == StepKind.ORCHESTRATION else (step,)
     selection = select(steps, kinds=kinds, budget_s=options['budget'])
     if not selection.chosen:
-        reasons = '; '.join(dict.fromkeys(why for _, why in selection.left_out)) or 'there is none of that kind'
+        reasons = '; '.join(dict.fromkeys(why for _, why in selection.left_out)) or 'there are none of that kind'
         raise AnialError(f'PK: no step of {describe(step)} can be reproduced: {reasons}.')
     return selection
 
 
 def _codes(options: dict[str, Any]) -> Any:
-    """Return the codes that take the place of the originals'."""
+    """Return the codes that replace the original ones."""
     from aiida_anial.data.nodes import loaded_code
     from aiida_anial.reproduction.running import Codes
 

@@ -1,4 +1,4 @@
-"""From the options of ``submit`` to settings and nodes; where they are silent, those of the campaign to go on from."""
+"""Resolve the options of ``submit`` to settings and nodes; a continued campaign provides the defaults."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ WORKER_CODE = 'anial-worker@localhost'
 def resolve_inputs(options: dict[str, Any], old: CampaignInputs | None = None) -> CampaignInputs:
     """Return the settings that the command line asks for.
 
-    :param old: settings of the campaign to go on from. Without a protocol they are the base; with one, its seed and
-        pseudopotential still hold unless others are given.
+    :param old: settings of the campaign to continue. Without a protocol they are the defaults; with one, only their
+        seed and pseudopotential family are.
     """
     overrides = _overrides(options)
     if old is None:
@@ -37,7 +37,7 @@ def resolve_inputs(options: dict[str, Any], old: CampaignInputs | None = None) -
 
 
 def _overrides(options: dict[str, Any]) -> dict[str, Any]:
-    """Return the overrides in the file and on the command line."""
+    """Return the overrides of the file and the command line, merged."""
     overrides = read_overrides(options['overrides']) if options['overrides'] else {}
     if options['seed'] is not None:
         overrides['seed'] = options['seed']
@@ -62,8 +62,8 @@ def resolve_nodes(
 ) -> tuple[CampaignNodes, CampaignInputs]:
     """Return the codes and data that the labeller needs, and the settings with cutoffs.
 
-    :param old: nodes of the campaign to go on from, which hold unless others are given.
-    :param old_inputs: its settings.
+    :param old: nodes of the campaign to continue, used unless others are given.
+    :param old_inputs: settings of that campaign.
     """
     if options['worker_code'] is None and old is not None:
         worker = old.worker_code
@@ -77,7 +77,7 @@ def resolve_nodes(
 def dataset(identifier: str) -> DatasetData:
     """Return the dataset ``identifier``.
 
-    :raises AnialError: if there is none, or the node is something else.
+    :raises AnialError: if there is no such node, or it is not a dataset.
     """
     node = loaded(identifier, '--dataset')
     if not isinstance(node, DatasetData):

@@ -1,4 +1,4 @@
-"""The root of the command line: what all commands share."""
+"""The command group ``aiida-anial``: lazy loading of commands, and errors reported in one sentence."""
 
 from __future__ import annotations
 
@@ -37,9 +37,9 @@ _COMMANDS = {
 
 
 class _Group(click.Group):
-    """Commands that are imported when they are called, and whose errors are one sentence."""
+    """Import each command when it is called, and report its errors in one sentence."""
 
-    context_class = VerdiContext  # what AiiDA's profile option expects
+    context_class = VerdiContext  # required by AiiDA's profile option
 
     def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - click's signature
         return list(_COMMANDS)
@@ -54,7 +54,7 @@ class _Group(click.Group):
         try:
             return super().resolve_command(ctx, args)
         except click.UsageError as exception:
-            raise click.UsageError(f'{exception.message} Known are: {", ".join(_COMMANDS)}.', ctx) from exception
+            raise click.UsageError(f'{exception.message} Commands: {", ".join(_COMMANDS)}.', ctx) from exception
 
     def invoke(self, ctx: click.Context) -> Any:
         try:
@@ -66,4 +66,4 @@ class _Group(click.Group):
 @click.group(cls=_Group, context_settings={'help_option_names': ['-h', '--help']})
 @click.version_option(__version__)
 def main() -> None:
-    """Build interatomic potentials for aluminium by active learning, every step in an AiiDA graph."""
+    """Build interatomic potentials for aluminium by active learning, with every step stored in an AiiDA graph."""

@@ -1,4 +1,4 @@
-"""What a campaign needs from the servers of a production profile."""
+"""Checks of the servers of a production profile for `aiida-anial doctor`."""
 
 from __future__ import annotations
 
@@ -22,23 +22,23 @@ from aiida_anial.runtime.rabbitmq_tasks import without_worker
 
 __all__ = ('BROKER_SERVER', 'SERVER', 'broker_checks', 'database_checks', 'process_check', 'recovery_check')
 
-# The check without which nothing else of the storage can be looked at.
+# If this check fails, nothing in the storage can be checked.
 SERVER: Final = 'PostgreSQL'
 BROKER_SERVER: Final = 'RabbitMQ'
 
-_AGAIN: Final = 'start the server, or `aiida-anial setup` with the --credentials of today'
-# What the connection pool of a worker keeps, and what commands open beside it.
+_AGAIN: Final = 'start the server, or run `aiida-anial setup` with the current --credentials'
+# Connections that the pool of a worker keeps, and those that commands open besides.
 _CONNECTIONS_PER_WORKER: Final = 5
 _CONNECTIONS_BESIDE: Final = 10
-# A worker may take as long to begin what it was handed.
+# A worker may take this long to start a process.
 _GRACE: Final = timedelta(minutes=2)
 
 
 def database_checks(config: dict[str, Any], n_workers: int) -> Iterator[Check]:
     """Check a PostgreSQL server.
 
-    :param config: of the profile's storage.
-    :param n_workers: of the daemon, each of which has connections.
+    :param config: configuration of the profile's storage.
+    :param n_workers: number of daemon workers, each of which holds connections.
     """
     server = postgres_of(config)
     try:
@@ -48,8 +48,8 @@ def database_checks(config: dict[str, Any], n_workers: int) -> Iterator[Check]:
         yield Check(SERVER, False, str(exception), _AGAIN)
         return
     finding = f'{facts.version_text}, {server.database} at {server.host}:{server.port}'
-    yield Check(SERVER, facts.version >= OLDEST * 10000, finding, f'upgrade it: {OLDEST} is the oldest that serves')
-    remedy = f'make a database with ENCODING {ENCODING!r} and move there with pg_dump and pg_restore'
+    yield Check(SERVER, facts.version >= OLDEST * 10000, finding, f'upgrade it to {OLDEST} or newer')
+    remedy = f'create a database with ENCODING {ENCODING!r} and move the data with pg_dump and pg_restore'
     yield Check('encoding', facts.encoding == ENCODING, facts.encoding, remedy)
     needed = _CONNECTIONS_PER_WORKER * n_workers + _CONNECTIONS_BESIDE
     finding = f'{facts.max_connections} allowed, {needed} needed by daemon and commands'
@@ -60,7 +60,7 @@ def database_checks(config: dict[str, Any], n_workers: int) -> Iterator[Check]:
 def broker_checks(config: dict[str, Any]) -> Iterator[Check]:
     """Check a RabbitMQ server.
 
-    :param config: of the profile's broker.
+    :param config: configuration of the profile's broker.
     """
     server = server_of(config)
     try:
@@ -69,7 +69,7 @@ def broker_checks(config: dict[str, Any]) -> Iterator[Check]:
         yield Check(BROKER_SERVER, False, str(exception), _AGAIN)
         return
     finding = f'{version} at {server.host}:{server.port}'
-    yield Check(BROKER_SERVER, _serves(version), finding, f'upgrade it: {OLDEST_BROKER} is the oldest that serves')
+    yield Check(BROKER_SERVER, _serves(version), finding, f'upgrade it to {OLDEST_BROKER} or newer')
     yield from _settings(broker_facts(server))
 
 
@@ -81,41 +81,41 @@ def _serves(version: str) -> bool:
 
 
 def _settings(facts: BrokerFacts) -> Iterator[Check]:
-    """Check what only the server's own command tells."""
+    """Check the settings that only the server's own command can read."""
     if facts.unseen:
         question = "rabbitmqctl eval 'application:get_env(rabbit, consumer_timeout).'"
-        remedy = f'on its machine, as its user or root, run {question}; it should say {{ok,undefined}}'
-        yield Check('consumer timeout', None, f'cannot be seen: {facts.unseen}', remedy)
+        remedy = f'on its machine, as its user or root, run {question}; it should print {{ok,undefined}}'
+        yield Check('consumer timeout', None, f'cannot be read: {facts.unseen}', remedy)
         return
     finding = 'none' if facts.timeout_ms is None else f'{facts.timeout_ms / 60000:g} minutes, then tasks are taken away'
     remedy = 'put [{rabbit, [{consumer_timeout, undefined}]}]. into its advanced.config and restart it'
     yield Check('consumer timeout', facts.timeout_ms is None, finding, remedy)
     finding = f'{facts.n_alarms or "none"}'
-    remedy = 'it takes nothing more until there is room: free memory and disk on its machine, see `rabbitmqctl status`'
+    remedy = 'free memory or disk on its machine, until then it accepts no messages; see `rabbitmqctl status`'
     yield Check('RabbitMQ alarms', not facts.n_alarms, finding, remedy)
 
 
 def recovery_check(profile: Profile) -> Check:
-    """Check that the workers go on after a server was away."""
+    """Check that the workers continue after a restart of a server."""
     recovers = (profile.storage_backend, profile.process_control_backend) == (STORAGE, BROKER)
-    finding = f'workers {"outlive" if recovers else "do not outlive"} a restart of PostgreSQL and RabbitMQ'
+    finding = f'workers {"survive" if recovers else "do not survive"} a restart of PostgreSQL and RabbitMQ'
     remedy = f'run `aiida-anial setup --production -p {profile.name}`, and then `verdi daemon restart`'
     return Check('recovery', recovers, finding, remedy)
 
 
 def process_check() -> Check:
-    """Check that every process that has not ended is worked on; for a daemon that runs."""
+    """Check that every active process has a worker; the daemon must be running."""
     query = orm.QueryBuilder().append(
         (orm.CalcJobNode, orm.WorkChainNode),
         filters={
             'attributes.process_state': {'in': ACTIVE},
-            # What is run without a daemon leaves none.
+            # A process that runs without a daemon has no checkpoint.
             'attributes': {'has_key': orm.ProcessNode.CHECKPOINT_KEY},
             'mtime': {'<': timezone.now() - _GRACE},
         },
         project='id',
     )
     lost = without_worker(query.all(flat=True))
-    finding = f'nobody works on {", ".join(map(str, lost))}' if lost else 'none is lost'
+    finding = f'no worker has {", ".join(map(str, lost))}' if lost else 'every active process has a worker'
     remedy = 'run `verdi daemon stop`, `verdi process repair` and `verdi daemon start`'
     return Check('processes', not lost, finding, remedy)

@@ -18,7 +18,7 @@ _TYPES: dict[str, Any] = {'port': click.IntRange(1, 65535), 'protocol': click.Ch
 
 
 def _server_options(function: Callable[..., Any]) -> Callable[..., Any]:
-    """Give a command an option for every setting of the servers, but for passwords."""
+    """Add an option to a command for every setting of the servers except passwords."""
     for section, key, setting, default in reversed(list(settings())):
         if setting.kind != 'password':
             name = f'--{section}-{key}'.replace('_', '-')
@@ -28,7 +28,7 @@ def _server_options(function: Callable[..., Any]) -> Callable[..., Any]:
 
 
 @click.command('setup')
-@click.option('-p', '--profile', 'profile_name', default='anial', show_default=True, help='Profile to make or use.')
+@click.option('-p', '--profile', 'profile_name', default='anial', show_default=True, help='Profile to create or use.')
 @click.option('--pw', type=click.Path(path_type=Path), help='Executable of pw.x.  [default: the one on the PATH]')
 @click.option(
     '--worker', type=click.Path(path_type=Path), help='Executable of anial-worker.  [default: the one of this package]'
@@ -36,16 +36,18 @@ def _server_options(function: Callable[..., Any]) -> Callable[..., Any]:
 @click.option(
     '--production/--embedded',
     default=None,
-    help='A profile on PostgreSQL and RabbitMQ, or the embedded one.  [default: --production where the profile is '
-    'called production, or an option below is given]',
+    help='A profile on PostgreSQL and RabbitMQ, or the embedded one.  [default: --production if the profile is '
+    'called production or an option below is given]',
 )
 @click.option(
     '--credentials',
     type=click.Path(path_type=Path),
-    help='YAML file with the sections postgres and rabbitmq, and in them what the options below say, and passwords.',
+    help='YAML file with the sections postgres and rabbitmq, which hold the settings below and the passwords.',
 )
 @click.option(
-    '--repository', type=click.Path(path_type=Path), help="Folder for the profile's files.  [default: in AiiDA's own]"
+    '--repository',
+    type=click.Path(path_type=Path),
+    help="Folder for the profile's files.  [default: in AiiDA's folder]",
 )
 @_server_options
 def command(
@@ -58,15 +60,15 @@ def command(
     repository: Path | None,
     **options: Any,
 ) -> None:
-    """Make a profile, computer, codes and pseudopotential on this machine.
+    """Set up a profile, computer, codes and pseudopotential on this machine.
 
-    The profile is AiiDA's embedded one: SQLite and the ZeroMQ broker, no service to install. What is there already is
-    kept, so that the command can be run again.
+    The profile is AiiDA's embedded one, with SQLite and the ZeroMQ broker: there is no service to install. The command
+    keeps what exists already and can be run again.
 
-    A profile for production is on a PostgreSQL and a RabbitMQ server. Passwords are read from the environment
-    (ANIAL_POSTGRES_PASSWORD, ANIAL_POSTGRES_ADMIN_PASSWORD, ANIAL_RABBITMQ_PASSWORD) or from the file of credentials,
-    which nobody else may be able to read. What an option says comes before the environment, in which every setting has
-    a variable named so, and that before the file.
+    A production profile uses a PostgreSQL and a RabbitMQ server. Passwords are read from the environment
+    (ANIAL_POSTGRES_PASSWORD, ANIAL_POSTGRES_ADMIN_PASSWORD, ANIAL_RABBITMQ_PASSWORD) or from the credentials file,
+    which nobody else may be able to read. Every other setting has a variable named in the same way; an option takes
+    precedence over the environment, and the environment over the file.
     """
     from aiida.manage.configuration import get_config
 
@@ -79,7 +81,7 @@ def command(
             given.setdefault(section, {})[key] = value
     has_servers = credentials is not None or bool(given)
     if production is False and (has_servers or repository is not None):
-        raise AnialError('--embedded: the embedded profile has no servers; leave out what is about them.')
+        raise AnialError('--embedded: the embedded profile has no servers; leave out the options about them.')
     if production is None:
         production = profile_name == _PRODUCTION or has_servers or repository is not None
     is_new = profile_name not in get_config(create=True).profile_names

@@ -16,10 +16,10 @@ __all__ = ('command',)
 @click.option('--json', 'as_json', is_flag=True, help='Print one JSON object.')
 @profile_option()
 def command(pk: str, as_json: bool) -> None:
-    """Print the campaign PK (or UUID) by iteration.
+    """Print the campaign PK (or UUID), one row per iteration.
 
-    The errors on fresh labels are those of the ensemble before it had seen them; the test errors are those of each
-    member on the blocks that neither its weights nor its early stopping have seen.
+    "fresh" errors are those of the ensemble on new labels before it was retrained on them; "test" errors are those of
+    each member on blocks used neither to fit its weights nor to stop its training.
     """
     from aiida_anial.cli.tables import print_campaign
     from aiida_anial.queries.campaign_status import campaign_status, load_campaign

@@ -23,7 +23,7 @@ __all__ = ('command',)
 @click.command('submit')
 @click.argument('overrides', required=False, type=click.Path(exists=True, dir_okay=False, path_type=Path))
 @click.option('--protocol', show_default=default_protocol(), help=f'One of {", ".join(protocols())}.')
-@click.option('--seed', type=int, help='Every random draw follows from it; overrides the key `seed`.')
+@click.option('--seed', type=int, help='Seed of all random draws; overrides the key `seed`.')
 @click.option('--pw-code', show_default='pw@localhost', help='Code of pw.x: pk, UUID or LABEL@COMPUTER.')
 @click.option('--worker-code', show_default='anial-worker@localhost', help='Code of anial-worker.')
 @click.option('--pseudo-family', help='An installed aiida-pseudo family; overrides the key `label.qe.pseudo_family`.')
@@ -38,26 +38,26 @@ __all__ = ('command',)
     'continued',
     metavar='PK',
     multiple=True,
-    help='Go on from a campaign that has ended; more of them join the first with their labels.',
+    help='Continue a campaign that has ended; further ones contribute their labels. Repeatable.',
 )
 @click.option(
-    '--dataset', 'datasets', metavar='PK', multiple=True, help='Train on a dataset too from the start; repeatable.'
+    '--dataset', 'datasets', metavar='PK', multiple=True, help='Train on this dataset too, from the start; repeatable.'
 )
-@click.option('--mix-theory', is_flag=True, help='Take over labels of another level of theory.')
+@click.option('--mix-theory', is_flag=True, help='Accept labels of different levels of theory.')
 @click.option(
     '--benchmark',
     type=click.Choice(['none', 'quick', 'full']),
-    help='Properties of the ensemble of every iteration; overrides the key `benchmark.properties`.',
+    help='Properties to compute for the ensemble of every iteration; overrides the key `benchmark.properties`.',
 )
 @click.option('--label', default='', help='Label of the campaign.')
-@click.option('--dry-run', is_flag=True, help='Print the resolved inputs as YAML, and stop.')
-@click.option('--pk-only', is_flag=True, help='Print the pk of the campaign and nothing else.')
+@click.option('--dry-run', is_flag=True, help='Print the resolved inputs as YAML without submitting.')
+@click.option('--pk-only', is_flag=True, help='Print only the pk of the campaign.')
 @profile_option()
 def command(**options: Any) -> None:
     """Start a campaign from a protocol and a YAML file of OVERRIDES.
 
-    With --continue-from it goes on from what another campaign has, at whatever moment that one ended, and with its
-    settings unless a protocol is given. OVERRIDES change those. Nothing that is done is paid for again.
+    With --continue-from it continues another campaign, at whatever point that one ended, and with its settings unless
+    a protocol is given; OVERRIDES change these settings. Finished calculations are reused.
 
     Watch it with `aiida-anial watch PK`, `aiida-anial status PK` and `verdi process report PK`.
     """
@@ -70,7 +70,7 @@ def command(**options: Any) -> None:
 
 
 def _fresh(options: dict[str, Any]) -> Planned:
-    """Return the inputs of a campaign that begins anew, and its nodes unless they are only to be printed."""
+    """Return the inputs of a new campaign, and its nodes unless this is a dry run."""
     from aiida_anial.cli.resolve import resolve_inputs, resolve_nodes
 
     inputs = resolve_inputs(options)
@@ -81,7 +81,7 @@ def _fresh(options: dict[str, Any]) -> Planned:
 
 
 def _plan(options: dict[str, Any]) -> Planned:
-    """Return the inputs, nodes and past of a campaign that goes on from others, or that begins with a dataset."""
+    """Return the inputs, nodes and continuation of a campaign that continues others or starts with datasets."""
     from aiida_anial.cli.resolve import dataset, resolve_inputs, resolve_nodes
     from aiida_anial.continuation.checks import check_ended
     from aiida_anial.continuation.plan import inputs_of, nodes_of, plan
@@ -101,7 +101,7 @@ def _plan(options: dict[str, Any]) -> Planned:
 
 
 def _print(inputs: CampaignInputs, past: Continuation | None) -> None:
-    """Print the inputs as YAML, after comments on what is taken over."""
+    """Print the inputs as YAML, after comments on what is reused."""
     import yaml
 
     for line in past.lines() if past is not None else ():

@@ -1,4 +1,4 @@
-"""Campaigns, records and comparisons as tables for a terminal."""
+"""Tables of campaigns, records and comparisons for a terminal."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from aiida_anial.reproduction.records import Record, Verdict
 
 __all__ = ('campaign_line', 'print_campaign', 'print_records', 'print_reproductions')
 
-# Heading, key of the record, digits behind the point.
+# Heading, key of the record, digits after the decimal point.
 _ITERATION_COLUMNS: tuple[tuple[str, str, int], ...] = (
     ('iteration', 'index', 0),
     ('state', 'process_state', 0),
@@ -25,7 +25,7 @@ _ITERATION_COLUMNS: tuple[tuple[str, str, int], ...] = (
     ('stopped', 'n_stopped', 0),
     ('median\ntime ps', 'median_time_ps', 2),
     ('labels', 'n_labels', 0),
-    ('set\naside', 'n_rejected', 0),
+    ('rejected', 'n_rejected', 0),
     ('fresh E\nmeV/atom', 'fresh_energy_rmse_mev_per_atom', 1),
     ('fresh F\neV/Å', 'fresh_force_rmse_ev_per_angstrom', 3),
     ('test E\nmeV/atom', 'test_energy_rmse_mev_per_atom', 1),
@@ -39,19 +39,19 @@ _PROPERTY_COLUMNS: tuple[tuple[str, str, int], ...] = (
 
 
 def print_campaign(status: dict[str, Any]) -> None:
-    """Print a campaign, a row an iteration."""
+    """Print a campaign, one row per iteration."""
     table = Table(title=campaign_line(status), title_justify='left')
     for heading, _, _ in _ITERATION_COLUMNS:
         table.add_column(heading, justify='right', no_wrap=True)
     for row in status['iterations']:
         table.add_row(*(_cell(row[key], digits) for _, key, digits in _ITERATION_COLUMNS))
-    # A narrow terminal wraps lines, and a pipe has no width: the table keeps all its columns there.
+    # A narrow terminal would wrap the table, and a pipe has no width: keep all columns on one line.
     console = Console(width=max(Console().width, 130))
     console.print(table)
     for row in status['paused']:
         name = f'{row["process_label"]}<{row["pk"]}>'
-        text = f'{name} has paused, and waits for you: {row["reason"]}. Once that is mended: {row["command"]}'
-        # As it is: brackets in a reason are no markup.
+        text = f'{name} is paused: {row["reason"]}. Once that is fixed, run: {row["command"]}'
+        # Brackets in a reason are not markup.
         console.print(text, markup=False, highlight=False, soft_wrap=True)
     energy, force = (status[f'final_test_{key}'] for key in ('energy_rmse_mev_per_atom', 'force_rmse_ev_per_angstrom'))
     if energy is not None:
@@ -60,7 +60,7 @@ def print_campaign(status: dict[str, Any]) -> None:
 
 
 def _print_properties(console: Console, status: dict[str, Any]) -> None:
-    """Print what the benchmarks of a campaign have found, a row an ensemble."""
+    """Print the results of the benchmarks of a campaign, one row per ensemble."""
     if not status['properties']:
         return
     table = Table(title='Properties of the ensembles', title_justify='left')
@@ -72,7 +72,7 @@ def _print_properties(console: Console, status: dict[str, Any]) -> None:
 
 
 def print_records(kind: Kind, rows: list[dict[str, Any]]) -> None:
-    """Print the records of a query, a row each."""
+    """Print the records of a query, one row each."""
     columns = [column for column in kind.columns if column.heading]
     table = Table(
         title=f'{len(rows)} {kind.name if len(rows) != 1 else kind.name.removesuffix("s")}', title_justify='left'
@@ -85,14 +85,14 @@ def print_records(kind: Kind, rows: list[dict[str, Any]]) -> None:
 
 
 def campaign_line(status: dict[str, Any]) -> str:
-    """Return the campaign in one line."""
+    """Return a summary of the campaign in one line."""
     line = f'Campaign {status["pk"]}: {status["process_state"]}'
     if status['exit_status'] is not None:
         line += f' [{status["exit_status"]}]'
     if status['verdict']:
         line += f', {status["verdict"]}'
     before = f' ({status["n_labels_taken_over"]} taken over)' if status['n_labels_taken_over'] else ''
-    line += f', {status["n_labels"]} labels{before}, {status["n_rejected"]} set aside'
+    line += f', {status["n_labels"]} labels{before}, {status["n_rejected"]} rejected'
     return f'{line}. {status["exit_message"]}' if status['exit_message'] else line
 
 
@@ -108,13 +108,13 @@ _RECORD_COLUMNS = ('output', 'quantity', 'deviation', 'tolerance', 'unit', 'verd
 _MANY = 20
 _RIGHT = ('deviation', 'tolerance', 'original', 'again', 'identical')
 
-# Steps of a campaign are many: each is told in full only where there is something to tell.
+# A campaign has many steps: one row each, and details only of those that are not identical.
 _STEPS = ('process', 'original', 'again', 'identical', 'worst deviation', 'verdict')
 
 
 def print_reproductions(results: Sequence[Any], left_out: Sequence[tuple[Any, str]]) -> None:
-    """Print one comparison, or many by step; all that is not identical in full."""
-    # A narrow terminal wraps lines, and a pipe has no width: the table keeps all its columns there.
+    """Print one comparison in full, or a row per step and then every output that is not identical."""
+    # A narrow terminal would wrap the table, and a pipe has no width: keep all columns on one line.
     console = Console(width=max(Console().width, 140))
     if len(results) == 1:
         _print_records(console, results[0], _condensed(results[0].records))
@@ -135,7 +135,10 @@ def _title(result: Any) -> str:
 
 
 def _condensed(records: Iterable[Record]) -> list[Record]:
-    """Return the records, one for an output with many of which all are identical: a shard has a label for each row."""
+    """Return the records, with many identical ones of one output replaced by a summary.
+
+    A shard alone has a record for each of its labels.
+    """
     groups: dict[str, list[Record]] = {}
     for record in records:
         groups.setdefault(record.output.split('.')[0], []).append(record)
@@ -159,7 +162,7 @@ def _print_records(console: Console, result: Any, records: Iterable[Record]) -> 
 
 
 def _print_steps(console: Console, results: Iterable[Any]) -> None:
-    """Print a row a step."""
+    """Print one row per step."""
     table = _table('', _STEPS)
     for result in results:
         identical = sum(record.identical for record in result.records)
@@ -176,7 +179,7 @@ def _print_steps(console: Console, results: Iterable[Any]) -> None:
 
 
 def _worst(records: Iterable[Record]) -> str:
-    """Return the largest deviation beside its tolerance, of the worst record that has one."""
+    """Return the deviation of the record with the worst verdict, and among those the largest deviation."""
     measured = [record for record in records if record.deviation]
     if not measured:
         return ''

@@ -14,23 +14,23 @@ from aiida_anial.cli.root import profile_option
 
 __all__ = ('command',)
 
-# AiiDA puts the process and its step in brackets before the text.
+# AiiDA prefixes each message with the process and its step in brackets.
 _REPORT = re.compile(r'\[(?P<pk>\d+)\|(?P<name>\w+)\|\w+\]: (?P<text>.*)', re.DOTALL)
 
-# These report every job; what is above them tells the story.
+# These report every single job; the work chains above them report the progress.
 _QUIET = ('PwBaseWorkChain', 'SampleWorkChain', 'TrainWorkChain')
 
 
 @click.command('watch')
 @click.argument('pk')
 @click.option(
-    '--interval', type=click.FloatRange(min=0.2), default=1.0, show_default=True, help='Seconds between two looks.'
+    '--interval', type=click.FloatRange(min=0.2), default=1.0, show_default=True, help='Seconds between updates.'
 )
 @profile_option()
 def command(pk: str, interval: float) -> None:
-    """Print what the campaign PK reports, as it happens, until it ends.
+    """Print the reports of the campaign PK as they arrive, until it ends.
 
-    The exit status is 0 if the campaign finished with exit status 0. Ctrl-C ends the watching, not the campaign.
+    The exit status is 0 if the campaign finished with exit status 0. Ctrl-C stops watching, not the campaign.
     """
     from aiida.engine.daemon.client import get_daemon_client
 
@@ -39,7 +39,7 @@ def command(pk: str, interval: float) -> None:
 
     node = load_campaign(pk)
     if not node.is_terminated and not get_daemon_client().is_daemon_running:
-        click.echo('The daemon is not running, so nothing will happen; start it with: verdi daemon start', err=True)
+        click.echo('The daemon is not running; the campaign waits until you run: verdi daemon start', err=True)
     reports = _Reports(node)
     while True:
         ended = node.is_terminated
@@ -53,7 +53,7 @@ def command(pk: str, interval: float) -> None:
 
 
 class _Reports:
-    """What the work chains of a campaign report."""
+    """The reports of a campaign and of the work chains under it."""
 
     def __init__(self, campaign: Any) -> None:
         self._campaign = campaign
@@ -61,10 +61,10 @@ class _Reports:
         self._belongs = {campaign.pk: True}
 
     def fresh(self) -> Iterator[str]:
-        """Return the reports since the last call, each a line with the seconds since the campaign began."""
+        """Yield the reports since the last call, each on a line with the seconds since the campaign started."""
         from aiida import orm
 
-        # Of all processes, for the log knows no campaigns; asking for the descendants each time costs far more.
+        # Query the log of all processes: finding the descendants of the campaign each time would cost far more.
         logs = orm.QueryBuilder().append(
             orm.Log, filters={'id': {'>': self._last}}, project=['id', 'time', 'dbnode_id', 'message']
         )
@@ -76,7 +76,7 @@ class _Reports:
                 yield f'[{(moment - self._campaign.ctime).total_seconds():4.0f} s] {process} {text}'
 
     def _is_ours(self, pk: int) -> bool:
-        """Return whether the process ``pk`` is the campaign, or was called by one that is ours."""
+        """Return whether the process ``pk`` is the campaign or a descendant of it."""
         from aiida import orm
 
         if pk not in self._belongs:

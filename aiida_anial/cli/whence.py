@@ -19,9 +19,9 @@ __all__ = ('command',)
 @click.option('--json', 'as_json', is_flag=True, help='Print one JSON object.')
 @profile_option()
 def command(path: Path, as_json: bool) -> None:
-    """Say which export of this profile wrote the file PATH, and from what.
+    """Find the export of this profile that wrote the file PATH, and its inputs.
 
-    A dataset that was changed since, or that somebody else wrote, is compared with the labels of this profile.
+    If there is none, a dataset is compared with the labels of this profile.
     """
     from aiida_anial.queries.exports import whence
 
@@ -42,12 +42,12 @@ def _print_export(path: Path, export: dict[str, Any]) -> None:
     click.echo(one_line(f'{path}: unchanged, written by {written}'))
     click.echo(f'  filters: {one_line(filters)}')
     click.echo(f'  inputs: {inputs}')
-    click.echo(f'  write it again, and compare: aiida-anial reproduce {export["pk"]}')
+    click.echo(f'  to write it again and compare: aiida-anial reproduce {export["pk"]}')
 
 
 def _print_known(path: Path, found: dict[str, Any]) -> None:
     n_known, n_all = found['n_known'], found['n_configurations']
-    counts = f'{n_known} of {n_all} configurations are labels here'
+    counts = f'{n_known} of {n_all} configurations are labels of this profile'
     click.echo(one_line(f'{path}: no export of this profile wrote these bytes; {counts}'))
     for shard in found['shards']:
         where = f'<{shard["pk"]}>' if shard['pk'] else 'not in this profile'

@@ -1,1 +1,1 @@
-"""Campaigns that go on from what others have done."""
+"""Continue a campaign: read what it has finished, and check that it can be reused."""

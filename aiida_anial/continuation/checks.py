@@ -1,4 +1,4 @@
-"""Whether a campaign may be continued: it has ended, and the levels of theory agree."""
+"""Check that a campaign can be continued: it has ended, and the levels of theory agree."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ __all__ = ('check_ended', 'check_theories', 'theory_of')
 
 _CALLS = [LinkType.CALL_CALC.value, LinkType.CALL_WORK.value]
 
-# More names would not help, and the sentence be endless.
+# Naming more processes would make the message too long.
 _N_NAMED = 5
 
 
 def check_ended(campaign: Any) -> None:
-    """Refuse a campaign as long as a process of it is alive, which might yet add to what it has.
+    """Refuse a campaign with active processes, which may still produce results.
 
-    :raises AnialError: with the names of such processes.
+    :raises AnialError: if there are active processes; the message names them.
     """
     names = [] if campaign.is_terminated else [f'{campaign.process_label}<{campaign.pk}>']
     pks = [campaign.pk]
@@ -50,19 +50,19 @@ def check_ended(campaign: Any) -> None:
 
 
 def theory_of(inputs: CampaignInputs, nodes: CampaignNodes) -> LevelOfTheory:
-    """Return the level of theory of the labels that a campaign with these inputs will make.
+    """Return the level of theory of the labels that a campaign with these inputs will compute.
 
-    The version of ``pw.x`` and the functional, which follows from the pseudopotential, are known when a label is done.
+    The version of ``pw.x`` and the functional are known only once a label is computed, and are left out.
     """
     return labeller_named(inputs.label.labeller).level_of_theory(inputs.label, nodes.labeller)
 
 
 def check_theories(own: LevelOfTheory, others: Iterable[tuple[str, LevelOfTheory | None]]) -> None:
-    """Refuse labels that are not of the level of theory of the campaign that is to train on them.
+    """Refuse labels whose level of theory differs from that of the campaign that would train on them.
 
-    :param own: that of the labels to come.
-    :param others: a name for messages, such as ``campaign 12``, and what its labels were computed with.
-    :raises AnialError: for the first that differs, or is not known.
+    :param own: level of theory of the labels that the campaign will compute.
+    :param others: pairs of a name for messages, such as ``campaign 12``, and the level of theory of its labels.
+    :raises AnialError: for the first that differs or is unknown.
     """
     named = list(others)
     functional = next((theory.functional for _, theory in named if theory is not None and theory.functional), None)
@@ -71,10 +71,10 @@ def check_theories(own: LevelOfTheory, others: Iterable[tuple[str, LevelOfTheory
             raise AnialError(
                 f'--mix-theory: the level of theory of {name} is unknown; give this option to train on it.'
             )
-        # Only labels know their functional for certain, not settings.
+        # The functional is known from labels, not from settings.
         mine = own.model_copy(update={'functional': functional if theory.functional else None})
         if differences := mine.differences(theory):
             raise AnialError(
-                f'--mix-theory: the labels of {name} are of another level of theory ({"; ".join(differences)}); '
+                f'--mix-theory: the labels of {name} have another level of theory ({"; ".join(differences)}); '
                 'give this option to train on both.'
             )

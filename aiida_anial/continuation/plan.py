@@ -1,4 +1,4 @@
-"""From the campaigns and datasets that a user names to what a new campaign takes over."""
+"""Plan what a new campaign reuses of the campaigns and datasets that the user names."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ __all__ = ('Continuation', 'inputs_of', 'nodes_of', 'plan', 'with_checkpoints')
 
 
 def with_checkpoints(namespace: dict[str, Any]) -> dict[str, Any]:
-    """Return a copy with the checkpoints fetched; those that are gone are left out, and the work is begun anew."""
+    """Return a copy with the checkpoints fetched; missing ones are left out, and that work starts afresh."""
     found: dict[str, Any] = {}
     for name, value in namespace.items():
         if isinstance(value, dict):
@@ -38,11 +38,11 @@ def with_checkpoints(namespace: dict[str, Any]) -> dict[str, Any]:
 
 @dataclass(frozen=True)
 class Continuation:
-    """What a new campaign takes over; nothing is stored yet.
+    """What a new campaign reuses; nothing is stored yet.
 
-    :param campaigns: that it continues, the main one first.
-    :param done: the namespace ``continued``, with work directories in the place of checkpoints.
-    :param unfinished: labellings of campaigns but the main one, by the name of the shard to be.
+    :param campaigns: campaigns that it continues, the main one first.
+    :param done: the namespace ``continued``, with work directories in place of checkpoints.
+    :param unfinished: unfinished labellings of the other campaigns, by the name of the shard to create.
     """
 
     campaigns: tuple[Any, ...]
@@ -50,7 +50,7 @@ class Continuation:
     unfinished: dict[str, Unfinished]
 
     def namespace(self) -> dict[str, Any]:
-        """Return the input ``continued``, checkpoints and labels of unfinished labellings fetched and stored."""
+        """Return the input ``continued``, with checkpoints and labels of unfinished labellings fetched and stored."""
         done = with_checkpoints(self.done)
         known = {_checksum(shard) for shard in shards_of(done).values()}
         for name, one in self.unfinished.items():
@@ -65,7 +65,7 @@ class Continuation:
         return len(labelled or ())
 
     def lines(self) -> list[str]:
-        """Return in words what is taken over."""
+        """Return a description of what is reused, line by line."""
         shards, following = self.done.get('shards', {}), self.done.get('next', {})
         cycles = following.get('cycles', {}).values()
         n_labels = sum(shard.n_configurations for shard in shards.values())
@@ -78,9 +78,9 @@ class Continuation:
         n_checkpoints = sum('checkpoint' in holder for holder in holders)
         names = ', '.join(str(campaign.pk) for campaign in self.campaigns)
         return [
-            *([f'goes on from: {names}'] if names else []),
-            f'takes over: {n_labels} labels in {len(shards)} shards, {n_more} labels of labellings that did not end',
-            f'takes over: {n_iterations} iterations, {n_trajectories} trajectories of the next one, '
+            *([f'continues: {names}'] if names else []),
+            f'reuses: {n_labels} labels in {len(shards)} shards, {n_more} labels of unfinished labellings',
+            f'reuses: {n_iterations} iterations, {n_trajectories} trajectories of the next one, '
             f'{n_checkpoints} checkpoints',
         ]
 
@@ -103,10 +103,10 @@ def plan(
     nodes: CampaignNodes,
     mix_theory: bool = False,
 ) -> Continuation:
-    """Return what a campaign with these inputs takes over.
+    """Return what a campaign with these inputs reuses.
 
-    :param campaigns: the first is the one to go on from; the labels of the others join, as do the datasets.
-    :param inputs: with cutoffs.
+    :param campaigns: the first is continued; the others contribute their labels, as the datasets do.
+    :param inputs: settings of the new campaign, with cutoffs.
     :raises AnialError: if a campaign is still active or has no label, if nothing is left to do, or if the levels of
         theory differ and ``mix_theory`` is not set.
     """
@@ -126,16 +126,16 @@ def plan(
 
 
 def _check_has_labels(campaign: Any, done: dict[str, Any]) -> None:
-    """Refuse a campaign from which nothing can be taken."""
+    """Refuse a campaign without any labels."""
     labelled = labeller_of_node(campaign, 'cycle__label__').taken_over(done.get('label', {}))
     if not done.get('shards') and labelled is not None and not labelled:
-        raise AnialError(f'--continue-from: campaign {campaign.pk} has no label to go on from.')
+        raise AnialError(f'--continue-from: campaign {campaign.pk} has no labels to continue with.')
 
 
 def _joining(
     campaigns: Sequence[Any], found: Sequence[dict[str, Any]], datasets: Sequence[DatasetData], main: dict[str, Any]
 ) -> tuple[dict[str, DatasetData], dict[str, Unfinished]]:
-    """Return the shards that join those of the main campaign, each once, and the labellings that are yet to be."""
+    """Return the shards to add to those of the main campaign, without duplicates, and the unfinished labellings."""
     known = {_checksum(shard) for shard in shards_of(main).values()}
     shards: dict[str, DatasetData] = {}
     unfinished: dict[str, Unfinished] = {}
@@ -159,12 +159,12 @@ def _joining(
 
 
 def _calculations(shards: Sequence[DatasetData]) -> set[str]:
-    """Return the UUIDs of the calculations that gave the labels of shards."""
+    """Return the UUIDs of the calculations behind the labels of shards."""
     return {uuid for shard in shards for uuid in shard.labelled.uuids}
 
 
 def _last_number(done: dict[str, Any], kind: str) -> int:
-    """Return how many campaigns or datasets have joined before."""
+    """Return the number of campaigns or datasets that were added before."""
     numbers = [name.split('_')[1] for name in done.get('shards', {}) if name.startswith(f'{kind}_')]
     return max((int(number) for number in numbers), default=0)
 
@@ -176,13 +176,13 @@ def _checksum(shard: DatasetData) -> str:
 def _theories(
     campaigns: Sequence[Any], found: Sequence[dict[str, Any]], datasets: Sequence[DatasetData], inputs: CampaignInputs
 ) -> list[tuple[str, Any]]:
-    """Return what all labels that are taken over were computed with, with a name for messages."""
+    """Return the levels of theory of all reused labels, each with a name for messages."""
     theories: list[tuple[str, Any]] = []
     for number, (campaign, done) in enumerate(zip(campaigns, found, strict=True)):
         name, settings = f'campaign {campaign.pk}', inputs_of(campaign)
         shards = shards_of(done)
         if number == 0 and settings.label == inputs.label:
-            # What the main campaign has already trained on, it may go on with.
+            # The main campaign has already accepted the levels of theory of its other shards.
             shards = {key: shard for key, shard in shards.items() if key == 'shard_000' and shard.level_of_theory}
         theories += [(name, shard.level_of_theory) for shard in shards.values()]
         theories.append((name, theory_of(settings, nodes_of(campaign))))

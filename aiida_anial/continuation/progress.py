@@ -1,4 +1,4 @@
-"""What a campaign has done, read from the graph, at whatever moment it ended."""
+"""Read from the graph what a campaign has finished, at whatever point it ended."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def given(node: orm.ProcessNode, name: str) -> dict[str, Any]:
 
 
 def child(node: orm.ProcessNode, label: str) -> Any:
-    """Return the child that was launched under a label, the newest if there are two; ``None`` if there is none."""
+    """Return the newest child launched under a link label, a successful one if there is any; otherwise ``None``."""
     links = [link for link in node.base.links.get_outgoing().all() if link.link_label == label]
     nodes = [link.node for link in links if isinstance(link.node, orm.ProcessNode)]
     finished = [found for found in nodes if found.is_finished_ok]
@@ -32,9 +32,9 @@ def child(node: orm.ProcessNode, label: str) -> Any:
 
 
 def labels_of(labelling: orm.ProcessNode) -> dict[str, Any]:
-    """Return the labels that a ``LabelWorkChain`` has, as the namespace ``adopted`` of another.
+    """Return the labels of a ``LabelWorkChain`` as the namespace ``adopted`` of another.
 
-    The failures of one that failed by too many of them are left out, for there they are what has to be mended.
+    If it ended because too many labels failed, the failures are left out, so that they are calculated again.
     """
     done = given(labelling, 'adopted')
     failures = done.pop('failures').get_dict() if 'failures' in done else {}
@@ -58,10 +58,10 @@ _ITERATION = re.compile(r'iteration_(\d+)')
 
 
 def progress(campaign: orm.ProcessNode) -> dict[str, Any]:
-    """Return what a campaign has, as the namespace ``continued`` of one that goes on from it.
+    """Return what a campaign has finished, as the namespace ``continued`` of one that continues it.
 
-    What it has itself taken over from others is part of it. A checkpoint that is still in a work directory is a
-    ``RemoteData`` here. The verdict is left out: whether it still holds, the settings of the next campaign say.
+    This includes what it reused of others. A checkpoint that is still in a work directory is a ``RemoteData`` here.
+    The verdict is left out, because it depends on the settings of the next campaign.
     """
     done = given(campaign, 'continued')
     done.pop('verdict', None)
@@ -75,13 +75,13 @@ def progress(campaign: orm.ProcessNode) -> dict[str, Any]:
 
 
 def _update(done: dict[str, Any], name: str, fresh: dict[str, Any]) -> None:
-    """Lay a training over what was known of it: a finished one needs no checkpoint."""
+    """Merge the state of a training into ``done``; a finished training replaces its checkpoint."""
     if fresh:
         done[name] = (done.get(name, {}) if 'ensemble' not in fresh else {}) | fresh
 
 
 def _initial_labels(campaign: orm.ProcessNode, done: dict[str, Any]) -> None:
-    """Note the initial labels, or as many of them as there are."""
+    """Add the initial labels to ``done``, as many as are finished."""
     labelling = child(campaign, 'initial_labels')
     if labelling is None:
         return
@@ -96,7 +96,7 @@ def _initial_labels(campaign: orm.ProcessNode, done: dict[str, Any]) -> None:
 
 
 def _iteration(node: Any, index: int, done: dict[str, Any]) -> None:
-    """Note an iteration that is done, or as much of the last one as there is."""
+    """Add an iteration to ``done``, or the finished part of the last one."""
     if not node.is_finished_ok:
         done['next'] = _unfinished(node)
         done['thresholds'] = node.inputs.cycle.thresholds
@@ -114,7 +114,7 @@ def _iteration(node: Any, index: int, done: dict[str, Any]) -> None:
 
 
 def _unfinished(iteration: orm.ProcessNode) -> dict[str, Any]:
-    """Return what an iteration has, as the namespace ``adopted`` of another."""
+    """Return what an unfinished iteration has, as the namespace ``adopted`` of another."""
     done = given(iteration, 'adopted')
     cycles = done.setdefault('cycles', {})
     for node in sorted(iteration.called, key=attrgetter('pk')):
@@ -148,7 +148,7 @@ def _cycle(node: Any) -> dict[str, Any]:
 
 
 def _training(chain: Any) -> dict[str, Any]:
-    """Return the ensemble of a training and its summary, or the checkpoint to go on from."""
+    """Return the ensemble of a training and its summary, or the checkpoint to continue from."""
     if chain is None:
         return {}
     if chain.is_finished_ok:
@@ -158,7 +158,7 @@ def _training(chain: Any) -> dict[str, Any]:
 
 
 def _checkpoint(chain: orm.ProcessNode) -> Any:
-    """Return the last checkpoint of a chain of jobs: retrieved, still in a work directory, or the one it began from."""
+    """Return the last checkpoint of a chain of jobs: retrieved, in a work directory, or the one it started from."""
     jobs = [node for node in chain.called if isinstance(node, orm.CalcJobNode)]
     for job in sorted(jobs, key=attrgetter('pk'), reverse=True):
         outputs = job.outputs

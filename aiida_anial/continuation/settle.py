@@ -1,4 +1,4 @@
-"""What of a campaign still holds under the settings of the one that goes on from it."""
+"""Decide which results of a campaign remain valid under the settings of the one that continues it."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ __all__ = ('settle',)
 
 
 def settle(campaign: Any, done: dict[str, Any], *, old: CampaignInputs, new: CampaignInputs, joined: bool) -> None:
-    """Leave out of ``done`` what no longer holds, and add the verdict where it does.
+    """Remove from ``done`` what is no longer valid, and add the verdict if it still is.
 
     :param done: the campaign's ``progress``; changed in place.
-    :param joined: whether labels of other campaigns or datasets join.
+    :param joined: whether labels of other campaigns or datasets are added.
     :raises AnialError: if nothing is left to do.
     """
     if joined or new.model != old.model:
@@ -39,7 +39,7 @@ def settle(campaign: Any, done: dict[str, Any], *, old: CampaignInputs, new: Cam
 
 
 def _forget_ensembles(done: dict[str, Any], *, keep_weights: bool) -> None:
-    """Forget that an ensemble has seen all labels, or all there is of it but the labels if it is of another kind."""
+    """Forget that the ensemble was trained on all labels; with another model, forget the ensemble too."""
     ensemble = done.pop('training', {}).get('ensemble')
     if ensemble is not None and keep_weights:
         done['training'] = {'ensemble': ensemble}
@@ -49,12 +49,12 @@ def _forget_ensembles(done: dict[str, Any], *, keep_weights: bool) -> None:
 
 
 def _initial(inputs: CampaignInputs) -> tuple[Any, ...]:
-    """Return what the initial cells follow from."""
+    """Return the settings that determine the initial cells."""
     return inputs.seed, inputs.cells, inputs.campaign.n_initial_cells
 
 
 def _forget_unlabelled_cells(done: dict[str, Any], labeller: Labeller) -> None:
-    """Keep the initial cells that have a label; others are drawn in place of the rest."""
+    """Keep only the initial cells that have a label; the rest are drawn again."""
     labels = done.get('label', {})
     labelled = labeller.taken_over(labels)
     if 'cells' in done and labelled is not None:
@@ -63,7 +63,7 @@ def _forget_unlabelled_cells(done: dict[str, Any], labeller: Labeller) -> None:
 
 
 def _forget_failures(done: dict[str, Any]) -> None:
-    """Let cells be tried again that other settings may be kinder to."""
+    """Forget failed labels, so that they are calculated again with the new settings."""
     for holder in (done, *done.get('next', {}).get('cycles', {}).values()):
         holder.get('label', {}).pop('failures', None)
 
@@ -74,12 +74,12 @@ def _labelled_by(inputs: CampaignInputs) -> dict[str, Any]:
 
 
 def _asks_for_more(old: CampaignInputs, new: CampaignInputs) -> bool:
-    """Return whether a verdict would be another one under the new settings."""
+    """Return whether the verdict could differ under the new settings."""
     return _judged_by(old) != _judged_by(new)
 
 
 def _judged_by(inputs: CampaignInputs) -> dict[str, Any]:
-    """Return the settings that decide how a campaign goes, but not how long it may take, nor where."""
+    """Return the settings that determine the results of a campaign, without its length and its resources."""
     values = inputs.to_dict()
     limits, campaign, training = values['label']['limits'], values['campaign'], values['training']
     labeller = labeller_named(inputs.label.labeller)
@@ -108,7 +108,7 @@ def _verdict(done: dict[str, Any]) -> str | None:
 
 
 def _settle_final(campaign: Any, done: dict[str, Any], new: CampaignInputs) -> bool:
-    """Keep the last training if it is the one that is asked for; return whether anything is left to do."""
+    """Keep the final training if the settings ask for the same one; return whether anything is left to do."""
     final, wanted = done.get('final', {}), new.training.final
     if 'ensemble' in final:
         trained = final['ensemble'].creator.inputs.settings.get_dict()
@@ -121,7 +121,7 @@ def _settle_final(campaign: Any, done: dict[str, Any], new: CampaignInputs) -> b
 def _nothing_to_do(campaign: Any, verdict: str | None, n_done: int) -> str:
     ended = f'ended with the verdict {verdict!r}' if verdict else 'has used up its iterations'
     hint = (
-        'change thresholds, schedules or another setting that it was judged by'
+        'change thresholds, schedules or another setting on which the verdict depends'
         if verdict
         else f'raise campaign.max_iterations above {n_done}'
     )

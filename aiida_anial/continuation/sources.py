@@ -1,4 +1,4 @@
-"""Labels of further campaigns and datasets that join a campaign."""
+"""Labels of other campaigns that a campaign adds to its own."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ __all__ = ('Unfinished', 'shards_of', 'unfinished_of')
 
 @dataclass(frozen=True)
 class Unfinished:
-    """A labelling that did not come to its end, and the labels that it has.
+    """An unfinished labelling, and the labels that it has.
 
-    :param cells: by label.
+    :param cells: cells by their names.
     :param labels: the namespace ``adopted`` of a ``LabelWorkChain``.
     """
 
@@ -30,16 +30,16 @@ class Unfinished:
 
     @property
     def n_labels(self) -> int:
-        """How many cells have a label."""
+        """Number of cells that have a label."""
         labelled = self._labeller.taken_over(self.labels)
         return len(self.cells if labelled is None else labelled)
 
     def without(self, uuids: Collection[str]) -> Unfinished:
-        """Return the labelling without the labels that these calculations gave."""
+        """Return the labelling without the labels of these calculations."""
         return replace(self, labels=self._labeller.without(self.labels, uuids))
 
     def collect(self) -> DatasetData | None:
-        """Return the labels as a shard, stored; ``None`` if none is sound."""
+        """Return the labels as a stored shard, or ``None`` if none is valid."""
         label = self.campaign.inputs.cycle.label
         source = {'iteration': self.iteration, 'origin': 'active_learning' if self.iteration else 'random'}
         found = self._labeller.collect_adopted(
@@ -57,9 +57,9 @@ class Unfinished:
 
 
 def shards_of(done: dict[str, Any]) -> dict[str, DatasetData]:
-    """Return the shards of a campaign, those of cycles whose iteration did not end included.
+    """Return the shards of a campaign, including those of an unfinished iteration.
 
-    :param done: its ``progress``.
+    :param done: the campaign's ``progress``.
     """
     index = _next(done)
     cycles = done.get('next', {}).get('cycles', {})
@@ -68,9 +68,9 @@ def shards_of(done: dict[str, Any]) -> dict[str, DatasetData]:
 
 
 def unfinished_of(campaign: Any, done: dict[str, Any]) -> Iterator[tuple[str, Unfinished]]:
-    """Return the labellings of a campaign that did not end but have labels, by the name of the shard to be.
+    """Yield the unfinished labellings of a campaign that have labels, each with the name of the shard to create.
 
-    :param done: its ``progress``.
+    :param done: the campaign's ``progress``.
     """
     if 'label' in done:
         yield 'shard_000', Unfinished(campaign, 0, done['cells'], done['label'])

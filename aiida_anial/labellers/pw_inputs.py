@@ -65,11 +65,11 @@ def pseudo_and_cutoffs(inputs: CampaignInputs) -> tuple[UpfData, CampaignInputs]
     except ValueError as exception:
         raise AnialError(f'{key}: the family {label!r} has no pseudopotential for Al.') from exception
     if (fault := _pseudo_fault(pseudo)) is not None:
-        raise AnialError(f'{key}: the file of Al in the family {label!r} is not a pseudopotential: {fault}.')
+        raise AnialError(f'{key}: the file for Al in the family {label!r} is not a valid pseudopotential: {fault}.')
     if inputs.label.qe.ecutwfc_ry is not None:
         return pseudo, inputs
     if not isinstance(family, RecommendedCutoffMixin):
-        raise AnialError(f'label.qe.ecutwfc_ry: the family {label!r} recommends no cutoffs; give them.')
+        raise AnialError(f'label.qe.ecutwfc_ry: the family {label!r} recommends no cutoffs; give them here.')
     wfc, rho = family.get_recommended_cutoffs(elements='Al', unit='Ry')
     qe = inputs.label.qe.model_copy(update={'ecutwfc_ry': wfc, 'ecutrho_ry': rho})
     return pseudo, inputs.model_copy(update={'label': inputs.label.model_copy(update={'qe': qe})})
@@ -80,7 +80,7 @@ def _pseudo_fault(pseudo: UpfData) -> str | None:
     with pseudo.open(mode='rb') as stream:
         content = stream.read()
     if hashlib.md5(content, usedforsecurity=False).hexdigest() != pseudo.md5:
-        return 'its MD5 is not the one by which it is known'
+        return 'its MD5 differs from the stored one'
     return upf_fault(content, element='Al')
 
 

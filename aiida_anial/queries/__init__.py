@@ -1,1 +1,1 @@
-"""Questions to the graph, answered with plain records."""
+"""Queries of the graph that return plain records."""

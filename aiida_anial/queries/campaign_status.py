@@ -1,4 +1,4 @@
-"""A campaign by iteration, and the processes of it that are paused."""
+"""The status of a campaign by iteration, and its paused processes."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ __all__ = ('campaign_status', 'load_campaign', 'paused_processes')
 
 
 def paused_processes(campaign: Any) -> list[dict[str, Any]]:
-    """Return the paused processes of a campaign, itself included: pk, name, reason, and the command that resumes.
+    """Return the paused processes of a campaign, itself included: pk, name, reason, and the command to resume.
 
-    AiiDA pauses a job when it could not, in several attempts, bring its files to the computer or back.
+    AiiDA pauses a job if several attempts to upload or retrieve its files have failed.
     """
     if campaign.is_terminated:
         return []
-    # Of all campaigns, for there are never many; the descendants of one may be thousands.
+    # Query the paused processes of all campaigns, which are few; one campaign may have thousands of descendants.
     query = orm.QueryBuilder().append(
         orm.ProcessNode,
         filters={
@@ -48,16 +48,16 @@ def paused_processes(campaign: Any) -> list[dict[str, Any]]:
 
 
 def _is_under(node: Any, campaign: Any) -> bool:
-    """Return whether a process is the campaign, or was called by one that is."""
+    """Return whether a process is the campaign or a descendant of it."""
     while node is not None and node.pk != campaign.pk:
         node = node.caller
     return node is not None
 
 
 def _reason(node: Any) -> str:
-    """Return why a process has paused, and what was behind it, as far as AiiDA noted that in its log."""
+    """Return why a process is paused, with the underlying error if AiiDA logged one."""
     reason = one_line(node.process_status or 'somebody paused it').rstrip('.')
-    # The message of an exception is its traceback, which ends with what it says.
+    # AiiDA logs the traceback, which ends with the message of the exception.
     traces = [log.message for log in orm.Log.collection.get_logs_for(node) if 'Traceback' in log.message]
     return f'{reason}: {one_line(last_words(traces[-1]))}' if traces else reason
 
@@ -82,8 +82,8 @@ _EMPTY: dict[str, Any] = {
 def load_campaign(identifier: str, option: str = 'PK') -> Any:
     """Return the campaign with this pk, UUID or label.
 
-    :param option: what to name in messages.
-    :raises AnialError: if there is none.
+    :param option: option to name in messages.
+    :raises AnialError: if there is no such node, or it is not a campaign.
     """
     node = loaded(identifier, option)
     if getattr(node, 'process_label', None) != 'ActiveLearningWorkChain':
@@ -93,7 +93,7 @@ def load_campaign(identifier: str, option: str = 'PK') -> Any:
 
 
 def campaign_status(campaign: Any) -> dict[str, Any]:
-    """Return the campaign in numbers, its iterations among them; index 0 is the initial random dataset."""
+    """Return the status of a campaign and of each of its iterations; index 0 is the initial random dataset."""
     children = called_by([campaign])[campaign.pk]
     rows = [_initial(campaign, children), *_iterations(children)]
     taken_over = _taken_over(campaign)
@@ -120,7 +120,7 @@ def campaign_status(campaign: Any) -> dict[str, Any]:
 
 
 def _properties(children: list[Any]) -> list[dict[str, Any]]:
-    """Return what is known of the ensembles that were benchmarked, in the order of their making.
+    """Return the properties of the benchmarked ensembles, in order of creation.
 
     :return: ``iteration`` after which each was trained, a number or ``final``, and the keys of the columns that
         properties want in the status.
@@ -142,7 +142,7 @@ def _properties(children: list[Any]) -> list[dict[str, Any]]:
 
 
 def _taken_over(campaign: Any) -> int:
-    """Return how many labels there were before the campaign began."""
+    """Return the number of labels that the campaign received as input."""
     incoming = campaign.base.links.get_incoming(link_label_filter='continued__shards__%').all_nodes()
     return sum(shard.n_configurations for shard in incoming)
 
@@ -162,7 +162,7 @@ def _initial(campaign: Any, children: list[Any]) -> dict[str, Any]:
 
 
 def _iterations(children: list[Any]) -> list[dict[str, Any]]:
-    """Return the rows of the iterations, as far as each has come."""
+    """Return the rows of the iterations, with the numbers known so far."""
     nodes = [child for child in children if child.process_label == 'AlIterationWorkChain']
     inputs = inputs_of(nodes, 'cycle__iteration', 'cycle__thresholds', 'n_trajectories')
     outputs = outputs_of(nodes, 'summary', 'fresh_errors', 'training')
@@ -197,14 +197,14 @@ def _iteration(
 
 
 def _holders(cycles: list[Any]) -> dict[int, list[Any]]:
-    """Return what knows the labels of each cycle: itself if it has ended or taken them over, or its labelling."""
+    """Return the processes that know the labels of each cycle: its running LabelWorkChain, otherwise the cycle."""
     ended = outputs_of(cycles, 'rejected')
     going_on = called_by([cycle for cycle in cycles if (cycle.pk, 'rejected') not in ended], 'LabelWorkChain')
     return {cycle.pk: going_on.get(cycle.pk, [cycle]) for cycle in cycles}
 
 
 def _labels(nodes: list[Any]) -> dict[str, int]:
-    """Return how many labels the work chains have, finished ones from their outputs, running ones by their children."""
+    """Count the labels of work chains, of finished ones from their outputs and of running ones from their children."""
     n_labels = n_rejected = 0
     outputs = outputs_of(nodes, 'rejected', 'dataset')
     for node in nodes:
@@ -214,7 +214,7 @@ def _labels(nodes: list[Any]) -> dict[str, int]:
             n_labels += dataset.n_configurations if dataset is not None else 0
         else:
             done = [child for child in called_by([node], *_ONE_BY_ONE)[node.pk] if child.is_terminated]
-            # A cell that was tried again counts as it went the second time.
+            # For a cell that was calculated twice, the second attempt counts.
             newest = {child.label: child for child in done}.values()
             n_labels += sum(child.is_finished_ok for child in newest)
             n_labels += len(node.base.links.get_incoming(link_label_filter='adopted__parameters__%').all())

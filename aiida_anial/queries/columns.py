@@ -1,4 +1,4 @@
-"""What a record of a query has, and how a filter on it is written."""
+"""Columns of the records of a query, and the syntax of filters on them."""
 
 from __future__ import annotations
 
@@ -14,20 +14,20 @@ from aiida_anial.common.errors import AnialError
 __all__ = ('Column', 'Condition', 'Kind', 'parse_condition')
 
 Condition = Any
-"""A value that must be equal, a pair ``(low, high)`` that must enclose it, or a list that must contain it."""
+"""A value to be equal to, a pair ``(low, high)`` to lie in, or a list to be a member of."""
 
 
 @dataclass(frozen=True)
 class Column:
-    """One number or word of a record.
+    """One value of a record.
 
     :param name: key of the record; ends in its unit.
     :param entity: tag of the node in the query.
-    :param field: what of the node, as QueryBuilder calls it.
+    :param field: field of the node, in QueryBuilder's notation.
     :param type: ``int``, ``float``, ``str``, ``bool`` or ``date``.
-    :param help: one line for people.
-    :param heading: of the table for a terminal; empty where the table leaves the column out.
-    :param digits: behind the point, in that table.
+    :param help: description in one line.
+    :param heading: column heading in the terminal table; empty if the table omits the column.
+    :param digits: digits after the decimal point in that table.
     """
 
     name: str
@@ -43,14 +43,14 @@ class Column:
 class Kind:
     """One kind of records.
 
-    QueryBuilder has no outer joins that keep nodes without a partner, so what a node may lack is fetched afterwards.
+    QueryBuilder has no outer joins that would keep nodes without a partner, so optional nodes are fetched afterwards.
 
     :param name: plural, such as ``labels``.
-    :param help: one line for people.
-    :param columns: of its records.
-    :param path: appends the entities to a query, that of the first column with the name of its tag; the second argument
-        are the campaigns to stay in, or ``None``.
-    :param optional: by the tag of an entity that not every record has, what appends it to a query.
+    :param help: description in one line.
+    :param columns: columns of its records.
+    :param path: function that appends the entities to a query, each with its tag; the second argument holds the
+        campaigns to restrict the query to, or ``None``.
+    :param optional: functions that append an entity that not every record has, by its tag.
     """
 
     name: str
@@ -61,7 +61,7 @@ class Kind:
 
     @property
     def entity(self) -> str:
-        """Tag of the node that a record is about."""
+        """Tag of the node that a record describes."""
         return self.columns[0].entity
 
     def column(self, name: str) -> Column:
@@ -73,14 +73,14 @@ class Kind:
             if column.name == name:
                 return column
         known = ', '.join(column.name for column in self.columns)
-        raise AnialError(f'{name}: {self.name} have no such column; known are {known}.')
+        raise AnialError(f'{name}: {self.name} have no such column; the columns are {known}.')
 
 
 def parse_condition(column: Column, text: str, *, key: str = '') -> Condition:
-    """Return the condition that ``text`` writes: ``VALUE``, ``LOW..HIGH``, ``LOW..``, ``..HIGH`` or ``A,B,C``.
+    """Parse a condition: ``VALUE``, ``LOW..HIGH``, ``LOW..``, ``..HIGH`` or ``A,B,C``.
 
-    :param key: what to name in messages; the column if nothing is given.
-    :raises AnialError: if it is none of these.
+    :param key: name to use in messages; by default that of the column.
+    :raises AnialError: if the text is none of these.
     """
     if '..' in text and column.type != 'str':
         low, _, high = text.partition('..')
@@ -92,7 +92,7 @@ def parse_condition(column: Column, text: str, *, key: str = '') -> Condition:
     if ',' in text:
         return [_value(column, part, key) for part in text.split(',')]
     value = _value(column, text, key)
-    # A day is a range of times.
+    # A date stands for all times of that day.
     return (value, value.replace(hour=23, minute=59, second=59)) if isinstance(value, datetime) else value
 
 

@@ -1,4 +1,4 @@
-"""Which export a file came from."""
+"""Find the export from which a file came."""
 
 from __future__ import annotations
 
@@ -18,15 +18,15 @@ __all__ = ('whence',)
 
 
 def whence(path: Path) -> dict[str, Any]:
-    """Return what the graph knows of a file: the export that wrote it, or, if it was changed, the origin of its labels.
+    """Return the exports that wrote a file or, if there are none, which of its labels are in this profile.
 
     :return: ``exports``: pk, UUID, time and kind of the processes that wrote a file with these bytes, and the pks of
-        their inputs; where there is none, ``n_configurations``, ``n_known`` and ``shards``: how many of its
-        configurations are labels of this profile, and the shards that it names.
+        their inputs. If there are none: ``n_configurations``, ``n_known`` (how many of its configurations are labels
+        of this profile) and ``shards`` (the shards named in its header).
     :raises AnialError: if the file cannot be read.
     """
     if not path.is_file():
-        raise AnialError(f'{path}: there is no such file.')
+        raise AnialError(f'{path}: no such file.')
     digest = checksum(path)
     filters = {f'attributes.{CHECKSUMS}': {'has_key': digest}, 'extras': {'!has_key': REPRODUCES}}
     query = orm.QueryBuilder().append(orm.Data, filters=filters)
@@ -36,7 +36,7 @@ def whence(path: Path) -> dict[str, Any]:
 
 
 def _export(node: Any) -> dict[str, Any]:
-    """Return the process that made ``node``, and what of."""
+    """Return the process that created ``node``, and its inputs."""
     process = node.creator
     inputs = {link.link_label: link.node.pk for link in process.base.links.get_incoming().all()}
     return {
@@ -51,7 +51,7 @@ def _export(node: Any) -> dict[str, Any]:
 
 
 def _known_labels(path: Path) -> dict[str, Any]:
-    """Return how many configurations of a dataset are labels here, whoever wrote the file."""
+    """Return how many configurations of a dataset are labels of this profile, whoever wrote the file."""
     try:
         dataset = read_dataset(path, trust_units=True, may_be_part=True)
     except FileFormatError as exception:

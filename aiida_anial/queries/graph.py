@@ -1,4 +1,4 @@
-"""Walks over the graph in few queries: callers, inputs and outputs of many processes; what belongs to a campaign."""
+"""Graph traversal in few queries: children, inputs and outputs of many processes, and the nodes of a campaign."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ _INPUTS = (LinkType.INPUT_CALC.value, LinkType.INPUT_WORK.value)
 
 
 def called_by(processes: Iterable[Any], *names: str) -> dict[int, list[Any]]:
-    """Return the processes that each process called, by its pk and in the order of their making.
+    """Return the processes that each process called, by its pk and in order of creation.
 
-    :param names: process labels, if not all are wanted.
+    :param names: process labels to restrict the result to; by default all.
     """
     found: dict[int, list[Any]] = {process.pk: [] for process in processes}
     query = orm.QueryBuilder()
@@ -83,7 +83,7 @@ def work_chains(campaigns: Sequence[Any]) -> list[int]:
 
 
 def shard_makers(campaigns: Sequence[Any]) -> list[int]:
-    """Return the pks of the processes that made the shards of the campaigns, those they were given included."""
+    """Return the pks of the processes that created the shards of the campaigns, including shards given as inputs."""
     own = orm.QueryBuilder()
     own.append(orm.WorkChainNode, filters={'id': {'in': work_chains(campaigns)}}, tag='chain')
     own.append(orm.CalcFunctionNode, with_incoming='chain', tag='maker', project='id')
@@ -96,7 +96,7 @@ def shard_makers(campaigns: Sequence[Any]) -> list[int]:
 
 
 def campaign_theories(campaign: Any) -> dict[str, LevelOfTheory]:
-    """Return the levels of theory of the shards of a campaign, each by the name of the first shard that has it."""
+    """Return the distinct levels of theory of a campaign's shards, each by the name of its first shard."""
     query = orm.QueryBuilder()
     query.append(orm.CalcFunctionNode, filters={'id': {'in': shard_makers([campaign])}}, tag='maker')
     query.append(DatasetData, with_incoming='maker', tag='shard')

@@ -1,4 +1,4 @@
-"""The kinds of records, their columns, and the way to them in the graph."""
+"""The kinds of records, their columns, and the queries that find them."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def _common(entity: str) -> tuple[Column, ...]:
     return (
         Column('pk', entity, 'id', 'int', 'Pk of the node.', 'pk'),
         Column('uuid', entity, 'uuid', 'str', 'UUID of the node.'),
-        Column('created', entity, 'ctime', 'date', 'When it was made.'),
+        Column('created', entity, 'ctime', 'date', 'Time of creation.'),
     )
 
 
@@ -53,24 +53,24 @@ def _attribute(entity: str, name: str, *rest: Any) -> Column:
 
 
 def _scope(campaigns: list[Any] | None) -> dict[str, Any]:
-    """Return the filter that keeps a query in the work chains of the campaigns."""
+    """Return the filter that restricts a query to the work chains of the campaigns."""
     return {} if campaigns is None else {'id': {'in': work_chains(campaigns)}}
 
 
 def _makers(campaigns: list[Any] | None) -> dict[str, Any]:
-    """Return the filter that keeps a query among what made the shards of the campaigns, of which there may be none."""
+    """Return the filter that restricts a query to the creators of the campaigns' shards, of which there may be none."""
     return {} if campaigns is None else {'id': {'in': shard_makers(campaigns) or [-1]}}
 
 
 def _labels(builder: orm.QueryBuilder, campaigns: list[Any] | None) -> None:
-    # The exact type, which the database has an index on.
+    # The exact node type, for which the database has an index.
     builder.append(LabelData, tag='label', subclassing=False)
     if campaigns is not None:
         builder.append(orm.CalcFunctionNode, with_outgoing='label', tag='maker', filters=_makers(campaigns))
 
 
 def _shard(builder: orm.QueryBuilder) -> None:
-    # Its maker has as many outputs as the shard has labels; the name spares the database to look at each of them.
+    # The creator has an output for every label; filtering by link label spares the database from visiting each.
     builder.append(orm.CalcFunctionNode, with_outgoing='label', tag='collection')
     builder.append(DatasetData, with_incoming='collection', tag='shard', edge_filters={'label': 'dataset'})
 
@@ -156,10 +156,10 @@ def _benchmarked(builder: orm.QueryBuilder) -> None:
 
 _LABEL_COLUMNS = (
     *_common('label'),
-    Column('shard', 'shard', 'id', 'int', 'Pk of the shard that holds its arrays.', 'shard'),
-    _attribute('label', 'row', 'int', 'Its row in the shard.', 'row'),
+    Column('shard', 'shard', 'id', 'int', 'Pk of the shard that contains its arrays.', 'shard'),
+    _attribute('label', 'row', 'int', 'Row in the shard.', 'row'),
     _attribute('label', 'calculation', 'str', 'UUID of the calculation.'),
-    _attribute('label', 'iteration', 'int', 'Active-learning iteration; 0 are the initial random cells.', 'iteration'),
+    _attribute('label', 'iteration', 'int', 'Active-learning iteration; 0 is the initial random dataset.', 'iteration'),
     _attribute('label', 'origin', 'str', 'random, active_learning or imported.', 'origin'),
     _attribute('label', 'n_atoms', 'int', 'Number of atoms.', 'atoms'),
     _attribute('label', 'volume_angstrom3', 'float', 'Volume of the cell, angstrom^3.'),
@@ -179,38 +179,38 @@ _LABEL_COLUMNS = (
 _SHARD_COLUMNS = (
     *_common('shard'),
     _attribute('shard', 'n_configurations', 'int', 'Number of labels.', 'labels'),
-    _attribute('shard', 'n_atoms', 'int', 'Number of atoms in all.', 'atoms'),
+    _attribute('shard', 'n_atoms', 'int', 'Total number of atoms.', 'atoms'),
     _attribute(
         'shard', 'max_force_ev_per_angstrom', 'float', 'Largest force on an atom, eV/angstrom.', 'max F\neV/Å', 3
     ),
-    _attribute('shard', 'schema_version', 'int', 'Version of the layout of its file.'),
+    _attribute('shard', 'schema_version', 'int', 'Version of the file layout.'),
     *_theory('shard'),
 )
 
 _CALCULATION_COLUMNS = (
     *_common('job'),
     Column('process_state', 'job', 'attributes.process_state', 'str', 'State of the process.', 'state'),
-    Column('exit_status', 'job', 'attributes.exit_status', 'int', 'Exit status; 0 is well.', 'exit\nstatus'),
+    Column('exit_status', 'job', 'attributes.exit_status', 'int', 'Exit status; 0 is success.', 'exit\nstatus'),
     Column('cell', 'cell', 'id', 'int', 'Pk of its structure.', 'cell'),
     Column('ecutwfc_ry', 'parameters', 'attributes.SYSTEM.ecutwfc', 'float', 'Cutoff, Ry.', 'cutoff\nRy', 1),
     Column('code_version', 'printed', 'attributes.creator_version', 'str', 'Version of pw.x.', 'pw.x'),
     Column('n_atoms', 'printed', 'attributes.number_of_atoms', 'int', 'Number of atoms.', 'atoms'),
     Column('n_kpoints', 'printed', 'attributes.number_of_k_points', 'int', 'Irreducible k-points.', 'k-points'),
-    Column('scf_iterations', 'printed', 'attributes.scf_iterations', 'int', 'Steps of the self-consistency.', 'scf'),
+    Column('scf_iterations', 'printed', 'attributes.scf_iterations', 'int', 'Self-consistency iterations.', 'scf'),
     Column('wall_time_s', 'printed', 'attributes.wall_time_seconds', 'float', 'Wall time, s.', 'time\ns', 1),
     Column('energy_ev', 'printed', 'attributes.energy', 'float', 'Total energy, eV.', 'E\neV', 4),
 )
 
 _STOP_COLUMNS = (
-    _attribute('trajectory', 'stop_reason', 'str', 'Why it ended.', 'stop reason'),
-    _attribute('trajectory', 'stop_time_ps', 'float', 'When it ended, ps.', 'stop\nps', 3),
+    _attribute('trajectory', 'stop_reason', 'str', 'Why the trajectory ended.', 'stop reason'),
+    _attribute('trajectory', 'stop_time_ps', 'float', 'Time at which it ended, ps.', 'stop\nps', 3),
     _attribute('trajectory', 'n_atoms', 'int', 'Number of atoms.', 'atoms'),
     Column(
         'energy_disagreement_ev',
         'trajectory',
         'attributes.candidate_energy_disagreement',
         'float',
-        'Disagreement of the members on the energy at the stop, eV/sqrt(atom).',
+        'Energy disagreement of the members at the stop, eV/sqrt(atom).',
         'disagreement\neV/√atom',
         4,
     ),
@@ -219,10 +219,12 @@ _STOP_COLUMNS = (
         'trajectory',
         'attributes.candidate_force_disagreement_max',
         'float',
-        'Largest disagreement on the force on an atom at the stop, eV/angstrom.',
+        'Largest force disagreement on an atom at the stop, eV/angstrom.',
     ),
     _attribute('trajectory', 'max_temperature_k', 'float', 'Highest temperature, K.', 'max T\nK', 0),
-    _attribute('trajectory', 'closest_contact_angstrom', 'float', 'Closest two atoms at the end, angstrom.'),
+    _attribute(
+        'trajectory', 'closest_contact_angstrom', 'float', 'Shortest interatomic distance at the end, angstrom.'
+    ),
 )
 
 _TRAJECTORY_COLUMNS = (
@@ -244,13 +246,15 @@ _ENSEMBLE_COLUMNS = (
     Column('label', 'ensemble', 'label', 'str', 'Label of the node.', 'label'),
     _attribute('ensemble', 'n_members', 'int', 'Number of networks.', 'members'),
     _attribute('ensemble', 'self_energy_ev', 'float', 'Energy added to every atom, eV.'),
-    Column('n_labels', 'summary', 'attributes.n_configurations', 'int', 'Labels that it was trained on.', 'labels'),
+    Column(
+        'n_labels', 'summary', 'attributes.n_configurations', 'int', 'Number of labels it was trained on.', 'labels'
+    ),
     Column(
         'test_energy_rmse_mev_per_atom',
         'summary',
         _TEST + 'energy_rmse_mev_per_atom',
         'float',
-        'Error on the test blocks, meV/atom.',
+        'RMSE of the energy on the test blocks, meV/atom.',
         'test E\nmeV/atom',
         1,
     ),
@@ -259,7 +263,7 @@ _ENSEMBLE_COLUMNS = (
         'summary',
         _TEST + 'force_rmse_ev_per_angstrom',
         'float',
-        'Error on the test blocks, eV/angstrom.',
+        'RMSE of the forces on the test blocks, eV/angstrom.',
         'test F\neV/Å',
         3,
     ),
@@ -269,8 +273,8 @@ _CAMPAIGN_COLUMNS = (
     *_common('campaign'),
     Column('label', 'campaign', 'label', 'str', 'Label of the campaign.', 'label'),
     Column('process_state', 'campaign', 'attributes.process_state', 'str', 'State of the process.', 'state'),
-    Column('exit_status', 'campaign', 'attributes.exit_status', 'int', 'Exit status; 0 is well.', 'exit\nstatus'),
-    Column('verdict', 'verdict', 'attributes.verdict', 'str', 'Why it ended.', 'verdict'),
+    Column('exit_status', 'campaign', 'attributes.exit_status', 'int', 'Exit status; 0 is success.', 'exit\nstatus'),
+    Column('verdict', 'verdict', 'attributes.verdict', 'str', 'Why the campaign ended.', 'verdict'),
     Column('converged', 'verdict', 'attributes.converged', 'bool', 'Whether it has converged.', 'converged'),
     Column('n_iterations', 'verdict', 'attributes.n_iterations', 'int', 'Number of iterations.', 'iterations'),
     Column('n_labels', 'verdict', 'attributes.n_labels', 'int', 'Number of labels.', 'labels'),
@@ -315,15 +319,21 @@ KINDS: dict[str, Kind] = {
     kind.name: kind
     for kind in (
         Kind('labels', 'Labelled configurations.', _LABEL_COLUMNS, _labels, {'shard': _shard}),
-        Kind('shards', 'Sets of labels, each one file.', _SHARD_COLUMNS, _shards),
+        Kind('shards', 'Sets of labels, each stored in one file.', _SHARD_COLUMNS, _shards),
         Kind(
             'calculations',
-            'Calculations by pw.x, failed ones too.',
+            'Calculations by pw.x, including failed ones.',
             _CALCULATION_COLUMNS,
             _calculations,
             {'printed': _printed},
         ),
-        Kind('trajectories', 'Molecular dynamics.', _TRAJECTORY_COLUMNS, _trajectories, {'iteration': _iteration}),
+        Kind(
+            'trajectories',
+            'Trajectories of MD.',
+            _TRAJECTORY_COLUMNS,
+            _trajectories,
+            {'iteration': _iteration},
+        ),
         Kind('candidates', 'Configurations taken from trajectories.', _CANDIDATE_COLUMNS, _candidates),
         Kind('ensembles', 'Trained or imported potentials.', _ENSEMBLE_COLUMNS, _ensembles, {'summary': _training}),
         Kind(
@@ -333,6 +343,6 @@ KINDS: dict[str, Kind] = {
             _benchmarks,
             {'benchmarked': _benchmarked},
         ),
-        Kind('campaigns', 'Campaigns of active learning.', _CAMPAIGN_COLUMNS, _campaigns, {'verdict': _verdict}),
+        Kind('campaigns', 'Active-learning campaigns.', _CAMPAIGN_COLUMNS, _campaigns, {'verdict': _verdict}),
     )
 }

@@ -1,4 +1,4 @@
-"""Records of the graph: filtered, sorted and counted by the database; and the labels that a query chooses."""
+"""Records of the graph, filtered, sorted and counted by the database, and the selection of labels for exports."""
 
 from __future__ import annotations
 
@@ -31,17 +31,17 @@ def records(
 ) -> list[dict[str, Any]]:
     """Return the records of one kind, as dictionaries of plain values with the names of ``KINDS[kind].columns``.
 
-    What was made by reproducing a step is no record.
+    Nodes created by reproducing a step are left out.
 
     >>> records('labels', {'n_atoms': (50, 100), 'origin': 'random'}, campaigns=[campaign], sort='-energy_ev')
 
     :param kind: a key of ``KINDS``.
-    :param where: by column: a value that must be equal, a pair ``(low, high)`` that must enclose it, where ``None`` is
-        no bound, or a list that must contain it.
-    :param campaigns: stay in these ``ActiveLearningWorkChain`` nodes.
-    :param sort: a column, with a minus sign in front for falling order; what has no such value is left out.
-    :param limit: how many at most.
-    :param columns: which columns, if not all.
+    :param where: conditions by column: a value to be equal to, a pair ``(low, high)`` to lie in, with ``None`` for no
+        bound, or a list to be a member of.
+    :param campaigns: ``ActiveLearningWorkChain`` nodes to restrict the records to.
+    :param sort: column to sort by, with a leading minus for descending order; records without a value are left out.
+    :param limit: maximum number of records.
+    :param columns: columns to return; by default all.
     :raises AnialError: if there is no such kind or column.
     """
     definition = kind_named(kind)
@@ -50,12 +50,12 @@ def records(
     order: dict[str, str] = {'order': 'desc' if sort.startswith('-') else 'asc'}
     if '.' in column.field:
         order['cast'] = _CASTS[column.type]
-    # Equal ones come in the order of their making.
+    # Ties are sorted in order of creation.
     builder.order_by([{column.entity: [{column.field: order}]}, {definition.entity: [{'id': 'asc'}]}])
     if limit is not None:
         builder.limit(limit)
     wanted = definition.columns if columns is None else tuple(definition.column(name) for name in columns)
-    # What is optional is found by the pk.
+    # Values of optional nodes are matched by the pk.
     found = dict.fromkeys([definition.columns[0], *wanted])
     rows = _project(builder, [entry for entry in found if entry.entity not in definition.optional])
     for entity in definition.optional:
@@ -69,7 +69,7 @@ def records(
 
 
 def count(kind: str, where: Mapping[str, Condition] | None = None, *, campaigns: Sequence[Any] | None = None) -> int:
-    """Return how many records there are; the arguments are those of ``records``."""
+    """Return the number of records; the arguments are those of ``records``."""
     return int(_builder(kind_named(kind), where or {}, campaigns).count())
 
 
@@ -79,7 +79,7 @@ def kind_named(name: str) -> Kind:
     :raises AnialError: if there is none.
     """
     if name not in KINDS:
-        raise AnialError(f'{name}: there are no such records; known are {", ".join(KINDS)}.')
+        raise AnialError(f'{name}: there are no such records; the kinds are {", ".join(KINDS)}.')
     return KINDS[name]
 
 
@@ -88,7 +88,7 @@ def _builder(
 ) -> orm.QueryBuilder:
     """Return the query with all filters and without projections.
 
-    :param also: columns whose entities the query needs besides those that are filtered.
+    :param also: columns whose entities the query needs in addition to the filtered ones.
     """
     builder = orm.QueryBuilder()
     kind.path(builder, list(campaigns) if campaigns is not None else None)
@@ -106,7 +106,7 @@ def _builder(
 
 
 def _project(builder: orm.QueryBuilder, columns: Sequence[Column]) -> list[dict[str, Any]]:
-    """Return what the query finds, by the names of the columns."""
+    """Return the rows of the query as dictionaries by column name."""
     for entity in dict.fromkeys(column.entity for column in columns):
         builder.add_projection(entity, [column.field for column in columns if column.entity == entity])
     return [
@@ -116,14 +116,14 @@ def _project(builder: orm.QueryBuilder, columns: Sequence[Column]) -> list[dict[
 
 
 def _add_optional(found: Iterable[dict[str, Any]], rows: list[dict[str, Any]]) -> None:
-    """Add to the records what was found of their optional nodes."""
+    """Add the values of optional nodes to the records."""
     by_pk = {row['pk']: row for row in rows}
     for values in found:
         by_pk.get(values['pk'], {}).update(values)
 
 
 def _operator(condition: Condition) -> dict[str, Any]:
-    """Return the condition as QueryBuilder writes it."""
+    """Return the condition as a QueryBuilder filter."""
     if isinstance(condition, tuple):
         low, high = condition
         bounds = [{'>=': low}] * (low is not None) + [{'<=': high}] * (high is not None)
@@ -134,19 +134,19 @@ def _operator(condition: Condition) -> dict[str, Any]:
 def _plain(column: Column, value: Any) -> Any:
     if isinstance(value, datetime):
         return value.isoformat(timespec='seconds')
-    # SQLite's JSON knows no truth values.
+    # SQLite's JSON has no booleans.
     return bool(value) if column.type == 'bool' and value is not None else value
 
 
 def chosen_labels(
     where: Mapping[str, Condition] | None = None, campaigns: Sequence[Any] | None = None
 ) -> tuple[dict[str, DatasetData], dict[str, list[int]] | None]:
-    """Return the shards that hold the chosen labels, by names in the order of their making, and the rows in them.
+    """Return the shards that contain the chosen labels, named in order of creation, and the rows in them.
 
-    :param where: conditions on the columns of ``labels``, as ``records`` takes them.
-    :param campaigns: stay in these campaigns.
-    :return: no rows where whole shards are chosen.
-    :raises AnialError: if there is no such label.
+    :param where: conditions on the columns of ``labels``, in the form that ``records`` takes.
+    :param campaigns: campaigns to restrict the labels to.
+    :return: the shards, and the chosen rows of each, or ``None`` for the rows if there are no conditions.
+    :raises AnialError: if no label matches.
     """
     rows: dict[int, list[int]] = {}
     if where:
@@ -156,8 +156,8 @@ def chosen_labels(
         sorted(rows) if where else [record['pk'] for record in records('shards', campaigns=campaigns, columns=('pk',))]
     )
     if not pks:
-        raise AnialError('filters: no label is so.' if where else 'there are no labels yet.')
-    # An imported archive keeps the times, but not the order of the pks.
+        raise AnialError('filters: no label matches.' if where else 'there are no labels yet.')
+    # Importing an archive preserves the creation times, but not the order of the pks.
     query = orm.QueryBuilder().append(DatasetData, filters={'id': {'in': pks}}, tag='shard')
     query.order_by({'shard': [{'ctime': 'asc'}, {'uuid': 'asc'}]})
     shards = {f'shard_{number:04d}': shard for number, shard in enumerate(query.all(flat=True))}

@@ -1,1 +1,1 @@
-"""What is published of a campaign: plots, tables, a data card, and the folder that holds them."""
+"""The release of a campaign: dataset, potential, tables, plots, data card and archive in one folder."""

@@ -1,4 +1,4 @@
-"""The archive of a release."""
+"""Write the AiiDA archive of a release."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ __all__ = ('Archive', 'write_archive')
 
 @dataclass(frozen=True)
 class Archive:
-    """What an archive holds.
+    """The content of an archive.
 
-    :param is_whole: whether the campaign itself is in it, with all that it called.
+    :param is_whole: whether it contains the campaign itself and all processes that it called.
     :param n_nodes: number of nodes.
     """
 
@@ -30,12 +30,12 @@ class Archive:
 
 
 def write_archive(path: Path, campaign: Any, results: Sequence[Any]) -> Archive:
-    """Write the campaign and its results with everything that they came from and that the campaign called.
+    """Archive the campaign and its results with all their ancestors and everything that the campaign called.
 
-    AiiDA archives no process that still runs. Of a campaign that does, only the results and the calculations and data
+    AiiDA does not archive running processes. For a running campaign, only the results and the calculations and data
     behind them are written.
 
-    :param results: data of the campaign, and processes that exported them.
+    :param results: data of the campaign, and the processes that exported them.
     """
     try:
         _create(path, [campaign, *results])
@@ -52,7 +52,7 @@ def _create(path: Path, entities: list[Any], *, with_callers: bool = True) -> No
 
 @contextmanager
 def _quietly() -> Iterator[None]:
-    """Keep AiiDA's pages of tables off the terminal."""
+    """Keep AiiDA from printing its long report."""
     level = EXPORT_LOGGER.level
     EXPORT_LOGGER.setLevel(logging.WARNING)
     try:

@@ -1,4 +1,4 @@
-"""The data card of a release, with the levels of theory of its labels."""
+"""Write the data card of a release from the facts about it."""
 
 from __future__ import annotations
 
@@ -10,16 +10,16 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 __all__ = ('data_card', 'theory_in_words')
 
 _SIMPLE = {
-    'emt': "effective medium theory, as ASE's calculator EMT has it",
+    'emt': "effective medium theory, as implemented in ASE's calculator EMT",
     'eam': 'an embedded-atom potential',
     'ensemble': 'a trained ensemble of ANI networks as teacher',
 }
 
 
 def theory_in_words(theory: Mapping[str, Any] | None) -> str:
-    """Return one level of theory as part of a sentence.
+    """Describe a level of theory as part of a sentence.
 
-    :param theory: values of ``LevelOfTheory``; ``None`` where it is not known.
+    :param theory: values of ``LevelOfTheory``, or ``None`` if it is unknown.
     """
     if theory is None:
         return 'an unknown level of theory'
@@ -31,7 +31,7 @@ def theory_in_words(theory: Mapping[str, Any] | None) -> str:
 
 
 def _details(theory: Mapping[str, Any]) -> list[str]:
-    """Return functional, cutoffs, smearing and k-points, as far as they are known."""
+    """Return the known ones of functional, cutoffs, smearing and k-points."""
     details = []
     if theory['functional']:
         details.append(f'functional {theory["functional"]}')
@@ -54,8 +54,8 @@ _TEMPLATE = 'card.md.jinja'
 def data_card(facts: Mapping[str, Any]) -> str:
     """Return the card as Markdown.
 
-    :param facts: plain values by the names in the template ``card.md.jinja``; ``release_facts`` gathers them.
-    :raises jinja2.UndefinedError: if one is missing.
+    :param facts: plain values by the names in the template ``card.md.jinja``; ``write_release`` collects them.
+    :raises jinja2.UndefinedError: if a fact is missing.
     """
     environment = Environment(
         loader=PackageLoader('aiida_anial.report', '.'),
@@ -63,19 +63,19 @@ def data_card(facts: Mapping[str, Any]) -> str:
         trim_blocks=True,
         lstrip_blocks=True,
         keep_trailing_newline=True,
-        autoescape=False,  # noqa: S701 - Markdown, and not HTML
+        autoescape=False,  # noqa: S701 - Markdown, not HTML
     )
     environment.filters |= {'number': _number, 'size': _size, 'words': theory_in_words}
     return environment.get_template(_TEMPLATE).render(facts)
 
 
 def _number(value: float | None, digits: int = 0) -> str:
-    """Return a number with ``digits`` behind the point, and a dash where there is none."""
+    """Format a number with ``digits`` after the decimal point, and None as a dash."""
     return '–' if value is None else f'{value:,.{digits}f}'  # noqa: RUF001 - a dash in a table
 
 
 def _size(n_bytes: int) -> str:
-    """Return a size in bytes, kB or MB."""
+    """Format a size in bytes, kB or MB."""
     if n_bytes < 1000:
         return f'{n_bytes} B'
     return f'{n_bytes / 1e3:.1f} kB' if n_bytes < 1e6 else f'{n_bytes / 1e6:.1f} MB'

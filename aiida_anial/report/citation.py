@@ -1,4 +1,4 @@
-"""How a release is cited: a file in the Citation File Format 1.2.0."""
+"""Write the citation file of a release, in the Citation File Format 1.2.0."""
 
 from __future__ import annotations
 
@@ -38,12 +38,12 @@ METHOD = {
     'year': 2021,
     'doi': '10.1038/s41467-021-21376-0',
 }
-"""The article that the method is from."""
+"""The article that describes the method."""
 
 
 @dataclass(frozen=True)
 class Author:
-    """A person.
+    """An author of a release.
 
     :param family: family name.
     :param given: given names.
@@ -54,13 +54,13 @@ class Author:
 
     @classmethod
     def parse(cls, text: str) -> Self:
-        """Return the author that ``Family, Given`` names.
+        """Parse an author from ``Family, Given``.
 
-        :raises AnialError: if it is anything else.
+        :raises AnialError: if the text has another form.
         """
         family, comma, given = (part.strip() for part in text.partition(','))
         if not (family and comma and given) or ',' in given:
-            raise AnialError(f"--author: {text!r} is not written 'Family, Given'.")
+            raise AnialError(f"--author: {text!r} must have the form 'Family, Given'.")
         return cls(family, given)
 
     def __str__(self) -> str:
@@ -68,9 +68,9 @@ class Author:
 
 
 def spdx_license(text: str) -> str:
-    """Return the identifier of a licence as SPDX spells it.
+    """Return the identifier of a licence in its SPDX spelling.
 
-    :raises AnialError: if it is none, or an expression of several.
+    :raises AnialError: if it is not an SPDX identifier, or an expression of several.
     """
     try:
         spelled = str(canonicalize_license_expression(text))
@@ -84,11 +84,11 @@ def spdx_license(text: str) -> str:
 def citation_file(*, title: str, authors: Sequence[Author], license_id: str, abstract: str) -> str:
     """Return the content of ``CITATION.cff``.
 
-    It has no date and no DOI: the archive that publishes the release gives them.
+    It has no date and no DOI: the repository that publishes the release assigns them.
     """
     content: dict[str, Any] = {
         'cff-version': '1.2.0',
-        'message': 'If you use these data or this potential, please cite them, and the article of the method.',
+        'message': 'If you use these data or this potential, please cite them and the article on the method.',
         'type': 'dataset',
         'title': title,
         'authors': [{'family-names': author.family, 'given-names': author.given} for author in authors],

@@ -1,4 +1,4 @@
-"""Labels and ensemble of a release in the formats of others, by the stored processes behind `aiida-anial export`."""
+"""Export labels and ensemble of a release to other programs' formats, as stored processes like `aiida-anial export`."""
 
 from __future__ import annotations
 
@@ -23,17 +23,17 @@ _DATASETS = {'extxyz': 'dataset.extxyz', 'hdf5': 'dataset.h5'}
 
 @dataclass(frozen=True)
 class Exports:
-    """What was exported.
+    """The exported files.
 
-    :param processes: by the name of each file or folder what wrote it.
-    :param left_out: by the name of a file or folder why its format cannot hold this ensemble.
+    :param processes: process that wrote each file or folder, by its name.
+    :param left_out: why a format cannot represent this ensemble, by the name of the file or folder.
     """
 
     processes: dict[str, Any] = field(default_factory=dict)
     left_out: dict[str, str] = field(default_factory=dict)
 
     def records(self) -> list[dict[str, str]]:
-        """Return name, process and inputs of each."""
+        """Return name, process and source of each file."""
         return [
             {'path': path, 'process': f'{process.process_label} {process.uuid}', 'source': _source(process)}
             for path, process in self.processes.items()
@@ -44,7 +44,7 @@ def write_exports(sources: ReleaseSources, folder: Path) -> Exports:
     """Write labels and ensemble into ``folder``."""
     exports = Exports()
     for file_format, name in _DATASETS.items():
-        # As `export dataset --campaign UUID` has it, so that it gives the same bytes in any profile.
+        # The same filters as `export dataset --campaign UUID`, which then writes the same bytes in any profile.
         filters = {'campaigns': [sources.campaign.uuid]}
         settings = {'file_format': file_format, 'filename': name, 'filters': filters}
         exports.processes[name] = _copied(export_dataset(settings=orm.Dict(settings), **sources.shards), folder / name)
@@ -64,7 +64,7 @@ def write_exports(sources: ReleaseSources, folder: Path) -> Exports:
 
 
 def _copied(node: Any, path: Path) -> Any:
-    """Write what a node holds to ``path``, and return the process that made it."""
+    """Copy the content of a node to ``path``, and return the process that created the node."""
     if isinstance(node, orm.SinglefileData):
         with node.open(mode='rb') as stored, path.open('wb') as copy:
             shutil.copyfileobj(stored, copy)
@@ -74,7 +74,7 @@ def _copied(node: Any, path: Path) -> Any:
 
 
 def _source(process: Any) -> str:
-    """Return in words what a process exported."""
+    """Return a description of what a process exported."""
     if 'ensemble' in process.inputs:
         return f'ensemble {process.inputs.ensemble.uuid}'
     return f'{len(process.base.links.get_incoming().all()) - 1} shards'

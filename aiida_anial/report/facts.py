@@ -1,4 +1,4 @@
-"""The numbers that a release states."""
+"""Collect the facts of a data card: counts, ranges, levels of theory, errors, versions."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ _NUMBER = re.compile(r'\d+(\.\d+)?(e[+-]?\d+)?')
 
 
 def label_counts(labels: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
-    """Return how many labels and atoms there are, by iteration and origin.
+    """Count labels and atoms by iteration and origin.
 
     :param labels: records of the kind ``labels``.
     """
@@ -40,9 +40,9 @@ def label_counts(labels: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
 
 
 def label_ranges(labels: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
-    """Return least and largest value of what labels are found by, each with ``name``, ``unit`` and ``digits``.
+    """Return the smallest and largest value of the main quantities, each with ``name``, ``unit`` and ``digits``.
 
-    :param labels: records of the kind ``labels``, one at least.
+    :param labels: records of the kind ``labels``, at least one.
     """
     return [
         {
@@ -57,9 +57,9 @@ def label_ranges(labels: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
 
 
 def reason_counts(reasons: Iterable[str]) -> dict[str, int]:
-    """Return how often each reason was given, the most frequent first.
+    """Count the reasons, the most frequent first.
 
-    Reasons that differ in their numbers alone are one, with an ellipsis in the place of each number that differs.
+    Reasons that differ only in their numbers count as one, with an ellipsis in place of each number that differs.
     """
     texts = list(reasons)
     groups: dict[str, list[str]] = {}
@@ -70,7 +70,7 @@ def reason_counts(reasons: Iterable[str]) -> dict[str, int]:
 
 
 def _common(texts: Sequence[str]) -> str:
-    """Return the one text that all of these are, but for their numbers."""
+    """Return the text that all of these have in common, with an ellipsis for each number that differs."""
     numbers = zip(*([found[0] for found in _NUMBER.finditer(text)] for text in texts), strict=True)
     shown = iter([same[0] if len(set(same)) == 1 else '…' for same in numbers])
     return _NUMBER.sub(lambda _: next(shown), texts[0])
@@ -80,7 +80,7 @@ _ROLES = {'train': 'training', 'validation': 'validation', 'test': 'test'}
 
 
 def campaign_facts(sources: ReleaseSources) -> dict[str, Any]:
-    """Return what of the card does not depend on the files of the release."""
+    """Return the facts of the card that do not depend on the files of the release."""
     theories = _theories(sources)
     summary = sources.training.outputs.summary.get_dict()
     fresh = [row for row in sources.status['iterations'] if row['fresh_energy_rmse_mev_per_atom'] is not None]
@@ -102,11 +102,11 @@ def campaign_facts(sources: ReleaseSources) -> dict[str, Any]:
 
 
 def set_aside(campaign: Any) -> list[dict[str, str]]:
-    """Return the reasons why labels of the campaign were set aside, by the names of cells, for every shard."""
+    """Return the reasons why labels of the campaign were rejected, by the names of cells, for every shard."""
     labelling = orm.QueryBuilder()
     labelling.append(orm.WorkChainNode, filters={'id': {'in': work_chains([campaign])}}, tag='chain')
     labelling.append(orm.CalcFunctionNode, with_incoming='chain', tag='maker', project='id')
-    # Shards that the campaign was given have a maker elsewhere.
+    # Shards that the campaign received as inputs were created by other processes.
     makers = {*labelling.all(flat=True), *shard_makers([campaign])}
     query = orm.QueryBuilder()
     query.append(orm.CalcFunctionNode, filters={'id': {'in': sorted(makers)}}, tag='maker')
@@ -135,7 +135,7 @@ def _campaign(sources: ReleaseSources) -> dict[str, Any]:
 
 
 def _theories(sources: ReleaseSources) -> list[dict[str, Any]]:
-    """Return the levels of theory of the shards, and how many labels each has."""
+    """Return the levels of theory of the shards, each with its number of labels."""
     found: list[dict[str, Any]] = []
     for shard in sources.shards.values():
         theory = shard.level_of_theory
@@ -149,7 +149,7 @@ def _theories(sources: ReleaseSources) -> list[dict[str, Any]]:
 
 
 def _versions(sources: ReleaseSources, theories: list[dict[str, Any]]) -> dict[str, str]:
-    """Return the versions of the programs that made the labels and the ensemble, and of the one that wrote this."""
+    """Return the versions of the programs that computed the labels, trained the ensemble and wrote the release."""
     machine = sources.training.outputs.summary.base.extras.get('machine', None) or {}
     own: Mapping[str, str] = sources.campaign.base.attributes.get('version', {})
     found = {

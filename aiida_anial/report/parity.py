@@ -1,4 +1,4 @@
-"""Each member of an ensemble on the configurations that neither its weights nor its choice of the best state saw."""
+"""Predictions of each member on its test block, which it used neither for its weights nor for early stopping."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ __all__ = ('Parity', 'parity_on_test_blocks')
 
 @dataclass(frozen=True, eq=False)
 class Parity:
-    """Labels and predictions of T pairs of a member and a configuration of its test block, with A atoms in all.
+    """Labels and predictions for T pairs of a member and a configuration of its test block, A atoms in total.
 
     :param members: ``[T]`` member.
-    :param rows: ``[T]`` configuration, by its number in the dataset.
-    :param n_atoms: ``[T]`` atoms in it.
+    :param rows: ``[T]`` index of the configuration in the dataset.
+    :param n_atoms: ``[T]`` number of its atoms.
     :param energies: ``[T]`` total energy of the label, eV.
     :param predicted_energies: ``[T]`` total energy by the member, eV.
     :param forces: ``[A, 3]`` forces of the label, eV/angstrom.
@@ -52,7 +52,7 @@ class Parity:
         return float(np.sqrt(np.mean((self.predicted_forces - self.forces) ** 2)))
 
     def records(self, labelled: LabelledCells) -> Iterator[dict[str, Any]]:
-        """Give a row for each pair.
+        """Yield a row for each pair.
 
         :param labelled: the dataset that the pairs were taken from.
         """
@@ -73,9 +73,9 @@ class Parity:
 
 
 def parity_on_test_blocks(ensemble: Ensemble, labelled: LabelledCells) -> Parity | None:
-    """Return labels and predictions on the test block of each member, or ``None`` if no configuration is in any.
+    """Return labels and predictions on the test block of each member, or ``None`` if all test blocks are empty.
 
-    :param labelled: what the ensemble was trained on.
+    :param labelled: dataset that the ensemble was trained on.
     """
     parts = [part for member in range(ensemble.n_members) for part in _of_member(ensemble, member, labelled)]
     if not parts:
@@ -84,7 +84,7 @@ def parity_on_test_blocks(ensemble: Ensemble, labelled: LabelledCells) -> Parity
 
 
 def _of_member(ensemble: Ensemble, member: int, labelled: LabelledCells) -> Iterator[dict[str, NDArray[Any]]]:
-    """Give the arrays of ``Parity``, one configuration at a time: neighbour lists of all of them are large."""
+    """Yield the arrays of ``Parity`` one configuration at a time, because all neighbour lists together are large."""
     engine = make_engine(ensemble.member(member), EngineSettings())
     chosen = np.flatnonzero(roles(labelled.hashes(), ensemble.n_members)[member] == Role.TEST)
     for row in chosen:

@@ -1,4 +1,4 @@
-"""The plots of a release."""
+"""Draw the plots of a release."""
 
 from __future__ import annotations
 
@@ -22,9 +22,9 @@ _FORCE = 'force_rmse_ev_per_angstrom'
 
 
 def iterations_figure(iterations: Sequence[Mapping[str, Any]]) -> Figure:
-    """Return labels, errors, thresholds and times to a stop against the iteration.
+    """Plot labels, errors, thresholds and stopping times against the iteration.
 
-    :param iterations: as ``campaign_status`` gives them; what an iteration does not have is ``None``.
+    :param iterations: rows of ``campaign_status``; missing values are ``None``.
     """
     figure = Figure(figsize=(9, 5), layout='constrained')
     axes = figure.subplots(2, 3, sharex=True)
@@ -56,7 +56,7 @@ def iterations_figure(iterations: Sequence[Mapping[str, Any]]) -> Figure:
 
 
 def energy_density_figure(labels: Sequence[Mapping[str, Any]]) -> Figure:
-    """Return the energy per atom against the density, a colour an origin.
+    """Plot the energy per atom against the density, one colour per origin.
 
     :param labels: records of the kind ``labels``.
     """
@@ -72,7 +72,7 @@ def energy_density_figure(labels: Sequence[Mapping[str, Any]]) -> Figure:
 
 
 def parity_figure(parity: Parity) -> Figure:
-    """Return predictions against labels on the test blocks, of energies per atom and of force components."""
+    """Plot predictions against labels on the test blocks, for energies per atom and force components."""
     figure = Figure(figsize=(9, 4.2), layout='constrained')
     energies, forces = figure.subplots(1, 2)
     _parity(energies, parity.energies / parity.n_atoms, parity.predicted_energies / parity.n_atoms)
@@ -91,15 +91,15 @@ def _parity(axis: Axes, labels: NDArray[np.float64], predictions: NDArray[np.flo
     margin = 0.05 * (high - low) or 1.0
     limits = (low - margin, high + margin)
     axis.plot(limits, limits, color='0.5', linewidth=0.8)
-    # A scatter of a million force components takes a quarter of a minute.
+    # `scatter` is slow for a million force components.
     axis.plot(labels, predictions, '.', markersize=4, alpha=0.5, rasterized=True)
     axis.set(xlim=limits, ylim=limits, aspect='equal')
 
 
 def learning_figure(curves: Mapping[str, NDArray[Any]]) -> Figure:
-    """Return the errors on training and validation blocks against the steps, a line a member.
+    """Plot the errors on training and validation blocks against the steps, one line per member.
 
-    :param curves: ``step`` ``[E]``, and by name ``[M, E]`` in meV/atom and eV/angstrom.
+    :param curves: ``step`` ``[E]``, and curves ``[M, E]`` by name, in meV/atom and eV/angstrom.
     """
     figure = Figure(figsize=(9, 4), layout='constrained')
     axes = figure.subplots(1, 2)
@@ -113,7 +113,7 @@ def learning_figure(curves: Mapping[str, NDArray[Any]]) -> Figure:
 
 
 def _column(rows: Sequence[Mapping[str, Any]], key: str) -> NDArray[np.float64]:
-    """Return one number of every row, NaN where there is none."""
+    """Return one column of the rows, with NaN for missing values."""
     return np.array([np.nan if row[key] is None else row[key] for row in rows], dtype=np.float64)
 
 
@@ -121,7 +121,7 @@ def _nans(like: NDArray[np.float64]) -> NDArray[np.float64]:
     return np.full_like(like, np.nan)
 
 
-# Whatever the user's own style is; without the salt, names inside an SVG would be random.
+# Independent of the user's style; without the salt, the identifiers inside an SVG would be random.
 _STYLE: list[Any] = [
     'default',
     {
@@ -135,7 +135,7 @@ _STYLE: list[Any] = [
     },
 ]
 
-# Neither a date nor a version of matplotlib stands in a file.
+# Leave out the date and the version of matplotlib, so that the files are reproducible.
 _METADATA: dict[str, dict[str, Any]] = {
     'png': {'Software': None},
     'svg': {'Date': None, 'Creator': None},
@@ -150,12 +150,12 @@ def write_plots(
     curves: Mapping[str, NDArray[Any]],
     parity: Parity | None,
 ) -> dict[str, str]:
-    """Write the plots into ``folder``, and return the caption of each by its name.
+    """Write the plots into ``folder``, and return their captions by name.
 
-    :param iterations: as ``campaign_status`` gives them.
+    :param iterations: rows of ``campaign_status``.
     :param labels: records of the kind ``labels``.
     :param curves: ``step`` and learning curves of the last training.
-    :param parity: on the test blocks; without it there is no such plot.
+    :param parity: predictions on the test blocks; without them the parity plot is left out.
     """
     captions: dict[str, str] = {}
     with matplotlib.style.context(_STYLE):
@@ -172,9 +172,9 @@ def _figures(
     curves: Mapping[str, NDArray[Any]],
     parity: Parity | None,
 ) -> Iterator[tuple[str, str, Figure]]:
-    """Give name, caption and figure of each plot."""
+    """Yield name, caption and figure of each plot."""
     yield 'iterations', 'The campaign by iteration.', iterations_figure(iterations)
     yield 'energy_density', 'Energy and density of every label, by origin.', energy_density_figure(labels)
-    yield 'learning_curves', 'Learning curves of the last training, a line a member.', learning_figure(curves)
+    yield 'learning_curves', 'Learning curves of the last training, one line per member.', learning_figure(curves)
     if parity is not None:
-        yield 'parity', 'Each member on its own test block, against the labels.', parity_figure(parity)
+        yield 'parity', 'Predictions of each member on its test block against the labels.', parity_figure(parity)

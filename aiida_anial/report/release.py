@@ -1,4 +1,4 @@
-"""A campaign as a folder to publish."""
+"""Write a campaign to a folder ready to publish."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ CHECKSUMS_FILE = 'SHA256SUMS'
 
 
 def file_sizes_and_checksums(folder: Path) -> dict[str, tuple[int, str]]:
-    """Return size in bytes and SHA-256 of every file under ``folder``, by its path in there."""
+    """Return size in bytes and SHA-256 of every file under ``folder``, by its relative path."""
     found: dict[str, tuple[int, str]] = {}
     for path in sorted(folder.rglob('*')):
         if path.is_file():
@@ -52,7 +52,7 @@ def file_sizes_and_checksums(folder: Path) -> dict[str, tuple[int, str]]:
 
 
 def write_checksums(folder: Path) -> None:
-    """Write ``SHA256SUMS``, which ``sha256sum -c`` accepts, over all other files under ``folder``."""
+    """Write ``SHA256SUMS`` for all other files under ``folder``, in the format of ``sha256sum -c``."""
     lines = [f'{digest}  {name}\n' for name, (_, digest) in file_sizes_and_checksums(folder).items()]
     (folder / CHECKSUMS_FILE).write_text(''.join(lines), encoding='utf-8')
 
@@ -60,7 +60,7 @@ def write_checksums(folder: Path) -> None:
 def write_table(folder: Path, name: str, rows: Sequence[Mapping[str, Any]]) -> list[Path]:
     """Write ``NAME.csv`` and ``NAME.json``, and return their paths.
 
-    :param rows: one at least, all with the keys of the first; plain values.
+    :param rows: at least one row; all have the keys of the first, and plain values.
     """
     table, listing = folder / f'{name}.csv', folder / f'{name}.json'
     with table.open('w', encoding='utf-8', newline='') as stream:
@@ -80,7 +80,7 @@ _CONTENTS = {
     'dataset.h5': 'the labels as HDF5 in the layout of the ANI datasets',
     'ensemble.safetensors': 'the potential: weights, architecture and units',
     'ensemble.torchani.safetensors': 'the potential as the state of a torchani model, in hartree',
-    'ensemble.pt': 'the potential as TorchScript, which needs torch alone',
+    'ensemble.pt': 'the potential as TorchScript, which needs only torch',
     'ensemble-neurochem': 'the potential in the layout of the published ANI-Al, float32',
     _SETTINGS: 'the settings of the campaign, as overrides for `aiida-anial submit`',
 }
@@ -90,9 +90,9 @@ _LISTED_APART = ('plots', 'tables')
 def write_release(
     campaign: Any, target: Path, *, title: str, authors: Sequence[Author], license_id: str
 ) -> dict[str, Any]:
-    """Write the folder ``target``, which appears when it is whole, and return what the card was made from.
+    """Write the folder ``target``, which appears only once it is complete, and return the facts of the data card.
 
-    :raises AnialError: if there is something at ``target``, or the campaign has no labels or no ensemble.
+    :raises AnialError: if ``target`` exists, or the campaign has no labels or no ensemble.
     """
     _check_target(target)
     sources = release_sources(campaign)
@@ -127,16 +127,16 @@ def write_release(
 
 def _check_target(target: Path) -> None:
     if target.exists() and not (target.is_dir() and not any(target.iterdir())):
-        raise AnialError(f'DIR: {target} is there already and not an empty folder.')
+        raise AnialError(f'DIR: {target} exists already and is not an empty folder.')
     if not target.absolute().parent.is_dir():
         raise AnialError(f'DIR: there is no folder {target.absolute().parent}.')
 
 
 @contextmanager
 def _beside(target: Path) -> Iterator[Path]:
-    """Give a folder that takes the place of ``target`` in the end; if the block raises, nothing is left.
+    """Provide a folder that is renamed to ``target`` at the end, and removed if the block raises.
 
-    :raises AnialError: if it cannot be written.
+    :raises AnialError: if the folder cannot be written.
     """
     try:
         with TemporaryDirectory(prefix=f'.{target.name}-', dir=target.absolute().parent) as outer:
@@ -149,21 +149,21 @@ def _beside(target: Path) -> Iterator[Path]:
 
 
 def _write_records(sources: ReleaseSources, folder: Path) -> dict[str, Any]:
-    """Write tables and plots, and return what the card says about them."""
+    """Write tables and plots, and return their entries for the data card."""
     labelled = sources.trained_on
     parity = parity_on_test_blocks(sources.ensemble.ensemble, labelled)
     found = published_records(sources.campaign)
     tables = {'iterations': ('The campaign by iteration.', published_iterations(sources.status['iterations']))}
     tables |= {name: (KINDS[name].help, rows) for name, rows in found.items()}
     if parity is not None:
-        tables['test_errors'] = ('Each member on its test block.', list(parity.records(labelled)))
+        tables['test_errors'] = ('Errors of each member on its test block.', list(parity.records(labelled)))
     (folder / 'tables').mkdir()
     for name, (_, rows) in tables.items():
         write_table(folder / 'tables', name, rows)
     subjects, reference = compared_subjects(sources.benchmarks)
     if subjects:
         numbers = comparison_numbers(comparison_table(subjects, reference=reference))
-        tables['properties'] = ('Properties of the potential, of others, and of the literature.', numbers)
+        tables['properties'] = ('Properties of the potential, of other potentials, and from the literature.', numbers)
         write_table(folder / 'tables', 'properties', numbers)
     write_table(folder / 'tables', 'columns', published_columns(found))
     (folder / 'plots').mkdir()
@@ -184,7 +184,7 @@ def _write_records(sources: ReleaseSources, folder: Path) -> dict[str, Any]:
 
 
 def _files(folder: Path) -> list[dict[str, Any]]:
-    """Return size and content of everything in ``folder`` but tables and plots, and the checksums of files."""
+    """Return size, checksum and description of everything in ``folder`` except tables and plots."""
     found: dict[str, dict[str, Any]] = {}
     for path, (size, digest) in file_sizes_and_checksums(folder).items():
         name, _, inside = path.partition('/')

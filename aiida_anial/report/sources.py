@@ -1,4 +1,4 @@
-"""What a release is made from: the shards, ensembles and records of a campaign."""
+"""Collect the shards, the ensemble and the records of a campaign for a release."""
 
 from __future__ import annotations
 
@@ -23,14 +23,14 @@ __all__ = ('ReleaseSources', 'published_columns', 'published_iterations', 'publi
 
 @dataclass(frozen=True)
 class ReleaseSources:
-    """A campaign with what a release of it is made from.
+    """A campaign and the nodes and records that its release contains.
 
     :param campaign: the ``ActiveLearningWorkChain``.
-    :param shards: its labels, by names in the order of their making.
-    :param ensemble: the newest one.
-    :param status: as ``campaign_status`` gives it.
+    :param shards: its labels, by names in order of creation.
+    :param ensemble: its newest ensemble.
+    :param status: result of ``campaign_status``.
     :param labels: records of the kind ``labels``.
-    :param benchmarks: of the ensemble, those that have ended.
+    :param benchmarks: benchmarks of the ensemble that have ended.
     """
 
     campaign: Any
@@ -47,19 +47,19 @@ class ReleaseSources:
 
     @property
     def trained_on(self) -> LabelledCells:
-        """The labels that the ensemble was trained on, in the order of the job's own table of errors."""
+        """The labels that the ensemble was trained on, in the order in which the job read them."""
         shards = dict(self.training.inputs.shards)
         return LabelledCells.concatenate([shards[name].labelled for name in sorted(shards)])
 
     @property
     def curves(self) -> dict[str, Any]:
-        """``step`` and the learning curves of the training by name."""
+        """``step`` and the learning curves of the training, by name."""
         arrays = self.training.outputs.learning_curves
         return {name: arrays.get_array(name) for name in arrays.get_arraynames()}
 
 
 def release_sources(campaign: Any) -> ReleaseSources:
-    """Return what there is to release.
+    """Collect the sources of the release of a campaign.
 
     :raises AnialError: if the campaign has no labels or no ensemble.
     """
@@ -75,7 +75,7 @@ def release_sources(campaign: Any) -> ReleaseSources:
 
 
 def _newest_ensemble(campaign: Any) -> EnsembleData | None:
-    """Return the ensemble of the campaign, or where it has not ended its newest one."""
+    """Return the final ensemble of the campaign, or its newest one if the campaign has not ended."""
     if 'ensemble' in campaign.outputs:
         ensemble: EnsembleData = campaign.outputs.ensemble
         return ensemble
@@ -88,13 +88,13 @@ _BATCH = 10_000
 
 
 def published_records(campaign: Any) -> dict[str, list[dict[str, Any]]]:
-    """Return all records of a campaign by kind, in the order of their making; kinds without any are left out."""
+    """Return all records of a campaign by kind, in order of creation; kinds without records are left out."""
     found = {name: records(name, campaigns=[campaign], sort='created') for name in KINDS}
     return {name: _published(KINDS[name], rows) for name, rows in found.items() if rows}
 
 
 def published_columns(names: Iterable[str]) -> list[dict[str, str]]:
-    """Return what the columns of the tables of these kinds are."""
+    """Return table, name and description of every column of these kinds."""
     return [
         {'table': name, 'column': column.name, 'help': column.help.replace('Pk of', 'UUID of')}
         for name in names
@@ -104,13 +104,13 @@ def published_columns(names: Iterable[str]) -> list[dict[str, str]]:
 
 
 def published_iterations(iterations: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Return the rows of ``campaign_status`` with the UUIDs of their processes."""
+    """Return the rows of ``campaign_status`` with UUIDs in place of pks."""
     uuids = _uuids({row[_OWN] for row in iterations})
     return [{'uuid': uuids[row[_OWN]], **_without_pk(row)} for row in iterations]
 
 
 def _published(kind: Kind, rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Return the records with the UUIDs of other nodes, and without their own pk."""
+    """Return the records without their pk, and with UUIDs in place of the pks of other nodes."""
     others = [column.name for column in kind.columns if column.field == 'id' and column.name != _OWN]
     uuids = _uuids({row[name] for row in rows for name in others if row[name] is not None})
     return [{**_without_pk(row), **{name: uuids.get(row[name]) for name in others}} for row in rows]

@@ -1,1 +1,1 @@
-"""Stored steps run again from the graph alone, and compared with what they gave the first time."""
+"""Run stored steps again from the graph alone, and compare the results with the original ones."""

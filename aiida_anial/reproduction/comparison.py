@@ -1,4 +1,4 @@
-"""A step and the same step run again, output by output, and the machines that they ran on."""
+"""Compare a step with its repetition, output by output, and the machines on which they ran."""
 
 from __future__ import annotations
 
@@ -20,9 +20,10 @@ __all__ = ('compare', 'machine_differences', 'version_differences')
 
 
 def machine_differences(original: Any, again: Any) -> dict[str, tuple[str, str]]:
-    """Return what differs between the machines of two runs, by name: there and here; nothing if they are of one kind.
+    """Return the differences between the machines of two runs, as pairs (original, again) by name.
 
-    Jobs of ``anial-worker`` write it into ``output.json``, which is retrieved.
+    Jobs of ``anial-worker`` record their machine in ``output.json``, which is retrieved. Machines of the same kind give
+    an empty dictionary.
     """
     there, here = _machines(original), _machines(again)
     return {
@@ -33,7 +34,7 @@ def machine_differences(original: Any, again: Any) -> dict[str, tuple[str, str]]
 
 
 def version_differences(original: Any, again: Any) -> dict[str, tuple[str, str]]:
-    """Return the versions of AiiDA and of the plugin that differ, by name: there and here."""
+    """Return the versions of AiiDA and of the plugin that differ, as pairs (original, again) by name."""
     there, here = (node.base.attributes.get('version', {}) for node in (original, again))
     names = {'core': 'aiida-core', 'plugin': 'the plugin'}
     return {
@@ -44,7 +45,7 @@ def version_differences(original: Any, again: Any) -> dict[str, tuple[str, str]]
 
 
 def _machines(node: Any) -> dict[str, str]:
-    """Return the machine of all jobs of a step, a line by name; several values where they ran on several."""
+    """Return the machine of all jobs of a step by name, with several values if they ran on several machines."""
     lines: dict[str, set[str]] = {}
     for job in _jobs(node):
         for name, value in _machine_of(job).items():
@@ -57,7 +58,7 @@ def _jobs(node: Any) -> list[Any]:
 
 
 def _machine_of(job: Any) -> dict[str, str]:
-    """Return what a job noted about its machine; nothing if it is none of the worker's, or left nothing."""
+    """Return what a job recorded about its machine; empty for jobs of other programs and for missing records."""
     if 'retrieved' not in job.outputs:
         return {}
     repository = job.outputs.retrieved.base.repository
@@ -76,18 +77,18 @@ def _machine_of(job: Any) -> dict[str, str]:
 
 _SAME_ON_ONE_MACHINE = (StepKind.EVALUATION, StepKind.DYNAMICS, StepKind.TRAINING)
 
-# The tolerance of a quantity of an output; None: it is not compared.
+# Returns the tolerance of a quantity of an output, or None if it is not compared.
 _Tolerance = Callable[[str, str], float | None]
 
 _CREATOR_VERSION = ('output_parameters', 'creator_version')
 
 
 def compare(original: Any, again: Any) -> list[Record]:
-    """Return a record for every quantity of every output that is compared, and for what the two ran on.
+    """Return a record for every compared quantity of every output, and for differences of versions and machines.
 
-    ``tolerances`` says what is promised, and what is not compared.
+    The module ``tolerances`` defines the tolerances, and what is not compared.
 
-    :param original: a step that finished well.
+    :param original: a step that succeeded.
     :param again: the same step, run again.
     """
     if not again.is_finished_ok:
@@ -107,7 +108,7 @@ def compare(original: Any, again: Any) -> list[Record]:
 
 
 def _tolerance(original: Any, kind: StepKind | None) -> _Tolerance:
-    """Return the tolerance by output and quantity."""
+    """Return the function that gives the tolerance of an output and quantity."""
     if kind != StepKind.DFT:
         return lambda _output, _quantity: 0.0
     table = dft_tolerances(original)
@@ -115,7 +116,7 @@ def _tolerance(original: Any, kind: StepKind | None) -> _Tolerance:
 
 
 def _outputs(original: Any, again: Any, tolerance: _Tolerance, excuse: Verdict) -> Iterator[Record]:
-    """Return the records of all outputs, those that only one of the two has included."""
+    """Yield the records of all outputs, including those that only one of the two has."""
     there, here = _by_label(original), _by_label(again)
     for output in sorted({*there, *here}):
         if output not in there or output not in here:
@@ -131,13 +132,13 @@ def _outputs(original: Any, again: Any, tolerance: _Tolerance, excuse: Verdict) 
 
 
 def _by_label(node: Any) -> dict[str, Any]:
-    """Return the outputs that are compared."""
+    """Return the outputs to compare by label."""
     links = node.base.links.get_outgoing(link_type=(LinkType.CREATE, LinkType.RETURN)).all()
     return {link.link_label.replace('__', '.'): link.node for link in links if is_compared(link.link_label, link.node)}
 
 
 def _program(before: Quantity | None, after: Quantity | None) -> Record:
-    """Return the record of the version of pw.x, which excuses no deviation."""
+    """Return the record of the version of pw.x; another version does not relax any tolerance."""
     there, here = (str(one.values[0]) if one is not None else 'not recorded' for one in (before, after))
     if there == here:
         return Record(*_CREATOR_VERSION, True, Verdict.IDENTICAL, note=there)
@@ -175,13 +176,13 @@ def _is_numeric(quantity: Quantity) -> bool:
 
 
 def _deviation(before: Quantity, after: Quantity) -> tuple[float | None, str]:
-    """Return the largest absolute difference, or None and why there is none."""
+    """Return the largest absolute difference, or None and the reason if there is none."""
     if before.layout != after.layout:
-        return None, 'the number or the place of its values differs'
+        return None, 'the number or the layout of its values differs'
     if not isinstance(before.values, np.ndarray) or not isinstance(after.values, np.ndarray) or not _is_numeric(before):
         return None, 'the content differs'
     there, here = before.values.astype(np.float64), after.values.astype(np.float64)
     finite = np.isfinite(there) & np.isfinite(here)
     if not np.array_equal(there[~finite], here[~finite], equal_nan=True):
-        return None, 'a number is finite in one of them only'
+        return None, 'a number is finite in only one of them'
     return float(np.abs(there[finite] - here[finite]).max(initial=0.0)), ''

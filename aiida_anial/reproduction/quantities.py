@@ -1,4 +1,4 @@
-"""What a data node says, by name: its attributes, its arrays, and the bytes of its other files."""
+"""Read the content of a data node by name: its attributes, its arrays, and the bytes of its other files."""
 
 from __future__ import annotations
 
@@ -16,15 +16,15 @@ from safetensors.numpy import load
 
 __all__ = ('Quantity', 'quantities')
 
-# What AiiDA notes about the shape of an array, which the array says itself.
+# AiiDA stores the shape of every array as an attribute; the array itself is compared.
 _SHAPES = 'array|'
 
 
 @dataclass(frozen=True, eq=False)
 class Quantity:
-    """One thing that a node says.
+    """One named quantity of a node.
 
-    :param layout: where its values are: shape and type of an array, or the place of each value.
+    :param layout: data type and shape of an array, or the place of each value in nested attributes.
     :param values: numbers as an array, a file as bytes, anything else as a tuple.
     """
 
@@ -33,10 +33,10 @@ class Quantity:
 
 
 def quantities(node: orm.Data) -> dict[str, Quantity]:
-    """Return all that a node holds, by name; its identity, label and extras are not among it.
+    """Return the content of a node by name, without its identity, label and extras.
 
-    Entries of a list are one quantity: ``trajectories.*.stop_time_ps`` holds that of all trajectories. Arrays of a
-    safetensors file have the name of the file before their own.
+    Entries of a list form one quantity: ``trajectories.*.stop_time_ps`` contains that of all trajectories. The names of
+    arrays in a safetensors file begin with the name of the file.
     """
     attributes = {key: value for key, value in node.base.attributes.all.items() if not key.startswith(_SHAPES)}
     found = dict(_of_attributes(attributes))
@@ -64,7 +64,7 @@ def _of_array(array: NDArray[Any]) -> Quantity:
 
 
 def _of_attributes(attributes: Mapping[str, Any]) -> Iterator[tuple[str, Quantity]]:
-    """Return nested attributes by name; where all are numbers or missing as an array, NaN for what is missing."""
+    """Yield nested attributes by name; if all values are numbers or missing, as an array with NaN for missing ones."""
     leaves: dict[str, dict[str, Any]] = defaultdict(dict)
     for key, attribute in attributes.items():
         for name, place, value in _leaves(attribute, key, key):
@@ -82,7 +82,7 @@ def _is_number_or_missing(value: Any) -> bool:
 
 
 def _leaves(value: Any, name: str, place: str) -> Iterator[tuple[str, str, Any]]:
-    """Return each value inside with its name, the same for all entries of a list, and its place."""
+    """Yield each nested value with its place and its name, which is the same for all entries of a list."""
     if isinstance(value, Mapping) and value:
         for key, item in sorted(value.items()):
             yield from _leaves(item, f'{name}.{key}', f'{place}.{key}')

@@ -1,4 +1,4 @@
-"""The result of one comparison, with its unit."""
+"""Records of a comparison: one quantity each, with its verdict, deviation and unit."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 
 __all__ = ('Record', 'Verdict', 'unit_of')
 
-# The longer end first.
+# Suffixes of names; a longer suffix comes before a shorter one that it ends with.
 _ENDS = (
     ('_ev_per_sqrt_atom', 'eV/√atom'),
     ('_mev_per_atom', 'meV/atom'),
@@ -30,7 +30,7 @@ _ENDS = (
     ('_k', 'K'),
 )
 
-# Arrays that carry none in their name; see the page on conventions.
+# Arrays without a unit in their name; see the page on conventions.
 _NAMES = (
     (r'positions?|lattices?|cells?', 'Å'),
     (r'energies|label_energies|member_energies|energy|fermi_energy', 'eV'),
@@ -46,7 +46,7 @@ _NAMES = (
 
 
 def unit_of(name: str) -> str:
-    """Return the unit that the last part of a dotted name tells, or nothing."""
+    """Return the unit given by the last part of a dotted name, or an empty string."""
     last = name.rpartition('.')[2]
     for end, unit in _ENDS:
         if last.endswith(end):
@@ -55,7 +55,7 @@ def unit_of(name: str) -> str:
 
 
 class Verdict(StrEnum):
-    """What a comparison found, from good to bad."""
+    """The verdict of a comparison, from best to worst."""
 
     IDENTICAL = 'identical'
     WITHIN = 'within tolerance'
@@ -65,24 +65,24 @@ class Verdict(StrEnum):
 
     @property
     def is_fine(self) -> bool:
-        """Whether the step kept what it promises."""
+        """Whether the step was reproduced within its tolerance."""
         return self is not Verdict.FAILED
 
     @property
     def rank(self) -> int:
-        """The place from good to bad."""
+        """Position in the order from best to worst."""
         return list(Verdict).index(self)
 
 
 @dataclass(frozen=True)
 class Record:
-    """One quantity of one output, the first time and again.
+    """The comparison of one quantity of one output.
 
-    :param output: label of its link, with dots between namespaces; empty: the step itself.
-    :param identical: whether it has the same bits.
-    :param deviation: the largest absolute one, in ``unit``; None where it cannot be measured, as for text.
-    :param tolerance: the largest deviation that the kind of step promises; None where none is promised.
-    :param note: what there is to add, in half a sentence.
+    :param output: link label of the output, with dots between namespaces; empty for the step itself.
+    :param identical: whether the values are bit for bit equal.
+    :param deviation: largest absolute deviation, in ``unit``; None if it has no size, as for text.
+    :param tolerance: largest deviation allowed for this kind of step; None if there is no tolerance.
+    :param note: additional remark, as part of a sentence.
     """
 
     output: str
@@ -95,5 +95,5 @@ class Record:
     note: str = ''
 
     def to_dict(self) -> dict[str, Any]:
-        """Return plain values that JSON knows."""
+        """Return the record as plain values for JSON."""
         return asdict(self)

@@ -1,4 +1,4 @@
-"""Which steps run again within a budget, and what became of each."""
+"""Select the steps to run again within a budget, run them, and compare the results."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ __all__ = ('Reproduction', 'Selection', 'check_single', 'reproduce', 'select')
 
 @dataclass(frozen=True)
 class Selection:
-    """What runs again and what does not.
+    """The steps to run again, and those left out.
 
-    :param chosen: the steps, in the order in which they run.
-    :param left_out: the others, each with the reason in half a sentence.
+    :param chosen: steps in the order in which they run.
+    :param left_out: the other steps, each with the reason as part of a sentence.
     """
 
     chosen: tuple[Any, ...]
@@ -29,13 +29,13 @@ class Selection:
 
 
 def select(steps: Iterable[Any], *, kinds: Sequence[StepKind] = (), budget_s: float | None = None) -> Selection:
-    """Choose steps: the first of every process, the cheapest process first; then the second of each, and so on.
+    """Choose steps in rounds: one of every process, the cheapest process first; then a second one of each, and so on.
 
-    So a small budget still touches every kind of step, where the order of the graph would spend it on the first labels
-    and the order of the costs on calcfunctions alone. A step that no longer fits is left out; cheaper ones may follow.
+    In this way, a small budget covers every kind of step. The order of the graph would spend it on the first labels,
+    and the order of cost on calcfunctions. A step that exceeds the budget is left out; cheaper ones may follow.
 
-    :param kinds: those to choose from; none: all.
-    :param budget_s: what the originals may have taken together, in s; None: no limit.
+    :param kinds: kinds to choose from; empty means all.
+    :param budget_s: limit for the summed run time of the originals, in s; None means no limit.
     """
     left_out: list[tuple[Any, str]] = []
     by_process: dict[str, list[tuple[float, Any]]] = defaultdict(list)
@@ -49,7 +49,7 @@ def select(steps: Iterable[Any], *, kinds: Sequence[StepKind] = (), budget_s: fl
     chosen, spent = [], 0.0
     for seconds, step in _in_rounds(by_process.values()):
         if budget_s is not None and spent + seconds > budget_s:
-            left_out.append((step, 'the budget has no room for it'))
+            left_out.append((step, 'it exceeds the budget'))
             continue
         spent += seconds
         chosen.append(step)
@@ -57,7 +57,7 @@ def select(steps: Iterable[Any], *, kinds: Sequence[StepKind] = (), budget_s: fl
 
 
 def _in_rounds(groups: Iterable[list[tuple[float, Any]]]) -> list[tuple[float, Any]]:
-    """Return the steps by their place in their group, and then by the mean cost of the group."""
+    """Return the steps sorted by their position in their group, then by the mean cost of the group."""
     ordered = sorted(groups, key=lambda group: sum(seconds for seconds, _ in group) / len(group))
     rounds = range(max((len(group) for group in ordered), default=0))
     return [group[place] for place in rounds for group in ordered if place < len(group)]
@@ -65,9 +65,9 @@ def _in_rounds(groups: Iterable[list[tuple[float, Any]]]) -> list[tuple[float, A
 
 @dataclass(frozen=True)
 class Reproduction:
-    """A step, the same step run again, and how they compare.
+    """A step, its repetition, and their comparison.
 
-    :param again: None if it could not be run at all.
+    :param again: the repetition; None if it could not be run.
     """
 
     original: Any
@@ -76,12 +76,12 @@ class Reproduction:
 
     @property
     def verdict(self) -> Verdict:
-        """The worst of all records."""
+        """The worst verdict of all records."""
         verdicts = (record.verdict for record in self.records)
         return max(verdicts, key=lambda verdict: verdict.rank, default=Verdict.IDENTICAL)
 
     def to_dict(self) -> dict[str, Any]:
-        """Return plain values that JSON knows; times in s."""
+        """Return the reproduction as plain values for JSON; times in s."""
         again = self.again
         return {
             'process': self.original.process_label,
@@ -98,9 +98,9 @@ class Reproduction:
 
 
 def check_single(step: Any) -> None:
-    """Refuse a step that cannot run again by itself.
+    """Refuse a step that cannot run again on its own.
 
-    :raises AnialError: if it only calls others, has not ended, or did not end well.
+    :raises AnialError: if it only calls other steps, has not ended, or failed.
     """
     if (reason := obstacle(step)) is not None:
         raise AnialError(f'PK: {describe(step)} cannot be reproduced: {reason}.')
@@ -111,7 +111,7 @@ def check_single(step: Any) -> None:
 def reproduce(original: Any, codes: Codes) -> Reproduction:
     """Run a step again and compare it with the original.
 
-    :param original: a step for which ``obstacle`` finds nothing.
+    :param original: a step for which ``obstacle`` returns None.
     """
     try:
         again = run_again(original, codes)

@@ -1,4 +1,4 @@
-"""A stored step, run again from its own inputs in this process."""
+"""Run a stored step again from its own inputs, in this process."""
 
 from __future__ import annotations
 
@@ -22,29 +22,29 @@ __all__ = ('Codes', 'StepFailedError', 'check_codes', 'run_again')
 
 
 class StepFailedError(AnialError):
-    """A step that ended well could not be run again at all."""
+    """A step that succeeded originally could not be run again."""
 
 
 @dataclass(frozen=True)
 class Codes:
-    """Codes that take the place of the originals'.
+    """Codes that replace those of the originals.
 
-    :param pw: for ``pw.x``.
-    :param worker: for ``anial-worker``.
+    :param pw: code of ``pw.x``.
+    :param worker: code of ``anial-worker``.
     """
 
     pw: orm.AbstractCode | None = None
     worker: orm.AbstractCode | None = None
 
     def instead_of(self, step: Any) -> orm.AbstractCode | None:
-        """Return the code that runs ``step`` instead of its own."""
+        """Return the code that replaces that of ``step``, or None."""
         return self.pw if kind_of(step) == StepKind.DFT else self.worker
 
 
 def check_codes(steps: Iterable[Any], codes: Codes) -> None:
-    """Look whether the codes of some steps can be used here, each code once.
+    """Check that the codes of the steps can be used here, each code once.
 
-    :raises AnialError: if a computer is not configured, or an executable is not there.
+    :raises AnialError: if a computer is not configured, or an executable does not exist.
     """
     looked_at: set[str] = set()
     for step in steps:
@@ -57,12 +57,12 @@ def check_codes(steps: Iterable[Any], codes: Codes) -> None:
                 option = '--pw-code' if kind_of(step) == StepKind.DFT else '--worker-code'
                 raise AnialError(
                     f'PK: the code {code.full_label} of {describe(step)} cannot be used, {fault}; '
-                    f'give another one by {option}.'
+                    f'give another code with {option}.'
                 )
 
 
 def _fault(code: Any) -> str | None:
-    """Return why a code cannot be used, in half a sentence."""
+    """Return why a code cannot be used, as part of a sentence, or None."""
     if code.computer is not None and not code.computer.is_configured:
         return f'its computer {code.computer.label!r} is not configured'
     if isinstance(code, orm.InstalledCode):
@@ -74,23 +74,23 @@ def _fault(code: Any) -> str | None:
 
 
 def run_again(original: Any, codes: Codes) -> Any:
-    """Run a step again beside the original, which nothing touches, and return the new process.
+    """Run a step again without changing the original, and return the new process.
 
-    Nothing comes from the cache. The new process, those it calls and what they make carry the UUID of the original in
-    the extra ``reproduces``, and its work directory is cleaned if the original's is.
+    Nothing comes from the cache. The new process, its descendants and their outputs carry the UUID of the original in
+    the extra ``reproduces``, and its work directory is cleaned if that of the original is.
 
-    :raises StepFailedError: if its inputs are refused now, or it raised an exception.
+    :raises StepFailedError: if its inputs are now refused, or it raises an exception.
     """
     try:
         process, inputs = original.process_class, _inputs(original, codes.instead_of(original))
     except ValueError as exception:
         raise StepFailedError(f'its process cannot be loaded: {_sentence(exception)}') from exception
-    # An exception that passes through this context would leave caching switched off.
+    # An exception raised through this context would leave caching disabled.
     failure: Exception | None = None
     with disable_caching():
         try:
             _, again = run_get_node(process, **inputs)
-        except Exception as exception:  # whatever a calcfunction raises
+        except Exception as exception:  # a calcfunction may raise anything
             failure = exception
     if failure is not None:
         raise StepFailedError(f'it stopped on {type(failure).__name__}: {_sentence(failure)}') from failure
@@ -104,9 +104,9 @@ def _sentence(exception: Exception) -> str:
 
 
 def _inputs(original: Any, code: orm.AbstractCode | None) -> dict[str, Any]:
-    """Return the stored inputs of a process, and the options that it ran with."""
+    """Return the stored inputs of a process, with the options with which it ran."""
     inputs = original.base.links.get_incoming(link_type=INPUT_LINKS).nested()
-    # Of a job that fetched what another had left: the program runs again, whose files have been cleaned.
+    # Set for a job that only parsed files already in a folder; these have been cleaned, so the program runs again.
     inputs.pop('remote_folder', None)
     orm.ProcessNode.recursive_merge(inputs, deepcopy(original.get_metadata_inputs() or {}))
     inputs = _adapted(inputs, code)
@@ -115,17 +115,17 @@ def _inputs(original: Any, code: orm.AbstractCode | None) -> dict[str, Any]:
 
 
 def _adapted(inputs: Mapping[str, Any], code: orm.AbstractCode | None) -> dict[str, Any]:
-    """Return the inputs with another code, and with the cache switched off wherever there is one."""
+    """Return the inputs with another code, and with caching disabled for every job."""
     adapted: dict[str, Any] = {}
     for name, value in inputs.items():
         if isinstance(value, Mapping):
             adapted[name] = _adapted(value, code) if name != 'metadata' else dict(value)
         else:
             adapted[name] = code if isinstance(value, orm.AbstractCode) and code is not None else value
-    # A job, or the namespace from which a work chain takes its jobs' inputs.
+    # The inputs of a job, or the namespace of a work chain with the inputs of its jobs.
     if 'code' in adapted:
         adapted.setdefault('metadata', {})['disable_cache'] = True
-    # Only a work chain that calls the process may name the link between them.
+    # Only a calling work chain may set the label of the call link.
     if 'metadata' in adapted:
         adapted['metadata'].pop('call_link_label', None)
     return adapted

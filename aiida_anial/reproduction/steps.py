@@ -1,4 +1,4 @@
-"""Steps of the graph: their kinds, how a user names them, and which can run again."""
+"""Steps of the graph: their kinds, how they are loaded, and which of them can run again."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ __all__ = (
 
 
 class StepKind(StrEnum):
-    """What a step is, from cheap to expensive as a rule."""
+    """The kind of a step, roughly from cheap to expensive."""
 
     FUNCTION = 'function'
     EVALUATION = 'evaluation'
@@ -44,10 +44,10 @@ _JOBS = {
     **{job: StepKind.DFT for labeller in known_labellers().values() for job in labeller.dft_jobs},
 }
 
-# Work chains that run one job, over as many attempts as it needs.
+# Work chains that run one job, in as many attempts as it needs.
 _RESTARTING = '.base'
 
-# Of aiida-quantumespresso: calls a work chain that restarts, and does nothing else.
+# This work chain of aiida-quantumespresso only calls restarting work chains.
 _RELAXATION = 'quantumespresso.pw.relax'
 
 _OURS = ('anial.', 'aiida_anial.')
@@ -55,8 +55,8 @@ _THEIRS = ('quantumespresso.', 'aiida_quantumespresso.')
 
 
 def kind_of(node: orm.ProcessNode | None) -> StepKind | None:
-    """Return the kind of a process, None if it is no step of this package or of aiida-quantumespresso's ``pw.x``."""
-    # The name of an entry point, or the path of a function.
+    """Return the kind of a process, or None if it is neither a step of this package nor a ``pw.x`` calculation."""
+    # The name of the entry point, or the path of the function.
     name = (getattr(node, 'process_type', None) or '').rpartition(':')[2]
     if isinstance(node, orm.CalcFunctionNode):
         return StepKind.FUNCTION if name.startswith((*_OURS, *_THEIRS)) else None
@@ -72,17 +72,17 @@ INPUT_LINKS = (LinkType.INPUT_CALC, LinkType.INPUT_WORK)
 
 
 def load_step(identifier: str) -> Any:
-    """Return the process with this pk or UUID, or the one that made the data with it.
+    """Return the process with this pk or UUID, or the creator of the data node with it.
 
-    A job that continued in the remote folder of another one stands for the work chain that ran both.
+    For a job that continued in the remote folder of another job, return the work chain that ran both.
 
-    :raises AnialError: if there is no such node, it has no history, or it is no step of this package.
+    :raises AnialError: if there is no such node, it has no creator, or it is not a step of this package.
     """
     node = loaded(identifier, 'PK')
     if isinstance(node, orm.Data):
         if node.creator is None:
             raise AnialError(
-                f'PK: {type(node).__name__}<{node.pk}> has no history: a user gave it, and no process made it.'
+                f'PK: {type(node).__name__}<{node.pk}> was not created by a process, so there is nothing to run again.'
             )
         node = node.creator
     kind = kind_of(node) if isinstance(node, orm.ProcessNode) else None
@@ -92,20 +92,20 @@ def load_step(identifier: str) -> Any:
 
 
 def describe(node: Any) -> str:
-    """Return the kind of a node and its pk, as ``verdi`` writes them."""
+    """Return the type and pk of a node in the notation of ``verdi``."""
     return f'{getattr(node, "process_label", None) or type(node).__name__}<{node.pk}>'
 
 
 def obstacle(node: Any) -> str | None:
-    """Return why the step cannot be compared with itself run again, in half a sentence; None if it can."""
+    """Return why the step cannot be reproduced, as part of a sentence, or None if it can."""
     if not node.is_terminated or not node.is_sealed:
         return 'it has not ended yet'
     if kind_of(node) == StepKind.ORCHESTRATION:
         return None
     if not node.is_finished_ok:
-        return f'it did not finish well ({end_of(node)}), so that there is nothing to compare with'
+        return f'it did not succeed ({end_of(node)}), so there is nothing to compare with'
     if _needs_folder(node):
-        return 'it needs the work directory of another job, which the graph does not hold'
+        return 'it needs the work directory of another job, which is not stored'
     return None
 
 
@@ -118,14 +118,14 @@ def end_of(node: Any) -> str:
 
 
 def _needs_folder(node: Any) -> bool:
-    """Return whether a process went on from a remote folder."""
+    """Return whether a process continued from a remote folder."""
     return bool(node.base.links.get_incoming(node_class=orm.RemoteData, link_type=INPUT_LINKS).all())
 
 
 def steps_under(node: Any) -> Iterator[Any]:
-    """Return the steps that a work chain called, in the order in which they began.
+    """Yield the steps that a work chain called, in order of creation.
 
-    A work chain that only repeats a job until it has ended is one step with the job.
+    A work chain that only repeats a job until it has finished counts as one step.
     """
     for child in sorted(node.called, key=lambda called: called.pk):
         if kind_of(child) == StepKind.ORCHESTRATION:
@@ -135,9 +135,9 @@ def steps_under(node: Any) -> Iterator[Any]:
 
 
 def seconds_of(node: Any) -> float:
-    """Return the time that a step took the first time, in s: from its beginning to its last output.
+    """Return the run time of a step in s, from its creation to its last output.
 
-    What came from the cache took as long as the process that it was copied from, if that is still there.
+    For a process from the cache, return the run time of the process that it was copied from, if that still exists.
     """
     if isinstance(node, orm.WorkChainNode):
         return sum(seconds_of(child) for child in node.called)

@@ -1,4 +1,4 @@
-"""Directives that write reference tables from the code, so that they cannot disagree with it.
+"""Sphinx directives that generate reference tables from the code, so that they always agree with it.
 
 ``anial-settings``   every key of a campaign with type, default, unit and meaning
 ``anial-protocols``  the keys in which the protocols differ
@@ -32,7 +32,7 @@ from aiida_anial.sampling.schedules import Schedule
 
 __all__ = ('Key', 'settings_keys', 'setup')
 
-# The endings of keys, longest first where one ends in another.
+# Units by the suffix of a key; a longer suffix comes before a shorter one that it ends with.
 UNITS = {
     '_ev_per_sqrt_atom': 'eV/√atom',
     '_ev_per_angstrom': 'eV/Å',
@@ -52,21 +52,21 @@ UNITS = {
     '_s': 's',
 }
 
-# What the class itself leaves to a reader of AiiDA's or the paper's terms.
+# Meanings that the docstrings of the settings classes leave out.
 MEANINGS = {
-    'description': 'Description that the campaign carries; a protocol gives its own.',
-    'campaign': 'How many of everything, and when to stop.',
+    'description': 'Description of the campaign; every protocol has its own.',
+    'campaign': 'Size and end of the campaign.',
     'model': 'Descriptor and networks.',
-    'engine': 'How an ensemble is evaluated.',
-    'cells': 'How random cells are drawn.',
+    'engine': 'Evaluation of ensembles.',
+    'cells': 'Random cells.',
     'schedules': 'Ranges of the temperature schedules.',
-    'sampling': 'The dynamics and its job.',
-    'sampling.dynamics': 'Dynamics, and when a trajectory is looked at.',
+    'sampling': 'Dynamics and its job.',
+    'sampling.dynamics': 'Dynamics, and how often a trajectory is checked.',
     'thresholds': 'The disagreement at which a trajectory stops.',
-    'training': 'Training of the first ensemble, of the retraining, and of the last.',
-    'label': 'Which engine labels, and its settings.',
-    'benchmark': 'Which properties of the ensemble of every iteration are computed.',
-    'label.limits': 'What all labellers share.',
+    'training': 'The first training, the retraining and the final training.',
+    'label': 'The labeller and its settings.',
+    'benchmark': 'Properties to compute for the ensemble of every iteration.',
+    'label.limits': 'Limits of all labellers.',
     'label.qe': 'PBE with `pw.x`.',
     'descriptor': 'The atomic environment vector.',
     'radial_cutoff_angstrom': 'Cutoff of the radial terms.',
@@ -77,26 +77,26 @@ MEANINGS = {
     'angular_shifts_angstrom': 'Centres of the angular Gaussians.',
     'angular_zeta': 'Exponent of the angular terms.',
     'angle_shifts_rad': 'Angles of the angular terms.',
-    'job': 'The job for the scheduler.',
-    'num_machines': 'Machines of a job.',
-    'num_mpiprocs_per_machine': 'MPI processes on a machine.',
-    'num_cores_per_mpiproc': 'Cores of an MPI process; `null` leaves it to the scheduler.',
-    'withmpi': 'Whether the executable is started through `mpirun`.',
-    'queue_name': 'Queue or partition; `null` takes that of the scheduler.',
-    'account': 'Account that pays; `null` takes that of the scheduler.',
-    'qos': 'Quality of service; `null` takes that of the scheduler.',
+    'job': 'Options of the job for the scheduler.',
+    'num_machines': 'Number of machines of a job.',
+    'num_mpiprocs_per_machine': 'Number of MPI processes per machine.',
+    'num_cores_per_mpiproc': 'Number of cores per MPI process; `null` leaves it to the scheduler.',
+    'withmpi': 'Start the executable through `mpirun`.',
+    'queue_name': 'Queue or partition; `null` means the default of the scheduler.',
+    'account': 'Account to charge; `null` means the default of the scheduler.',
+    'qos': 'Quality of service; `null` means the default of the scheduler.',
     'initial': 'Training of the first ensemble.',
     'retrain': 'Training after each iteration.',
     'mode': '`fixed` or `controlled`.',
-    'energy_ev_per_sqrt_atom': 'The threshold with mode `fixed`, and where there is no held-out error to start from.',
-    'initial_factor': 'First threshold over the median held-out error of the first ensemble.',
-    'gain': 'How fast the threshold follows the fraction of stopped trajectories.',
-    'target_stopped_fraction': 'Fraction of stopped trajectories at which the threshold stays.',
-    'floor_ev_per_sqrt_atom': 'Least threshold.',
+    'energy_ev_per_sqrt_atom': 'Threshold in mode `fixed`, or the first one if there is no held-out error.',
+    'initial_factor': 'Ratio of the first threshold to the median held-out error of the first ensemble.',
+    'gain': 'Gain with which the threshold follows the fraction of stopped trajectories.',
+    'target_stopped_fraction': 'Fraction of stopped trajectories at which the threshold does not change.',
+    'floor_ev_per_sqrt_atom': 'Smallest threshold.',
     'smearing': 'Kind of smearing.',
     'degauss_ry': 'Width of the smearing.',
-    'conv_thr_ry': 'Convergence of the self-consistent energy.',
-    'ecutrho_ry': 'Cutoff of the charge density; given together with `ecutwfc_ry`.',
+    'conv_thr_ry': 'Convergence threshold of the self-consistent energy.',
+    'ecutrho_ry': 'Cutoff of the charge density; must be given together with `ecutwfc_ry`.',
 }
 
 
@@ -104,10 +104,10 @@ MEANINGS = {
 class Key:
     """One setting of a campaign.
 
-    :param path: the key with those above it, joined by dots.
-    :param annotation: its type.
-    :param default: its default, or None for a group of settings.
-    :param meaning: what its class says about it.
+    :param path: full key, joined by dots.
+    :param annotation: type annotation.
+    :param default: default value, or None for a group of settings.
+    :param meaning: description in the docstring of its class.
     """
 
     path: str
@@ -118,7 +118,7 @@ class Key:
 
     @property
     def unit(self) -> str:
-        """The unit that the name ends in, if it is a number."""
+        """The unit given by the suffix of the name, for numbers."""
         if self.is_group:
             return ''
         return next((unit for ending, unit in UNITS.items() if self.path.endswith(ending)), '')
@@ -139,7 +139,7 @@ def settings_keys(model: type[BaseModel] = CampaignInputs, prefix: str = '') -> 
 
 
 def parameters(model: type[BaseModel]) -> dict[str, str]:
-    """Return the text of each ``:param:`` of the docstring of ``model``, and of what its ranges are ranges of."""
+    """Return the text of each ``:param:`` in the docstring of ``model``, including the quantities of its ranges."""
     documented = [model] if model.__name__ != 'ScheduleSettings' else [Schedule]
     text = '\n'.join(inspect.getdoc(cls) or '' for cls in documented)
     entries = re.findall(r'^:param (\w+): (.*?)(?=^:|^\S|\Z)', text, re.MULTILINE | re.DOTALL)
@@ -147,7 +147,7 @@ def parameters(model: type[BaseModel]) -> dict[str, str]:
 
 
 def sentence(text: str) -> str:
-    """Return one line that ends in a full stop, and begins with a capital unless with a symbol such as t_0."""
+    """Return the text in one line with a full stop and a capital, except for symbols such as t_0."""
     line = ' '.join(text.split()).rstrip('.')
     start = line[:1] if re.match(r'\w*_', line) else line[:1].upper()
     return f'{start}{line[1:]}.' if line else ''
@@ -161,7 +161,7 @@ def settings_class(annotation: Any) -> type[BaseModel] | None:
 
 
 def type_name(annotation: Any) -> str:
-    """Return what a YAML file may hold, in words."""
+    """Describe the values that a YAML file may have."""
     origin, arguments = get_origin(annotation), get_args(annotation)
     if hasattr(annotation, '__metadata__'):
         return type_name(arguments[0])
@@ -177,7 +177,7 @@ def type_name(annotation: Any) -> str:
 
 
 def value_text(value: Any) -> str:
-    """Return a value as YAML has it, long lists shortened."""
+    """Format a value as in YAML, with long lists shortened."""
     if value is None:
         return '`null`'
     if isinstance(value, bool):
@@ -192,7 +192,7 @@ def value_text(value: Any) -> str:
 
 
 def table(heading: list[str], rows: list[list[str]], widths: str) -> list[str]:
-    """Return a list-table."""
+    """Return a list-table in RST."""
     lines = ['.. list-table::', '   :header-rows: 1', f'   :widths: {widths}', '']
     for row in [heading, *rows]:
         lines += [f'   {"* -" if index == 0 else "  -"} {rst(cell)}' for index, cell in enumerate(row)]
@@ -200,7 +200,7 @@ def table(heading: list[str], rows: list[list[str]], widths: str) -> list[str]:
 
 
 def rst(text: str) -> str:
-    """Return text whose code is in single backticks with the double ones that RST wants."""
+    """Replace single backticks around code by the double ones of RST."""
     return re.sub(r'(?<!`)`([^`]+)`(?!`)', r'``\1``', text).replace('|', r'\|')
 
 
@@ -210,7 +210,7 @@ def under(path: str, group: str) -> bool:
 
 
 def flatten(values: dict[str, Any], prefix: str = '') -> dict[str, Any]:
-    """Return the values by the keys that lead to them, joined by dots."""
+    """Return the values by their full keys, joined by dots."""
     flat: dict[str, Any] = {}
     for name, value in values.items():
         if isinstance(value, dict) and value:
@@ -221,7 +221,7 @@ def flatten(values: dict[str, Any], prefix: str = '') -> dict[str, Any]:
 
 
 class _Directive(SphinxDirective):
-    """Writes RST and has it parsed."""
+    """Base of directives that generate RST and parse it."""
 
     has_content = False
 
@@ -235,7 +235,7 @@ class _Directive(SphinxDirective):
 
 
 class SettingsTable(_Directive):
-    """The keys under the group that is the argument, less those under the groups in ``without``."""
+    """The keys under the group given as argument, except those under the groups in ``without``."""
 
     required_arguments = 1
     option_spec: ClassVar[dict[str, Any]] = {'without': str.split}
@@ -253,7 +253,7 @@ class SettingsTable(_Directive):
 
 
 class ProtocolTable(_Directive):
-    """The keys in which the protocols differ."""
+    """The table of keys in which the protocols differ."""
 
     def lines(self) -> list[str]:
         """Return a list of descriptions and the table."""
@@ -267,7 +267,7 @@ class ProtocolTable(_Directive):
 
     @staticmethod
     def _differs(values: list[Any]) -> bool:
-        """Return whether protocols differ in a key, or one of them sets a whole group to nothing."""
+        """Return whether the protocols differ in a key, or one of them unsets a whole group."""
         return len({repr(value) for value in values}) > 1 or (len(values) < len(protocols()) and values[0] is None)
 
     @staticmethod
@@ -320,7 +320,7 @@ def property_lines(one: type[Property[Any]]) -> list[str]:
 
 
 class ApiModules(_Directive):
-    """Autodoc of every public module of the package that is the argument."""
+    """Autodoc of every public module of the package given as argument."""
 
     required_arguments = 1
 

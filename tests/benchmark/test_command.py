@@ -95,7 +95,7 @@ def test_a_finished_benchmark_is_printed_again(invoke, finished):
 @pytest.mark.parametrize(
     ('arguments', 'message'),
     [
-        ([], 'give an ensemble, or a --reference alone'),
+        ([], 'give an ensemble or a --reference'),
         (['999999'], "there is no node and no file '999999'"),
         (['{pk}', '--reference', 'nowhere.eam.fs'], "--reference: there is no file 'nowhere.eam.fs'"),
         (['{pk}', '--reference', '999999'], "--reference: there is no node '999999'"),

@@ -1,4 +1,4 @@
-"""The command line, in this process and in the temporary profile."""
+"""Fixtures that run the command line in this process with the temporary profile."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def invoke(aiida_profile) -> Callable[..., Result]:
 
 @pytest.fixture
 def write(tmp_path) -> Callable[[Any], Path]:
-    """Return a function that writes overrides to a file, text as it is."""
+    """Return a function that writes overrides to a file: a mapping as YAML, text unchanged."""
 
     def make(content: Any) -> Path:
         path = tmp_path / 'over.yaml'

@@ -1,4 +1,4 @@
-"""What a user can get wrong is told in one line, and nothing is stored."""
+"""Mistakes of the user are reported in one line, and nothing is stored."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def qe(**settings: Any) -> dict[str, Any]:
     return {'label': {'qe': settings}}
 
 
-# Overrides (text as it is, or a mapping), and what the message must say.
+# Overrides (text or a mapping), and what the message must contain.
 OVERRIDES: dict[str, tuple[Any, str]] = {
     'unknown key': ({'campaing': {'n_cycles': 1}}, "campaing: unknown key 'campaing'; did you mean 'campaign'?"),
     'unknown key inside': (
@@ -96,7 +96,7 @@ OVERRIDES: dict[str, tuple[Any, str]] = {
 
 
 def assert_refused(result: Any, expected: str) -> None:
-    """Check that a command failed in one line that says what is expected, without a traceback."""
+    """Check that a command failed with one line that contains the expected text, and without a traceback."""
     assert result.exit_code != 0, result.output
     assert isinstance(result.exception, SystemExit), result.exception
     assert 'Traceback' not in result.output
@@ -104,7 +104,7 @@ def assert_refused(result: Any, expected: str) -> None:
     errors = [line for line in lines if line.startswith('Error:')]
     assert len(errors) == 1, result.output
     assert expected in errors[0]
-    # Click prints the usage before what it finds wrong itself.
+    # Click prints the usage before its own errors.
     rest = [line for line in lines if line not in errors]
     assert not rest or rest[0].startswith('Usage:'), result.output
 
@@ -139,7 +139,7 @@ def test_wrong_overrides_are_refused(invoke, write, installed, count_nodes, case
 )
 def test_wrong_options_are_refused(invoke, installed, count_nodes, arguments, expected):
     before = count_nodes()
-    # A label that is not ambiguous is enough for AiiDA; then it is the daemon that is missing here.
+    # AiiDA accepts an unambiguous label without a computer; then the command fails because there is no daemon.
     assert_refused(invoke('submit', '--protocol', 'demo', *arguments), expected or 'daemon')
     assert count_nodes() == before
 
@@ -152,14 +152,14 @@ def test_a_profile_without_a_broker_cannot_run_a_campaign(invoke, write, install
     assert count_nodes() == before
 
 
-def test_an_overrides_file_that_is_not_there_is_refused(invoke, tmp_path):
+def test_a_missing_overrides_file_is_refused(invoke, tmp_path):
     assert_refused(invoke('submit', tmp_path / 'gone.yaml'), 'gone.yaml')
     assert_refused(invoke('submit', tmp_path), 'is a directory')
 
 
 @pytest.fixture
 def families(installed):
-    """A family of another element, and one of aluminium that recommends no cutoffs."""
+    """A family of another element, and an aluminium family without recommended cutoffs."""
     text = AL_PBE_UPF.read_text()
     if not orm.QueryBuilder().append(PseudoPotentialFamily, filters={'label': 'Bare'}).count():
         copper = text.replace('element="Al"', 'element="Cu"')
@@ -215,7 +215,7 @@ def test_a_wrong_potential_or_teacher_is_refused(
         ('int', 'is a Int, not an ActiveLearningWorkChain'),
     ],
 )
-def test_what_is_no_campaign_has_no_status(invoke, command, identifier, expected):
+def test_a_node_that_is_not_a_campaign_is_refused(invoke, command, identifier, expected):
     given = orm.Int(1).store().pk if identifier == 'int' else identifier
     assert_refused(invoke(command, given), expected)
 
@@ -235,7 +235,7 @@ def test_a_profile_that_does_not_exist_is_refused(invoke):
 
 
 @pytest.mark.parametrize('content', [b'', b'garbage', None, 'truncated', 'dataset'])
-def test_a_file_that_is_no_model_is_refused(invoke, tmp_path, count_nodes, make_ensemble, make_labelled, content):
+def test_a_file_that_is_not_a_model_is_refused(invoke, tmp_path, count_nodes, make_ensemble, make_labelled, content):
     from aiida_anial.potential.ensemble import ensemble_bytes
 
     if content == 'truncated':
@@ -250,7 +250,7 @@ def test_a_file_that_is_no_model_is_refused(invoke, tmp_path, count_nodes, make_
     assert count_nodes() == before
 
 
-def test_a_folder_that_is_no_model_is_refused(invoke, tmp_path, count_nodes):
+def test_a_folder_that_is_not_a_model_is_refused(invoke, tmp_path, count_nodes):
     before = count_nodes()
     folder = tmp_path / 'neurochem'
     folder.mkdir()
@@ -261,14 +261,14 @@ def test_a_folder_that_is_no_model_is_refused(invoke, tmp_path, count_nodes):
 
 
 @pytest.mark.parametrize('option', ['--pw', '--worker'])
-def test_setup_refuses_an_executable_that_is_not_there_before_it_makes_anything(invoke, tmp_path, option):
+def test_setup_refuses_a_missing_executable_before_it_creates_anything(invoke, tmp_path, option):
     result = invoke('setup', '-p', 'other', option, tmp_path / 'gone')
-    assert_refused(result, 'gone: there is no such executable')
+    assert_refused(result, 'gone: no such executable')
     assert 'other' not in get_config().profile_names
 
 
 def test_every_wrong_override_would_be_refused_by_a_dry_run_too(invoke, write, installed):
-    """But for what only the profile knows."""
+    """Except for errors that depend on the profile."""
     of_the_profile = {'eam without a file', 'ensemble without a teacher', 'a family that is not installed'}
     for case in sorted(set(OVERRIDES) - of_the_profile):
         content, expected = OVERRIDES[case]

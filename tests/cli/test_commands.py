@@ -1,4 +1,4 @@
-"""What the commands do when all is well."""
+"""What the commands do with valid input."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ def test_the_family_of_the_command_line_wins(invoke, write):
 
 @pytest.fixture
 def submitted(monkeypatch):
-    """The builders that were submitted, instead of a daemon."""
+    """The submitted builders; nothing is run."""
     builders: list = []
 
     def fake(builder):
@@ -93,7 +93,7 @@ def test_given_cutoffs_are_kept(invoke, write, submitted, installed):
     assert (system['ecutwfc'], system['ecutrho']) == (20, 90)
 
 
-def test_only_the_pk_is_printed_where_only_the_pk_is_asked_for(invoke, write, submitted, installed):
+def test_pk_only_prints_only_the_pk(invoke, write, submitted, installed):
     result = invoke('submit', write({'label': {'labeller': 'emt'}}), '--protocol', 'demo', '--pk-only')
     assert result.stdout == '4711\n'
 
@@ -120,7 +120,7 @@ def test_status_prints_the_json_of_the_query(invoke, campaigns):
         assert json.loads(result.stdout) == campaign_status(campaign)
 
 
-def test_status_prints_a_table_with_a_row_an_iteration(invoke, campaigns):
+def test_status_prints_a_table_with_one_row_per_iteration(invoke, campaigns):
     result = invoke('status', campaigns['main'].pk)
     assert result.exit_code == 0, result.output
     status = campaign_status(campaigns['main'])
@@ -162,7 +162,7 @@ def test_an_ensemble_file_is_imported(invoke, tmp_path, make_ensemble, count_nod
     assert '2 members' in result.output
 
 
-def test_setup_again_keeps_what_is_there(installed, count_nodes):
+def test_setup_again_keeps_what_exists(installed, count_nodes):
     groups = orm.QueryBuilder().append(orm.Group).count()
     before = count_nodes()
     worker = orm.load_code('anial-worker@localhost')
@@ -171,7 +171,7 @@ def test_setup_again_keeps_what_is_there(installed, count_nodes):
         installation._code(installation.WORKER_CODE, worker.filepath_executable, 'anial.train'),
         installation._pseudo_family(),
     ]
-    assert all('is there' in line or 'configured' in line for line in lines)
+    assert all('exists already' in line or 'configured' in line for line in lines)
     assert (count_nodes(), orm.QueryBuilder().append(orm.Group).count()) == (before, groups)
 
 
@@ -192,7 +192,7 @@ def found(output: str, name: str) -> str:
     return line
 
 
-def test_the_doctor_finds_what_is_there_and_what_is_not(invoke, worker_code):
+def test_the_doctor_reports_what_is_present_and_what_is_missing(invoke, worker_code):
     """The test profile has codes, but neither a broker nor a daemon."""
     result = invoke('doctor')
     assert result.exit_code == 1
@@ -200,10 +200,10 @@ def test_the_doctor_finds_what_is_there_and_what_is_not(invoke, worker_code):
         assert found(result.output, name).startswith('ok'), result.output
     assert f'ok       code: anial-worker@localhost, {worker_code.filepath_executable}, {__version__}' in result.output
     assert found(result.output, 'daemon').startswith('missing')
-    assert 'mend: run `verdi daemon start`' in result.output
+    assert 'fix: run `verdi daemon start`' in result.output
 
 
-def test_the_doctor_says_how_to_mend_a_missing_code(invoke, installed, monkeypatch):
+def test_the_doctor_says_how_to_fix_a_missing_code(invoke, installed, monkeypatch):
     monkeypatch.setattr(checks, 'WORKER_CODE', 'gone')
     result = invoke('doctor')
     assert result.exit_code == 1
@@ -211,7 +211,7 @@ def test_the_doctor_says_how_to_mend_a_missing_code(invoke, installed, monkeypat
     assert 'aiida-anial setup' in result.output
 
 
-def test_the_doctor_looks_whether_the_executable_is_there(invoke, computer, monkeypatch):
+def test_the_doctor_checks_that_the_executable_exists(invoke, computer, monkeypatch):
     orm.InstalledCode(label='broken', computer=computer, filepath_executable='/no/such/pw.x').store()
     monkeypatch.setattr(checks, 'PW_CODE', 'broken')
     result = invoke('doctor')
@@ -220,13 +220,13 @@ def test_the_doctor_looks_whether_the_executable_is_there(invoke, computer, monk
     assert '/no/such/pw.x' in result.output or 'cannot run' in result.output
 
 
-def test_the_doctor_misses_the_pseudopotential(invoke, installed, monkeypatch):
+def test_the_doctor_reports_a_missing_pseudopotential(invoke, installed, monkeypatch):
     monkeypatch.setattr(checks, 'PSEUDO_FAMILY', 'Other/1.0')
     result = invoke('doctor')
     assert result.exit_code == 1
     assert found(result.output, 'pseudopotentials').startswith('missing')
 
 
-def test_options_of_submit_are_those_of_its_help(invoke):
+def test_the_help_of_submit_lists_all_its_options(invoke):
     text = invoke('submit', '--help').output
     assert all(option.opts[0] in text for option in submit.command.params if option.opts[0].startswith('--'))

@@ -1,4 +1,4 @@
-"""``submit --continue-from``: what is refused, in one sentence; what is printed; what would be submitted."""
+"""``submit --continue-from``: what it refuses, what it prints, and what it would submit."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from aiida_anial.protocols.protocol import campaign_inputs
 
 @pytest.fixture
 def submitted(monkeypatch):
-    """The builders that were submitted, instead of a daemon, and the nodes that were given for them."""
+    """The submitted builders and the nodes returned for them; nothing is run."""
     found: list[tuple[Any, Any]] = []
 
     def fake(builder):
@@ -50,14 +50,14 @@ def test_the_settings_are_those_of_the_campaign(invoke, main, write):
     assert printed.model_copy(update={'campaign': old.campaign}) == old
 
 
-def test_a_dry_run_says_what_is_taken_over_and_stores_nothing(invoke, main, write, count_nodes):
+def test_a_dry_run_prints_what_is_reused_and_stores_nothing(invoke, main, write, count_nodes):
     before = count_nodes()
     result = invoke('submit', write(MORE), '--continue-from', main.pk, '--dry-run')
     assert count_nodes() == before
     comments = [line for line in result.stdout.splitlines() if line.startswith('#')]
     n_labels = sum(shard.n_configurations for shard in main.outputs.shards.values())
-    assert comments[0] == f'# goes on from: {main.pk}'
-    assert f'{n_labels} labels in 5 shards, 0 labels of labellings that did not end' in comments[1]
+    assert comments[0] == f'# continues: {main.pk}'
+    assert f'{n_labels} labels in 5 shards, 0 labels of unfinished labellings' in comments[1]
     assert '2 iterations' in comments[2]
 
 
@@ -71,7 +71,7 @@ def test_a_protocol_gives_its_settings_but_neither_seed_nor_codes(invoke, main, 
     assert builder.train.worker.code.uuid == main.inputs.train.worker.code.uuid
 
 
-def test_what_is_taken_over_are_nodes_of_the_campaign(invoke, main, write, submitted):
+def test_the_nodes_of_the_campaign_itself_are_reused(invoke, main, write, submitted):
     result = invoke('submit', write(MORE), '--continue-from', main.uuid, '--label', 'more')
     assert result.exit_code == 0, result.output
     ((builder, node),) = submitted
@@ -81,7 +81,7 @@ def test_what_is_taken_over_are_nodes_of_the_campaign(invoke, main, write, submi
     }
     iterations = [child for child in main.called if child.process_label == 'AlIterationWorkChain']
     last = max(iterations, key=lambda child: child.pk)
-    # Not that of the last training, which would not have been there yet.
+    # Not that of the final training, which did not exist at that point.
     assert continued.training.ensemble.uuid == last.outputs.ensemble.uuid
     assert continued.thresholds.uuid == last.outputs.thresholds.uuid
     assert continued.iteration.value == 2
@@ -90,7 +90,7 @@ def test_what_is_taken_over_are_nodes_of_the_campaign(invoke, main, write, submi
 
 
 def refused(result) -> str:
-    """Return the sentence with which a command was refused."""
+    """Return the error message of a refused command."""
     assert result.exit_code == 1, result.output
     lines = result.output.splitlines()
     assert len(lines) == 1
@@ -115,12 +115,12 @@ def test_a_campaign_with_nothing_left_to_do_is_refused(invoke, main, campaigns, 
         {'campaign': {'label_completed_fraction': 1.0}},
     ],
 )
-def test_a_converged_campaign_goes_on_where_it_would_be_judged_otherwise(invoke, campaigns, write, change):
+def test_a_converged_campaign_continues_if_the_verdict_may_change(invoke, campaigns, write, change):
     result = invoke('submit', write(change), '--continue-from', campaigns['again'].pk, '--dry-run')
     assert result.exit_code == 0, result.output
 
 
-def test_another_last_training_is_something_to_do(invoke, main, write, submitted):
+def test_a_changed_final_training_is_run(invoke, main, write, submitted):
     settings = {'max_steps': 30, 'batch_size': 8, 'evaluation_interval': 10}
     assert invoke('submit', write({'training': {'final': settings}}), '--continue-from', main.pk).exit_code == 0
     assert 'final' not in submitted[0][0].continued._inputs(prune=True)
@@ -135,15 +135,15 @@ def begun(local_runner, worker_code, campaign_overrides):
 
 def test_no_label_no_campaign_and_no_node_are_refused(invoke, begun, main):
     begun.set_process_state(ProcessState.KILLED)
-    assert f'campaign {begun.pk} has no label' in refused(invoke('submit', '--continue-from', begun.pk))
+    assert f'campaign {begun.pk} has no labels' in refused(invoke('submit', '--continue-from', begun.pk))
     assert 'there is no node' in refused(invoke('submit', '--continue-from', 99999999))
     pk = main.outputs.ensemble.pk
     assert 'is a EnsembleData, not an ActiveLearningWorkChain' in refused(invoke('submit', '--continue-from', pk))
     assert '--dataset: node' in refused(invoke('submit', '--continue-from', main.pk, '--dataset', pk))
 
 
-def test_an_active_campaign_is_refused_with_the_names_of_what_is_alive(invoke, begun):
-    """Also where the campaign itself has ended, but something under it has not."""
+def test_an_active_campaign_is_refused_and_its_active_processes_are_named(invoke, begun):
+    """Also if the campaign itself has ended, but a process under it has not."""
     begun.set_process_state(ProcessState.KILLED)
     alive = orm.WorkChainNode()
     alive.set_process_label('LabelWorkChain')
@@ -166,14 +166,14 @@ def test_a_dataset_joins_from_the_start_if_its_level_of_theory_is_that_of_the_la
     assert {name: shard.uuid for name, shard in submitted[0][0].continued.shards.items()} == {'dataset_1': same.uuid}
     assert 'continues' not in submitted[0][1].base.extras
     text = refused(invoke(*fresh, '--dataset', same.pk, '--dataset', other.pk))
-    assert f'--mix-theory: the labels of dataset {other.pk} are of another level of theory (code emt and eam' in text
+    assert f'--mix-theory: the labels of dataset {other.pk} have another level of theory (code emt and eam' in text
     assert 'is unknown' in refused(invoke(*fresh, '--dataset', unknown.pk))
     assert invoke(*fresh, '--dataset', other.pk, '--dataset', unknown.pk, '--mix-theory').exit_code == 0
     assert sorted(submitted[1][0].continued.shards) == ['dataset_1', 'dataset_2']
 
 
-def test_other_settings_of_the_labels_need_the_option_too(invoke, main, write):
+def test_changed_settings_of_the_labels_need_mix_theory_too(invoke, main, write):
     over = write({'campaign': {'max_iterations': 4}, 'label': {'labeller': 'ensemble'}})
     given = ('submit', over, '--continue-from', main.pk, '--teacher', main.outputs.ensemble.pk, '--dry-run')
-    assert f'the labels of campaign {main.pk} are of another level of theory' in refused(invoke(*given))
+    assert f'the labels of campaign {main.pk} have another level of theory' in refused(invoke(*given))
     assert invoke(*given, '--mix-theory').exit_code == 0

@@ -1,4 +1,4 @@
-"""A job that a daemon submitted twice, because it was killed before it knew of the first, runs once."""
+"""A job that a daemon submitted twice, because it was killed before it had stored the first one, runs once."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from aiida_anial.cli.installation import ONCE_AFTER, ONCE_BEFORE
 
 @pytest.fixture
 def submit(tmp_path):
-    """Return a function that starts a job in one and the same folder."""
+    """Return a function that starts a job, always in the same folder."""
 
     def start(program):
         script = tmp_path / '_aiidasubmit.sh'
@@ -26,7 +26,7 @@ def submit(tmp_path):
 
 @pytest.fixture
 def runs(tmp_path):
-    """Return a function that counts how often the program was started, once it was."""
+    """Return a function that waits for the first start of the program and returns the number of starts."""
 
     def count():
         end = time.monotonic() + 20
@@ -38,7 +38,7 @@ def runs(tmp_path):
     return count
 
 
-def test_the_second_waits_for_the_first_and_leaves_it_the_results(submit, runs):
+def test_the_second_job_waits_for_the_first_and_keeps_its_results(submit, runs):
     first = submit('sleep 1')
     assert runs() == 1
     second = submit('sleep 1')
@@ -47,7 +47,7 @@ def test_the_second_waits_for_the_first_and_leaves_it_the_results(submit, runs):
     assert runs() == 1
 
 
-def test_the_second_runs_if_the_first_was_killed(submit, runs):
+def test_the_second_job_runs_if_the_first_was_killed(submit, runs):
     first = submit('sleep 60')
     assert runs() == 1
     second = submit('true')
@@ -57,5 +57,5 @@ def test_the_second_runs_if_the_first_was_killed(submit, runs):
     assert runs() == 2
 
 
-def test_the_exit_status_of_the_program_stays(submit):
+def test_the_exit_status_of_the_program_is_kept(submit):
     assert submit('(exit 7)').wait(20) == 7

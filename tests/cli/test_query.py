@@ -1,4 +1,4 @@
-"""Queries as a user types them."""
+"""The command ``aiida-anial query``."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def test_several_campaigns(invoke, campaigns):
         (('labels', '--density-g-per-cm3', '4..2'), "--density-g-per-cm3: '4..2' is not a range LOW..HIGH"),
         (('labels', '--created', 'soon'), "--created: 'soon' is not a date such as 2026-01-31"),
         (('campaigns', '--converged', 'maybe'), "--converged: 'maybe' is not yes or no"),
-        (('labels', '--sort', 'colour'), 'colour: labels have no such column; known are pk, uuid'),
+        (('labels', '--sort', 'colour'), 'colour: labels have no such column; the columns are pk, uuid'),
         (('labels', '--campaign', 'none'), "--campaign: there is no node 'none'"),
     ],
 )
@@ -58,7 +58,7 @@ def test_mistakes_are_one_sentence(invoke, campaigns, arguments, message):
     assert result.output.count('\n') == 1
 
 
-def test_an_unknown_kind_is_answered_with_those_that_there_are(invoke):
+def test_an_unknown_kind_is_refused_with_the_list_of_kinds(invoke):
     result = invoke('query', 'forces')
     assert result.exit_code == 2
     assert 'forces' in result.output

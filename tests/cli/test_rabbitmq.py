@@ -1,4 +1,4 @@
-"""A RabbitMQ server is asked who it is without harm to AiiDA, which has a loop of its own in the same process."""
+"""Logging in to a RabbitMQ server leaves AiiDA's event loop in the same process intact."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from aiida_anial.cli.rabbitmq import broker_version
 from aiida_anial.common.errors import AnialError
 
 
-def test_the_loop_of_the_process_is_as_it_was():
+def test_the_event_loop_of_the_process_is_unchanged():
     current = asyncio.get_event_loop_policy().get_event_loop
     before = current()
     with socket.socket() as closed:

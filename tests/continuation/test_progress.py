@@ -1,4 +1,4 @@
-"""What is read from graphs that ended in odd places, fake ones, and from the work directory of a killed job."""
+"""What is read from fake graphs that ended at unusual points, and from the work directory of a killed job."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from aiida_anial.continuation.progress import labels_of, progress
 
 @pytest.fixture
 def process(aiida_profile):
-    """Return a function that stores a process that has ended, called by another."""
+    """Return a function that stores an ended process as the child of another."""
 
     def make(label, *, caller=None, link=None, state=ProcessState.FINISHED, exit_status=0, outputs=None, job=False):
         node = orm.CalcJobNode() if job else orm.WorkChainNode()
@@ -41,7 +41,7 @@ def process(aiida_profile):
 
 
 def pw_outputs(*, empty_band=True):
-    """Return what pw.x leaves."""
+    """Return the outputs of a pw.x calculation."""
     kpoints = orm.KpointsData()
     kpoints.set_kpoints([[0.0, 0.0, 0.0]])
     bands = orm.BandsData()
@@ -52,7 +52,7 @@ def pw_outputs(*, empty_band=True):
     return {'output_parameters': orm.Dict({}), 'output_trajectory': trajectory, 'output_band': bands}
 
 
-def test_labels_of_finished_calculations_are_taken_and_of_killed_ones_not(process):
+def test_labels_of_finished_calculations_are_reused_and_of_killed_ones_not(process):
     labelling = process('LabelWorkChain', state=ProcessState.KILLED)
     done = process('PwBaseWorkChain', caller=labelling, link='cell_0', outputs=pw_outputs())
     process('PwBaseWorkChain', caller=labelling, link='cell_1', state=ProcessState.KILLED)
@@ -64,7 +64,7 @@ def test_labels_of_finished_calculations_are_taken_and_of_killed_ones_not(proces
 
 
 @pytest.mark.parametrize(('empty_band', 'expected'), [(True, ['cell_0']), (False, [])])
-def test_a_job_that_ended_before_its_killed_caller_noted_it_is_taken_if_its_bands_are_enough(
+def test_a_job_that_finished_before_its_caller_was_killed_is_reused_if_it_has_enough_bands(
     process, empty_band, expected
 ):
     labelling = process('LabelWorkChain', state=ProcessState.EXCEPTED)
@@ -76,7 +76,7 @@ def test_a_job_that_ended_before_its_killed_caller_noted_it_is_taken_if_its_band
 @pytest.mark.parametrize(
     ('state', 'exit_status', 'expected'), [(ProcessState.KILLED, 410, True), (ProcessState.FINISHED, 410, False)]
 )
-def test_failures_stay_unless_the_labelling_failed_by_them(process, state, exit_status, expected):
+def test_failures_are_kept_unless_the_labelling_failed_because_of_them(process, state, exit_status, expected):
     labelling = process('LabelWorkChain', state=state, exit_status=exit_status)
     process('PwBaseWorkChain', caller=labelling, link='cell_0', exit_status=410)
     found = labels_of(labelling)
@@ -86,7 +86,7 @@ def test_failures_stay_unless_the_labelling_failed_by_them(process, state, exit_
 
 
 def killed_training(process, computer, folder):
-    """Return a campaign killed in its first training, whose job works in ``folder``."""
+    """Return a campaign that was killed in its first training, with the job's work directory ``folder``."""
     campaign = process('ActiveLearningWorkChain', state=ProcessState.KILLED)
     chain = process('TrainWorkChain', caller=campaign, link='initial_training', state=ProcessState.KILLED)
     remote = orm.RemoteData(computer=computer, remote_path=str(folder))
@@ -114,7 +114,7 @@ def test_the_checkpoint_of_a_killed_job_is_fetched_from_its_work_directory(proce
 
 
 @pytest.mark.parametrize('gone', ['file', 'folder'])
-def test_a_checkpoint_that_is_gone_is_left_out(process, computer, tmp_path, count_nodes, gone):
+def test_a_missing_checkpoint_is_left_out(process, computer, tmp_path, count_nodes, gone):
     folder = tmp_path / 'work'
     folder.mkdir()
     campaign, _ = killed_training(process, computer, folder)

@@ -1,4 +1,4 @@
-"""Labels of another level of theory are refused with what differs."""
+"""Labels of another level of theory are refused, with the differences in the message."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ LABELLED = OWN.model_copy(update={'functional': 'PBE', 'version': '6.7'})
 
 
 def changed(**values):
-    """Return the theory of the labels with changes."""
+    """Return the level of theory of the labels with changes."""
     return LABELLED.model_copy(update=values)
 
 
-def test_the_same_theory_and_another_version_are_taken():
+def test_the_same_theory_and_another_version_are_accepted():
     check_theories(OWN, [('campaign 1', LABELLED), ('campaign 2', changed(version='7.2')), ('campaign 3', OWN)])
 
 
@@ -47,7 +47,7 @@ def test_an_unknown_theory_is_refused():
         check_theories(OWN, [('campaign 1', LABELLED), ('dataset 7', None)])
 
 
-def test_settings_tell_the_theory_of_their_labels(pseudo, worker_code):
+def test_settings_determine_the_theory_of_their_labels(pseudo, worker_code):
     qe = {'ecutwfc_ry': 20, 'ecutrho_ry': 90, 'kpoints_mesh': None, 'kpoints_distance_per_angstrom': 0.4}
     found = theory_of(campaign_inputs('demo', {'label': {'qe': qe}}), CampaignNodes(worker_code, pseudo=pseudo))
     assert found == LevelOfTheory(
@@ -62,7 +62,7 @@ def test_settings_tell_the_theory_of_their_labels(pseudo, worker_code):
 
 
 def test_the_theory_of_settings_is_that_of_their_labels(campaigns):
-    """Otherwise no campaign could go on from itself."""
+    """Otherwise no campaign could be continued."""
     from aiida_anial.continuation.plan import inputs_of, nodes_of
 
     campaign = campaigns['main']

@@ -24,7 +24,7 @@ PAGE = (DOCS / 'topics' / 'conventions.md').read_text()
 
 
 def _arrays() -> dict[str, dict[str, str]]:
-    """Return the dtype by array by the node of the table."""
+    """Return the dtype of every array in the tables, by node and array."""
     arrays: dict[str, dict[str, str]] = {}
     node = ''
     for first, names, _, _, dtype in re.findall(
@@ -97,7 +97,7 @@ def test_errors():
 
 @pytest.fixture(scope='module')
 def reference():
-    """Return the extension that writes the settings table."""
+    """Return the Sphinx extension that generates the settings tables."""
     spec = importlib.util.spec_from_file_location('anial_reference', DOCS / '_ext' / 'anial_reference.py')
     module = importlib.util.module_from_spec(spec)
     sys.modules['anial_reference'] = module

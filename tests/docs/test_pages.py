@@ -1,4 +1,4 @@
-"""Links, commands, YAML and Python in the pages are of this package as it is."""
+"""Links, commands, YAML and Python in the pages agree with the package."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def test_commands_and_their_options_exist(page, line):
         command = command.get_command(click.Context(command), words.pop(0))
     assert command is not None
     known = {name for parameter in command.params for name in (*parameter.opts, *parameter.secondary_opts)}
-    # The value of --sort may begin with a minus sign; a name of a column has no minus sign within.
+    # The value of --sort may begin with a minus sign; names of columns contain no minus signs.
     options = {word.partition('=')[0] for word in words if re.match(r'-\w$|--', word)}
     assert options <= known | {'-h', '--help'}
 
@@ -75,11 +75,11 @@ PROGRAMS = [(page, block) for page in PAGES for block in _blocks(page, 'python')
 
 
 @pytest.mark.parametrize(('page', 'block'), PROGRAMS, ids=_id)
-def test_python_imports_what_is_there(page, block):
+def test_python_imports_exist(page, block):
     tree = ast.parse(block)
     imports = [node for node in ast.walk(tree) if isinstance(node, ast.Import | ast.ImportFrom)]
     exec(compile(ast.Module(imports, []), page.name, 'exec'), {})
 
 
-def test_something_was_looked_at():
+def test_the_pages_have_commands_settings_targets_and_programs():
     assert min(len(found) for found in (COMMANDS, SETTINGS, TARGETS, PROGRAMS)) >= 4

@@ -1,4 +1,4 @@
-"""The page on workflow logic names every step, handler and exit code, and none that is not there."""
+"""The page on workflow logic names every step, handler and exit code, and no others."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def _processes():
         factory(name)
         for group, factory in groups
         for name in get_entry_point_names(group)
-        # The steps of that one are those of aiida-quantumespresso, whose pages tell them.
+        # Its steps are those of aiida-quantumespresso, which documents them.
         if name.startswith('anial.') and name != 'anial.pw.base'
     ]
 
@@ -30,7 +30,7 @@ JOBS = {process.__name__ for process in PROCESSES if issubclass(process, CalcJob
 
 
 def _documented() -> set[tuple[str, int, str]]:
-    """Return process, status and label of every row of the tables of exit codes."""
+    """Return process, status and label of every row in the tables of exit codes."""
     rows = re.findall(r'^\| ([\w, ]+) \| (\d+) \| `(\w+)` \|', PAGE.read_text(), re.MULTILINE)
     groups = {'all': NAMES, 'all five jobs': JOBS}
     return {
@@ -65,7 +65,7 @@ def test_every_process_and_step_is_named(process):
 
 
 def _steps(outline) -> list[str]:
-    """Return the names in plumpy's description of an outline: 'name(doc)', or 'while(name)' as the key of a mapping."""
+    """Return the names in plumpy's description of an outline: 'name(doc)', or keys such as 'while(name)'."""
     if isinstance(outline, str):
         return [outline.partition('(')[0]]
     if isinstance(outline, dict):

@@ -1,4 +1,4 @@
-"""Exports and imports, on the campaigns that the whole session shares."""
+"""Fixtures of exports and imports, with the campaigns of the session."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Exported labels are those of the graph, and lead back to it."""
+"""Exported labels are those of the graph, and `whence` finds their export."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def test_all_labels_of_a_campaign(exported, campaigns, name):
         np.testing.assert_array_equal(dataset.labelled.forces_of(row), forces)
 
 
-def test_the_filters_of_a_query_hold(exported, campaigns):
+def test_the_filters_of_a_query_select_the_labels(exported, campaigns):
     dataset = read_dataset(exported('some.extxyz', '--iteration', '1..', '--n-atoms', '5..'))
     expected = reference(
         campaigns['main'], lambda labelled, row: labelled.iterations[row] >= 1 and labelled.cells.n_atoms[row] >= 5
@@ -93,7 +93,7 @@ def last_export_inputs():
     return inputs.pop('settings'), inputs
 
 
-def test_a_copied_file_leads_back_and_a_changed_one_says_so(exported, invoke, tmp_path):
+def test_whence_finds_a_copied_file_and_compares_a_changed_one(exported, invoke, tmp_path):
     path = exported()
     copy = tmp_path / 'copy-with-another-name'
     copy.write_bytes(path.read_bytes())
@@ -102,25 +102,25 @@ def test_a_copied_file_leads_back_and_a_changed_one_says_so(exported, invoke, tm
     n_atoms = int(lines[0])
     copy.write_text(''.join(lines[: n_atoms + 2]))
     result = invoke('whence', copy)
-    assert '1 of 1 configurations are labels here' in result.output
+    assert '1 of 1 configurations are labels of this profile' in result.output
     assert 'its header names the shard' in result.output
     copy.write_text('no dataset')
     result = invoke('whence', copy)
     assert result.exit_code == 1
-    assert 'no export of this profile wrote it, and it is no dataset' in result.output
+    assert 'no export of this profile wrote it, and it is not a dataset' in result.output
 
 
 @pytest.mark.parametrize(
     ('name', 'filters', 'message'),
     [
-        ('labels.pickle', (), "--format: 'labels.pickle' ends in none of .extxyz, .h5, .db"),
+        ('labels.pickle', (), "--format: 'labels.pickle' does not end in .extxyz or .h5 or .db"),
         ('no/folder.extxyz', (), 'there is no folder'),
-        ('labels.extxyz', ('--n-atoms', '1000..'), 'filters: no label is so'),
+        ('labels.extxyz', ('--n-atoms', '1000..'), 'filters: no label matches'),
         ('labels.extxyz', ('--n-atoms', 'few'), "--n-atoms: 'few' is not a whole number"),
         ('labels.extxyz', ('--campaign', '123456789'), "--campaign: there is no node '123456789'"),
     ],
 )
-def test_what_cannot_be_exported_is_one_sentence_and_nothing_is_stored(
+def test_impossible_exports_are_refused_in_one_sentence_and_nothing_is_stored(
     invoke, campaigns, tmp_path, count_nodes, name, filters, message
 ):
     before = count_nodes()
@@ -135,7 +135,7 @@ def test_what_cannot_be_exported_is_one_sentence_and_nothing_is_stored(
 def test_an_existing_file_is_not_overwritten(exported, invoke):
     path = exported()
     result = invoke('export', 'dataset', path)
-    assert 'is there already' in result.output
+    assert 'it exists already' in result.output
 
 
 @pytest.mark.parametrize(
@@ -159,7 +159,7 @@ def test_trajectories_are_read_back_by_ase(invoke, campaigns, tmp_path, file_for
 
 
 @pytest.mark.parametrize('file_format', ['safetensors', 'neurochem', 'torchani', 'torchscript'])
-def test_ensembles_are_exported_and_lead_back(invoke, campaigns, tmp_path, file_format):
+def test_ensembles_are_exported_and_whence_finds_the_export(invoke, campaigns, tmp_path, file_format):
     path = tmp_path / 'ensemble'
     ensemble = campaigns['main'].outputs.ensemble
     result = invoke('export', 'ensemble', ensemble.uuid, path, '--format', file_format)

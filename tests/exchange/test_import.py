@@ -1,4 +1,4 @@
-"""Imported labels: where they come from, and what is refused."""
+"""Imported labels: their origin, and what is refused."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ THEORY = {'code': 'vasp', 'functional': 'PBE', 'ecutwfc_ry': 30.0, 'kpoints_mesh
 
 @pytest.fixture
 def foreign(tmp_path):
-    """Three cells labelled by EMT in a file that somebody else wrote."""
+    """Three cells labelled by EMT in a file that this package did not write."""
     generator = np.random.default_rng(4)
     images = []
     for size in (1, 2, 1):
@@ -37,7 +37,7 @@ def foreign(tmp_path):
 
 @pytest.fixture
 def theory(tmp_path):
-    """A file that says what the labels were computed with."""
+    """A file that states the level of theory of the labels."""
     path = tmp_path / 'theory.yaml'
     path.write_text(yaml.safe_dump(THEORY))
     return path
@@ -77,7 +77,7 @@ def test_our_own_export_comes_back_with_its_theory_and_its_calculations(invoke, 
     assert newest_shard().level_of_theory.code == 'emt'
 
 
-def test_another_theory_than_that_of_the_campaign_is_refused_unless_told_otherwise(
+def test_another_theory_than_that_of_the_campaign_is_refused_without_mix_theory(
     invoke, foreign, theory, campaigns, count_nodes
 ):
     command = ('import', 'dataset', foreign[0], '--level-of-theory', theory, '--campaign', campaigns['main'].pk)
@@ -89,11 +89,11 @@ def test_another_theory_than_that_of_the_campaign_is_refused_unless_told_otherwi
     assert invoke(*command, '--mix-theory').exit_code == 0
 
 
-def test_a_file_that_does_not_say_its_theory_is_refused_without_one(invoke, foreign, count_nodes):
+def test_a_file_that_does_not_state_its_theory_is_refused(invoke, foreign, count_nodes):
     before = count_nodes()
     result = invoke('import', 'dataset', foreign[0])
     assert result.exit_code == 1
-    assert 'does not say what its labels were computed with' in result.output
+    assert 'does not state the level of theory of its labels' in result.output
     assert count_nodes() == before
 
 
@@ -105,7 +105,7 @@ def test_a_file_that_does_not_say_its_theory_is_refused_without_one(invoke, fore
         ('code: vasp\necutwfc_ry: high\n', "level_of_theory.ecutwfc_ry: 'high' is not allowed"),
     ],
 )
-def test_an_impossible_theory_is_one_sentence(invoke, foreign, tmp_path, count_nodes, content, message):
+def test_an_invalid_theory_is_refused_in_one_sentence(invoke, foreign, tmp_path, count_nodes, content, message):
     path = tmp_path / 'bad.yaml'
     path.write_text(content)
     before = count_nodes()
@@ -176,12 +176,12 @@ def test_finished_calculations_are_labels(invoke, pw_job):
 @pytest.mark.parametrize(
     ('changes', 'message'),
     [
-        ({'symbol': 'Cu'}, 'has Cu where only Al is known'),
-        ({'exit_status': 305}, 'did not finish well (exit status 305)'),
+        ({'symbol': 'Cu'}, 'contains Cu; only Al is supported'),
+        ({'exit_status': 305}, 'did not succeed (exit status 305)'),
         ({'arrays': ('forces',)}, 'has no stress; a label needs energy, forces and stress'),
     ],
 )
-def test_a_calculation_that_is_no_label_is_refused(invoke, pw_job, count_nodes, changes, message):
+def test_a_calculation_that_gives_no_label_is_refused(invoke, pw_job, count_nodes, changes, message):
     job = pw_job(**changes)
     before = count_nodes()
     result = invoke('import', 'calculations', job.pk)
@@ -198,7 +198,7 @@ def test_calculations_of_two_levels_of_theory_are_refused(invoke, pw_job, count_
     assert count_nodes() == before
 
 
-def test_a_node_that_is_no_calculation_is_refused(invoke, campaigns):
+def test_a_node_that_is_not_a_calculation_is_refused(invoke, campaigns):
     result = invoke('import', 'calculations', campaigns['main'].pk)
     assert 'is a ActiveLearningWorkChain, not a PwCalculation' in result.output
     assert 'PKS: there is no node' in invoke('import', 'calculations', 123456789).output

@@ -1,4 +1,4 @@
-"""The pinned versions are complete and agree with what the package asks for."""
+"""The pinned versions are complete and satisfy the requirements of the package."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The demo script around its commands: which it runs, and what it leaves behind."""
+"""The demo script: which commands it runs, and what it leaves behind."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ SCRIPT = Path(__file__).parents[2] / 'scripts' / 'demo.py'
 
 @pytest.fixture
 def demo(monkeypatch):
-    """Return the script as a module, with commands that are noted and succeed."""
+    """Return the script as a module, with commands that are recorded and succeed."""
     spec = importlib.util.spec_from_file_location('demo', SCRIPT)
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)

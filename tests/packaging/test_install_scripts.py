@@ -1,4 +1,4 @@
-"""The set-up scripts on machines that lack something, played by commands of our own on the PATH."""
+"""The installation scripts on machines that lack something, simulated by fake commands on the PATH."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ WITHOUT_ENSUREPIP = 'case "$2" in *ensurepip*) exit 1;; *) exit 0;; esac'
 
 @pytest.fixture
 def machine(tmp_path):
-    """Return a function that runs a script where only its own commands and the commands of the shell are there."""
+    """Return a function that runs a script with only the given commands and those of the shell."""
     folder = tmp_path / 'bin'
     folder.mkdir()
     for name in ('sh', 'dirname', 'grep', 'env', 'cat', 'chmod', 'touch'):
@@ -40,7 +40,7 @@ def machine(tmp_path):
 APT = 'echo "$@" >>"$LOG"; [ "$1" = update ] || { echo exit >"$FOLDER/pw.x"; chmod +x "$FOLDER/pw.x"; }'
 
 
-def test_quantum_espresso_that_is_there_is_left_alone(machine):
+def test_an_existing_quantum_espresso_is_kept(machine):
     result = machine('install-qe.sh', pw_x='exit', ld1_x='exit', apt__get=APT)
     assert result.returncode == 0
     assert not machine.log.exists()
@@ -79,7 +79,7 @@ def test_quantum_espresso_is_installed_through_sudo(machine):
     ],
     ids=['no apt-get', 'not root', 'sudo asks for a password', 'apt-get fails', 'package without pw.x'],
 )
-def test_quantum_espresso_that_cannot_be_installed_is_one_sentence(machine, commands):
+def test_if_quantum_espresso_cannot_be_installed_one_sentence_says_so(machine, commands):
     result = machine('install-qe.sh', **commands)
     assert result.returncode == 1
     (message,) = result.stderr.splitlines()
@@ -87,14 +87,14 @@ def test_quantum_espresso_that_cannot_be_installed_is_one_sentence(machine, comm
 
 
 @pytest.mark.parametrize('body', [NO_PYTHON, OLD_PYTHON], ids=['does not run', 'too old'])
-def test_no_python_is_one_sentence(machine, tmp_path, body):
+def test_without_python_one_sentence_says_so(machine, tmp_path, body):
     result = machine('install-python.sh', str(tmp_path / 'venv'), python3=body)
     assert result.returncode == 1
     (message,) = result.stderr.splitlines()
     assert 'Python 3.11' in message
 
 
-def test_python_without_ensurepip_is_one_sentence(machine, tmp_path):
+def test_without_ensurepip_one_sentence_says_so(machine, tmp_path):
     commands = {'python3.11': WITHOUT_ENSUREPIP, 'python3': OLD_PYTHON}
     result = machine('install-python.sh', str(tmp_path / 'venv'), **commands)
     assert result.returncode == 1

@@ -46,8 +46,8 @@ def test_a_daemon_stops_and_starts_while_a_server_is_away(services, shell, daemo
 @pytest.mark.services
 def test_a_process_that_nobody_was_asked_for_is_told_of_and_repaired(shell, daemon, ended):
     lost = shell.ask(Path(__file__).with_name('lose_label.py'))
-    assert lost['finding'] == f'nobody works on {lost["pk"]}'
-    assert 'ok       processes: none is lost' in shell.anial('doctor')
+    assert lost['finding'] == f'no worker has {lost["pk"]}'
+    assert 'ok       processes: every active process has a worker' in shell.anial('doctor')
     shell.verdi('daemon', 'stop')
     shell.verdi('process', 'repair', '--force')
     shell.verdi('daemon', 'start')
@@ -64,7 +64,7 @@ def test_a_profile_with_aiidas_own_plugins_is_told_of_and_brought_up_to_date(she
     path.write_text(json.dumps(changed))
     printed = shell.anial('doctor', check=False)
     assert re.search(
-        r'missing  recovery: workers do not outlive .*\n +mend: .*setup --production -p production', printed
+        r'missing  recovery: workers do not survive .*\n +fix: .*setup --production -p production', printed
     )
     assert f'profile {PROFILE}: changed' in shell.run('aiida-anial', 'setup', '-p', PROFILE).stdout
     assert shell.config == ours

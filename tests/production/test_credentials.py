@@ -72,7 +72,7 @@ def test_no_option_takes_a_password():
 
 @pytest.mark.parametrize('mode', [0o640, 0o604, 0o620, 0o666])
 def test_a_file_that_is_open_to_others_is_refused(write, mode):
-    with pytest.raises(AnialError, match=rf'mode {mode:04o}\); close it with: chmod 600'):
+    with pytest.raises(AnialError, match=rf'mode {mode:04o}\); run: chmod 600'):
         read_servers(write(CONTENT, mode), {})
 
 
@@ -87,41 +87,41 @@ def test_a_link_is_as_open_as_what_it_leads_to(write, tmp_path):
 def test_a_file_of_someone_else_is_refused(write, monkeypatch):
     path = write(CONTENT)
     os.chown(path, 65534, 65534)
-    with pytest.raises(AnialError, match='belongs to someone else'):
+    with pytest.raises(AnialError, match='belongs to another user'):
         read_servers(path, {})
 
 
 @pytest.mark.parametrize(
     ('content', 'sentence'),
     [
-        (f'postgres:\n  password: "{SECRET}\n', 'no YAML file: look at line'),
-        (f'postgres:\n password: {SECRET}\n  port: 1\n', 'no YAML file: look at line'),
-        (f'postgres: !!python/object/apply:os.system ["{SECRET}"]', 'no YAML file: look at line 1'),
-        (f'{SECRET}: {SECRET}', 'should hold the sections postgres and rabbitmq'),
-        (f'{SECRET}: {{}}', 'unknown section; known are postgres, rabbitmq'),
-        (SECRET, 'should hold the sections'),
-        ('[' * 5000, 'no YAML file'),
+        (f'postgres:\n  password: "{SECRET}\n', 'not valid YAML; see line'),
+        (f'postgres:\n password: {SECRET}\n  port: 1\n', 'not valid YAML; see line'),
+        (f'postgres: !!python/object/apply:os.system ["{SECRET}"]', 'not valid YAML; see line 1'),
+        (f'{SECRET}: {SECRET}', 'must contain the sections postgres and rabbitmq'),
+        (f'{SECRET}: {{}}', 'unknown section; the sections are postgres, rabbitmq'),
+        (SECRET, 'must contain the sections'),
+        ('[' * 5000, 'not valid YAML'),
         ('#' * 70000, 'too large'),
-        ('postgres: \x00', 'no YAML file'),
-        ('é'.encode('latin-1'), 'no YAML file'),
-        ({'postgres': {SECRET: 1}}, 'postgres has an unknown key; known are host, port'),
-        ({'postgres': SECRET}, 'should hold the sections'),
+        ('postgres: \x00', 'not valid YAML'),
+        ('é'.encode('latin-1'), 'not valid YAML'),
+        ({'postgres': {SECRET: 1}}, 'postgres has an unknown key; the keys are host, port'),
+        ({'postgres': SECRET}, 'must contain the sections'),
         ({'postgres': {'port': 5432}}, r'postgres\.password: it is missing; .*ANIAL_POSTGRES_PASSWORD'),
-        ({'postgres': {'password': 12345}}, r'postgres\.password: a password is text, in quotes'),
+        ({'postgres': {'password': 12345}}, r'postgres\.password: a password must be text without blanks; quote it'),
         ({'postgres': {'password': f'{SECRET} x'}}, r'postgres\.password: .*without blanks'),
         ({'postgres': {'password': f'{SECRET}\n'}}, r'postgres\.password: .*without blanks'),
-        ({'postgres': {'password': [SECRET]}}, r'postgres\.password: a password is text'),
+        ({'postgres': {'password': [SECRET]}}, r'postgres\.password: a password must be text'),
         ({'postgres': {'password': 'x', 'port': 0}}, r'postgres\.port: 0 is not allowed'),
         ({'postgres': {'password': 'x', 'port': 'http'}}, r"postgres\.port: 'http' is not allowed"),
         ({'postgres': {'password': 'x', 'port': True}}, r'postgres\.port: True is not allowed'),
         ({'postgres': {'password': 'x', 'host': 'a@b'}}, r"postgres\.host: 'a@b' is not allowed"),
         ({'postgres': {'password': 'x', 'host': ''}}, r'postgres\.host: it is empty'),
         ({'postgres': {'password': 'x', 'database': 'a; DROP'}}, r'postgres\.database: .* is not allowed'),
-        ({'postgres': {'password': 'x', 'user': 3}}, r'postgres\.user: 3 is not allowed: it should be text'),
+        ({'postgres': {'password': 'x', 'user': 3}}, r'postgres\.user: 3 is not allowed: it must be text'),
         ({'postgres': {'password': 'x'}}, r'rabbitmq\.password: it is missing; .*ANIAL_RABBITMQ_PASSWORD'),
         (
             {'postgres': {'password': 'x'}, 'rabbitmq': {'password': 'x', 'protocol': 'http'}},
-            r"rabbitmq\.protocol: 'http' is not allowed: it is one of amqp, amqps",
+            r"rabbitmq\.protocol: 'http' is not allowed: it must be one of amqp, amqps",
         ),
     ],
 )
@@ -140,7 +140,7 @@ def test_a_file_that_is_not_there_is_one_sentence(tmp_path):
 def test_a_pipe_is_refused_and_not_waited_for(tmp_path):
     path = tmp_path / 'pipe'
     os.mkfifo(path, 0o600)
-    with pytest.raises(AnialError, match='it is no file'):
+    with pytest.raises(AnialError, match='it is not a regular file'):
         read_servers(path, {})
 
 
@@ -164,4 +164,4 @@ def test_a_profile_is_one_for_production_by_its_name_or_by_an_option(aiida_confi
 def test_an_embedded_profile_does_not_become_one_for_production(aiida_profile, write):
     result = setup('-p', aiida_profile.name, '--credentials', write(CONTENT))
     assert result.exit_code == 1
-    assert 'is there already, with core.' in result.output
+    assert 'exists already, with core.' in result.output

@@ -88,7 +88,7 @@ def test_the_database_is_of_its_own_role_and_in_utf8(shell, ask):
 
 def test_setting_up_again_needs_no_password_and_changes_nothing(shell):
     before = shell.config
-    assert f'profile {PROFILE}: is there' in shell.run('aiida-anial', 'setup', '-p', PROFILE).stdout
+    assert f'profile {PROFILE}: exists already' in shell.run('aiida-anial', 'setup', '-p', PROFILE).stdout
     assert shell.config == before
 
 
@@ -103,13 +103,13 @@ def test_a_killed_postgresql_starts_again_with_what_it_held(shell, services, ask
 def test_the_doctor_finds_all_well(shell, daemon):
     printed = shell.run('aiida-anial', 'doctor', '-p', PROFILE).stdout
     assert 'missing' not in printed
-    assert 'unseen' not in printed
+    assert 'unknown' not in printed
     for name in (
         'PostgreSQL: 1',
         'encoding: UTF8',
         'RabbitMQ: ',
         'recovery: workers outlive',
-        'processes: none is lost',
+        'processes: every active process has a worker',
         'consumer timeout: none',
         'workers: 1 on',
         'open files',
@@ -140,7 +140,7 @@ WRONG = {
     'role that may make no database': (
         {'postgres': {'database': 'new', 'admin_user': ''}},
         None,
-        r'postgres\.database: there is no new .*may not make one; .*--postgres-admin-user',
+        r'postgres\.database: there is no new .*may not create it; .*--postgres-admin-user',
     ),
     'no PostgreSQL': ({'postgres': {'port': 9}}, None, r'postgres: .*127\.0\.0\.1:9: .*refused'),
     'no RabbitMQ': ({'rabbitmq': {'port': 9}}, None, r'rabbitmq: .*127\.0\.0\.1:9: .*111'),
@@ -158,7 +158,7 @@ WRONG = {
     'database of another profile': (
         {'postgres': {'database': 'anial'}},
         None,
-        r'postgres\.database: anial .*tables, of another profile',
+        r'postgres\.database: anial .*tables of another profile',
     ),
     'database of another role': (
         {'postgres': {'database': 'foreign'}},
@@ -253,12 +253,12 @@ def test_passwords_from_the_environment_may_hold_anything_but_blanks_and_may_cha
     passwords = {'ANIAL_POSTGRES_PASSWORD': AWKWARD, 'ANIAL_RABBITMQ_PASSWORD': AWKWARD}
     setup = ('aiida-anial', 'setup', '-p', 'second', *options)
     made = shell.run(*setup, **passwords, ANIAL_POSTGRES_ADMIN_PASSWORD=postgres['admin_password'])
-    assert 'profile second: made' in made.stdout
+    assert 'profile second: created' in made.stdout
 
     ask("ALTER ROLE awkward PASSWORD 'changed'")
     doctor = shell.run('aiida-anial', 'doctor', '-p', 'second', check=False)
     assert doctor.returncode == 1
-    assert re.search(r'missing  PostgreSQL: .*authentication failed.*\n +mend: ', doctor.stdout)
+    assert re.search(r'missing  PostgreSQL: .*authentication failed.*\n +fix: ', doctor.stdout)
     passwords['ANIAL_POSTGRES_PASSWORD'] = 'changed'
     assert 'profile second: changed' in shell.run(*setup, **passwords).stdout
     shell.run('verdi', '-p', 'second', 'storage', 'info')
@@ -303,8 +303,8 @@ def test_the_doctor_sees_consumer_timeout_and_alarm(services, write):
         ({'host': 'rabbit.example', 'control': ''}, 'on another machine'),
         ({'control': ''}, 'port mapper'),
         ({'control': '/nowhere/rabbitmqctl'}, 'there is no /nowhere/rabbitmqctl'),
-        ({'control': '/bin/false'}, 'may not ask'),
-        ({'port': 9}, 'asks another server'),
+        ({'control': '/bin/false'}, 'may not query it'),
+        ({'port': 9}, 'belongs to another server'),
     ],
 )
 def test_what_cannot_be_seen_is_not_taken_for_well(write, changes, reason, monkeypatch):

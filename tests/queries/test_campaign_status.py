@@ -1,4 +1,4 @@
-"""A campaign in numbers, as scripts read it."""
+"""The status of a campaign as a dictionary."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ ITERATION_KEYS = {
 
 
 @pytest.mark.parametrize('name', ['main', 'again', 'failed'])
-def test_every_key_is_there_and_it_is_json(campaigns, name):
+def test_the_status_has_every_key_and_is_json(campaigns, name):
     status = campaign_status(campaigns[name])
     assert status.keys() >= KEYS
     assert all(row.keys() >= ITERATION_KEYS for row in status['iterations'])

@@ -1,4 +1,4 @@
-"""Paused processes of a campaign, and why."""
+"""Paused processes of a campaign, and the reasons."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ TRACE = 'Traceback (most recent call last):\n  somewhere\nOSError: [Errno 28] No
 
 @pytest.fixture
 def campaign(fake_chain):
-    """A campaign that waits."""
+    """A waiting campaign."""
     return fake_chain('ActiveLearningWorkChain', state=ProcessState.WAITING)
 
 
 @pytest.fixture
 def job(campaign, fake_chain, fake_job):
-    """A job under it that AiiDA has paused."""
+    """A job of the campaign that AiiDA has paused."""
     base = fake_chain('PwBaseWorkChain', state=ProcessState.WAITING, caller=campaign)
     job = fake_job('quantumespresso.pw', state=ProcessState.WAITING, caller=base)
     job.pause()
@@ -29,7 +29,7 @@ def job(campaign, fake_chain, fake_job):
 
 
 def log(node, message):
-    """Let AiiDA's log of a process say something."""
+    """Add a message to AiiDA's log of a process."""
     return orm.Log(timezone.now(), 'aiida', 'ERROR', node.pk, message).store()
 
 
@@ -47,13 +47,13 @@ def test_without_a_log_the_status_is_the_reason(campaign, job):
     assert paused_processes(campaign)[0]['reason'].endswith('5 times consecutively')
 
 
-def test_what_somebody_paused_is_listed_too(campaign):
+def test_a_process_paused_by_a_user_is_listed_too(campaign):
     campaign.pause()
     assert [row['pk'] for row in paused_processes(campaign)] == [campaign.pk]
     assert paused_processes(campaign)[0]['reason'] == 'somebody paused it'
 
 
-def test_what_is_not_of_the_campaign_or_has_ended_is_not_listed(campaign, job, fake_chain, fake_job):
+def test_processes_of_other_campaigns_and_ended_ones_are_not_listed(campaign, job, fake_chain, fake_job):
     other = fake_chain('ActiveLearningWorkChain', state=ProcessState.WAITING)
     other.pause()
     fake_job('quantumespresso.pw', caller=campaign).pause()

@@ -1,4 +1,4 @@
-"""Records of the graph, against the nodes read one by one."""
+"""Records of the graph, compared with the nodes read one by one."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ def test_labels_are_those_of_the_shards(campaigns, expected):
         ({'code': 'pw.x'}, lambda row: False),
     ],
 )
-def test_filters_keep_what_they_say(campaigns, expected, where, keep):
+def test_filters_select_matching_labels(campaigns, expected, where, keep):
     wanted = {(row['shard'], row['row']) for row in expected if keep(row)}
     found = records('labels', where, campaigns=[campaigns['main']])
     assert {(row['shard'], row['row']) for row in found} == wanted
@@ -153,7 +153,7 @@ def test_every_column_can_be_filtered_and_sorted_by(campaigns, kind):
         ('created', '2026-01-31', (datetime(2026, 1, 31, tzinfo=UTC), datetime(2026, 1, 31, 23, 59, 59, tzinfo=UTC))),
     ],
 )
-def test_conditions_are_written_as_values_ranges_and_lists(name, text, condition):
+def test_conditions_are_parsed_from_values_ranges_and_lists(name, text, condition):
     assert parse_condition(KINDS['labels'].column(name), text) == condition
 
 
@@ -166,13 +166,13 @@ def test_conditions_are_written_as_values_ranges_and_lists(name, text, condition
         ('created', 'yesterday', 'not a date such as 2026-01-31'),
     ],
 )
-def test_a_condition_that_is_none_is_refused(name, text, message):
+def test_an_invalid_condition_is_refused(name, text, message):
     with pytest.raises(AnialError, match=message):
         parse_condition(KINDS['labels'].column(name), text)
 
 
-def test_unknown_names_are_refused_with_those_that_are_known(aiida_profile):
-    with pytest.raises(AnialError, match=r'atoms: labels have no such column; known are pk, uuid'):
+def test_unknown_names_are_refused_with_the_list_of_names(aiida_profile):
+    with pytest.raises(AnialError, match=r'atoms: labels have no such column; the columns are pk, uuid'):
         records('labels', {'atoms': 4})
-    with pytest.raises(AnialError, match=r'forces: there are no such records; known are labels'):
+    with pytest.raises(AnialError, match=r'forces: there are no such records; the kinds are labels'):
         count('forces')

@@ -1,4 +1,4 @@
-"""One release of the campaign that the whole session shares, and what can be asked of it."""
+"""One release of the campaign of the session, and functions that read it."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def invoke(aiida_profile) -> Callable[..., Result]:
 
 @pytest.fixture(scope='session')
 def release(invoke, campaigns, tmp_path_factory) -> Path:
-    """The folder that ``aiida-anial release`` writes."""
+    """The folder written by ``aiida-anial release``."""
     folder = tmp_path_factory.mktemp('release') / 'aluminium'
     result = invoke('release', campaigns['main'].pk, folder, *AUTHORS)
     assert result.exit_code == 0, (result.output, result.exception)
@@ -49,7 +49,7 @@ def table(release) -> Callable[[str], list[dict[str, str]]]:
 
 @pytest.fixture
 def copy_of_campaign(campaigns) -> Callable[..., Any]:
-    """Return a function that stores a campaign with the inputs of the main one and nothing called.
+    """Return a function that stores a campaign with the inputs of the main one and without children.
 
     It was given the shards of the main one, as one that continues it.
     """
@@ -76,7 +76,7 @@ def copy_of_campaign(campaigns) -> Callable[..., Any]:
 
 @pytest.fixture(scope='session')
 def elsewhere(release, tmp_path_factory) -> Callable[..., subprocess.CompletedProcess[str]]:
-    """Return a function that runs a command in a fresh profile, into which the archive was imported."""
+    """Return a function that runs a command in a new profile into which the archive was imported."""
     home = tmp_path_factory.mktemp('elsewhere')
     environment = {**os.environ, 'AIIDA_PATH': str(home), 'PATH': f'{BIN}{os.pathsep}{os.environ["PATH"]}'}
 
@@ -86,7 +86,7 @@ def elsewhere(release, tmp_path_factory) -> Callable[..., subprocess.CompletedPr
             command, cwd=home, env=environment, capture_output=True, text=True, timeout=300, check=False
         )
 
-    # No label is computed by pw.x here, and the machine may have none.
+    # No label is computed by pw.x here, and pw.x may not be installed.
     for command in (
         ('aiida-anial', 'setup', '--profile', 'fresh', '--pw', BIN / 'anial-worker'),
         ('verdi', 'archive', 'import', release / 'campaign.aiida'),

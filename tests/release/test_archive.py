@@ -1,4 +1,4 @@
-"""The archive in a profile that knows nothing else: everything works there as where it was made."""
+"""The archive in an empty profile: all commands give the same results as in the original profile."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ for name in sys.argv[1:]:
 print(json.dumps(labels))
 """
 
-# In one process, which takes seconds to start.
+# All in one process, because starting one takes seconds.
 COUNT = """
 import json, sys
 from click.testing import CliRunner
@@ -41,7 +41,7 @@ def output(result):
     return result.stdout
 
 
-def test_queries_find_as_much(elsewhere, campaigns, tmp_path, uuid):
+def test_queries_find_as_many_records(elsewhere, campaigns, tmp_path, uuid):
     kinds = [kind for kind in KINDS if kind not in ('shards', 'calculations', 'benchmarks')]
     script = tmp_path / 'count.py'
     script.write_text(COUNT)
@@ -75,14 +75,14 @@ def test_an_export_gives_the_same_bytes(elsewhere, release, tmp_path, uuid, name
     assert (tmp_path / name).read_bytes() == (release / name).read_bytes()
 
 
-def test_the_files_lead_back(elsewhere, release):
+def test_whence_finds_the_exports_of_the_files(elsewhere, release):
     found = json.loads(output(elsewhere('aiida-anial', 'whence', release / 'dataset.extxyz', '--json')))
     uuids = {export['uuid'] for export in found['exports']}
     assert any(f'`export_dataset {uuid}`' in (release / 'README.md').read_text() for uuid in uuids)
 
 
 @pytest.mark.slow
-def test_steps_give_the_same_bits(elsewhere, campaigns, tmp_path):
+def test_steps_are_reproduced_bit_for_bit(elsewhere, campaigns, tmp_path):
     script = tmp_path / 'look.py'
     script.write_text(LOOK)
     names = ('collect_evaluated', 'generate_cells', 'EvaluateCalculation')
@@ -93,7 +93,7 @@ def test_steps_give_the_same_bits(elsewhere, campaigns, tmp_path):
         assert result['steps'][0]['verdict'] == 'identical', (name, result)
 
 
-def test_extras_arrive(elsewhere, campaigns, tmp_path):
+def test_extras_are_archived(elsewhere, campaigns, tmp_path):
     script = tmp_path / 'extras.py'
     script.write_text(
         'import json, sys\nfrom aiida import orm\nprint(json.dumps(orm.load_node(sys.argv[1]).base.extras.all))'

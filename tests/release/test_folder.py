@@ -1,4 +1,4 @@
-"""What stands in the folder is what stands in the graph, by other readers and by other ways."""
+"""The content of the folder agrees with the graph, as read by independent programs."""
 
 from __future__ import annotations
 
@@ -105,7 +105,7 @@ def test_every_column_of_a_query_is_explained_and_none_is_a_pk(release, table):
     assert not any(column == 'pk' for _, column in explained)
 
 
-def test_csv_and_json_say_the_same(release, table):
+def test_csv_and_json_agree(release, table):
     for path in (release / 'tables').glob('*.json'):
         rows = json.loads(path.read_text())
         written = [{key: '' if value is None else str(value) for key, value in row.items()} for row in rows]
@@ -126,14 +126,14 @@ def test_the_errors_by_configuration_are_those_that_the_training_reported(table,
 
 
 def rows_of(card, heading):
-    """Return the rows of the first table under a heading of a card, without those of its head."""
+    """Return the rows of the first table under a heading of a card, without its header."""
     section = card.split(f'\n## {heading}\n', 1)[1].split('\n## ', 1)[0]
     lines = [line for line in section.splitlines() if line.startswith('|')]
     end = next((n for n, line in enumerate(lines[2:], start=2) if line.startswith('| ---')), len(lines) + 1)
     return [[cell.strip() for cell in line.strip('|').split('|')] for line in lines[2 : end - 1]]
 
 
-def test_the_card_counts_and_measures_what_the_graph_has(release, campaigns):
+def test_counts_and_errors_on_the_card_agree_with_the_graph(release, campaigns):
     card = (release / 'README.md').read_text()
     labelled = [shard.labelled for shard in campaigns['main'].outputs.shards.values()]
     n_labels = [int(row[2]) for row in rows_of(card, 'Labels')]
@@ -174,7 +174,7 @@ def test_the_python_on_the_card_works(release, monkeypatch):
 @pytest.mark.parametrize(
     'name', ['dataset.h5', 'ensemble.safetensors', 'ensemble.pt', 'ensemble-neurochem/sae_linfit.dat']
 )
-def test_data_and_potential_lead_back_to_the_process_on_the_card(release, invoke, name):
+def test_whence_finds_the_processes_that_the_card_names(release, invoke, name):
     found = json.loads(invoke('whence', release / name, '--json').output)
     uuids = [export['uuid'] for export in found['exports']]
     assert any(uuid in (release / 'README.md').read_text() for uuid in uuids)

@@ -1,4 +1,4 @@
-"""The plots show the numbers, and are the same bytes on every run."""
+"""The plots show the right numbers, and have the same bytes in every run."""
 
 from __future__ import annotations
 
@@ -81,7 +81,7 @@ def test_learning_curves_have_a_line_for_each_member_and_role():
     assert [text.get_text() for text in energies.get_legend().get_texts()] == ['train', 'validation']
 
 
-def test_what_an_iteration_does_not_have_is_a_gap():
+def test_missing_values_of_an_iteration_are_gaps():
     keys = ('median_time_ps', 'threshold_ev_per_sqrt_atom', 'fresh_energy_rmse_mev_per_atom')
     keys += ('test_energy_rmse_mev_per_atom', 'fresh_force_rmse_ev_per_angstrom', 'test_force_rmse_ev_per_angstrom')
     rows = [

@@ -1,4 +1,4 @@
-"""What cannot be released is said in one sentence; what is released and not whole is said on the card."""
+"""What cannot be released is refused in one sentence; the card says if a release is incomplete."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def test_a_folder_with_something_in_it_stays_as_it_is(invoke, campaigns, tmp_pat
     folder.mkdir()
     (folder / 'thesis.tex').write_text('years of work')
     before = count_nodes()
-    refused(invoke('release', campaigns['main'].pk, folder, *AUTHOR), 'is there already and not an empty folder')
+    refused(invoke('release', campaigns['main'].pk, folder, *AUTHOR), 'exists already and is not an empty folder')
     assert [path.name for path in folder.iterdir()] == ['thesis.tex']
     assert count_nodes() == before
 
@@ -35,20 +35,20 @@ def test_a_folder_with_something_in_it_stays_as_it_is(invoke, campaigns, tmp_pat
 @pytest.mark.parametrize(
     ('options', 'message'),
     [
-        (('--author', 'Marie Curie'), "--author: 'Marie Curie' is not written 'Family, Given'"),
-        (('--author', 'Curie, '), "--author: 'Curie, ' is not written 'Family, Given'"),
+        (('--author', 'Marie Curie'), "--author: 'Marie Curie' must have the form 'Family, Given'"),
+        (('--author', 'Curie, '), "--author: 'Curie, ' must have the form 'Family, Given'"),
         ((*AUTHOR, '--license', 'free'), "--license: 'free' is not the SPDX identifier"),
         ((*AUTHOR, '--license', 'MIT OR CC0-1.0'), "--license: 'MIT OR CC0-1.0' is not the SPDX identifier"),
     ],
 )
-def test_options_that_make_no_citation(invoke, campaigns, tmp_path, count_nodes, options, message):
+def test_invalid_authors_and_licences_are_refused(invoke, campaigns, tmp_path, count_nodes, options, message):
     before = count_nodes()
     refused(invoke('release', campaigns['main'].pk, tmp_path / 'new', *options), message)
     assert count_nodes() == before
     assert list(tmp_path.iterdir()) == []
 
 
-def test_authors_are_not_made_up(invoke, campaigns, tmp_path):
+def test_authors_are_required(invoke, campaigns, tmp_path):
     result = invoke('release', campaigns['main'].pk, tmp_path / 'new')
     assert result.exit_code == 2
     assert "Missing option '--author'" in result.output
@@ -67,12 +67,12 @@ def test_a_campaign_without_an_ensemble(invoke, copy_of_campaign, tmp_path):
     refused(invoke('release', node.pk, tmp_path / 'new', *AUTHOR), f'CAMPAIGN: {node.pk} has no ensemble')
 
 
-def test_a_node_that_is_no_campaign(invoke, campaigns, tmp_path):
+def test_a_node_that_is_not_a_campaign(invoke, campaigns, tmp_path):
     shard = campaigns['main'].outputs.shards['shard_000']
     refused(invoke('release', shard.pk, tmp_path / 'new', *AUTHOR), 'is a DatasetData, not an ActiveLearningWorkChain')
 
 
-def test_a_folder_of_a_folder_that_is_not_there(invoke, campaigns, tmp_path):
+def test_a_missing_parent_folder(invoke, campaigns, tmp_path):
     refused(invoke('release', campaigns['main'].pk, tmp_path / 'no' / 'new', *AUTHOR), 'DIR: there is no folder')
 
 
@@ -89,7 +89,7 @@ def test_nothing_is_left_when_the_disk_is_full(invoke, campaigns, tmp_path, monk
     assert list(tmp_path.iterdir()) == []
 
 
-def test_an_empty_folder_is_taken(invoke, campaigns, tmp_path):
+def test_an_empty_folder_is_accepted(invoke, campaigns, tmp_path):
     result = invoke(
         'release', campaigns['again'].pk, tmp_path, *AUTHOR, '--title', 'Of 12 cells', '--license', 'cc0-1.0'
     )
@@ -127,7 +127,7 @@ def test_a_campaign_that_was_killed_says_so(invoke, copy_of_campaign, tmp_path):
     assert f'aiida-anial status {node.uuid}' in card
 
 
-def test_a_format_that_cannot_hold_the_ensemble_is_left_out_and_named(invoke, campaigns, tmp_path, monkeypatch):
+def test_a_format_that_cannot_represent_the_ensemble_is_left_out_and_named(invoke, campaigns, tmp_path, monkeypatch):
     def refuse(path, ensemble):
         raise AnialError('celu_alpha: NeuroChem has 0.1 and not 1.')
 

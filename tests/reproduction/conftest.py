@@ -1,4 +1,4 @@
-"""Stored steps of every kind, and the profile with its cache switched on."""
+"""Fixtures with stored steps of every kind, and with caching enabled."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def invoke(aiida_profile) -> Callable[..., Result]:
 
 @pytest.fixture
 def caching(aiida_profile) -> Iterator[None]:
-    """Switch the cache of the profile on, for everything."""
+    """Enable caching for all calculations of the profile."""
     config = get_config()
     config.set_option('caching.default_enabled', True, scope=aiida_profile.name)
     yield
@@ -35,7 +35,7 @@ def caching(aiida_profile) -> Iterator[None]:
 
 @pytest.fixture(scope='session')
 def steps(campaigns) -> dict[str, list[Any]]:
-    """The processes of a campaign by their labels, in the order of their making."""
+    """The processes of a campaign by their labels, in order of creation."""
     found: dict[str, list[Any]] = {}
     for node in sorted(campaigns['main'].called_descendants, key=lambda node: node.pk):
         found.setdefault(node.process_label, []).append(node)
@@ -44,7 +44,7 @@ def steps(campaigns) -> dict[str, list[Any]]:
 
 @pytest.fixture
 def copy_of() -> Callable[..., Any]:
-    """Return a function that stores a calculation like ``node``, with other inputs, attributes and outputs where given.
+    """Return a function that stores a copy of a calculation, with the given changes of inputs, attributes and outputs.
 
     An output that is ``None`` is left out.
     """

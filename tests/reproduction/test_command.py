@@ -1,4 +1,4 @@
-"""``aiida-anial reproduce``: its table, its JSON, its exit status, and its sentences."""
+"""``aiida-anial reproduce``: table, JSON, exit status and error messages."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from aiida_anial.reproduction.steps import StepKind, kind_of, seconds_of, steps_
 
 
 def one_sentence(result, *words):
-    """Check that a command was refused, in one line that says these words."""
+    """Check that a command was refused with one line that contains these words."""
     assert result.exit_code == 1, result.output
     (line,) = result.output.splitlines()
     assert line.startswith('Error: ')
@@ -20,7 +20,7 @@ def one_sentence(result, *words):
         assert word in line
 
 
-def test_data_is_made_again_and_its_table_says_so(invoke, steps):
+def test_the_creator_of_data_runs_again_and_the_table_shows_it(invoke, steps):
     cell = steps['generate_cells'][0].outputs.cell_0003
     result = invoke(cell.uuid)
     assert result.exit_code == 0, result.output
@@ -31,7 +31,7 @@ def test_data_is_made_again_and_its_table_says_so(invoke, steps):
     assert result.stdout.splitlines()[-1] == '1 identical.'
 
 
-def test_the_json_names_both_and_the_new_process_is_there(invoke, steps):
+def test_the_json_names_both_processes_and_the_new_one_is_stored(invoke, steps):
     original = steps['EvaluateCalculation'][0]
     result = invoke(original.pk, '--json')
     assert result.exit_code == 0, result.output
@@ -81,12 +81,12 @@ def test_a_campaign_is_reproduced_within_a_budget(invoke, campaigns):
     assert lines[-1].endswith(' identical.')
     number = int(lines[-1].split()[0])
     assert len([line for line in lines if line.startswith('│')]) == number == len(first) > 8
-    assert any('left out: the budget has no room for it' in line for line in lines)
+    assert any('left out: it exceeds the budget' in line for line in lines)
     assert any('│ EvaluateCalculation ' in line for line in lines)
     assert result.stderr.splitlines()[-1].startswith(f'{number} of {number}: ')
 
 
-def test_every_step_of_a_failed_campaign_that_ended_well_is_reproduced(invoke, campaigns):
+def test_every_successful_step_of_a_failed_campaign_is_reproduced(invoke, campaigns):
     result = invoke(campaigns['failed'].pk, '--recursive', '--json')
     assert result.exit_code == 0, result.output
     printed = json.loads(result.stdout)
@@ -100,13 +100,13 @@ def test_every_step_of_a_failed_campaign_that_ended_well_is_reproduced(invoke, c
     assert printed['left_out'] == []
 
 
-def test_a_single_step_may_be_given_to_the_recursion_too(invoke, steps):
+def test_recursive_accepts_a_single_step_too(invoke, steps):
     chain = steps['SampleWorkChain'][0]
     printed = json.loads(invoke(chain.pk, '--recursive', '--json').stdout)
     assert [step['original']['uuid'] for step in printed['steps']] == [chain.uuid]
 
 
-def test_what_is_not_identical_is_told_in_full_under_the_table_of_steps(invoke, campaigns, monkeypatch):
+def test_steps_that_are_not_identical_are_shown_in_full(invoke, campaigns, monkeypatch):
     from aiida_anial.calcfunctions import derive_seeds
 
     monkeypatch.setattr(derive_seeds, '_PURPOSES', ('schedules', 'cells', 'sampling', 'training'))
@@ -124,7 +124,7 @@ def test_an_unknown_node(invoke):
 
 def test_data_without_history(invoke, campaigns):
     seed = campaigns['main'].inputs.seed
-    one_sentence(invoke(seed.pk), f'PK: Int<{seed.pk}> has no history', 'no process made it')
+    one_sentence(invoke(seed.pk), f'PK: Int<{seed.pk}> was not created by a process')
 
 
 def test_a_process_of_somebody_else(invoke, worker_code):
@@ -140,22 +140,22 @@ def test_a_work_chain_that_only_calls_others(invoke, campaigns):
 
 
 @pytest.mark.parametrize('option', [('--budget', 5), ('--kind', 'dft')])
-def test_options_of_the_recursion_without_it(invoke, steps, option):
+def test_options_that_need_recursive(invoke, steps, option):
     one_sentence(invoke(steps['derive_seeds'][0].pk, *option), f'{option[0]}: needs --recursive')
 
 
-def test_a_budget_for_nothing_and_a_kind_that_is_not_there(invoke, campaigns):
+def test_a_budget_of_zero_and_a_kind_without_steps(invoke, campaigns):
     failed = campaigns['failed'].pk
-    one_sentence(invoke(failed, '--recursive', '--budget', 0), 'no step of ', 'the budget has no room for it')
-    one_sentence(invoke(failed, '--recursive', '--kind', 'dft'), 'no step of ', 'there is none of that kind')
+    one_sentence(invoke(failed, '--recursive', '--budget', 0), 'no step of ', 'it exceeds the budget')
+    one_sentence(invoke(failed, '--recursive', '--kind', 'dft'), 'no step of ', 'there are none of that kind')
 
 
 def test_an_original_that_runs_or_failed(invoke, steps, copy_of):
     job = steps['EvaluateCalculation'][0]
     one_sentence(invoke(copy_of(job, sealed=False).pk), 'cannot be reproduced: it has not ended yet')
     failed = copy_of(job, exit_status=410, exit_message='The worker stopped: why.')
-    one_sentence(invoke(failed.pk), 'did not finish well (exit status 410: The worker stopped: why)', 'nothing to comp')
-    one_sentence(invoke(copy_of(job, process_state='killed', exit_status=None).pk), 'did not finish well (killed)')
+    one_sentence(invoke(failed.pk), 'did not succeed (exit status 410: The worker stopped: why)', 'nothing to comp')
+    one_sentence(invoke(copy_of(job, process_state='killed', exit_status=None).pk), 'did not succeed (killed)')
 
 
 @pytest.fixture
@@ -167,7 +167,7 @@ def elsewhere(aiida_profile):
     orm.Computer.collection.get(label='elsewhere').label = f'elsewhere-{code.pk}'
 
 
-def test_a_computer_that_is_not_configured_is_named_with_the_way_out_and_nothing_runs(
+def test_a_computer_that_is_not_configured_is_named_with_the_remedy_and_nothing_runs(
     invoke, steps, copy_of, elsewhere, worker_code, count_nodes
 ):
     imported = copy_of(steps['EvaluateCalculation'][0], inputs={'code': elsewhere})
@@ -182,13 +182,13 @@ def test_a_computer_that_is_not_configured_is_named_with_the_way_out_and_nothing
     assert orm.load_node(step['again']['pk']).inputs.code.uuid == worker_code.uuid
 
 
-def test_an_executable_that_is_gone(invoke, steps, copy_of, computer):
+def test_a_missing_executable(invoke, steps, copy_of, computer):
     gone = orm.InstalledCode(label='gone', computer=computer, filepath_executable='/no/such/file', with_mpi=False)
     job = copy_of(steps['EvaluateCalculation'][0], inputs={'code': gone.store()})
     one_sentence(invoke(job.pk), 'gone@localhost', '/no/such/file', '--worker-code')
 
 
-def test_a_code_that_is_not_there_or_runs_something_else(invoke, steps, pw_code):
+def test_a_code_that_is_missing_or_runs_something_else(invoke, steps, pw_code):
     job = steps['EvaluateCalculation'][0]
     one_sentence(invoke(job.pk, '--worker-code', 'nowhere'), "--worker-code: there is no code 'nowhere'")
     one_sentence(invoke(job.pk, '--worker-code', pw_code.pk), '--worker-code', "runs 'quantumespresso.pw'")

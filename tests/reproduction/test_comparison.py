@@ -1,4 +1,4 @@
-"""A difference is found, measured, and judged by what its kind of step promises."""
+"""Differences are found, measured, and compared with the tolerance of the kind of step."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def verdict(records):
 
 
 def shifted(array: orm.ArrayData, name: str, by: float) -> orm.ArrayData:
-    """Return the arrays of a node, one value of one of them shifted."""
+    """Return a copy of the arrays of a node with one value shifted."""
     node = orm.ArrayData()
     for key in array.get_arraynames():
         values = array.get_array(key).copy()
@@ -64,7 +64,7 @@ def test_an_original_whose_cell_was_changed_is_found_when_it_runs_again(steps, c
     assert (record.unit, record.tolerance) == ('Å', 0.0)
 
 
-def test_a_function_that_does_something_else_now_is_found(steps, monkeypatch):
+def test_a_function_whose_result_has_changed_is_found(steps, monkeypatch):
     monkeypatch.setattr(derive_seeds, '_PURPOSES', ('schedules', 'cells', 'sampling', 'training'))
     original = steps['derive_seeds'][0]
     result = reproduce(original, Codes())
@@ -85,7 +85,7 @@ def test_a_function_that_raises_now_is_a_failure_and_leaves_the_cache_as_it_was(
     assert get_use_cache()
 
 
-def test_the_last_bit_counts_on_one_machine_and_is_excused_on_another(steps, copy_of):
+def test_the_last_bit_counts_on_the_same_machine_but_not_on_another(steps, copy_of):
     job = steps['EvaluateCalculation'][0]
     labels = job.outputs.labels
     by = float(np.spacing(labels.get_array('energies')[1]))
@@ -114,7 +114,7 @@ def test_an_original_that_did_not_record_its_machine_is_from_another_one(steps, 
     assert found['', 'cpu'].note.startswith('not recorded became ')
 
 
-def test_functions_have_no_such_excuse(steps, copy_of):
+def test_for_functions_the_last_bit_counts_on_every_machine(steps, copy_of):
     collecting = steps['collect_evaluated'][0]
     dataset = collecting.outputs.dataset
     labelled = dataset.labelled
@@ -153,15 +153,15 @@ def test_tables_are_compared_entry_by_entry(steps, copy_of):
     assert len(found) == 2
 
 
-def test_an_entry_more_or_fewer_is_found(steps, copy_of):
+def test_additional_and_missing_entries_are_found(steps, copy_of):
     job = steps['SampleCalculation'][0]
     rows = job.outputs.table.get_dict()['trajectories'][:-1]
     found = changed(compare(copy_of(job, outputs={'table': orm.Dict({'trajectories': rows})}), job))
     assert {record.verdict for record in found.values()} == {Verdict.FAILED}
-    assert 'the number or the place of its values differs' in found['table', 'trajectories.*.stop_step'].note
+    assert 'the number or the layout of its values differs' in found['table', 'trajectories.*.stop_step'].note
 
 
-def test_a_number_that_is_missing_in_one_of_them_is_found(steps, copy_of):
+def test_a_number_missing_in_one_of_them_is_found(steps, copy_of):
     job = steps['EvaluateCalculation'][0]
     labels = shifted(job.outputs.labels, 'energies', np.nan)
     ((_, record),) = changed(compare(job, copy_of(job, outputs={'labels': labels}))).items()
@@ -179,7 +179,7 @@ def test_an_empty_output_is_compared_too(steps, copy_of):
 
 
 def test_files_are_compared_by_their_bytes(steps, copy_of):
-    """As exports are."""
+    """Exports are stored as such files."""
     drawing = steps['generate_cells'][0]
     files = []
     for content in (b'one', b'two'):
@@ -192,7 +192,7 @@ def test_files_are_compared_by_their_bytes(steps, copy_of):
     assert ('export', 'a.txt') in {(record.output, record.quantity) for record in records}
 
 
-def test_nothing_that_must_differ_is_compared(steps):
+def test_outputs_that_always_differ_are_not_compared(steps):
     first, second = steps['EvaluateCalculation'][:2]
     outputs = {record.output for record in compare(first, second)}
     assert outputs == {'labels', 'rejected'}

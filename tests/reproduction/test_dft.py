@@ -1,4 +1,4 @@
-"""Labels by the real ``pw.x``: run again, and judged by the threshold of their own self-consistency."""
+"""Labels by the real ``pw.x`` are reproduced within the tolerances of their convergence threshold."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ CONV_THR_RY = 1e-7
 
 @pytest.fixture(scope='module')
 def chain(run_all, pw_code, pseudo, make_structures):
-    """The labelling of two cells; ``pw.x`` finds too few bands at first, so that each label takes two jobs."""
+    """The labelling of two cells, with too few bands at first, so that each label takes two jobs."""
     from aiida_anial.active_learning.settings import QeSettings
     from aiida_anial.labellers.pw_inputs import pw_inputs
 
@@ -54,7 +54,7 @@ def label(chain):
 
 @pytest.fixture(scope='module')
 def jobs(label):
-    """Its jobs, in their order."""
+    """The jobs of the label, in order."""
     return sorted((node for node in label.called if isinstance(node, orm.CalcJobNode)), key=lambda node: node.pk)
 
 
@@ -78,7 +78,7 @@ def test_a_label_runs_again_with_the_cache_on(label, caching):
     assert records['creator_version'].note
 
 
-def test_the_output_of_a_job_that_continued_another_one_stands_for_the_whole_label(label, jobs):
+def test_for_the_output_of_a_job_that_continued_another_the_whole_label_runs_again(label, jobs):
     assert len(jobs) > 1
     assert load_step(str(label.outputs.output_parameters.pk)).uuid == label.uuid
     assert load_step(jobs[-1].uuid).uuid == label.uuid
@@ -101,7 +101,7 @@ def test_functions_around_the_labels(chain, process):
 
 
 @pytest.mark.parametrize(('factor', 'verdict'), [(0.9, Verdict.WITHIN), (1.1, Verdict.FAILED)])
-def test_an_energy_is_judged_by_its_own_threshold(jobs, copy_of, factor, verdict):
+def test_the_tolerance_of_an_energy_is_its_convergence_threshold(jobs, copy_of, factor, verdict):
     parameters = jobs[0].outputs.output_parameters.get_dict()
     deviation = factor * CONV_THR_RY * units.Ry
     parameters['energy'] += deviation
@@ -112,7 +112,7 @@ def test_an_energy_is_judged_by_its_own_threshold(jobs, copy_of, factor, verdict
     assert records['forces'].verdict == Verdict.IDENTICAL
 
 
-def test_forces_and_stress_are_judged_too(jobs, copy_of):
+def test_forces_and_stress_have_tolerances_too(jobs, copy_of):
     trajectory = jobs[0].outputs.output_trajectory
     tolerances = by_quantity(compare(jobs[0], copy_of(jobs[0])))
     for name in ('forces', 'stress'):
@@ -125,7 +125,7 @@ def test_forces_and_stress_are_judged_too(jobs, copy_of):
 
 
 def test_a_badly_converged_calculation_stays_within_its_tolerance(jobs, run_all):
-    """Other starting wavefunctions and another mixing end elsewhere within the threshold, and not farther."""
+    """Other starting wavefunctions and another mixing give different results within the threshold."""
     builder = jobs[0].get_builder_restart()
     builder.metadata.pop('call_link_label', None)
     runs = []
@@ -142,7 +142,7 @@ def test_a_badly_converged_calculation_stays_within_its_tolerance(jobs, run_all)
         assert 1e-4 * records[name].tolerance < records[name].deviation < records[name].tolerance
 
 
-def test_another_version_of_pw_is_reported_and_excuses_nothing(jobs, copy_of):
+def test_another_version_of_pw_is_reported_and_relaxes_no_tolerance(jobs, copy_of):
     parameters = jobs[0].outputs.output_parameters.get_dict()
     older = copy_of(jobs[0], outputs={'output_parameters': orm.Dict({**parameters, 'creator_version': '6.1'})})
     records = compare(older, jobs[0])

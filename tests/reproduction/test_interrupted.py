@@ -1,4 +1,4 @@
-"""A training that was interrupted and went on from its checkpoint runs again, as a whole and job by job."""
+"""A training that was interrupted and continued from its checkpoint runs again, as a whole and job by job."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from aiida_anial.workchains.checkpointed import TrainWorkChain
 
 pytestmark = pytest.mark.slow
 
-# Runs the worker, and asks it to stop when it says that it has come so far.
+# Runs the worker, and stops it when it reports a certain progress.
 IMPATIENT = """#!{python}
 import subprocess, sys
 process = subprocess.Popen([{worker!r}, *sys.argv[1:]], stdout=subprocess.PIPE, text=True)
@@ -31,7 +31,7 @@ sys.exit(process.wait())
 
 @pytest.fixture(scope='module')
 def chain(tmp_path_factory, run_all, worker, worker_code, computer, make_labelled, tiny_model):
-    """The training."""
+    """The TrainWorkChain of an interrupted training."""
     script = tmp_path_factory.mktemp('code') / 'impatient'
     script.write_text(IMPATIENT.format(python=sys.executable, worker=str(worker_code.filepath_executable)))
     script.chmod(script.stat().st_mode | stat.S_IXUSR)
@@ -52,24 +52,24 @@ def chain(tmp_path_factory, run_all, worker, worker_code, computer, make_labelle
 
 @pytest.fixture(scope='module')
 def jobs(chain):
-    """Its jobs, in their order."""
+    """The jobs of the training, in order."""
     found = sorted((node for node in chain.called if isinstance(node, orm.CalcJobNode)), key=lambda node: node.pk)
     assert len(found) > 1
     return found
 
 
-def test_by_a_code_that_is_not_interrupted_the_whole_gives_the_same_bits(chain, worker_code):
+def test_the_whole_training_is_reproduced_by_a_code_that_is_not_interrupted(chain, worker_code):
     result = reproduce(chain, Codes(worker=worker_code))
     assert result.verdict == Verdict.IDENTICAL, [record for record in result.records if not record.identical]
     assert len([node for node in result.again.called if isinstance(node, orm.CalcJobNode)]) == 1
 
 
-def test_the_last_job_goes_on_from_the_stored_checkpoint_again(jobs):
+def test_the_last_job_continues_from_the_stored_checkpoint_again(jobs):
     result = reproduce(jobs[-1], Codes())
     assert result.verdict == Verdict.IDENTICAL, [record for record in result.records if not record.identical]
     assert result.again.inputs.parent_folder.uuid == jobs[-1].inputs.parent_folder.uuid
 
 
-def test_an_interrupted_job_has_nothing_to_be_compared_with(jobs):
+def test_an_interrupted_job_cannot_be_compared(jobs):
     with pytest.raises(AnialError, match='exit status 400'):
         check_single(jobs[0])

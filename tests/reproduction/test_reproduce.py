@@ -1,4 +1,4 @@
-"""Every kind of step runs again, beside the original and not from the cache, with the same bits."""
+"""Every kind of step runs again, not from the cache, and gives the same result bit for bit."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ PROCESSES = (
 
 
 def snapshot(node):
-    """Return all of a node that a repetition could touch."""
+    """Return everything of a node that a repetition could change."""
     outgoing = {(link.link_label, link.node.uuid) for link in node.base.links.get_outgoing().all()}
     return node.label, node.mtime, node.base.attributes.all, node.base.extras.all, outgoing
 
@@ -66,7 +66,7 @@ def test_a_step_runs_again_with_the_same_bits_although_the_cache_is_on(steps, ca
 
 
 def test_the_cache_would_have_given_the_original(steps, caching):
-    """Otherwise the test above could not fail."""
+    """Without this, the test above could not fail."""
     from aiida.engine import run_get_node
 
     original = steps['generate_cells'][0]
@@ -75,7 +75,7 @@ def test_the_cache_would_have_given_the_original(steps, caching):
     assert node.base.caching.is_created_from_cache
 
 
-def test_data_stands_for_what_made_it(steps):
+def test_for_a_data_node_its_creator_runs_again(steps):
     cells = steps['generate_cells'][0]
     assert load_step(str(cells.outputs.cell_0003.pk)).uuid == cells.uuid
     trajectory = next(iter(steps['SampleCalculation'][0].outputs.trajectories.values()))

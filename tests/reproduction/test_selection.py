@@ -1,4 +1,4 @@
-"""Which steps of a campaign run again."""
+"""The selection of the steps of a campaign to run again."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def test_without_time_nothing_runs(all_steps):
     assert select(all_steps, budget_s=0.0).chosen == ()
 
 
-def test_only_the_kinds_that_are_asked_for(all_steps):
+def test_only_steps_of_the_given_kinds_run(all_steps):
     selection = select(all_steps, kinds=(StepKind.TRAINING, StepKind.EVALUATION))
     assert {step.process_label for step in selection.chosen} == {
         'TrainWorkChain',
@@ -56,12 +56,12 @@ def test_only_the_kinds_that_are_asked_for(all_steps):
     }
 
 
-def test_what_did_not_end_well_is_left_out_with_its_reason(all_steps, copy_of):
+def test_failed_steps_are_left_out_with_their_reason(all_steps, copy_of):
     job = next(step for step in all_steps if step.process_label == 'EvaluateCalculation')
     selection = select([job, copy_of(job, exit_status=410, exit_message='No.'), copy_of(job, sealed=False)])
     assert selection.chosen == (job,)
     reasons = [reason for _, reason in selection.left_out]
-    assert 'did not finish well (exit status 410: No)' in reasons[0]
+    assert 'did not succeed (exit status 410: No)' in reasons[0]
     assert 'has not ended' in reasons[1]
 
 

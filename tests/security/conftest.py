@@ -1,4 +1,4 @@
-"""What a case of bad input is given, and the limits that it has to keep."""
+"""The files that a case of bad input starts from, and the limits within which it must be refused."""
 
 from __future__ import annotations
 
@@ -33,12 +33,12 @@ CANARY = 'canary'
 
 
 class TooSlow(BaseException):
-    """No library takes this for a mistake of the file."""
+    """Raised at a limit; a base exception, so that no library takes it for an error of the file."""
 
 
 @dataclass(frozen=True)
 class World:
-    """What a case makes its files of.
+    """The material from which a case creates its files.
 
     :param folder: an empty folder, in which the command runs.
     :param ensemble: two small networks.
@@ -60,7 +60,7 @@ class World:
         return path
 
     def importing(self, path: Path | str, *options: object) -> tuple[object, ...]:
-        """Return the command that imports labels which were computed with a known theory."""
+        """Return the command that imports labels with a known level of theory."""
         return ('import', 'dataset', path, '--level-of-theory', self.write('theory.yaml', {'code': 'emt'}), *options)
 
     @property
@@ -77,7 +77,7 @@ class World:
         )
 
     def exported(self, name: str, file_format: str, **header: Any) -> Path:
-        """Write the images as this package exports them, and return the path."""
+        """Write the images in the layout of this package's exports, and return the path."""
         path = self.folder / name
         levels = {'theory_0': {'code': 'emt'}}
         dataset = ExportedDataset(
@@ -94,7 +94,7 @@ def invoke(aiida_profile) -> Callable[..., Result]:
 
 
 def jittered(seed: int) -> Atoms:
-    """Return a strained crystal of aluminium whose atoms are off their places."""
+    """Return a strained aluminium crystal with displaced atoms."""
     generator = np.random.default_rng(seed)
     atoms = bulk('Al', cubic=True)
     atoms.set_cell(atoms.cell.array @ (np.eye(3) + 0.05 * generator.standard_normal((3, 3))), scale_atoms=True)
@@ -111,7 +111,7 @@ def images() -> tuple[Atoms, ...]:
 
 @pytest.fixture
 def world(tmp_path, monkeypatch, make_ensemble, images) -> World:
-    """An empty folder, in which commands run, and what files are made of."""
+    """An empty folder in which commands run, and the material for files."""
     monkeypatch.chdir(tmp_path)
 
     return World(tmp_path, make_ensemble(), images)
@@ -119,19 +119,19 @@ def world(tmp_path, monkeypatch, make_ensemble, images) -> World:
 
 @pytest.fixture(scope='session')
 def _loops_are_compiled(images, tmp_path_factory) -> None:
-    """A compiler that is the first to run in a process takes most of the time that a case has."""
+    """Compile the kernels first, because compilation would take most of the time limit of a case."""
     world = World(tmp_path_factory.mktemp('sound'), None, images)
     read_dataset(world.exported('sound.extxyz', 'extxyz'))
 
 
 def _mapped_bytes() -> int:
-    """Return how much of its address space this process has taken."""
+    """Return the mapped address space of this process in bytes."""
     return int(Path('/proc/self/statm').read_text().split()[0]) * resource.getpagesize()
 
 
 @contextmanager
 def _bounded(max_seconds: float, max_bytes: int) -> Iterator[None]:
-    """Let the block end with an error that nothing catches when it takes too long or asks for too much memory."""
+    """End the block with an exception that nothing catches if it takes too long or too much memory."""
 
     def too_slow(*_: Any) -> None:
         raise TooSlow(f'{max_seconds} s')
@@ -150,20 +150,20 @@ def _bounded(max_seconds: float, max_bytes: int) -> Iterator[None]:
 
 @pytest.fixture
 def bounded(_loops_are_compiled) -> Callable[[], AbstractContextManager[None]]:
-    """Return a function that gives the context in which a command must end in time, and within memory."""
+    """Return a function that gives a context with limits of time and memory for a command."""
     return lambda max_seconds=MAX_SECONDS, max_bytes=MAX_BYTES: _bounded(max_seconds, max_bytes)
 
 
 @pytest.fixture(autouse=True)
 def _no_canary(tmp_path) -> Iterator[None]:
-    """Whatever is executed by a file would leave a file behind."""
+    """Check that no canary file was created, as it would be by code executed from a file."""
     yield
     assert [path for path in tmp_path.rglob(f'{CANARY}*') if path.name == CANARY] == []
 
 
 @pytest.fixture(autouse=True)
 def _quiet() -> Iterator[None]:
-    """Numbers that overflow on their way to be refused are none of the user's business."""
+    """Silence warnings about numbers that overflow before they are refused."""
     with warnings.catch_warnings():
         warnings.simplefilter('ignore', RuntimeWarning)
         yield

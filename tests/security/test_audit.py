@@ -1,4 +1,4 @@
-"""The audit finds what it looks for, and never says that something passed which was not looked at."""
+"""The audit finds every kind of fault, and never reports an unchecked item as passed."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ ROOT = Path(__file__).parents[2]
 
 @pytest.fixture
 def audit(monkeypatch, tmp_path):
-    """The script, with the pins of a file of the test and the programs of a folder of the test."""
+    """The script, with pins and programs provided by the test."""
     spec = importlib.util.spec_from_file_location('audit', ROOT / 'scripts' / 'audit.py')
     module = importlib.util.module_from_spec(spec)
     monkeypatch.setitem(sys.modules, 'audit', module)
@@ -32,7 +32,7 @@ def audit(monkeypatch, tmp_path):
 
 @pytest.fixture
 def program(tmp_path):
-    """Return a function that makes a program which prints something and ends."""
+    """Return a function that creates a program which prints a text and exits."""
 
     def make(name, *, stdout='', stderr='', status=0):
         path = tmp_path / name
@@ -44,7 +44,7 @@ def program(tmp_path):
 
 
 class Installed(Distribution):
-    """A package that is installed, but for its files."""
+    """An installed package without files."""
 
     def __init__(self, name, version, url=None):
         self._texts = {'METADATA': f'Name: {name}\nVersion: {version}\n'}
@@ -84,15 +84,15 @@ def test_our_own_pins_are_exact():
         ('-e .', 'is not NAME==VERSION'),
         ('a==1.0; python_version < "3.12"', 'is not NAME==VERSION'),
         ('a==1.0+cpu', 'is a build of one machine or index'),
-        ('a==one', 'is no version'),
-        ('package-a==1.1', 'stands there twice'),
+        ('a==one', 'is not a version'),
+        ('package-a==1.1', 'is listed twice'),
     ],
 )
 def test_a_pin_that_is_not_exact_is_named(audit, line, fault):
     assert list(audit.pin_faults(f'Package_A==1.0\n{line}\n')) == [f'{line}: {fault}']
 
 
-def test_what_is_installed_and_not_pinned_so_is_named(audit):
+def test_installed_versions_that_differ_from_the_pins_are_named(audit):
     installed = [
         Installed('package.A', '1.0+cpu'),
         Installed('b', '2.1'),
@@ -101,19 +101,19 @@ def test_what_is_installed_and_not_pinned_so_is_named(audit):
         Installed('aiida-anial', '0.1', 'file:///here'),
     ]
     pinned = {'package-a': Version('1.0'), 'b': Version('2.1.post1'), 'c': Version('3.0')}
-    assert list(audit.real_installed_faults(pinned, installed)) == ['b 2.1: is installed where 2.1.post1 is pinned']
+    assert list(audit.real_installed_faults(pinned, installed)) == ['b 2.1: is installed, but 2.1.post1 is pinned']
     del pinned['c']
-    assert list(audit.real_installed_faults(pinned, installed))[1:] == ['c 3.0: is installed and not pinned']
+    assert list(audit.real_installed_faults(pinned, installed))[1:] == ['c 3.0: is installed but not pinned']
     from_elsewhere = [Installed('b', '2.1.post1', 'https://example.org/b.whl')]
     (fault,) = audit.real_installed_faults(pinned, from_elsewhere)
-    assert fault == 'b 2.1.post1: was installed from https://example.org/b.whl and from no index'
+    assert fault == 'b 2.1.post1: was installed from https://example.org/b.whl, not from an index'
 
 
-def test_bandit_that_is_not_there_is_a_fault(audit):
+def test_missing_bandit_is_a_fault(audit):
     assert list(audit.real_bandit_faults()) == ['bandit is not installed; run `make venv`']
 
 
-def test_what_bandit_finds_is_a_fault(audit, program):
+def test_findings_of_bandit_are_faults(audit, program):
     program('bandit', stdout='x.py:1: B102 exec\n', status=1)
     assert list(audit.real_bandit_faults()) == ['x.py:1: B102 exec']
 
@@ -127,7 +127,7 @@ def test_what_bandit_finds_is_a_fault(audit, program):
         ({'stdout': '{"dependencies": []}'}, 'pip-audit has no answer about 2 of 2 packages'),
     ],
 )
-def test_nobody_asked_is_said_and_is_no_pass(audit, program, capsys, options, reason):
+def test_an_unavailable_advisory_service_is_reported_and_is_not_a_pass(audit, program, capsys, options, reason):
     if options is not None:
         program('pip-audit', **options)
     assert audit.main() == 0
@@ -135,7 +135,7 @@ def test_nobody_asked_is_said_and_is_no_pass(audit, program, capsys, options, re
     assert 'NOT CHECKED: known vulnerabilities of the versions' in output
     assert reason in output
     assert 'passed: no version has a known vulnerability' not in output
-    assert output.endswith('audit: passed, as far as it was checked\n')
+    assert output.endswith('audit: passed, except for what was not checked\n')
 
 
 def test_no_known_vulnerability_passes(audit, program, capsys):
@@ -151,11 +151,11 @@ def test_a_known_vulnerability_fails(audit, program, capsys, skipped):
     program('pip-audit', stdout=answer(vulns=[VULNERABLE], skipped=skipped), status=1)
     assert audit.main() == 1
     output = capsys.readouterr().out
-    assert '  package-a 1.0: PYSEC-1, mended in 1.1\n' in output
+    assert '  package-a 1.0: PYSEC-1, fixed in 1.1\n' in output
     assert ('nobody was asked about 1 more packages' in output) is skipped
 
 
 def test_a_fault_of_any_check_fails(audit, capsys):
     audit.fitting_faults = lambda: ['a has requirement b<1']
     assert audit.main() == 1
-    assert 'FAILED: what is installed fits together\n  a has requirement b<1\n' in capsys.readouterr().out
+    assert 'FAILED: the installed packages are compatible\n  a has requirement b<1\n' in capsys.readouterr().out

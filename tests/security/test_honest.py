@@ -1,6 +1,6 @@
-"""What is refused is refused for what is wrong with it: the same files without that are accepted, and nothing more is.
+"""The same files without their fault are accepted, which shows that each case is refused because of its fault.
 
-Some in a process of their own, where nothing but the address space is between a file and the machine.
+Some cases run in a separate process with a limited address space.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ def test_an_export_is_accepted(world, invoke, bounded, name, file_format):
     assert ': 10 labels' in result.output
 
 
-def test_labels_of_others_are_accepted(world, invoke, bounded):
+def test_foreign_labels_are_accepted(world, invoke, bounded):
     ase.io.write('labels.extxyz', world.images, format='extxyz')
     with bounded():
         result = invoke(*world.importing('labels.extxyz'))
@@ -76,7 +76,7 @@ def test_an_eam_file_is_accepted(world, ending):
     assert read_eam(world.write(f'Al.eam.{ending}', text)).elements == ['Al']
 
 
-def test_a_model_may_be_a_link_and_hold_links_within_itself(world, invoke):
+def test_a_model_may_be_a_link_and_contain_internal_links(world, invoke):
     write_ensemble(world.folder / 'real', world.ensemble, file_format='neurochem')
     shutil.move('real/train0/networks', 'real/shared')
     Path('real/train0/networks').symlink_to('../shared')
@@ -85,15 +85,15 @@ def test_a_model_may_be_a_link_and_hold_links_within_itself(world, invoke):
     assert result.exit_code == 0, result.output
 
 
-def test_a_name_is_a_name_and_no_index_into_a_file(world):
-    """ASE takes what stands behind an @ for a number of a configuration, in a file without it."""
+def test_an_at_sign_in_a_name_is_not_an_index(world):
+    """ASE takes the part after an @ as the index of a configuration."""
     for name, images in (('labels', world.images[:2]), ('labels@0', world.images[2:6]), ('x.gz', world.images[6:])):
         with Path(name).open('w') as file:
             ase.io.write(file, images, format='extxyz')
     assert [len(read_dataset(Path(name))) for name in ('labels', 'labels@0', 'x.gz')] == [2, 4, 4]
 
 
-def test_a_file_is_stored_under_a_name_that_calls_and_nothing_is_called(world, invoke):
+def test_a_file_name_with_a_shell_command_is_stored_and_not_executed(world, invoke):
     name = '$(touch canary);`touch canary`|touch canary&.extxyz'
     with (world.folder / name).open('w') as file:
         ase.io.write(file, world.images, format='extxyz')
@@ -104,7 +104,7 @@ def test_a_file_is_stored_under_a_name_that_calls_and_nothing_is_called(world, i
 
 
 @pytest.mark.parametrize('name', ['../victim', 'folder/../../victim', '/victim', '..', 'victim\n'])
-def test_an_export_that_an_archive_brought_writes_nowhere_else_when_it_runs_again(world, aiida_profile, name):
+def test_a_reproduced_export_of_an_archive_writes_no_other_file(world, aiida_profile, name):
     name = f'{world.folder}{name}' if name.startswith('/') else name
     ensemble = EnsembleData(world.ensemble).store()
     settings = orm.Dict({'file_format': 'safetensors', 'filename': name})
@@ -129,7 +129,7 @@ def _limit():
         ('overrides', 'a name that clears the screen'),
     ],
 )
-def test_it_is_the_same_in_a_process_of_its_own(world, installed, aiida_profile, count_nodes, kind, case):
+def test_a_separate_process_gives_the_same_result(world, installed, aiida_profile, count_nodes, kind, case):
     build, expected = cases_of(kind).CASES[case]
     arguments = [*map(str, build(world)), '-p', aiida_profile.name]
     before = count_nodes()

@@ -1,4 +1,4 @@
-"""Files and arguments that are wrong or made to harm are refused in one sentence, and nothing else happens."""
+"""Wrong and malicious files and arguments are refused in one sentence, without any other effect."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from click.testing import Result
 
 from aiida_anial.common.errors import is_printable
 
-# A case is a function that makes its files in a world and returns the arguments of the command, and what the sentence
-# about it must say.
+# A case is a function that creates its files in a world and returns the arguments of the command, and the text that the
+# error message must contain.
 CASES: dict[str, Any] = {}
 for _path in sorted((Path(__file__).parent / 'cases').glob('*.py')):
     _spec = importlib.util.spec_from_file_location(f'security_cases_{_path.stem}', _path)
@@ -22,12 +22,12 @@ for _path in sorted((Path(__file__).parent / 'cases').glob('*.py')):
 
 
 def assert_one_sentence(result: Result, expected: str) -> None:
-    """Check that a command failed, and said why in one line that a terminal only shows."""
+    """Check that a command failed with one line of printable text."""
     assert isinstance(result.exception, SystemExit), repr(result.exception)
     assert result.exit_code != 0, result.output
     assert result.stdout == ''
     lines = result.stderr.splitlines()
-    # Click prints the usage before what it finds wrong itself.
+    # Click prints the usage before its own errors.
     assert lines[-1].startswith('Error: '), result.stderr
     assert len(lines) == 1 or lines[0].startswith('Usage: '), result.stderr
     assert len(lines[-1]) < 1200
@@ -36,7 +36,7 @@ def assert_one_sentence(result: Result, expected: str) -> None:
 
 
 def tree(folder: Path) -> dict[str, Any]:
-    """Return every path below a folder, with what tells whether a file was changed."""
+    """Return every path below a folder, with data that show whether a file has changed."""
     return {str(path): (path.lstat().st_size, path.lstat().st_mtime_ns) for path in folder.rglob('*')}
 
 

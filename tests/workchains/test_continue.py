@@ -247,7 +247,7 @@ def test_labels_of_a_labelling_that_did_not_end_join_unless_they_are_there(whole
     half = deaths['initial labels done, not collected']
     other = campaigns['main']
     past = plan([other, half], (), inputs=inputs_of(other), nodes=nodes_of(other))
-    assert '6 labels of labellings that did not end' in past.lines()[1]
+    assert '6 labels of unfinished labellings' in past.lines()[1]
     shard = past.namespace()['shards']['other_1_shard_000']
     assert shard.base.attributes.get('content_checksum') == contents(whole)['shard_000']
     # The second campaign has taken them over, and the whole one has labels of the same content.

@@ -1,4 +1,4 @@
-"""What stands on the command line: names of files, numbers, nodes."""
+"""Arguments of the command line: names of files, numbers, nodes."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ BEYOND = 10**30
 
 
 def said(*arguments):
-    """Return the command as it is."""
+    """Return a case that runs this command."""
     return lambda world: arguments
 
 
@@ -32,7 +32,7 @@ def limited(world, value):
 
 
 def process(world, *, kind=orm.CalcFunctionNode, process_type, sealed=True):
-    """Reproduce a process that an archive could bring."""
+    """Reproduce a process that could come from an archive."""
     node = kind(process_type=process_type)
     node.set_process_label('collect_labels')
     node.base.links.add_incoming(orm.Dict({'command': 'touch canary'}).store(), LinkType.INPUT_CALC, 'settings')
@@ -45,7 +45,7 @@ def process(world, *, kind=orm.CalcFunctionNode, process_type, sealed=True):
 
 
 def left_handed(world):
-    """Import a calculation of a cell whose vectors are in another order."""
+    """Import a calculation of a left-handed cell."""
     lattice = 4.05 * np.eye(3)[[1, 0, 2]]
     structure = orm.StructureData(cell=lattice.tolist())
     structure.append_atom(position=(0, 0, 0), symbols='Al')
@@ -61,7 +61,7 @@ def left_handed(world):
 
 
 def pw_is_a_function(world):
-    """Import a calculation function that says it is a calculation by pw.x."""
+    """Import a calculation function that claims to be a pw.x calculation."""
     _, pk = process(world, process_type='aiida.calculations:quantumespresso.pw')
     orm.load_node(pk).base.extras.set('process_label', 'PwCalculation')
     return ('import', 'calculations', pk)
@@ -76,9 +76,9 @@ _NAMES = {
     'a name from right to left': ('\u202ets.x', "filename: '\\u202ets.x' has characters that cannot be printed"),
     'a name that is too long': ('x' * 252, 'is longer than 250 bytes'),
     'a name with another separator': ('..\\..\\x.st', 'is not the name of a file in a folder'),
-    'a folder that is there': ('there', 'is there already'),
+    'an existing folder': ('there', 'it exists already'),
     'the folder above': ('..', "filename: '..' is not the name of a file in a folder"),
-    'a folder that is not there': ('nowhere/x.st', 'nowhere'),
+    'a missing folder': ('nowhere/x.st', 'nowhere'),
     'a name in a file': ('over.yaml/x.st', 'there is no folder over.yaml'),
 }
 
@@ -95,7 +95,7 @@ CASES |= {
     f'reproduce: {name}': (partial(process, process_type=kind), text) for name, (kind, text) in _REPRODUCED.items()
 }
 CASES |= {
-    'export: a format that is none': (said('export', 'dataset', 'x.pkl'), "'x.pkl' ends in none of"),
+    'export: an unknown format': (said('export', 'dataset', 'x.pkl'), "'x.pkl' does not end in"),
     'reproduce: a process that has not ended': (
         partial(process, process_type='aiida_anial.calcfunctions.collect_labels.collect_labels', sealed=False),
         'it has not ended yet',

@@ -1,4 +1,4 @@
-"""Datasets in SQLite: databases of others, JSON that asks for memory, and columns that are worked out."""
+"""Datasets in SQLite: foreign databases, JSON that takes too much memory, and computed columns."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import numpy as np
 
 
 def changed(world, statements):
-    """Import labels in a database that this package wrote, after some statements."""
+    """Import labels from a database of this package, after running some statements on it."""
     path = world.exported('labels.db', 'ase_db')
     with closing(sqlite3.connect(path)) as connection:
         connection.execute('PRAGMA writable_schema = ON')
@@ -30,12 +30,12 @@ def raw(world, content, *options):
 
 
 def instead(definition):
-    """Return statements that put something else in the place of the table."""
+    """Return statements that replace the table by something else."""
     return ('ALTER TABLE systems RENAME TO hidden', f'CREATE {definition}')
 
 
 def worked_out(expression):
-    """Return statements that let a column be worked out whenever it is read."""
+    """Return statements that replace a column by one that is computed when it is read."""
     columns = 'id INTEGER PRIMARY KEY, numbers, cell, pbc, energy, forces, stress, key_value_pairs'
     return (
         'ALTER TABLE systems RENAME TO hidden',

@@ -14,7 +14,7 @@ _NINES = '9' * 5000
 
 
 def foreign(world, *, name='labels.extxyz', change=lambda text: text, **factors):
-    """Import labels that somebody else wrote, with numbers multiplied and the text changed."""
+    """Import foreign labels with scaled numbers and changed text."""
     images = []
     for image in world.images:
         copy = image.copy()
@@ -25,7 +25,7 @@ def foreign(world, *, name='labels.extxyz', change=lambda text: text, **factors)
         )
         images.append(copy)
     path = world.folder / name
-    # Not by its name, in which ASE finds more than that.
+    # Written through a stream, because ASE interprets parts of a file name.
     with path.open('w') as file:
         ase.io.write(file, images, format='extxyz')
     text = path.read_text()
@@ -39,7 +39,7 @@ _CALLS = {'energy': 'potential_energy', 'forces': 'forces', 'stress': 'stress'}
 
 
 def replacing(old, new, count=1):
-    """Return a change of text; the old one must be there."""
+    """Return a change of the text, which must contain the old part."""
 
     def change(text):
         assert re.search(old, text), old
@@ -49,7 +49,7 @@ def replacing(old, new, count=1):
 
 
 def moved(atom, position):
-    """Return a change that puts one atom of the first configuration elsewhere."""
+    """Return a change that moves one atom of the first configuration."""
 
     def change(text):
         lines = text.splitlines(keepends=True)
@@ -61,7 +61,7 @@ def moved(atom, position):
 
 
 def of_lattice(make):
-    """Return a change of the lattice of the first configuration; the atoms stay where they are."""
+    """Return a change of the lattice of the first configuration, without moving the atoms."""
 
     def change(text):
         found = re.search('Lattice="([^"]*)"', text)
@@ -72,7 +72,7 @@ def of_lattice(make):
 
 
 def crowd(world, *, n_atoms, width):
-    """Atoms that are almost in one place, each of which sees all others."""
+    """Import atoms so close together that each is a neighbour of all others."""
     generator = np.random.default_rng(0)
     rows = ''.join('Al {} {} {} 0 0 0\n'.format(*generator.uniform(0, width, 3)) for _ in range(n_atoms))
     comment = (
@@ -82,7 +82,7 @@ def crowd(world, *, n_atoms, width):
 
 
 def ours(world, change=None, **header):
-    """Import labels in a file that this package could have written."""
+    """Import labels from a file in the layout of this package."""
     path = world.exported('labels.extxyz', 'extxyz', **header)
     if change is not None:
         path.write_text(change(path.read_text()))
@@ -206,7 +206,7 @@ CASES |= {name: (partial(ours, change=change), said) for name, (change, said) in
 CASES |= {
     'forces larger than the limit': (
         lambda world: (*foreign(world, forces=1.0), '--max-force', '1e-6'),
-        'no label is sound',
+        'no label is valid',
     ),
     'two thousand atoms in one place': (partial(crowd, n_atoms=2000, width=1e-3), 'labels.extxyz: '),
     'twenty thousand atoms in one place': (partial(crowd, n_atoms=20_000, width=1.0), 'has 20000 atoms where 2000 are'),

@@ -12,7 +12,7 @@ H8 = 'f8'
 
 
 def changed(world, change):
-    """Import labels in a file that this package wrote, which was changed since."""
+    """Import labels from a changed file of this package."""
     path = world.exported('labels.h5', 'hdf5')
     with h5py.File(path, 'r+') as file:
         change(file)
@@ -20,7 +20,7 @@ def changed(world, change):
 
 
 def other(world, make):
-    """Import labels in a file that somebody else made."""
+    """Import labels from a foreign file."""
     with h5py.File(world.folder / 'labels.h5', 'w', libver='latest') as file:
         make(file)
     return world.importing('labels.h5')
@@ -31,14 +31,14 @@ def raw(world, content):
 
 
 def torn(world, keep):
-    """Import the beginning of a file."""
+    """Import a truncated file."""
     path = world.exported('labels.h5', 'hdf5')
     path.write_bytes(path.read_bytes()[: int(keep * path.stat().st_size)])
     return ('import', 'dataset', path)
 
 
 def replaced(name, **given):
-    """Return a change that puts another array in the place of one."""
+    """Return a change that replaces an array."""
 
     def change(file):
         del file['004'][name]
@@ -48,7 +48,7 @@ def replaced(name, **given):
 
 
 def declared(n_cells):
-    """Return a change to arrays of absurd sizes, of which nothing is stored."""
+    """Return a change that declares arrays of absurd sizes without storing any data."""
 
     def change(file):
         group = file['004']
@@ -61,18 +61,18 @@ def declared(n_cells):
 
 
 def bomb(file):
-    """Make an array of one number, a chunk of which is 2.4 GB of zeros that were compressed to nothing."""
+    """Create an array of one number in a chunk of 2.4 GB of zeros, compressed to almost nothing."""
     chunk = (1_000_000, 100, 3)
     del file['004']['coordinates']
     array = file['004'].create_dataset(
         'coordinates', (10, 4, 3), H8, maxshape=(None, None, None), chunks=chunk, compression='gzip'
     )
-    # Zeros of zeros: what one block of them is compressed to, over and over, is no stream, but nothing gets so far.
+    # The stream has fewer zeros than the chunk, but the file is refused before it is decompressed.
     array.id.write_direct_chunk((0, 0, 0), zlib.compress(bytes(10**7), 9))
 
 
 def zeros(file):
-    """Make arrays of half a gigabyte that were compressed a thousandfold."""
+    """Create arrays of half a gigabyte, compressed a thousandfold."""
     group = file['004']
     n_cells = 5_000_000
     for name, array in list(group.items()):
@@ -89,7 +89,7 @@ def nested(file):
 
 
 def shared_text(file):
-    """Make a thousand symbols that are one text of ten million letters."""
+    """Create a thousand references to one text of ten million letters."""
     group = file.create_group('data')
     n_atoms = 1000
     symbols = group.create_dataset('species', (n_atoms,), h5py.string_dtype(), chunks=(n_atoms,))
@@ -105,7 +105,7 @@ def shared_text(file):
 
 
 def linked(make):
-    """Return a change that puts a link in the place of the cells."""
+    """Return a change that replaces the cells by a link."""
 
     def change(file):
         del file['004']['cell']
@@ -115,7 +115,7 @@ def linked(make):
 
 
 def outside(file):
-    """Put the bytes of another file in the place of the energies."""
+    """Replace the energies by the bytes of another file."""
     del file['004']['energies_ev']
     file['004'].create_dataset('energies_ev', (10,), H8, external=[('/etc/passwd', 0, 80)])
 
@@ -141,7 +141,7 @@ def pickles(file):
 
 
 def headed(text):
-    """Return a change to another header."""
+    """Return a change that replaces the header."""
 
     def change(file):
         file.attrs['header'] = np.bytes_(text)

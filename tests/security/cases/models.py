@@ -29,7 +29,7 @@ def raw(world, make):
 
 
 def arrays(world, change):
-    """Import networks some of whose arrays are others."""
+    """Import networks with changed arrays."""
     data = ensemble_bytes(world.ensemble)
     found = load(data)
     change(found)
@@ -37,7 +37,7 @@ def arrays(world, change):
 
 
 def described(world, change):
-    """Import networks with another description."""
+    """Import networks with a changed description."""
     header, rest = header_of(ensemble_bytes(world.ensemble))
     inner = json.loads(header['__metadata__']['anial'])
     change(inner)
@@ -46,7 +46,7 @@ def described(world, change):
 
 
 def setting(**values):
-    """Return a change of the description; a dot in a key leads into it."""
+    """Return a change of the description; a double underscore in a name leads into a nested mapping."""
 
     def change(inner):
         for key, value in values.items():
@@ -67,7 +67,7 @@ def with_array(name, make):
 
 
 def filled(value):
-    """Return a change that puts a number into the first place."""
+    """Return a change that sets the first number of the arrays."""
 
     def make(array):
         array = array.copy()
@@ -78,7 +78,7 @@ def filled(value):
 
 
 def offsets(begin, end):
-    """Return a change of the place of an array in the file."""
+    """Return a change of the offsets of an array in the file."""
 
     def change(data):
         header, rest = header_of(data)
@@ -89,7 +89,7 @@ def offsets(begin, end):
 
 
 def overlapping(data):
-    """Put one array where another one is."""
+    """Let two arrays overlap."""
     header, rest = header_of(data)
     start, _ = header['weight_0']['data_offsets']
     begin, end = header['weight_1']['data_offsets']
@@ -161,7 +161,7 @@ _DESCRIBED = {
     'a newer layout': (setting(schema_version=99), 'schema version 99, newer than 1; update aiida-anial'),
     'a layout without end': (setting(schema_version=float('inf')), _NOT_OURS),
     'energies in hartree': (setting(metadata__units={'length': 'angstrom', 'energy': 'hartree'}), 'has units'),
-    'copper': (setting(metadata__model__element='Cu'), 'is a model of Cu where only Al is known'),
+    'copper': (setting(metadata__model__element='Cu'), 'is a model of Cu; only Al is supported'),
     'an element that is a path': (
         setting(metadata__model__element='../../x'),
         "model.element: '../../x' is not allowed",

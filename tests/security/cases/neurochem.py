@@ -1,4 +1,4 @@
-"""Folders of NeuroChem: names of files, links, sizes and what is compressed."""
+"""NeuroChem folders: names of files, links, sizes and compressed content."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ WEIGHTS = 'train0/networks/ANN-Al.nnf-l1.wparam'
 
 
 def changed(world, name, change):
-    """Import a model one of whose files is another."""
+    """Import a model with one file changed."""
     folder = world.folder / 'model'
     write_ensemble(folder, world.ensemble, file_format='neurochem')
     path = next(folder.glob(name))
@@ -27,7 +27,7 @@ def changed(world, name, change):
 
 
 def replaced(old, new):
-    """Return a change of a text; the old one must be there."""
+    """Return a change of the text, which must contain the old part."""
 
     def change(path):
         text = path.read_text()
@@ -49,12 +49,12 @@ def in_network(old, new):
 
 
 def unpacked(n_bytes):
-    """Return a change to what a few bytes of are a lot."""
+    """Return a change to compressed text that expands to many bytes."""
     return lambda path: path.write_bytes(b'1=\n' + bz2.compress(bytes(n_bytes)))
 
 
 def linked(target):
-    """Return a change to a link to something else."""
+    """Return a change to a link."""
 
     def change(path):
         if target == 'outside':
@@ -74,7 +74,7 @@ def pipe(path):
 
 
 def elsewhere(path):
-    """Put the networks into a folder outside of the model, and a link in their place."""
+    """Move the networks outside the model folder, and leave a link to them."""
     networks = path.parent
     networks.rename(networks.parents[2] / 'networks')
     networks.symlink_to('../../networks')

@@ -1,4 +1,4 @@
-"""YAML: overrides, and levels of theory."""
+"""YAML files: overrides and levels of theory."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import ase.io
 
 
 class Evil:
-    """Makes a file when it is unpickled."""
+    """An object that creates a file when it is unpickled."""
 
     def __reduce__(self):
         return os.system, ('touch canary',)
@@ -27,7 +27,7 @@ def over(content, world, *, name='over.yaml'):
 
 
 def theory(content, world):
-    """Import labels that were computed with this."""
+    """Import labels with this level of theory."""
     ase.io.write('labels.extxyz', world.images, format='extxyz')
     return ('import', 'dataset', 'labels.extxyz', '--level-of-theory', world.write('theory.yaml', content))
 
@@ -38,7 +38,7 @@ def pipe(world):
 
 
 def huge(world):
-    """A file of a terabyte that takes no room."""
+    """Start a campaign with a sparse file of a terabyte as overrides."""
     with (world.folder / 'huge.yaml').open('wb') as file:
         file.truncate(2**34)
     return ('submit', 'huge.yaml')

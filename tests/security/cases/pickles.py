@@ -1,4 +1,4 @@
-"""Pickles, archives and scripts in the place of every file that is read: none is ever loaded, unpacked or run."""
+"""Pickles, archives and scripts in place of every file that is read: none is ever loaded, unpacked or run."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ import torch
 
 
 class Evil:
-    """Makes a file when it is unpickled."""
+    """An object that creates a file when it is unpickled."""
 
     def __reduce__(self):
         return os.system, ('touch canary',)
 
 
 def saved(write):
-    """Return what something writes into a stream."""
+    """Return the bytes that a function writes to a stream."""
     stream = io.BytesIO()
     write(stream)
     return stream.getvalue()
@@ -65,7 +65,7 @@ def model(world, content):
 
 
 def folder(world, content):
-    """Import a folder of NeuroChem every file of which is this."""
+    """Import a NeuroChem folder in which every file has this content."""
     for name in ('x.params', 'sae_linfit.dat', 'train0/networks/ANN-Al.nnf'):
         world.write(f'model/{name}', content)
     return ('import-model', 'model')

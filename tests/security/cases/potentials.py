@@ -1,4 +1,4 @@
-"""EAM files and pseudopotentials: those of other elements, torn ones, and those that are none."""
+"""EAM files and pseudopotentials: other elements, truncated files, and other kinds of files."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ N = 50
 
 
 def eam_text(*, element='Al', n_elements=1, n_rho=N, n_r=N, rows=3 * N, value=0.1):
-    """Return a LAMMPS file of one element."""
+    """Return the text of a LAMMPS EAM file of one element."""
     lines = ['one', 'two', 'three', f'{n_elements} {element}', f'{n_rho} 0.1 {n_r} 0.1 {0.1 * (N - 1)}']
     numbers = np.linspace(0, value, rows)
     return '\n'.join([*lines, '13 26.98 4.05 fcc', *map(str, numbers)]) + '\n'
 
 
 def eam(world, content, name='Al.eam.alloy'):
-    """Start a campaign that is labelled by an EAM file."""
+    """Start a campaign with an EAM file as labeller."""
     path = world.write(name, content) if content is not None else name
     return (
         'submit',
@@ -42,11 +42,11 @@ def pipe(world):
 
 
 def upf(world, change, *, md5=None):
-    """Start a campaign with a family that was installed from another file."""
+    """Start a campaign with a family installed from a changed file."""
     pseudo = UpfData(io.BytesIO(change(AL_PBE_UPF.read_bytes())), filename='Al.upf')
     if md5 is not None:
         pseudo.base.attributes.set('md5', md5)
-    # Without the checks of aiida-pseudo, as an archive brings it.
+    # Bypass the checks of aiida-pseudo, as importing an archive does.
     orm.SinglefileData.store(pseudo)
     label = f'Family {pseudo.uuid}'
     PseudoPotentialFamily(label=label).store().add_nodes([pseudo])
@@ -101,7 +101,7 @@ _UPF = {
         'it declares entities, which no pseudopotential does',
     ),
     'a pseudopotential of magnesium inside': (
-        # aiida-pseudo believes the first words that look like an element.
+        # aiida-pseudo takes the first text that looks like an element.
         lambda content: b'<!-- element="Al" -->' + content.replace(b'element="Al"', b'element="Mg"'),
         'it is of Mg and not of Al',
     ),
@@ -126,8 +126,8 @@ CASES |= {
         partial(eam, content=eam_text(), name='\x1b[2J.eam.fs'),
         'has characters that cannot be printed',
     ),
-    'a pseudopotential that is not the one that it was': (
+    'a pseudopotential that was changed after it was stored': (
         partial(upf, change=replaced(b'PBE', b'LDA'), md5='0' * 32),
-        'its MD5 is not that by which it is known',
+        'its MD5 differs from the stored one',
     ),
 }
