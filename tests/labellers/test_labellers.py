@@ -47,7 +47,7 @@ def test_the_labellers_of_the_documentation_are_there():
 def test_inputs_choose_their_labeller_and_fit_the_work_chain(name, given, worker, make_structures):
     labeller = labeller_named(name)
     inputs = labeller.inputs(label_of(name), given, {'code': worker['code']})
-    assert labeller_of({labeller.namespace: inputs}).name == name
+    assert labeller_of({labeller.namespace: inputs}).namespace == labeller.namespace
     builder = LabelWorkChain.get_builder()
     builder.cells = make_structures(1)
     builder[labeller.namespace] = inputs
