@@ -14,13 +14,13 @@ from torch import Tensor
 from aiida_anial.common.cells import Cells
 from aiida_anial.common.errors import SettingsError
 from aiida_anial.potential.descriptor import angular_features, angular_terms, constants, radial_terms
-from aiida_anial.potential.engine import EngineSettings
 from aiida_anial.potential.ensemble import Ensemble
 from aiida_anial.potential.environments import Environments, NeighbourTable, neighbour_tables
 from aiida_anial.potential.neighbours import NeighbourList, joined, neighbour_lists
 from aiida_anial.potential.networks import atomic_energies, atomic_energies_and_gradients
 from aiida_anial.potential.pair_gradients import angular_pull, radial_pull
 from aiida_anial.potential.prediction import Prediction, mean_over_members
+from aiida_anial.potential.settings import EngineSettings
 
 __all__ = ('TorchEngine',)
 

@@ -10,9 +10,9 @@ import pytest
 import torch
 
 from aiida_anial.common.cells import Cells
-from aiida_anial.potential.engine import Engine, EngineSettings, make_engine
+from aiida_anial.potential.engine import Engine, make_engine
 from aiida_anial.potential.ensemble import Ensemble
-from aiida_anial.potential.settings import ModelSettings
+from aiida_anial.potential.settings import EngineSettings, ModelSettings
 
 # The GPU is among them where there is one.
 ENGINES = [{'engine': 'numba'}, {'engine': 'torch'}]

@@ -14,12 +14,11 @@ import pytest
 from aiida_anial.common.cells import Cells
 from aiida_anial.common.errors import AnialError
 from aiida_anial.potential import kernels
-from aiida_anial.potential.engine import EngineSettings
 from aiida_anial.potential.kernels import arrays, evaluate, jacobian, lists
 from aiida_anial.potential.kernels import machine as sources
 from aiida_anial.potential.neighbours import NeighbourList
 from aiida_anial.potential.numba_engine import NumbaEngine
-from aiida_anial.potential.settings import DescriptorSettings, ModelSettings
+from aiida_anial.potential.settings import DescriptorSettings, EngineSettings, ModelSettings
 from aiida_anial.potential.torch_engine import TorchEngine
 
 NAMES = ('member_energies', 'member_forces', 'stresses')
