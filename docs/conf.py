@@ -39,7 +39,7 @@ extensions = [
     'anial_reference',
 ]
 
-exclude_patterns = ['_build', '_ext']
+exclude_patterns = ['_build', '_ext', 'howto/extend-potential.md']
 html_theme = 'furo'
 html_title = 'aiida-anial'
 

@@ -233,8 +233,8 @@ def test_kernels_on_disk_are_those_of_the_sources(tmp_path):
         return int(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
 
     assert fingerprint() == sources.FINGERPRINT
-    with (copied / 'pulls.py').open('a') as file:
+    with (copied / 'pair_gradients.py').open('a') as file:
         file.write('# another kernel\n')
     assert fingerprint() != sources.FINGERPRINT
-    for function in (evaluate.evaluate, jacobian.fill_slopes):
+    for function in (evaluate.evaluate, jacobian.fill_feature_gradients):
         assert [cell.cell_contents for cell in function.py_func.__closure__] == [sources.FINGERPRINT]
