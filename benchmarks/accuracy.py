@@ -28,9 +28,9 @@ import systems
 
 from aiida_anial.common.cells import Cells
 from aiida_anial.common.labels import LabelledCells
-from aiida_anial.potential.engine import EngineSettings, make_engine
+from aiida_anial.potential.engine import make_engine
 from aiida_anial.potential.neurochem import read_neurochem
-from aiida_anial.potential.settings import ModelSettings
+from aiida_anial.potential.settings import EngineSettings, ModelSettings
 from aiida_anial.training.settings import TrainingSettings
 from aiida_anial.training.trainer import train_ensemble
 

@@ -30,7 +30,8 @@ import torch
 from rich.console import Console
 from rich.table import Table
 
-from aiida_anial.potential.engine import Engine, EngineSettings
+from aiida_anial.potential.engine import Engine
+from aiida_anial.potential.settings import EngineSettings
 
 __all__ = (
     'Block',

@@ -8,8 +8,7 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import AfterValidator, BeforeValidator, ConfigDict, Field, model_validator
 
 from aiida_anial.common.settings import NonNegative, Positive, Settings, unknown_key
-from aiida_anial.potential.engine import EngineSettings
-from aiida_anial.potential.settings import ModelSettings
+from aiida_anial.potential.settings import AnyPotentialSettings, EngineSettings, ModelSettings
 from aiida_anial.pseudopotential import PSEUDO_FAMILY
 from aiida_anial.sampling.settings import CellSettings, SamplingSettings, ScheduleSettings
 from aiida_anial.training.settings import TrainingSettings
@@ -301,7 +300,7 @@ class CampaignInputs(Settings):
     description: str = ''
     seed: Annotated[int, Field(ge=0, lt=2**63)] = 0
     campaign: CampaignSettings = CampaignSettings()
-    model: ModelSettings = ModelSettings()
+    model: AnyPotentialSettings = ModelSettings()
     engine: EngineSettings = EngineSettings()
     cells: CellSettings = CellSettings()
     schedules: ScheduleSettings = ScheduleSettings()

@@ -12,7 +12,7 @@ from aiida_anial.calculations.worker import CopyList, WorkerCalculation, define_
 from aiida_anial.data.dataset import DatasetData
 from aiida_anial.data.ensemble import EnsembleData
 from aiida_anial.data.validation import settings_validator, validate_shards
-from aiida_anial.potential.settings import ModelSettings
+from aiida_anial.potential.settings import PotentialSettings
 from aiida_anial.training.settings import TrainingSettings
 
 __all__ = ('TrainEnsembleCalculation',)
@@ -42,8 +42,8 @@ class TrainEnsembleCalculation(WorkerCalculation):
         spec.input(
             'model',
             valid_type=orm.Dict,
-            validator=settings_validator(ModelSettings, 'model'),
-            help='Descriptor, network and number of members.',
+            validator=settings_validator(PotentialSettings, 'model'),
+            help='Kind, architecture and number of members of the potential.',
         )
         spec.input(
             'settings',

@@ -15,7 +15,7 @@ from aiida.engine.processes.process_spec import CalcJobProcessSpec
 from aiida_anial.data.dataset import DatasetData
 from aiida_anial.data.ensemble import EnsembleData
 from aiida_anial.data.validation import settings_validator
-from aiida_anial.potential.engine import EngineSettings
+from aiida_anial.potential.settings import EngineSettings
 
 __all__ = ('CHECKPOINT', 'WorkerCalculation', 'define_checkpoint')
 

@@ -52,11 +52,11 @@ def _ensemble(identifier: str, option: str) -> EnsembleData:
     path = Path(identifier)
     if not path.exists():
         return loaded_ensemble(identifier, option)
-    from aiida_anial.potential.ensemble import ensemble_bytes, read_ensemble
     from aiida_anial.potential.neurochem import read_neurochem
+    from aiida_anial.potential.potential import potential_bytes, read_potential
 
-    ensemble = read_neurochem(path) if path.is_dir() else read_ensemble(path)
-    digest = hashlib.sha256(ensemble_bytes(ensemble)).hexdigest()
+    ensemble = read_neurochem(path) if path.is_dir() else read_potential(path)
+    digest = hashlib.sha256(potential_bytes(ensemble)).hexdigest()
     query = orm.QueryBuilder().append(EnsembleData, filters={'attributes.sha256': digest})
     known: EnsembleData | None = query.first(flat=True)
     if known is not None:

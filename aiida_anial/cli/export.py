@@ -77,7 +77,7 @@ def ensemble(pk: str, path: Path, file_format: str) -> None:
     _check_target(path)
     node: Any = export_ensemble(settings=orm.Dict({'file_format': file_format, 'filename': path.name}), ensemble=found)
     _copy(node, path)
-    click.echo(f'{path}: {found.ensemble.n_members} networks, by export_ensemble<{node.creator.pk}>')
+    click.echo(f'{path}: {found.ensemble.model.n_members} networks, by export_ensemble<{node.creator.pk}>')
 
 
 def _format_of(path: Path, formats: Mapping[str, Any]) -> str:

@@ -19,20 +19,13 @@ __all__ = ('command',)
 def command(path: Path, label: str) -> None:
     """Store the ensemble at PATH: a folder of NeuroChem files, or a safetensors file of this package."""
     from aiida_anial.data.ensemble import EnsembleData
+    from aiida_anial.potential.neurochem import read_neurochem
+    from aiida_anial.potential.potential import read_potential
 
-    if path.is_dir():
-        from aiida_anial.potential.neurochem import read_neurochem
-
-        ensemble = read_neurochem(path)
-    else:
-        from aiida_anial.potential.ensemble import read_ensemble
-
-        ensemble = read_ensemble(path)
+    ensemble = read_neurochem(path) if path.is_dir() else read_potential(path)
     if ensemble.model.element != 'Al':
         raise AnialError(one_line(f'{path}: it is a model of {ensemble.model.element}; only Al is supported.'))
     node = EnsembleData(ensemble)
     node.label = label
     node.store()
-    click.echo(
-        f'Stored ensemble {node.pk}: {ensemble.n_members} members, {ensemble.model.descriptor.n_features} features'
-    )
+    click.echo(f'Stored ensemble {node.pk}: {ensemble.model.n_members} members of kind {ensemble.model.kind}')

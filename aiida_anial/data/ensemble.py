@@ -1,4 +1,4 @@
-"""A trained ensemble of ANI networks, loadable with or without AiiDA."""
+"""A potential, loadable with or without AiiDA."""
 
 from __future__ import annotations
 
@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 from aiida.orm import Data
 
-from aiida_anial.potential.ensemble import SCHEMA_VERSION, Ensemble, ensemble_bytes, parse_ensemble
+from aiida_anial.common.tensors import tensor_bytes
+from aiida_anial.potential.potential import Potential, parse_potential
 
 if TYPE_CHECKING:
     from ase.calculators.calculator import Calculator
@@ -16,37 +17,39 @@ __all__ = ('EnsembleData',)
 
 
 class EnsembleData(Data):
-    """The weights of all members over one descriptor, as one safetensors file.
+    """The numbers of all members of a potential, as one safetensors file.
 
-    :param ensemble: the networks.
+    Its attributes are the metadata of the file without the units, the version of its layout and its SHA-256.
+
+    :param ensemble: the potential.
     """
 
     FILENAME = 'ensemble.safetensors'
 
-    def __init__(self, ensemble: Ensemble | None = None, **kwargs: Any) -> None:
+    def __init__(self, ensemble: Potential | None = None, **kwargs: Any) -> None:
         super().__init__(**kwargs)  # type: ignore[no-untyped-call]
         if ensemble is None:
             return
-        content = ensemble_bytes(ensemble)
+        file = ensemble.to_file()
+        content = tensor_bytes(file)
         self.base.repository.put_object_from_bytes(content, self.FILENAME)
         self.base.attributes.set_many(
             {
-                'schema_version': SCHEMA_VERSION,
+                'schema_version': file.schema_version,
                 'sha256': hashlib.sha256(content).hexdigest(),
-                'n_members': ensemble.n_members,
-                'self_energy_ev': ensemble.self_energy,
-                'model': ensemble.model.to_dict(),
+                'n_members': ensemble.model.n_members,
+                **{key: value for key, value in file.metadata.items() if key != 'units'},
             }
         )
 
     @property
-    def ensemble(self) -> Ensemble:
-        """The networks as plain arrays."""
+    def ensemble(self) -> Potential:
+        """The potential."""
         content = self.base.repository.get_object_content(self.FILENAME, mode='rb')
-        return parse_ensemble(content, source=f'EnsembleData<{self.pk}>')
+        return parse_potential(content, source=f'EnsembleData<{self.pk}>')
 
     def get_ase_calculator(self) -> Calculator:
-        """Return an ASE calculator for the mean of the members (loads torch)."""
+        """Return an ASE calculator for the mean of the members."""
         from aiida_anial.potential.calculator import AnialCalculator
 
         return AnialCalculator(self.ensemble)

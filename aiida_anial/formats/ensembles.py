@@ -1,4 +1,4 @@
-"""Ensembles in the formats of others: ``write_ensemble``."""
+"""Potentials in the formats of others: ``write_ensemble``."""
 
 from __future__ import annotations
 
@@ -6,40 +6,46 @@ import shutil
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from aiida_anial.common.errors import AnialError
 from aiida_anial.formats.files import replaced
 from aiida_anial.formats.neurochem_writer import write_neurochem
-from aiida_anial.potential import ensemble as files
-from aiida_anial.potential.ensemble import Ensemble
+from aiida_anial.potential.potential import Potential, write_potential
 
 __all__ = ('ENSEMBLE_FORMATS', 'EnsembleFormat', 'write_ensemble')
 
 
 @dataclass(frozen=True)
 class EnsembleFormat:
-    """A format of ensembles.
+    """A format of potentials.
 
     :param suffix: usual ending of the name.
-    :param write: writes an ensemble to a path.
+    :param write: writes a potential to a path.
+    :param kind: kind of the potentials that it can hold; None: any.
     :param is_folder: whether the path is a folder.
     """
 
     suffix: str
-    write: Callable[[Path, Ensemble], None]
+    write: Callable[[Path, Any], None]
+    kind: str | None = 'ani'
     is_folder: bool = False
 
 
-def write_ensemble(path: Path, ensemble: Ensemble, *, file_format: str) -> None:
-    """Write ``ensemble`` to the file or folder ``path``; the same ensemble gives the same bytes.
+def write_ensemble(path: Path, ensemble: Potential, *, file_format: str) -> None:
+    """Write ``ensemble`` to the file or folder ``path``; the same potential gives the same bytes.
 
     :param file_format: one of ``ENSEMBLE_FORMATS``.
-    :raises AnialError: if the format is not known or has no such ensembles, a folder is there already, or the files
-        cannot be written.
+    :raises AnialError: if the format is not known or cannot hold such a potential, the folder exists already, or the
+        files cannot be written.
     """
     if file_format not in ENSEMBLE_FORMATS:
         raise AnialError(f'format: {file_format!r} is none of {", ".join(ENSEMBLE_FORMATS)}.')
     chosen = ENSEMBLE_FORMATS[file_format]
+    if chosen.kind not in (None, ensemble.model.kind):
+        raise AnialError(
+            f'format: {file_format} holds potentials of kind {chosen.kind!r}, not {ensemble.model.kind!r}.'
+        )
     if chosen.is_folder:
         _write_folder(path, ensemble, chosen)
         return
@@ -47,8 +53,8 @@ def write_ensemble(path: Path, ensemble: Ensemble, *, file_format: str) -> None:
         chosen.write(temporary, ensemble)
 
 
-def _write_folder(path: Path, ensemble: Ensemble, chosen: EnsembleFormat) -> None:
-    """Write a folder that is there when it is whole; none is ever replaced."""
+def _write_folder(path: Path, ensemble: Potential, chosen: EnsembleFormat) -> None:
+    """Write a folder, which appears when it is whole; an existing one is never replaced."""
     if path.exists():
         raise AnialError(f'{path}: is there already; give the name of a new folder.')
     temporary = path.with_name(path.name + '.part')
@@ -62,21 +68,21 @@ def _write_folder(path: Path, ensemble: Ensemble, chosen: EnsembleFormat) -> Non
         shutil.rmtree(temporary, ignore_errors=True)
 
 
-def _write_torchani(path: Path, ensemble: Ensemble) -> None:
-    """Load torch only now, which takes seconds."""
+def _write_torchani(path: Path, ensemble: Any) -> None:
+    # Loading torch takes seconds.
     from aiida_anial.formats.torch_models import write_torchani_state
 
     write_torchani_state(path, ensemble)
 
 
-def _write_torchscript(path: Path, ensemble: Ensemble) -> None:
+def _write_torchscript(path: Path, ensemble: Any) -> None:
     from aiida_anial.formats.torch_models import write_torchscript
 
     write_torchscript(path, ensemble)
 
 
 ENSEMBLE_FORMATS = {
-    'safetensors': EnsembleFormat('.safetensors', files.write_ensemble),
+    'safetensors': EnsembleFormat('.safetensors', write_potential, kind=None),
     'neurochem': EnsembleFormat('', write_neurochem, is_folder=True),
     'torchani': EnsembleFormat('.torchani.safetensors', _write_torchani),
     'torchscript': EnsembleFormat('.pt', _write_torchscript),

@@ -11,7 +11,7 @@ from aiida.engine import ExitCode
 from aiida_anial.calculations.train import TrainEnsembleCalculation
 from aiida_anial.data.ensemble import EnsembleData
 from aiida_anial.parsers.worker import WorkerParser
-from aiida_anial.potential.ensemble import read_ensemble
+from aiida_anial.potential.potential import read_potential
 
 __all__ = ('TrainEnsembleParser',)
 
@@ -23,7 +23,7 @@ class TrainEnsembleParser(WorkerParser):
         """Attach the outputs of a finished training."""
         curves = self.arrays(folder / TrainEnsembleCalculation.CURVES, 'learning_curves', 'step')
         errors = self.arrays(folder / TrainEnsembleCalculation.ERRORS, 'errors', 'n_atoms')
-        self.out('ensemble', EnsembleData(read_ensemble(folder / TrainEnsembleCalculation.ENSEMBLE)))
+        self.out('ensemble', EnsembleData(read_potential(folder / TrainEnsembleCalculation.ENSEMBLE)))
         self.out('learning_curves', curves)
         self.out('errors', errors)
         self.out('summary', orm.Dict(summary))

@@ -1,4 +1,4 @@
-"""An ensemble as a calculator of ASE."""
+"""A potential as a calculator of ASE."""
 
 from __future__ import annotations
 
@@ -14,20 +14,21 @@ from numpy.typing import NDArray
 
 from aiida_anial.common.cells import Cells
 from aiida_anial.common.errors import AnialError
-from aiida_anial.potential.engine import EngineSettings, make_engine
-from aiida_anial.potential.ensemble import Ensemble, read_ensemble
+from aiida_anial.potential.engine import make_engine
+from aiida_anial.potential.potential import Potential, read_potential
+from aiida_anial.potential.settings import EngineSettings
 
 __all__ = ('AnialCalculator',)
 
 
 class AnialCalculator(Calculator):  # type: ignore[misc]
-    """Energies, forces and stresses of the mean of an ensemble, and how far its members disagree.
+    """Energies, forces and stresses of the mean of a potential's members, and how far they disagree.
 
     Beyond ASE's properties, ``calculator.results`` holds ``member_energies`` (``[M]``, eV), ``energy_disagreement``
     (eV, of :attr:`Prediction.energy_disagreement`) and, once asked for by ``calculator.get_property``,
     ``force_disagreement`` (``[n]``, eV/angstrom). Directions that are not periodic get a vacuum wider than the cutoff.
 
-    :param potential: an ensemble, or the path of its file.
+    :param potential: the potential, or the path of its file.
     :param settings: of the engine; double precision on the CPU when left out.
     """
 
@@ -42,11 +43,11 @@ class AnialCalculator(Calculator):  # type: ignore[misc]
     ]
 
     def __init__(
-        self, potential: Ensemble | Path | str, *, settings: EngineSettings | None = None, **kwargs: Any
+        self, potential: Potential | Path | str, *, settings: EngineSettings | None = None, **kwargs: Any
     ) -> None:
         super().__init__(**kwargs)
-        self.ensemble = potential if isinstance(potential, Ensemble) else read_ensemble(Path(potential))
-        self._engine = make_engine(self.ensemble, settings or EngineSettings(dtype='float64'))
+        self.potential = read_potential(Path(potential)) if isinstance(potential, Path | str) else potential
+        self._engine = make_engine(self.potential, settings or EngineSettings(dtype='float64'))
 
     def calculate(
         self,
@@ -59,13 +60,14 @@ class AnialCalculator(Calculator):  # type: ignore[misc]
         :raises AnialError: if there are other elements than the potential's.
         """
         super().calculate(atoms, properties, system_changes)
-        others = set(self.atoms.get_chemical_symbols()) - {self.ensemble.model.element}
+        model = self.potential.model
+        others = set(self.atoms.get_chemical_symbols()) - {model.element}
         if others:
-            raise AnialError(f'the potential knows {self.ensemble.model.element} and not {", ".join(sorted(others))}.')
+            raise AnialError(f'the potential knows {model.element} and not {", ".join(sorted(others))}.')
         periodic = bool(self.atoms.pbc.all())
         if 'stress' in properties and not periodic:
             raise PropertyNotImplementedError('there is no stress where a direction is not periodic.')
-        lattice = _periodic_lattice(self.atoms, self.ensemble.model.descriptor.radial_cutoff_angstrom)
+        lattice = _periodic_lattice(self.atoms, model.cutoff_angstrom)
         cells = Cells.from_lists([self.atoms.positions], [lattice])
         prediction = self._engine.evaluate(cells, stress=periodic, member_forces='force_disagreement' in properties)
         energy = float(prediction.energies[0])

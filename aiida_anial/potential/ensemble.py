@@ -1,20 +1,23 @@
-"""An ensemble of networks on one descriptor, and its safetensors file."""
+"""Potentials of kind ``ani``: an ensemble of networks on one descriptor."""
 
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Any, Self
+from typing import ClassVar, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
-from aiida_anial.common.errors import AnialError, FileFormatError, one_line
-from aiida_anial.common.tensors import TensorFile, parse_tensors, read_tensors, tensor_bytes, write_tensors
-from aiida_anial.potential.settings import ModelSettings
+from aiida_anial.common.errors import AnialError
+from aiida_anial.common.tensors import TensorFile
+from aiida_anial.potential.potential import FILE_KIND, SCHEMA_VERSION
+from aiida_anial.potential.settings import ModelSettings, PotentialSettings
 
-__all__ = ('SCHEMA_VERSION', 'Ensemble', 'ensemble_bytes', 'parse_ensemble', 'read_ensemble', 'write_ensemble')
+__all__ = ('Ensemble',)
+
+_UNITS = {'length': 'angstrom', 'energy': 'eV'}
 
 
 @dataclass(frozen=True, eq=False)
@@ -27,6 +30,12 @@ class Ensemble:
     :param self_energy: eV added to the energy of every atom.
     :raises AnialError: if a shape does not fit the architecture or a number is not finite.
     """
+
+    SETTINGS: ClassVar[type[PotentialSettings]] = ModelSettings
+    ENGINES: ClassVar[Mapping[str, str]] = {
+        'numba': 'aiida_anial.potential.numba_engine:NumbaEngine',
+        'torch': 'aiida_anial.potential.torch_engine:TorchEngine',
+    }
 
     model: ModelSettings
     weights: tuple[NDArray[np.floating], ...]
@@ -66,6 +75,25 @@ class Ensemble:
             self.self_energy,
         )
 
+    def to_file(self) -> TensorFile:
+        """Return the content of its file."""
+        metadata = {'model': self.model.to_dict(), 'self_energy_ev': self.self_energy, 'units': _UNITS}
+        arrays = {f'weight_{layer}': weight for layer, weight in enumerate(self.weights)}
+        arrays |= {f'bias_{layer}': bias for layer, bias in enumerate(self.biases)}
+        return TensorFile(FILE_KIND, SCHEMA_VERSION, metadata, arrays)
+
+    @classmethod
+    def from_file(cls, content: TensorFile) -> Self:
+        """Return what ``to_file`` gave."""
+        metadata, arrays = content.metadata, content.arrays
+        if metadata['units'] != _UNITS:
+            raise AnialError(f'has units {metadata["units"]} where {_UNITS} are needed.')
+        model = ModelSettings.parse(metadata['model'], where='model')
+        layers = range(len(model.layer_sizes) - 1)
+        weights = tuple(arrays[f'weight_{layer}'] for layer in layers)
+        biases = tuple(arrays[f'bias_{layer}'] for layer in layers)
+        return cls(model, weights, biases, float(metadata['self_energy_ev']))
+
 
 def _check(name: str, array: NDArray[np.floating], shape: tuple[int, ...]) -> None:
     """Raise an error unless ``array`` holds finite numbers in this shape."""
@@ -75,66 +103,3 @@ def _check(name: str, array: NDArray[np.floating], shape: tuple[int, ...]) -> No
         raise AnialError(f'ensemble: the {name} are {array.dtype} where float32 or float64 is needed.')
     if not np.isfinite(array).all():
         raise AnialError(f'ensemble: a number among the {name} is not finite.')
-
-
-_KIND = 'ensemble'
-SCHEMA_VERSION = 1
-_UNITS = {'length': 'angstrom', 'energy': 'eV'}
-
-
-def write_ensemble(path: Path, ensemble: Ensemble) -> None:
-    """Write ``ensemble`` to the file ``path``."""
-    write_tensors(path, _file(ensemble))
-
-
-def ensemble_bytes(ensemble: Ensemble) -> bytes:
-    """Return the bytes that ``write_ensemble`` would write, the same for equal ensembles."""
-    return tensor_bytes(_file(ensemble))
-
-
-def read_ensemble(path: Path) -> Ensemble:
-    """Return the ensemble in the file ``path``.
-
-    :raises FileFormatError: if the file is missing, damaged, of another kind, or its numbers do not fit together.
-    """
-    return _ensemble(read_tensors(path, kind=_KIND, schema_version=SCHEMA_VERSION), str(path))
-
-
-def parse_ensemble(data: bytes, *, source: str) -> Ensemble:
-    """Return the ensemble in a file whose bytes are ``data``.
-
-    :param source: what to call the file in messages.
-    :raises FileFormatError: as ``read_ensemble``.
-    """
-    return _ensemble(parse_tensors(data, source=source, kind=_KIND, schema_version=SCHEMA_VERSION), source)
-
-
-def _ensemble(content: TensorFile, source: str) -> Ensemble:
-    """Return the ensemble that the tensors make."""
-    arrays = content.arrays
-    try:
-        units = content.metadata['units']
-        if units != _UNITS:
-            raise AnialError(f'has units {units} where {_UNITS} are needed.')
-        model = ModelSettings.parse(content.metadata['model'], where='model')
-        layers = range(len(model.layer_sizes) - 1)
-        weights = tuple(arrays[f'weight_{layer}'] for layer in layers)
-        biases = tuple(arrays[f'bias_{layer}'] for layer in layers)
-        return Ensemble(model, weights, biases, float(content.metadata['self_energy_ev']))
-    except AnialError as exception:
-        raise FileFormatError(one_line(f'{source}: {exception}')) from exception
-    except KeyError as exception:
-        raise FileFormatError(one_line(f'{source}: not a whole ensemble, {exception} is missing.')) from exception
-    except (ArithmeticError, TypeError, ValueError) as exception:
-        raise FileFormatError(one_line(f'{source}: not an ensemble ({exception}).')) from exception
-
-
-def _file(ensemble: Ensemble) -> TensorFile:
-    metadata: dict[str, Any] = {
-        'model': ensemble.model.to_dict(),
-        'self_energy_ev': ensemble.self_energy,
-        'units': _UNITS,
-    }
-    arrays = {f'weight_{layer}': weight for layer, weight in enumerate(ensemble.weights)}
-    arrays |= {f'bias_{layer}': bias for layer, bias in enumerate(ensemble.biases)}
-    return TensorFile(_KIND, SCHEMA_VERSION, metadata, arrays)

@@ -14,24 +14,24 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from aiida_anial.common.cells import Cells
-from aiida_anial.potential.kernels.arrays import batch_arrays, descriptor_numbers, slopes_scratch_arrays
-from aiida_anial.potential.kernels.jacobian import Slopes, fill_slopes
+from aiida_anial.potential.kernels.arrays import batch_arrays, descriptor_numbers, jacobian_scratch_arrays
+from aiida_anial.potential.kernels.jacobian import FeatureGradientArrays, fill_feature_gradients
 from aiida_anial.potential.neighbours import NeighbourList, neighbour_lists
 from aiida_anial.potential.settings import DescriptorSettings
 
-__all__ = ('DescriptorJacobian', 'PairSlopes', 'descriptor_jacobian')
+__all__ = ('DescriptorJacobian', 'FeatureGradients', 'descriptor_jacobian')
 
-# Atoms whose slopes share arrays, all as wide as the one with the most neighbours needs.
+# Atoms whose gradients share arrays, all as wide as the one with the most neighbours needs.
 _ATOMS_TOGETHER = 32
 
 
 @dataclass(frozen=True)
-class PairSlopes:
+class FeatureGradients:
     """How the descriptors of B atoms change with the vectors to their neighbours.
 
     Neighbours within the angular cutoff come first: the angular features do not change with those after the first K_a.
     Atoms with about as many neighbours stand together. Those with fewer than K are given more, which stand for nothing:
-    their neighbour is atom 0, their vectors and slopes are zero.
+    their neighbour is atom 0, their vectors and gradients are zero.
 
     :param centres: ``[B]`` the atoms.
     :param neighbours: ``[B, K]`` atoms in the cell of which the neighbours are images.
@@ -53,11 +53,11 @@ class DescriptorJacobian:
     """The descriptors of the n atoms of a cell and how they change.
 
     :param values: ``[n, F]`` descriptors, S radial and A angular ones.
-    :param pairs: slopes of every atom, once.
+    :param pairs: gradients of every atom, once.
     """
 
     values: Tensor
-    pairs: tuple[PairSlopes, ...]
+    pairs: tuple[FeatureGradients, ...]
 
 
 def descriptor_jacobian(
@@ -78,7 +78,7 @@ def descriptor_jacobian(
     lists = neighbour_lists(cells, cutoff=settings.radial_cutoff_angstrom)
     numbers = descriptor_numbers(settings, real := np.dtype(str(dtype).removeprefix('torch.')))
     n_radial, n_angular = _counts(lists[0], cells.positions, settings)
-    scratch = slopes_scratch_arrays(numbers, n_neighbours=int(n_radial.max()), dtype=real)
+    scratch = jacobian_scratch_arrays(numbers, n_neighbours=int(n_radial.max()), dtype=real)
     batch = batch_arrays(cells, lists)
     values = np.zeros((len(positions), settings.n_features), dtype=real)
     pairs = []
@@ -86,7 +86,7 @@ def descriptor_jacobian(
     for first in range(0, len(order), _ATOMS_TOGETHER):
         atoms = order[first : first + _ATOMS_TOGETHER]
         room, angular_room = int(n_radial[atoms].max()), int(n_angular[atoms].max())
-        out = Slopes(
+        out = FeatureGradientArrays(
             atoms=atoms,
             room=room,
             angular_room=angular_room,
@@ -96,9 +96,9 @@ def descriptor_jacobian(
             radial=np.zeros((len(atoms), room, settings.n_radial), dtype=real),
             angular=np.zeros((len(atoms), angular_room, 3, settings.n_angular), dtype=real),
         )
-        fill_slopes(batch, numbers, out, len(atoms), scratch)
+        fill_feature_gradients(batch, numbers, out, len(atoms), scratch)
         arrays = (out.atoms, out.neighbours, out.vectors, out.radial, out.angular)
-        pairs.append(PairSlopes(*(torch.from_numpy(array) for array in arrays)))
+        pairs.append(FeatureGradients(*(torch.from_numpy(array) for array in arrays)))
     return DescriptorJacobian(torch.from_numpy(values), tuple(pairs))
 
 

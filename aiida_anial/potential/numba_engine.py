@@ -10,7 +10,6 @@ from typing import NamedTuple
 import numpy as np
 
 from aiida_anial.common.cells import Cells
-from aiida_anial.potential.engine import EngineSettings
 from aiida_anial.potential.ensemble import Ensemble
 from aiida_anial.potential.kernels.arrays import (
     batch_arrays,
@@ -26,6 +25,7 @@ from aiida_anial.potential.kernels.arrays import (
 from aiida_anial.potential.kernels.evaluate import PHASES, Batch, Crew, Results, evaluate
 from aiida_anial.potential.neighbours import NeighbourList, neighbour_lists
 from aiida_anial.potential.prediction import Prediction, mean_over_members
+from aiida_anial.potential.settings import EngineSettings
 
 __all__ = ('NumbaEngine',)
 

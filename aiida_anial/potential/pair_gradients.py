@@ -3,8 +3,8 @@
 With g = dE/dG of the centre, a triple (j, k) needs only
 
 - P = sum_rz g_rz E_r A_z, the energy that the cutoffs act on,
-- Q = sum_rz g_rz E_r A_z (-eta ((r_j + r_k) / 2 - s_r)), the slope of the Gaussian by r_j and by r_k alike,
-- S = sum_rz g_rz E_r dA_z / dc, the slope by c,
+- Q = sum_rz g_rz E_r A_z (-eta ((r_j + r_k) / 2 - s_r)), the derivative of the Gaussian by r_j and by r_k alike,
+- S = sum_rz g_rz E_r dA_z / dc, the derivative by c,
 
 whence dE/dr_j = sum_k Q + (f_c' / f_c)(r_j) P, and the angle turns neighbour j with sum_k S (u_k - c u_j) / r_j.
 
@@ -23,11 +23,11 @@ from torch import Tensor
 from aiida_anial.potential.descriptor import COSINE_GUARD, AngularTerms, Constants, cutoff_log_slope
 from aiida_anial.potential.environments import EachTripleOnce
 
-__all__ = ('angular_pull', 'radial_pull')
+__all__ = ('angular_pair_gradients', 'radial_derivatives')
 
 
-def radial_pull(terms: Tensor, r: Tensor, g: Tensor, c: Constants) -> Tensor:
-    """Return the slopes ``[n, B, K]`` of B energies by the distances of the neighbours.
+def radial_derivatives(terms: Tensor, r: Tensor, g: Tensor, c: Constants) -> Tensor:
+    """Return the derivatives ``[n, B, K]`` of B energies by the distances of the neighbours.
 
     :param terms: ``[n, S, K]`` radial terms.
     :param r: ``[n, K]`` distances, angstrom.
@@ -35,11 +35,11 @@ def radial_pull(terms: Tensor, r: Tensor, g: Tensor, c: Constants) -> Tensor:
     :param c: the descriptor's constants.
     """
     eta = c.settings.radial_eta_per_angstrom2
-    slopes = cutoff_log_slope(r, c.settings.radial_cutoff_angstrom) - 2 * eta * r
-    return torch.bmm(g, terms) * slopes[:, None] + torch.bmm(g * (2 * eta * c.radial_shifts), terms)
+    factors = cutoff_log_slope(r, c.settings.radial_cutoff_angstrom) - 2 * eta * r
+    return torch.bmm(g, terms) * factors[:, None] + torch.bmm(g * (2 * eta * c.radial_shifts), terms)
 
 
-def angular_pull(terms: AngularTerms, r: Tensor, u: Tensor, g: Tensor, c: Constants) -> Tensor:
+def angular_pair_gradients(terms: AngularTerms, r: Tensor, u: Tensor, g: Tensor, c: Constants) -> Tensor:
     """Return the gradients ``[n, B, 3, K]`` of B energies by the vectors to the neighbours.
 
     :param terms: each triple once.

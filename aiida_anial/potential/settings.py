@@ -1,16 +1,96 @@
-"""The architecture of a potential: what its descriptors and networks look like."""
+"""Settings of a potential: its kind and architecture, and how it is evaluated."""
 
 from __future__ import annotations
 
 import itertools
 import math
-from typing import Annotated, Self
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import AfterValidator, Field, model_validator
+from pydantic import (
+    AfterValidator,
+    Field,
+    SerializeAsAny,
+    SerializerFunctionWrapHandler,
+    ValidatorFunctionWrapHandler,
+    WrapValidator,
+    model_serializer,
+    model_validator,
+)
 
 from aiida_anial.common.settings import NonNegative, Positive, Settings
+from aiida_anial.potential.kinds import DEFAULT_KIND, POTENTIALS, of_kind
 
-__all__ = ('COSINE_GUARD', 'DescriptorSettings', 'ModelSettings')
+__all__ = (
+    'COSINE_GUARD',
+    'AnyPotentialSettings',
+    'DescriptorSettings',
+    'EngineSettings',
+    'ModelSettings',
+    'PotentialSettings',
+)
+
+
+class EngineSettings(Settings):
+    """How a potential is evaluated; the results do not depend on it but for rounding.
+
+    :param engine: ``numba``, compiled kernels for the CPU; ``torch``, which runs on any device and is the reference;
+        ``auto``, the faster one for the device.
+    :param device: ``cpu``, ``cuda`` or ``cuda:1``.
+    :param dtype: precision of descriptors and networks; sums over atoms are in float64 always.
+    :param threads: CPU threads of numba's kernels, and of torch in the programs that set them for their whole process.
+    """
+
+    engine: Literal['auto', 'numba', 'torch'] = 'auto'
+    device: Annotated[str, Field(pattern=r'^(cpu|cuda(:\d+)?)$')] = 'cpu'
+    dtype: Literal['float32', 'float64'] = 'float32'
+    threads: Annotated[int, Field(ge=1)] = 1
+
+    @model_validator(mode='after')
+    def _check_device(self) -> Self:
+        if self.engine == 'numba' and self.device != 'cpu':
+            raise ValueError(f'engine: numba computes on the CPU alone, and not on device {self.device!r}')
+        return self
+
+
+class PotentialSettings(Settings):
+    """What the settings of all kinds of potentials share.
+
+    :param kind: which kind of potential it is.
+    :param element: chemical symbol.
+    :param n_members: members of the ensemble.
+    """
+
+    kind: str
+    element: Annotated[str, Field(pattern=r'^[A-Z][a-z]?$')] = 'Al'
+    n_members: Annotated[int, Field(ge=1)] = 8
+
+    @property
+    def cutoff_angstrom(self) -> float:
+        """The distance beyond which atoms do not see each other."""
+        raise NotImplementedError
+
+    @classmethod
+    def parse(cls, values: Mapping[str, Any], *, where: str = '') -> Self:
+        """Return the settings that ``values`` describe; called on this class, those of the kind that they name.
+
+        :raises SettingsError: as ``Settings.parse``, and if the kind is unknown.
+        """
+        if cls is not PotentialSettings or not isinstance(values, Mapping):
+            return super().parse(values, where=where)
+        key = f'{where}.kind' if where else 'kind'
+        potential = of_kind(POTENTIALS, values.get('kind', DEFAULT_KIND), where=key)
+        settings: Self = potential.SETTINGS.parse(values, where=where)
+        return settings
+
+
+def _of_its_kind(values: Any, validate: ValidatorFunctionWrapHandler) -> Any:
+    """Return the settings of the kind that ``values`` name, and leave what is no mapping to pydantic."""
+    return PotentialSettings.parse(values) if isinstance(values, Mapping) else validate(values)
+
+
+AnyPotentialSettings = Annotated[SerializeAsAny[PotentialSettings], WrapValidator(_of_its_kind)]
+"""Type of a field that holds the settings of a potential of any kind."""
 
 # Keeps the sine of an angle away from zero, where the derivative of the angle is infinite.
 COSINE_GUARD = 0.95
@@ -78,20 +158,32 @@ class DescriptorSettings(Settings):
         return self.n_radial + self.n_angular
 
 
-class ModelSettings(Settings):
+class ModelSettings(PotentialSettings):
     """An ensemble of networks on one shared descriptor (Smith et al., Nat. Commun. 12, 1257 (2021), section II.A).
 
+    :param kind: which kind of potential it is; ``ani``, networks on atomic environment vectors, is the one there is.
     :param element: chemical symbol.
     :param hidden_layers: neurons of each hidden layer of a member.
     :param celu_alpha: alpha of the CELU activation, 1.0 being plain ELU.
     :param n_members: members of the ensemble.
     """
 
-    element: Annotated[str, Field(pattern=r'^[A-Z][a-z]?$')] = 'Al'
+    kind: Literal['ani'] = 'ani'
     descriptor: DescriptorSettings = DescriptorSettings()
     hidden_layers: Annotated[tuple[Annotated[int, Field(ge=1)], ...], Field(min_length=1)] = (96, 96, 64)
     celu_alpha: Positive = 0.1
-    n_members: Annotated[int, Field(ge=1)] = 8
+
+    @model_serializer(mode='wrap')
+    def _without_kind(self, serialize: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """Leave out the kind: files, nodes and their hashes stay as they were before there were kinds."""
+        values: dict[str, Any] = serialize(self)
+        del values['kind']
+        return values
+
+    @property
+    def cutoff_angstrom(self) -> float:
+        """The distance beyond which atoms do not see each other."""
+        return self.descriptor.radial_cutoff_angstrom
 
     @property
     def layer_sizes(self) -> tuple[int, ...]:

@@ -14,13 +14,13 @@ from torch import Tensor
 from aiida_anial.common.cells import Cells
 from aiida_anial.common.errors import SettingsError
 from aiida_anial.potential.descriptor import angular_features, angular_terms, constants, radial_terms
-from aiida_anial.potential.engine import EngineSettings
 from aiida_anial.potential.ensemble import Ensemble
 from aiida_anial.potential.environments import Environments, NeighbourTable, neighbour_tables
 from aiida_anial.potential.neighbours import NeighbourList, joined, neighbour_lists
 from aiida_anial.potential.networks import atomic_energies, atomic_energies_and_gradients
-from aiida_anial.potential.pair_gradients import angular_pull, radial_pull
+from aiida_anial.potential.pair_gradients import angular_pair_gradients, radial_derivatives
 from aiida_anial.potential.prediction import Prediction, mean_over_members
+from aiida_anial.potential.settings import EngineSettings
 
 __all__ = ('TorchEngine',)
 
@@ -152,7 +152,7 @@ class TorchEngine:
     def _table(self, environments: Environments, table: NeighbourTable, radial: Tensor, angular: Tensor) -> Tensor:
         """Return the energies ``[M, n]`` of a table's atoms and write their gradients by the pairs.
 
-        :param radial: ``[B, Q_r + 1]`` slopes by the distances of the radial shell.
+        :param radial: ``[B, Q_r + 1]`` derivatives by the distances of the radial shell.
         :param angular: ``[B, 3, Q_a + 1]`` gradients by the vectors of the angular shell.
         """
         c, alpha, wanted = self._constants, self._model.celu_alpha, len(radial)
@@ -166,14 +166,15 @@ class TorchEngine:
             return atomic_energies(self._weights, self._biases, features, alpha)
         energies, g = atomic_energies_and_gradients(self._weights, self._biases, features, alpha)
         g = (g.mean(0, keepdim=True) if wanted == 1 else g).transpose(0, 1)
-        radial[:, table.radial] = radial_pull(pairs, distances, g[..., :n_radial], c).transpose(0, 1).to(radial.dtype)
+        by_distance = radial_derivatives(pairs, distances, g[..., :n_radial], c).transpose(0, 1)
+        radial[:, table.radial] = by_distance.to(radial.dtype)
         by_triple = g[..., n_radial:].reshape(*g.shape[:2], len(c.angular_shifts), len(c.angles))
-        pulls = angular_pull(terms, r, u, by_triple, c).permute(1, 2, 0, 3)
-        angular[..., table.angular] = pulls.to(angular.dtype)
+        by_vector = angular_pair_gradients(terms, r, u, by_triple, c).permute(1, 2, 0, 3)
+        angular[..., table.angular] = by_vector.to(angular.dtype)
         return energies
 
     def _forces(self, gradients: Tensor, pairs: _Pairs, n_atoms: int) -> NDArray[np.float64]:
-        """Return the forces ``[B, N, 3]``: a pair's gradient pulls its centre along it and its neighbour back."""
+        """Return the forces ``[B, N, 3]``: a pair's gradient acts on its centre, and reversed on its neighbour."""
         by_pair = gradients.transpose(0, 1).contiguous()
         forces = gradients.new_zeros(n_atoms, len(gradients), 3)
         forces.index_add_(0, pairs.centre, by_pair)

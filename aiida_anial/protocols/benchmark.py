@@ -13,7 +13,7 @@ from aiida_pseudo.data.pseudo.upf import UpfData
 from aiida_anial.active_learning.settings import JobSettings, QeSettings
 from aiida_anial.data.ensemble import EnsembleData
 from aiida_anial.labellers.pw_inputs import pw_inputs
-from aiida_anial.potential.engine import EngineSettings
+from aiida_anial.potential.settings import EngineSettings
 from aiida_anial.properties.settings import BenchmarkSettings
 from aiida_anial.workchains.benchmark import BenchmarkWorkChain
 

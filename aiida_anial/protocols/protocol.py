@@ -15,6 +15,7 @@ import yaml
 
 from aiida_anial.active_learning.settings import CampaignInputs
 from aiida_anial.common.errors import SettingsError, is_printable, one_line
+from aiida_anial.potential.kinds import DEFAULT_KIND
 from aiida_anial.sampling.random_cells import check_fillable
 
 __all__ = ('campaign_inputs', 'changed_inputs', 'default_protocol', 'merged', 'protocols', 'read_overrides')
@@ -174,11 +175,19 @@ def _parsed(text: str) -> Any:
 
 
 def merged(base: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
-    """Return ``base`` with ``changes`` laid over it, both untouched."""
+    """Return ``base`` with ``changes`` laid over it, both untouched.
+
+    A potential of another kind replaces the one in ``base``: their settings have nothing to do with each other.
+    """
     result = deepcopy(dict(base))
     for key, value in changes.items():
-        if isinstance(value, Mapping) and isinstance(result.get(key), Mapping):
+        if isinstance(value, Mapping) and isinstance(result.get(key), Mapping) and not _is_other(result[key], value):
             result[key] = merged(result[key], value)
         else:
             result[key] = deepcopy(value)
     return result
+
+
+def _is_other(base: Mapping[str, Any], changes: Mapping[str, Any]) -> bool:
+    """Return whether ``changes`` name another kind of potential than ``base`` has."""
+    return 'kind' in changes and changes['kind'] != base.get('kind', DEFAULT_KIND)

@@ -10,8 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from aiida_anial.common.labels import LabelledCells
-from aiida_anial.potential.engine import EngineSettings, make_engine
-from aiida_anial.potential.ensemble import Ensemble
+from aiida_anial.potential.engine import make_engine
+from aiida_anial.potential.potential import Potential
+from aiida_anial.potential.settings import EngineSettings
 from aiida_anial.training.splits import Role, roles
 
 __all__ = ('Parity', 'parity_on_test_blocks')
@@ -72,21 +73,21 @@ class Parity:
             }
 
 
-def parity_on_test_blocks(ensemble: Ensemble, labelled: LabelledCells) -> Parity | None:
+def parity_on_test_blocks(ensemble: Potential, labelled: LabelledCells) -> Parity | None:
     """Return labels and predictions on the test block of each member, or ``None`` if all test blocks are empty.
 
     :param labelled: dataset that the ensemble was trained on.
     """
-    parts = [part for member in range(ensemble.n_members) for part in _of_member(ensemble, member, labelled)]
+    parts = [part for member in range(ensemble.model.n_members) for part in _of_member(ensemble, member, labelled)]
     if not parts:
         return None
     return Parity(**{name: np.concatenate([part[name] for part in parts]) for name in parts[0]})
 
 
-def _of_member(ensemble: Ensemble, member: int, labelled: LabelledCells) -> Iterator[dict[str, NDArray[Any]]]:
+def _of_member(ensemble: Potential, member: int, labelled: LabelledCells) -> Iterator[dict[str, NDArray[Any]]]:
     """Yield the arrays of ``Parity`` one configuration at a time, because all neighbour lists together are large."""
     engine = make_engine(ensemble.member(member), EngineSettings())
-    chosen = np.flatnonzero(roles(labelled.hashes(), ensemble.n_members)[member] == Role.TEST)
+    chosen = np.flatnonzero(roles(labelled.hashes(), ensemble.model.n_members)[member] == Role.TEST)
     for row in chosen:
         prediction = engine.evaluate(labelled.cells.select(np.array([row])))
         assert prediction.forces is not None

@@ -1,4 +1,4 @@
-"""Errors of an ensemble on labelled configurations, and how well its disagreement foretells them."""
+"""Errors of a potential on labelled configurations, and how well its disagreement foretells them."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from aiida_anial.common.errors import AnialError
 from aiida_anial.common.labels import LabelledCells
 from aiida_anial.common.tensors import TensorFile, read_tensors, write_tensors
 from aiida_anial.potential.engine import Engine
-from aiida_anial.potential.ensemble import Ensemble
+from aiida_anial.potential.potential import Potential
 from aiida_anial.potential.prediction import Prediction
 from aiida_anial.training.splits import Role, roles
 
@@ -93,12 +93,12 @@ class ConfigurationErrors:
         write_tensors(path, TensorFile(_KIND, _SCHEMA_VERSION, {'units': _UNITS}, arrays))
 
 
-def configuration_errors(ensemble: Ensemble, data: LabelledCells, engine: Engine) -> ConfigurationErrors:
-    """Return the errors of ``ensemble`` on ``data``.
+def configuration_errors(potential: Potential, data: LabelledCells, engine: Engine) -> ConfigurationErrors:
+    """Return the errors of ``potential`` on ``data``.
 
-    :param ensemble: the ensemble that ``engine`` evaluates.
+    :param potential: the one that ``engine`` evaluates.
     :param data: labelled configurations, one at least.
-    :param engine: evaluates the ensemble.
+    :param engine: evaluates the potential.
     :raises AnialError: if there are no configurations.
     """
     if not len(data):
@@ -108,7 +108,7 @@ def configuration_errors(ensemble: Ensemble, data: LabelledCells, engine: Engine
     return ConfigurationErrors(
         n_atoms=data.cells.n_atoms,
         label_energies=data.energies,
-        roles=roles(data.hashes(), ensemble.n_members),
+        roles=roles(data.hashes(), potential.model.n_members),
         **arrays,
     )
 

@@ -12,8 +12,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from aiida_anial.potential.jacobian import DescriptorJacobian, PairSlopes
-from aiida_anial.potential.kernels.contraction import MEMBERS, SlopesBlock, Work, apply, transpose
+from aiida_anial.potential.jacobian import DescriptorJacobian, FeatureGradients
+from aiida_anial.potential.kernels.contraction import MEMBERS, FeatureGradientsBlock, Work, apply, transpose
 
 __all__ = (
     'VOIGT',
@@ -76,21 +76,21 @@ class Jacobian(Protocol):
 class SparseJacobian:
     """The derivatives by the vectors to the neighbours: of a size per atom that does not grow with the cell.
 
-    :param blocks: slopes of every atom, once.
+    :param blocks: feature gradients of every atom, once.
     :param n_atoms: n.
     """
 
-    blocks: tuple[SlopesBlock, ...]
+    blocks: tuple[FeatureGradientsBlock, ...]
     n_atoms: int
 
     @classmethod
     def of(cls, jacobian: DescriptorJacobian) -> Self:
-        """Return the slopes of ``jacobian``, which are where they were."""
+        """Return the map of ``jacobian``, whose arrays are not copied."""
         blocks = []
         for pairs in jacobian.pairs:
             (n_atoms, n_near, _, n_angular), (n_neighbours, n_radial) = pairs.angular.shape, pairs.radial.shape[1:]
             arrays = (part.numpy() for part in _tensors(pairs))
-            blocks.append(SlopesBlock(n_atoms, n_neighbours, n_near, n_radial, n_angular, *arrays))
+            blocks.append(FeatureGradientsBlock(n_atoms, n_neighbours, n_near, n_radial, n_angular, *arrays))
         return cls(tuple(blocks), len(jacobian.values))
 
     @property
@@ -179,15 +179,15 @@ class DenseJacobian:
 class SparseTensorJacobian:
     """The same as `SparseJacobian` on a GPU.
 
-    :param pairs: slopes of every atom, once.
+    :param pairs: feature gradients of every atom, once.
     """
 
-    pairs: tuple[PairSlopes, ...]
+    pairs: tuple[FeatureGradients, ...]
 
     @classmethod
     def of(cls, jacobian: DescriptorJacobian, device: str) -> Self:
-        """Return the slopes of ``jacobian``."""
-        return cls(tuple(PairSlopes(*(part.to(device) for part in _tensors(pairs))) for pairs in jacobian.pairs))
+        """Return the map of ``jacobian``."""
+        return cls(tuple(FeatureGradients(*(part.to(device) for part in _tensors(pairs))) for pairs in jacobian.pairs))
 
     @property
     def n_bytes(self) -> int:
@@ -204,12 +204,12 @@ class SparseTensorJacobian:
             g = of_atoms[pairs.centres].transpose(1, 2)
             n_radial = pairs.radial.shape[2]
             # By the vectors of the pairs, [B, K, 3, M].
-            slopes = pairs.vectors[..., None] * torch.bmm(pairs.radial, g[:, :n_radial])[:, :, None]
+            by_vector = pairs.vectors[..., None] * torch.bmm(pairs.radial, g[:, :n_radial])[:, :, None]
             angular = torch.bmm(pairs.angular.flatten(1, 2), g[:, n_radial:])
-            slopes[:, : pairs.angular.shape[1]] += angular.view(*pairs.angular.shape[:3], n_members)
-            by_pair = slopes.view(-1, 3 * n_members)
+            by_vector[:, : pairs.angular.shape[1]] += angular.view(*pairs.angular.shape[:3], n_members)
+            by_pair = by_vector.view(-1, 3 * n_members)
             by_position.index_add_(0, pairs.neighbours.flatten(), by_pair)
-            by_position[pairs.centres] -= slopes.sum(1).flatten(1)
+            by_position[pairs.centres] -= by_vector.sum(1).flatten(1)
             by_strain.addmm_(pairs.vectors.flatten(0, 1).T, by_pair)
         voigt = by_strain.view(3, 3, n_members)[_ROWS, _COLUMNS]
         return by_position.view(n_atoms, 3, n_members).permute(2, 0, 1), voigt.T
@@ -225,9 +225,9 @@ class SparseTensorJacobian:
             width = pairs.angular.shape[1]
             by_pair = of_atoms[pairs.neighbours] - of_atoms[pairs.centres][:, None]
             by_pair += pairs.vectors @ of_cell.view(3, 3 * n_members)
-            slopes = by_pair.view(*pairs.vectors.shape, n_members)
-            along = (slopes * pairs.vectors[..., None]).sum(2)
-            turned = slopes[:, :width].flatten(1, 2)
+            by_vector = by_pair.view(*pairs.vectors.shape, n_members)
+            along = (by_vector * pairs.vectors[..., None]).sum(2)
+            turned = by_vector[:, :width].flatten(1, 2)
             radial = torch.bmm(along.transpose(1, 2), pairs.radial)
             angular = torch.bmm(turned.transpose(1, 2), pairs.angular.flatten(1, 2))
             parts.append(torch.cat([radial, angular], dim=2))
@@ -235,7 +235,7 @@ class SparseTensorJacobian:
         return torch.cat(parts)[order].transpose(0, 1)
 
 
-def _tensors(pairs: PairSlopes) -> tuple[Tensor, ...]:
+def _tensors(pairs: FeatureGradients) -> tuple[Tensor, ...]:
     return (pairs.centres, pairs.neighbours, pairs.vectors, pairs.radial, pairs.angular)
 
 

@@ -15,9 +15,9 @@ from torch import Tensor
 
 from aiida_anial.common.errors import AnialError
 from aiida_anial.common.labels import LabelledCells
-from aiida_anial.potential.engine import EngineSettings
-from aiida_anial.potential.ensemble import Ensemble, ensemble_bytes
-from aiida_anial.potential.settings import ModelSettings
+from aiida_anial.potential.ensemble import Ensemble
+from aiida_anial.potential.potential import potential_bytes
+from aiida_anial.potential.settings import EngineSettings, ModelSettings
 from aiida_anial.training.parameters import draw_parameters, pack
 from aiida_anial.training.settings import TrainingSettings
 from aiida_anial.training.splits import Role, roles
@@ -151,5 +151,5 @@ def _fingerprint(data: LabelledCells, initial: Ensemble | None, settings: list[A
     for array in (cells.positions, cells.lattices, cells.offsets, data.energies, data.forces, data.stresses):
         digest.update(np.ascontiguousarray(array).tobytes())
     if initial is not None:
-        digest.update(ensemble_bytes(initial))
+        digest.update(potential_bytes(initial))
     return digest.hexdigest()

@@ -1,7 +1,8 @@
-"""What a training gives: the ensemble, learning curves and errors."""
+"""What a training gives: the potential, learning curves and errors."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
@@ -9,9 +10,12 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
+from aiida_anial.common.labels import LabelledCells
 from aiida_anial.common.tensors import TensorFile, write_tensors
-from aiida_anial.potential.ensemble import Ensemble
-from aiida_anial.training.errors import ConfigurationErrors
+from aiida_anial.potential.engine import make_engine
+from aiida_anial.potential.potential import Potential
+from aiida_anial.potential.settings import EngineSettings
+from aiida_anial.training.errors import ConfigurationErrors, configuration_errors, summarise, summarise_roles
 from aiida_anial.training.settings import TrainingSettings
 
 __all__ = ('CURVES', 'LearningCurves', 'TrainingResult', 'evaluation_steps')
@@ -70,20 +74,41 @@ class LearningCurves:
 
 @dataclass(frozen=True, eq=False)
 class TrainingResult:
-    """A trained ensemble and how it came about.
+    """A trained potential and how it came about.
 
-    :param ensemble: each member in its best state.
+    :param ensemble: the potential, each member in its best state.
     :param learning_curves: its learning curves.
-    :param errors: errors of the final ensemble on every configuration.
+    :param errors: errors of the potential on every configuration.
     :param summary: numbers for people and queries.
     """
 
-    ensemble: Ensemble
+    ensemble: Potential
     learning_curves: LearningCurves
     errors: ConfigurationErrors
     summary: dict[str, Any]
 
+    @classmethod
+    def of(
+        cls,
+        potential: Potential,
+        curves: LearningCurves,
+        data: LabelledCells,
+        *,
+        engine: EngineSettings,
+        summary: Mapping[str, Any],
+    ) -> Self:
+        """Return the result of a training, with the errors that the potential has when an engine evaluates it.
+
+        :param potential: what was trained.
+        :param curves: learning curves up to the last evaluation.
+        :param data: all labels.
+        :param engine: evaluates the potential.
+        :param summary: what the trainer adds to the summary of the errors.
+        """
+        errors = configuration_errors(potential, data, make_engine(potential, engine))
+        return cls(potential, curves, errors, {**summarise(errors), **summarise_roles(errors), **summary})
+
     @property
     def curves(self) -> dict[str, np.ndarray]:
-        """``step`` ``[n_evaluations]`` and the curves ``[M, n_evaluations]`` by name; units in ``curves.CURVES``."""
+        """``step`` ``[n_evaluations]`` and the curves ``[M, n_evaluations]`` by name; units in ``CURVES``."""
         return self.learning_curves.arrays()

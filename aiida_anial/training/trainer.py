@@ -1,4 +1,4 @@
-"""Training of all members of an ensemble in one stacked computation."""
+"""Training of potentials of kind ``ani``: all members of an ensemble in one stacked computation."""
 
 from __future__ import annotations
 
@@ -13,10 +13,8 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from aiida_anial.common.labels import LabelledCells
-from aiida_anial.potential.engine import EngineSettings, make_engine
 from aiida_anial.potential.ensemble import Ensemble
-from aiida_anial.potential.settings import ModelSettings
-from aiida_anial.training.errors import configuration_errors, summarise, summarise_roles
+from aiida_anial.potential.settings import EngineSettings, ModelSettings
 from aiida_anial.training.evaluation import Evaluation, evaluate, mean_over, selection_mask
 from aiida_anial.training.loss import add_loss_gradients
 from aiida_anial.training.optimiser import batch_indices, learning_rates
@@ -42,21 +40,9 @@ def train_ensemble(
     report: Callable[[str], None],
     engine: EngineSettings | None = None,
 ) -> TrainingResult:
-    """Return an ensemble trained on ``data``.
+    """Return an ensemble trained on ``data``; see :class:`~aiida_anial.training.trainers.Trainer`.
 
-    The result is a function of the arguments (and of the number of threads, by rounding): a training that was
-    interrupted and goes on from its checkpoint ends in the same bits as one that was not.
-
-    :param data: labelled configurations.
-    :param model: architecture.
-    :param settings: how to train.
-    :param seed: of every random number.
-    :param initial: ensemble to start from, or None to start from random weights.
-    :param checkpoint: file to continue from if it is there, and to write to; left in place.
-    :param interrupted: asked before each step whether to stop.
-    :param report: takes lines on the progress.
-    :param engine: precision and device of the training, and the engine that computes the final errors.
-    :raises TrainingInterrupted: when ``interrupted`` said so; the checkpoint is there unless not a step was taken.
+    :raises TrainingInterrupted: when ``interrupted`` said so; there is no checkpoint if it did before the first step.
     :raises TrainingFailed: if too many members diverged, or one did at every attempt.
     :raises AnialError: if there is too little to train on, or the initial ensemble or the checkpoint does not fit.
     """
@@ -75,9 +61,8 @@ def train_ensemble(
     trainer = _Trainer(problem, checkpoint=checkpoint, interrupted=interrupted, report=report, device=engine.device)
     state = trainer.run()
     ensemble = to_ensemble(state.best_parameters, model, self_energy=problem.self_energy)
-    errors = configuration_errors(ensemble, data, make_engine(ensemble, engine))
-    summary = {**summarise(errors), **summarise_roles(errors), 'self_energy_ev': problem.self_energy}
-    return TrainingResult(ensemble, state.curves.reached(), errors, {**summary, 'members': _members(state, seed)})
+    summary = {'self_energy_ev': problem.self_energy, 'members': _members(state, seed)}
+    return TrainingResult.of(ensemble, state.curves.reached(), data, engine=engine, summary=summary)
 
 
 def _members(state: TrainingState, seed: int) -> list[dict[str, Any]]:

@@ -13,7 +13,7 @@ from aiida_anial.properties.comparison.results import write_subject
 from aiida_anial.properties.comparison.subject import Subject
 from aiida_anial.properties.comparison.table import comparison_table
 from aiida_anial.properties.figures.write import write_figures
-from aiida_anial.properties.potentials import Potential, open_potential
+from aiida_anial.properties.potentials import NamedCalculator, open_potential
 from aiida_anial.properties.run import run_properties
 from aiida_anial.properties.settings import BenchmarkSettings, benchmark_set, chosen_properties
 
@@ -62,7 +62,7 @@ def run(
             print(path, file=sys.stderr)
 
 
-def _subject(potential: Potential, names: Sequence[str], settings: BenchmarkSettings) -> Subject:
+def _subject(potential: NamedCalculator, names: Sequence[str], settings: BenchmarkSettings) -> Subject:
     """Benchmark one potential, and say how far it is."""
 
     def report(line: str) -> None:

@@ -16,7 +16,7 @@ from aiida_anial.common.errors import FileFormatError
 from aiida_anial.common.labels import Label
 from aiida_anial.common.settings import Positive
 from aiida_anial.common.tensors import TensorFile, write_tensors
-from aiida_anial.potential.engine import EngineSettings
+from aiida_anial.potential.settings import EngineSettings
 from aiida_anial.potential.source import CalculatorSettings, PotentialSource, make_calculator
 from aiida_anial.worker.job import Job, JobInputs, JobInterrupted
 
@@ -100,9 +100,9 @@ def _labeller(job: Job, inputs: EvaluateInputs) -> Evaluate:
 def _ensemble(path: Path, settings: EngineSettings) -> Evaluate:
     """Return the labeller that is an ensemble, its mean."""
     from aiida_anial.potential.engine import make_engine
-    from aiida_anial.potential.ensemble import read_ensemble
+    from aiida_anial.potential.potential import read_potential
 
-    engine = make_engine(read_ensemble(path), settings)
+    engine = make_engine(read_potential(path), settings)
 
     def evaluate(positions: NDArray[np.float64], lattice: NDArray[np.float64]) -> Label:
         prediction = engine.evaluate(Cells.from_lists([positions], [lattice]), forces=True, stress=True)

@@ -9,8 +9,9 @@ from typing import Annotated, Any
 from pydantic import Field
 
 from aiida_anial.common.cells import Cells
-from aiida_anial.potential.engine import EngineSettings, make_engine
-from aiida_anial.potential.ensemble import read_ensemble
+from aiida_anial.potential.engine import make_engine
+from aiida_anial.potential.potential import read_potential
+from aiida_anial.potential.settings import EngineSettings
 from aiida_anial.sampling.sampler import SamplingInterrupted, sample
 from aiida_anial.sampling.schedules import SamplingTask, Schedule
 from aiida_anial.sampling.settings import SamplingSettings, Thresholds
@@ -44,7 +45,7 @@ def run(job: Job) -> dict[str, Any]:
     task = SamplingTask(
         Cells.read(job.path(CELLS_FILE)), inputs.schedules, inputs.settings, inputs.thresholds, inputs.seed
     )
-    engine = make_engine(read_ensemble(job.path(ENSEMBLE_FILE)), inputs.engine)
+    engine = make_engine(read_potential(job.path(ENSEMBLE_FILE)), inputs.engine)
     try:
         trajectories = sample(
             task,

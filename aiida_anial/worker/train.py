@@ -1,4 +1,4 @@
-"""``anial-worker train``: an ensemble from labelled configurations."""
+"""``anial-worker train``: a potential from labelled configurations."""
 
 from __future__ import annotations
 
@@ -6,11 +6,10 @@ from typing import Annotated, Any
 
 from pydantic import Field
 
-from aiida_anial.potential.engine import EngineSettings
-from aiida_anial.potential.ensemble import read_ensemble, write_ensemble
-from aiida_anial.potential.settings import ModelSettings
+from aiida_anial.potential.potential import read_potential, write_potential
+from aiida_anial.potential.settings import AnyPotentialSettings, EngineSettings, ModelSettings
 from aiida_anial.training.settings import TrainingInterrupted, TrainingSettings
-from aiida_anial.training.trainer import train_ensemble
+from aiida_anial.training.trainers import trainer_of
 from aiida_anial.worker.job import Job, JobInputs, JobInterrupted, read_shards
 
 __all__ = ('TrainInputs', 'run')
@@ -22,20 +21,20 @@ _CHECKPOINT = 'checkpoint.safetensors'
 class TrainInputs(JobInputs):
     """Content of ``input.json``.
 
-    :param model: architecture of the ensemble.
+    :param model: kind and architecture of the potential.
     :param settings: how to train it.
     :param engine: precision, device and threads.
     :param seed: of every random number.
     """
 
-    model: ModelSettings = ModelSettings()
+    model: AnyPotentialSettings = ModelSettings()
     settings: TrainingSettings = TrainingSettings()
     engine: EngineSettings = EngineSettings()
     seed: Annotated[int, Field(ge=0)]
 
 
 def run(job: Job) -> dict[str, Any]:
-    """Train an ensemble, write it with its learning curves and errors, and return the summary.
+    """Train a potential, write it with its learning curves and errors, and return the summary.
 
     :raises JobInterrupted: if the job was asked to stop; ``checkpoint.safetensors`` is there unless not a step was
         taken.
@@ -44,12 +43,12 @@ def run(job: Job) -> dict[str, Any]:
     inputs = job.parse(TrainInputs)
     initial = job.path(_INITIAL)
     try:
-        result = train_ensemble(
+        result = trainer_of(inputs.model.kind)(
             read_shards(job.directory),
             model=inputs.model,
             settings=inputs.settings,
             seed=inputs.seed,
-            initial=read_ensemble(initial) if initial.exists() else None,
+            initial=read_potential(initial) if initial.exists() else None,
             checkpoint=job.path(_CHECKPOINT),
             interrupted=job.interrupted,
             report=job.report,
@@ -57,7 +56,7 @@ def run(job: Job) -> dict[str, Any]:
         )
     except TrainingInterrupted as exception:
         raise JobInterrupted(f'training {exception}') from exception
-    write_ensemble(job.path('ensemble.safetensors'), result.ensemble)
+    write_potential(job.path('ensemble.safetensors'), result.ensemble)
     result.learning_curves.write(job.path('learning_curves.safetensors'))
     result.errors.write(job.path('errors.safetensors'))
     job.path(_CHECKPOINT).unlink(missing_ok=True)

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from aiida_anial.potential.engine import EngineSettings, make_engine
-from aiida_anial.potential.ensemble import read_ensemble
+from aiida_anial.potential.engine import make_engine
+from aiida_anial.potential.potential import read_potential
+from aiida_anial.potential.settings import EngineSettings
 from aiida_anial.training.errors import configuration_errors, summarise
 from aiida_anial.worker.job import Job, JobInputs, read_shards
 
@@ -28,7 +29,7 @@ def run(job: Job) -> dict[str, Any]:
     """
     inputs = job.parse(ValidateInputs)
     data = read_shards(job.directory)
-    ensemble = read_ensemble(job.path('ensemble.safetensors'))
+    ensemble = read_potential(job.path('ensemble.safetensors'))
     errors = configuration_errors(ensemble, data, make_engine(ensemble, inputs.engine))
     errors.write(job.path('errors.safetensors'))
     return summarise(errors)

@@ -132,6 +132,8 @@ def settings_keys(model: type[BaseModel] = CampaignInputs, prefix: str = '') -> 
         group = settings_class(field.annotation)
         meaning = meanings.get(name) or MEANINGS.get(path) or MEANINGS.get(name, '')
         default = field.get_default(call_default_factory=True)
+        # The settings of a potential are those of the kind that is the default.
+        group = type(default) if isinstance(default, BaseModel) else group
         yield Key(path, field.annotation, None if default is PydanticUndefined else default, meaning, group is not None)
         if group is not None:
             listed = get_origin(field.annotation) is tuple

@@ -9,7 +9,7 @@ from ase.calculators.emt import EMT
 from click.testing import CliRunner
 
 from aiida_anial.cli import main
-from aiida_anial.potential.ensemble import write_ensemble
+from aiida_anial.potential.potential import write_potential
 from aiida_anial.properties.comparison.results import read_subject
 from aiida_anial.properties.run import run_properties
 from aiida_anial.properties.settings import benchmark_set
@@ -50,7 +50,7 @@ def test_the_worker_prints_what_was_computed_beside_the_literature():
 
 def test_the_worker_writes_json_figures_and_results(tmp_path, sound_ensemble):
     path = tmp_path / 'ours.safetensors'
-    write_ensemble(path, sound_ensemble)
+    write_potential(path, sound_ensemble)
     result = worker(
         *(path, '--reference', 'emt', '--quick', '--properties', 'bain', '--json'),
         *('--plots', tmp_path / 'figures', '--results', tmp_path / 'results'),

@@ -40,7 +40,7 @@ def test_what_failed_is_named_and_the_rest_is_attached(benchmark):
 
 
 def test_the_numbers_are_those_without_aiida(benchmark, sound_ensemble):
-    from aiida_anial.potential.engine import EngineSettings
+    from aiida_anial.potential.settings import EngineSettings
 
     calculator = AnialCalculator(sound_ensemble, settings=EngineSettings(dtype='float64'))
     expected = run_properties(NAMES, benchmark_set(quick=True)[1], calculator)

@@ -236,10 +236,10 @@ def test_a_profile_that_does_not_exist_is_refused(invoke):
 
 @pytest.mark.parametrize('content', [b'', b'garbage', None, 'truncated', 'dataset'])
 def test_a_file_that_is_not_a_model_is_refused(invoke, tmp_path, count_nodes, make_ensemble, make_labelled, content):
-    from aiida_anial.potential.ensemble import ensemble_bytes
+    from aiida_anial.potential.potential import potential_bytes
 
     if content == 'truncated':
-        content = ensemble_bytes(make_ensemble())[:-10]
+        content = potential_bytes(make_ensemble())[:-10]
     elif content == 'dataset':
         content = make_labelled(1).to_bytes()
     path = tmp_path / 'model.safetensors'

@@ -13,7 +13,7 @@ from aiida_anial import __version__
 from aiida_anial.cli import checks, installation, submit
 from aiida_anial.cli.root import _COMMANDS
 from aiida_anial.data.ensemble import EnsembleData
-from aiida_anial.potential.ensemble import ensemble_bytes, write_ensemble
+from aiida_anial.potential.potential import potential_bytes, write_potential
 from aiida_anial.protocols.protocol import campaign_inputs
 from aiida_anial.queries.campaign_status import campaign_status
 
@@ -150,7 +150,7 @@ def test_watching_an_ended_campaign_prints_its_reports_and_ends_with_its_verdict
 
 
 def test_an_ensemble_file_is_imported(invoke, tmp_path, make_ensemble, count_nodes):
-    write_ensemble(tmp_path / 'model.safetensors', make_ensemble())
+    write_potential(tmp_path / 'model.safetensors', make_ensemble())
     before = count_nodes()
     result = invoke('import-model', tmp_path / 'model.safetensors', '--label', 'mine')
     assert result.exit_code == 0, result.output
@@ -158,7 +158,7 @@ def test_an_ensemble_file_is_imported(invoke, tmp_path, make_ensemble, count_nod
     pk = int(result.output.split('ensemble ')[1].split(':')[0])
     node = orm.load_node(pk)
     assert node.label == 'mine'
-    assert ensemble_bytes(node.ensemble) == ensemble_bytes(make_ensemble())
+    assert potential_bytes(node.ensemble) == potential_bytes(make_ensemble())
     assert '2 members' in result.output
 
 

@@ -12,14 +12,14 @@ from ase import Atoms
 
 from aiida_anial.common.errors import FileFormatError
 from aiida_anial.data.ensemble import EnsembleData
-from aiida_anial.potential.ensemble import ensemble_bytes
+from aiida_anial.potential.potential import potential_bytes
 
 
 def test_a_stored_ensemble_gives_the_same_networks(aiida_profile, make_ensemble):
     ensemble = make_ensemble()
     node = orm.load_node(EnsembleData(ensemble).store().pk)
     assert isinstance(node, EnsembleData)
-    assert ensemble_bytes(node.ensemble) == ensemble_bytes(ensemble)
+    assert potential_bytes(node.ensemble) == potential_bytes(ensemble)
 
 
 def test_the_attributes_tell_architecture_and_self_energy(aiida_profile, make_ensemble, tiny_model):
@@ -57,7 +57,7 @@ def test_the_calculator_gives_the_forces_of_its_own_energy(aiida_profile, make_e
 
 def test_an_ensemble_with_a_damaged_file_is_named_by_its_pk(aiida_profile, make_ensemble):
     node = EnsembleData()
-    node.base.repository.put_object_from_bytes(ensemble_bytes(make_ensemble())[:-3], EnsembleData.FILENAME)
+    node.base.repository.put_object_from_bytes(potential_bytes(make_ensemble())[:-3], EnsembleData.FILENAME)
     node.store()
     with pytest.raises(FileFormatError, match=rf'^EnsembleData<{node.pk}>: '):
         _ = node.ensemble

@@ -12,7 +12,7 @@ from aiida_anial.common.labels import LabelledCells
 from aiida_anial.common.tensors import TensorFile, tensor_bytes
 from aiida_anial.data.dataset import DatasetData
 from aiida_anial.data.ensemble import EnsembleData
-from aiida_anial.potential.ensemble import parse_ensemble, read_ensemble
+from aiida_anial.potential.potential import parse_potential, read_potential
 
 FILES = Path(__file__).with_name('files')
 
@@ -36,7 +36,7 @@ def test_a_shard_of_the_first_version(aiida_profile):
 
 
 def test_an_ensemble_of_the_first_version(aiida_profile):
-    ensemble = read_ensemble(FILES / 'ensemble-v1.safetensors')
+    ensemble = read_potential(FILES / 'ensemble-v1.safetensors')
     assert (ensemble.n_members, ensemble.self_energy) == (2, -2.5)
     assert ensemble.weights[0].ravel()[:8].tolist() == [(number % 7 - 3) / 16 for number in range(8)]
     assert ensemble.biases[1].shape == (2, 8)
@@ -45,7 +45,7 @@ def test_an_ensemble_of_the_first_version(aiida_profile):
     assert node.store().ensemble.weights[0].tolist() == ensemble.weights[0].tolist()
 
 
-@pytest.mark.parametrize(('kind', 'parse'), [('dataset', LabelledCells.from_bytes), ('ensemble', parse_ensemble)])
+@pytest.mark.parametrize(('kind', 'parse'), [('dataset', LabelledCells.from_bytes), ('ensemble', parse_potential)])
 def test_a_newer_version_than_ours_is_refused_in_one_sentence(kind, parse):
     content = tensor_bytes(TensorFile(kind, 2, {}, {'energies': np.zeros(1)}))
     with pytest.raises(FileFormatError, match='schema version 2, newer than 1; update aiida-anial'):

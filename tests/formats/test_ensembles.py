@@ -19,9 +19,11 @@ from ase.units import Hartree
 from aiida_anial.common.cells import Cells
 from aiida_anial.common.errors import AnialError
 from aiida_anial.formats.ensembles import ENSEMBLE_FORMATS, write_ensemble
-from aiida_anial.potential.engine import EngineSettings, make_engine
-from aiida_anial.potential.ensemble import Ensemble, read_ensemble
+from aiida_anial.potential.engine import make_engine
+from aiida_anial.potential.ensemble import Ensemble
 from aiida_anial.potential.neurochem import read_neurochem
+from aiida_anial.potential.potential import read_potential
+from aiida_anial.potential.settings import EngineSettings
 
 PAGE = Path(__file__).parents[2] / 'docs' / 'reference' / 'formats.md'
 
@@ -189,7 +191,7 @@ def test_float64_weights_keep_seven_digits_in_neurochem(tmp_path, ensemble):
 
 def test_safetensors_are_those_of_this_package(tmp_path, ensemble):
     write_ensemble(tmp_path / 'model', ensemble, file_format='safetensors')
-    found = read_ensemble(tmp_path / 'model')
+    found = read_potential(tmp_path / 'model')
     np.testing.assert_array_equal(found.weights[0], ensemble.weights[0])
 
 
@@ -197,8 +199,8 @@ WRITE = """
 import sys
 from pathlib import Path
 from aiida_anial.formats.ensembles import ENSEMBLE_FORMATS, write_ensemble
-from aiida_anial.potential.ensemble import read_ensemble
-ensemble = read_ensemble(Path('ensemble'))
+from aiida_anial.potential.potential import read_potential
+ensemble = read_potential(Path('ensemble'))
 for file_format in ENSEMBLE_FORMATS:
     write_ensemble(Path(sys.argv[1], file_format), ensemble, file_format=file_format)
 """

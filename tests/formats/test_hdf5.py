@@ -15,7 +15,8 @@ from ase.units import Hartree
 from aiida_anial.common.errors import FileFormatError
 from aiida_anial.formats.datasets import read_dataset, write_dataset
 from aiida_anial.formats.exported import ExportedDataset
-from aiida_anial.potential.engine import EngineSettings, make_engine
+from aiida_anial.potential.engine import make_engine
+from aiida_anial.potential.settings import EngineSettings
 from aiida_anial.potential.torchani_model import to_torchani
 
 with warnings.catch_warnings():

@@ -19,8 +19,9 @@ from aiida_anial.common.errors import FileFormatError
 from aiida_anial.common.labels import LabelledCells
 from aiida_anial.formats.datasets import read_dataset
 from aiida_anial.formats.plausibility import implausible_labels, implausible_lengths
-from aiida_anial.potential.engine import EngineSettings, make_engine
+from aiida_anial.potential.engine import make_engine
 from aiida_anial.potential.neurochem import read_neurochem
+from aiida_anial.potential.settings import EngineSettings
 from aiida_anial.sampling.random_cells import random_cells
 from aiida_anial.sampling.settings import CellSettings
 

@@ -13,7 +13,7 @@ import pytest
 from aiida import orm
 from aiida.plugins import ParserFactory
 
-from aiida_anial.potential.ensemble import write_ensemble
+from aiida_anial.potential.potential import write_potential
 from aiida_anial.sampling.schedules import Schedule
 from aiida_anial.worker.main import execute
 
@@ -45,7 +45,7 @@ def finished_jobs(tmp_path_factory, make_cells, make_labelled, make_ensemble, ti
         (directory / 'shards').mkdir()
         make_labelled(20).write(directory / 'shards' / 'shard_000.safetensors')
         make_cells(2).write(directory / 'cells.safetensors')
-        write_ensemble(directory / 'ensemble.safetensors', make_ensemble())
+        write_potential(directory / 'ensemble.safetensors', make_ensemble())
         assert execute(name.split('.')[1], directory) == 0
     return directories
 

@@ -9,7 +9,7 @@ import pytest
 
 from aiida_anial.common.tensors import TensorFile, read_tensors, tensor_bytes
 from aiida_anial.data.ensemble import EnsembleData
-from aiida_anial.potential.ensemble import ensemble_bytes, read_ensemble
+from aiida_anial.potential.potential import potential_bytes, read_potential
 from aiida_anial.sampling.trajectory import Trajectory
 
 JOBS = ('anial.train', 'anial.validate', 'anial.evaluate', 'anial.sample')
@@ -30,9 +30,9 @@ def test_a_finished_training_gives_its_ensemble_curves_errors_and_summary(parse,
     parsed = parse('anial.train')
     assert parsed.exit_status == 0
     assert parsed.outputs.keys() == {'ensemble', 'learning_curves', 'errors', 'summary'}
-    expected = read_ensemble(finished_jobs['anial.train'] / 'ensemble.safetensors')
+    expected = read_potential(finished_jobs['anial.train'] / 'ensemble.safetensors')
     assert isinstance(parsed.outputs['ensemble'], EnsembleData)
-    assert ensemble_bytes(parsed.outputs['ensemble'].ensemble) == ensemble_bytes(expected)
+    assert potential_bytes(parsed.outputs['ensemble'].ensemble) == potential_bytes(expected)
     written = json.loads((finished_jobs['anial.train'] / 'output.json').read_text())
     assert parsed.outputs['summary'].get_dict() == written['summary']
     assert {'train', 'validation', 'test', 'median_heldout_error_ev_per_sqrt_atom'} <= written['summary'].keys()

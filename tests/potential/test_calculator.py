@@ -9,7 +9,7 @@ from ase.md.verlet import VelocityVerlet
 from aiida_anial.common.cells import Cells
 from aiida_anial.common.errors import AnialError, FileFormatError
 from aiida_anial.potential.calculator import AnialCalculator
-from aiida_anial.potential.ensemble import write_ensemble
+from aiida_anial.potential.potential import write_potential
 
 
 @pytest.fixture
@@ -39,7 +39,7 @@ def test_stress_has_the_sign_and_the_order_of_ase(atoms):
 
 
 def test_a_path_will_do(tmp_path, ensemble, atoms):
-    write_ensemble(tmp_path / 'ensemble', ensemble)
+    write_potential(tmp_path / 'ensemble', ensemble)
     energy = atoms.get_potential_energy()
     atoms.calc = AnialCalculator(str(tmp_path / 'ensemble'))
     assert atoms.get_potential_energy() == energy

@@ -12,8 +12,8 @@ from ase.build import bulk
 from ase.md.verlet import VelocityVerlet
 
 from aiida_anial.potential.calculator import AnialCalculator
-from aiida_anial.potential.engine import EngineSettings
 from aiida_anial.potential.neurochem import read_neurochem
+from aiida_anial.potential.settings import EngineSettings
 
 MODEL = os.environ.get('ANIAL_PUBLISHED_MODEL')
 

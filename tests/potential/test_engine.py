@@ -5,8 +5,9 @@ import torch
 from aiida_anial.common.cells import Cells
 from aiida_anial.common.errors import SettingsError
 from aiida_anial.potential import torch_engine
-from aiida_anial.potential.engine import EngineSettings, make_engine
+from aiida_anial.potential.engine import make_engine
 from aiida_anial.potential.numba_engine import NumbaEngine
+from aiida_anial.potential.settings import EngineSettings
 from aiida_anial.potential.torch_engine import TorchEngine
 
 # Short, because the slopes of activations and cutoffs have kinks: across one, differences are off in proportion to it.

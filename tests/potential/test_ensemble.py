@@ -4,8 +4,9 @@ import numpy as np
 import pytest
 
 from aiida_anial.common.errors import AnialError
-from aiida_anial.potential.engine import EngineSettings, make_engine
+from aiida_anial.potential.engine import make_engine
 from aiida_anial.potential.prediction import Prediction
+from aiida_anial.potential.settings import EngineSettings
 
 
 def test_a_member_alone_predicts_what_it_predicts_in_the_ensemble(ensemble, engine, cells):

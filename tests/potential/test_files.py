@@ -5,31 +5,31 @@ import pytest
 
 from aiida_anial.common.errors import FileFormatError
 from aiida_anial.common.tensors import TensorFile, read_tensors, write_tensors
-from aiida_anial.potential.ensemble import ensemble_bytes, parse_ensemble, read_ensemble, write_ensemble
+from aiida_anial.potential.potential import parse_potential, potential_bytes, read_potential, write_potential
 
 
 @pytest.fixture
 def path(tmp_path, ensemble):
     path = tmp_path / 'ensemble.safetensors'
-    write_ensemble(path, ensemble)
+    write_potential(path, ensemble)
     return path
 
 
 def test_what_is_written_is_read_and_written_again_byte_for_byte(path, ensemble):
-    read = read_ensemble(path)
+    read = read_potential(path)
     assert read.model == ensemble.model
     assert read.self_energy == ensemble.self_energy
     for written, got in zip(ensemble.weights + ensemble.biases, read.weights + read.biases, strict=True):
         assert got.dtype == written.dtype
         np.testing.assert_array_equal(got, written)
-    assert ensemble_bytes(read) == path.read_bytes()
-    assert ensemble_bytes(parse_ensemble(path.read_bytes(), source='a node')) == path.read_bytes()
+    assert potential_bytes(read) == path.read_bytes()
+    assert potential_bytes(parse_potential(path.read_bytes(), source='a node')) == path.read_bytes()
 
 
 def test_the_precision_of_each_layer_is_kept(tmp_path, ensemble):
     single = dataclasses.replace(ensemble, weights=(ensemble.weights[0].astype(np.float32), *ensemble.weights[1:]))
-    write_ensemble(tmp_path / 'mixed', single)
-    assert [weight.dtype for weight in read_ensemble(tmp_path / 'mixed').weights] == [
+    write_potential(tmp_path / 'mixed', single)
+    assert [weight.dtype for weight in read_potential(tmp_path / 'mixed').weights] == [
         np.float32,
         np.float64,
         np.float64,
@@ -71,7 +71,7 @@ def _rewritten(path, **changes):
 def test_a_file_that_is_no_ensemble_gives_one_sentence(path, changes, message):
     _rewritten(path, **changes)
     with pytest.raises(FileFormatError, match=message) as error:
-        read_ensemble(path)
+        read_potential(path)
     assert str(error.value).startswith(f'{path}: ')
     assert '\n' not in str(error.value)
 
@@ -81,9 +81,9 @@ def test_a_truncated_file_gives_one_sentence(path, keep):
     content = path.read_bytes()[:keep]
     path.write_bytes(content)
     with pytest.raises(FileFormatError, match=r'ensemble\.safetensors: '):
-        read_ensemble(path)
+        read_potential(path)
     with pytest.raises(FileFormatError, match='a node: '):
-        parse_ensemble(content, source='a node')
+        parse_potential(content, source='a node')
 
 
 def test_a_damaged_header_gives_one_sentence(path):
@@ -95,9 +95,9 @@ def test_a_damaged_header_gives_one_sentence(path):
         damaged[place] ^= 0xFF
         path.write_bytes(damaged)
         with pytest.raises(FileFormatError, match=r'ensemble\.safetensors: '):
-            read_ensemble(path)
+            read_potential(path)
 
 
 def test_a_missing_file_gives_one_sentence(tmp_path):
     with pytest.raises(FileFormatError, match='no such file'):
-        read_ensemble(tmp_path / 'nowhere')
+        read_potential(tmp_path / 'nowhere')

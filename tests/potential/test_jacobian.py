@@ -24,10 +24,10 @@ def by_position_of(jacobian):
     n_atoms, n_features = jacobian.values.shape
     by_atom = jacobian.values.new_zeros(n_atoms * n_atoms, 3, n_features)
     for pairs in jacobian.pairs:
-        slopes = by_vector(pairs)
+        gradients = by_vector(pairs)
         of_centre = pairs.centres[:, None] * n_atoms
-        by_atom.index_add_(0, (of_centre + pairs.neighbours).flatten(), slopes.flatten(0, 1))
-        by_atom.index_add_(0, pairs.centres * (n_atoms + 1), slopes.sum(1), alpha=-1)
+        by_atom.index_add_(0, (of_centre + pairs.neighbours).flatten(), gradients.flatten(0, 1))
+        by_atom.index_add_(0, pairs.centres * (n_atoms + 1), gradients.sum(1), alpha=-1)
     return by_atom.view(n_atoms, n_atoms, 3, n_features).permute(0, 3, 1, 2)
 
 
@@ -144,7 +144,7 @@ def test_neighbours_within_the_angular_cutoff_come_first(make_cell):
         assert (near.int().diff(dim=1) <= 0).all()
         assert near.sum(dim=1).max() == pairs.angular.shape[1]
         assert (r < 7.0).all()
-        # What stands for nothing, or is too far away, has no slopes.
+        # What stands for nothing, or is too far away, has no gradients.
         assert (pairs.radial[r == 0] == 0).all()
         assert (pairs.angular[~near[:, : pairs.angular.shape[1]]] == 0).all()
         assert (pairs.angular[near[:, : pairs.angular.shape[1]]] != 0).any(dim=(1, 2)).all()

@@ -13,8 +13,9 @@ from ase.units import GPa, Hartree
 from aiida_anial.common.cells import Cells
 from aiida_anial.common.errors import FileFormatError
 from aiida_anial.potential.calculator import AnialCalculator
-from aiida_anial.potential.engine import EngineSettings, make_engine
+from aiida_anial.potential.engine import make_engine
 from aiida_anial.potential.neurochem import read_neurochem
+from aiida_anial.potential.settings import EngineSettings
 
 # Every constant is a float32, because torchani rounds them to one.
 PARAMETERS = """TM = 1

@@ -14,12 +14,10 @@ import pytest
 from aiida_anial.common.cells import Cells
 from aiida_anial.common.errors import AnialError
 from aiida_anial.potential import kernels
-from aiida_anial.potential.engine import EngineSettings
-from aiida_anial.potential.kernels import arrays, evaluate, jacobian, lists
-from aiida_anial.potential.kernels import machine as sources
+from aiida_anial.potential.kernels import arrays, evaluate, jacobian, lists, machine
 from aiida_anial.potential.neighbours import NeighbourList
 from aiida_anial.potential.numba_engine import NumbaEngine
-from aiida_anial.potential.settings import DescriptorSettings, ModelSettings
+from aiida_anial.potential.settings import DescriptorSettings, EngineSettings, ModelSettings
 from aiida_anial.potential.torch_engine import TorchEngine
 
 NAMES = ('member_energies', 'member_forces', 'stresses')
@@ -230,12 +228,12 @@ def test_kernels_on_disk_are_those_of_the_sources(tmp_path):
     code = 'import sys, runpy; print(runpy.run_path(sys.argv[1])["FINGERPRINT"])'
 
     def fingerprint() -> int:
-        command = [sys.executable, '-c', code, str(copied / 'sources.py')]
+        command = [sys.executable, '-c', code, str(copied / 'machine.py')]
         return int(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
 
-    assert fingerprint() == sources.FINGERPRINT
-    with (copied / 'pulls.py').open('a') as file:
+    assert fingerprint() == machine.FINGERPRINT
+    with (copied / 'pair_gradients.py').open('a') as file:
         file.write('# another kernel\n')
-    assert fingerprint() != sources.FINGERPRINT
-    for function in (evaluate.evaluate, jacobian.fill_slopes):
-        assert [cell.cell_contents for cell in function.py_func.__closure__] == [sources.FINGERPRINT]
+    assert fingerprint() != machine.FINGERPRINT
+    for function in (evaluate.evaluate, jacobian.fill_feature_gradients):
+        assert [cell.cell_contents for cell in function.py_func.__closure__] == [machine.FINGERPRINT]

@@ -4,8 +4,8 @@ import torch
 from ase.units import Hartree
 
 from aiida_anial.common.cells import Cells
-from aiida_anial.potential.engine import EngineSettings, make_engine
-from aiida_anial.potential.settings import DescriptorSettings, ModelSettings
+from aiida_anial.potential.engine import make_engine
+from aiida_anial.potential.settings import DescriptorSettings, EngineSettings, ModelSettings
 from aiida_anial.potential.torchani_model import to_torchani
 
 

@@ -17,7 +17,7 @@ from aiida_anial.calculations.evaluate import EvaluateCalculation
 from aiida_anial.common.labels import LabelledCells
 from aiida_anial.data.dataset import DatasetData
 from aiida_anial.data.ensemble import EnsembleData
-from aiida_anial.potential.ensemble import read_ensemble
+from aiida_anial.potential.potential import read_potential
 from aiida_anial.protocols.builder import campaign_builder
 from aiida_anial.protocols.protocol import campaign_inputs
 from aiida_anial.sampling.schedules import Schedule
@@ -29,7 +29,7 @@ LIMIT_S = 26
 UNLIMITED_S = 3600
 
 folder = Path(sys.argv[1])
-ensemble = EnsembleData(read_ensemble(folder / 'ensemble.safetensors')).store()
+ensemble = EnsembleData(read_potential(folder / 'ensemble.safetensors')).store()
 
 
 def dense_cells(n: int) -> dict[str, orm.StructureData]:

@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 import yaml
 
-from aiida_anial.potential.ensemble import write_ensemble
+from aiida_anial.potential.potential import write_potential
 
 pytestmark = pytest.mark.scheduler
 
@@ -72,7 +72,7 @@ def submitted(shell, campaign_overrides, make_labelled, make_ensemble, tmp_path_
     """Two campaigns, a training, a sampling, and a slow label, by name."""
     folder = tmp_path_factory.mktemp('inputs')
     make_labelled(24).write(folder / 'labelled.safetensors')
-    write_ensemble(folder / 'ensemble.safetensors', make_ensemble())
+    write_potential(folder / 'ensemble.safetensors', make_ensemble())
     pks = {}
     codes = ('--pw-code', 'pw@cluster', '--worker-code', 'anial-worker@cluster')
     for name, changes in (('campaign', LOOP), ('victim', VICTIM)):

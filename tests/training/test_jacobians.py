@@ -53,13 +53,13 @@ def matrix(jacobian):
     for pairs in jacobian.pairs:
         for row, centre in enumerate(pairs.centres):
             for k, (neighbour, vector) in enumerate(zip(pairs.neighbours[row], pairs.vectors[row], strict=True)):
-                slopes = torch.zeros(n_features, 3, dtype=torch.float64)
-                slopes[:n_radial] = pairs.radial[row, k][:, None] * vector
+                gradients = torch.zeros(n_features, 3, dtype=torch.float64)
+                gradients[:n_radial] = pairs.radial[row, k][:, None] * vector
                 if k < pairs.angular.shape[1]:
-                    slopes[n_radial:] = pairs.angular[row, k].T
-                by_position[centre, :, neighbour] += slopes
-                by_position[centre, :, centre] -= slopes
-                by_strain[centre, :, :3] += vector[:, None] * slopes[:, None]
+                    gradients[n_radial:] = pairs.angular[row, k].T
+                by_position[centre, :, neighbour] += gradients
+                by_position[centre, :, centre] -= gradients
+                by_strain[centre, :, :3] += vector[:, None] * gradients[:, None]
     rows, columns = np.transpose(VOIGT)
     parts = [by_position[:, :, :n_atoms].flatten(2), by_strain[:, :, rows, columns]]
     return torch.cat(parts, dim=2).flatten(0, 1)

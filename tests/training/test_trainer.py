@@ -7,8 +7,8 @@ import pytest
 import torch
 
 from aiida_anial.common.errors import AnialError, FileFormatError
-from aiida_anial.potential.engine import EngineSettings
-from aiida_anial.potential.ensemble import ensemble_bytes
+from aiida_anial.potential.potential import potential_bytes
+from aiida_anial.potential.settings import EngineSettings
 from aiida_anial.training.problem import Problem
 from aiida_anial.training.settings import TrainingFailed, TrainingInterrupted, TrainingSettings
 from aiida_anial.training.trainer import train_ensemble
@@ -81,15 +81,15 @@ def test_each_member_is_taken_at_its_best_evaluation(train):
 
 
 def test_the_same_seed_gives_the_same_bytes(train):
-    first = ensemble_bytes(train().ensemble)
-    assert ensemble_bytes(train().ensemble) == first
-    assert ensemble_bytes(train(seed=4).ensemble) != first
+    first = potential_bytes(train().ensemble)
+    assert potential_bytes(train().ensemble) == first
+    assert potential_bytes(train(seed=4).ensemble) != first
 
 
 def test_memory_does_not_change_the_result(train):
-    first = ensemble_bytes(train().ensemble)
+    first = potential_bytes(train().ensemble)
     for memory_gib in (0.0, 2e-4):
-        assert ensemble_bytes(train(SETTINGS.model_copy(update={'memory_gib': memory_gib})).ensemble) == first
+        assert potential_bytes(train(SETTINGS.model_copy(update={'memory_gib': memory_gib})).ensemble) == first
 
 
 @pytest.mark.parametrize('schedule', ['cosine', 'plateau'])
@@ -104,7 +104,7 @@ def test_interrupted_and_continued_equals_uninterrupted(train, emt_data, tmp_pat
     with pytest.raises(TrainingInterrupted):  # while the descriptors are computed: the checkpoint stays
         train(settings, checkpoint=checkpoint, interrupted=StopAfter(3))
     continued, whole = train(settings, checkpoint=checkpoint), train(settings)
-    assert ensemble_bytes(continued.ensemble) == ensemble_bytes(whole.ensemble)
+    assert potential_bytes(continued.ensemble) == potential_bytes(whole.ensemble)
     for name, curve in whole.curves.items():
         np.testing.assert_array_equal(continued.curves[name], curve)
     assert continued.summary == whole.summary
@@ -186,7 +186,7 @@ def test_a_retrained_member_survives_an_interruption(train, monkeypatch, tmp_pat
     with pytest.raises(TrainingInterrupted):
         train(checkpoint=checkpoint, interrupted=StopAfter(40 + 31 + 11))
     continued = train(checkpoint=checkpoint)
-    assert ensemble_bytes(continued.ensemble) == ensemble_bytes(whole.ensemble)
+    assert potential_bytes(continued.ensemble) == potential_bytes(whole.ensemble)
 
 
 def test_a_member_that_always_diverges_fails_in_one_sentence(train, monkeypatch):

@@ -14,7 +14,7 @@ import torch
 
 from aiida_anial.common.errors import AnialError, FileFormatError, SettingsError
 from aiida_anial.common.tensors import read_tensors
-from aiida_anial.potential.ensemble import read_ensemble
+from aiida_anial.potential.potential import read_potential
 from aiida_anial.training.errors import ConfigurationErrors
 from aiida_anial.worker import train, validate
 from aiida_anial.worker.job import Job, JobInterrupted
@@ -58,7 +58,7 @@ def test_train_writes_its_files(make_job):
         'learning_curves.safetensors',
         'errors.safetensors',
     }
-    assert read_ensemble(job.path('ensemble.safetensors')).n_members == 8
+    assert read_potential(job.path('ensemble.safetensors')).n_members == 8
     curves = read_tensors(job.path('learning_curves.safetensors'), kind='learning_curves', schema_version=1)
     assert curves.arrays['step'].tolist() == [0, 10, 20, 30, 40]
     assert curves.arrays['validation_force_rmse'].shape == (8, 5)
@@ -132,7 +132,7 @@ def test_a_warm_start_takes_the_initial_ensemble(make_job):
     second = make_job('second', settings={**SETTINGS, 'learning_rate': 1e-6, 'final_learning_rate': 1e-6})
     second.path('initial.safetensors').write_bytes(first.path('ensemble.safetensors').read_bytes())
     train.run(second)
-    old, new = (read_ensemble(job.path('ensemble.safetensors')) for job in (first, second))
+    old, new = (read_potential(job.path('ensemble.safetensors')) for job in (first, second))
     np.testing.assert_allclose(new.weights[0], old.weights[0], atol=1e-4)
 
 

@@ -10,7 +10,7 @@ from aiida.common import LinkType
 
 from aiida_anial.data.dataset import DatasetData
 from aiida_anial.data.ensemble import EnsembleData
-from aiida_anial.potential.ensemble import ensemble_bytes
+from aiida_anial.potential.potential import potential_bytes
 from aiida_anial.sampling.schedules import Schedule
 from aiida_anial.workchains.checkpointed import SampleWorkChain, TrainWorkChain
 
@@ -72,7 +72,7 @@ def test_an_interrupted_training_ends_in_the_same_bits_as_one_that_was_not(chain
     whole, broken = chains['train'], chains['train interrupted']
     assert whole.is_finished_ok
     assert broken.is_finished_ok
-    assert ensemble_bytes(whole.outputs.ensemble.ensemble) == ensemble_bytes(broken.outputs.ensemble.ensemble)
+    assert potential_bytes(whole.outputs.ensemble.ensemble) == potential_bytes(broken.outputs.ensemble.ensemble)
     assert whole.outputs.summary.get_dict() == broken.outputs.summary.get_dict()
     for name in ('learning_curves', 'errors'):
         assert whole.outputs[name].base.caching.get_hash() == broken.outputs[name].base.caching.get_hash()

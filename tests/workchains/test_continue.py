@@ -15,7 +15,7 @@ from plumpy.workchains import _FunctionStepper
 from aiida_anial.common.labels import content_hash
 from aiida_anial.continuation.plan import inputs_of, nodes_of, plan
 from aiida_anial.data.structures import to_cells
-from aiida_anial.potential.ensemble import ensemble_bytes
+from aiida_anial.potential.potential import potential_bytes
 from aiida_anial.protocols.builder import campaign_builder
 from aiida_anial.protocols.protocol import campaign_inputs, changed_inputs
 from aiida_anial.queries.campaign_status import campaign_status
@@ -228,7 +228,7 @@ def test_each_was_cut_off(deaths):
 def test_the_outcome_has_the_bits_of_the_whole(whole, continued):
     assert continued.is_finished_ok, continued.exit_message
     assert contents(continued) == contents(whole)
-    assert ensemble_bytes(continued.outputs.ensemble.ensemble) == ensemble_bytes(whole.outputs.ensemble.ensemble)
+    assert potential_bytes(continued.outputs.ensemble.ensemble) == potential_bytes(whole.outputs.ensemble.ensemble)
     assert continued.outputs.summary.get_dict() == whole.outputs.summary.get_dict()
 
 
@@ -322,7 +322,7 @@ def test_more_iterations_are_those_of_a_campaign_that_had_been_asked_for_them(ca
     assert more.is_finished_ok, more.exit_message
     assert contents(more) == contents(three)
     assert more.outputs.summary.get_dict() == three.outputs.summary.get_dict()
-    assert ensemble_bytes(more.outputs.ensemble.ensemble) == ensemble_bytes(three.outputs.ensemble.ensemble)
+    assert potential_bytes(more.outputs.ensemble.ensemble) == potential_bytes(three.outputs.ensemble.ensemble)
     assert Counter(job.process_label for job in calculations(more)) == {
         'EvaluateCalculation': 2,
         'SampleCalculation': 2,

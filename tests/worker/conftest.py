@@ -12,7 +12,8 @@ import numpy as np
 import pytest
 
 from aiida_anial.common.cells import Cells
-from aiida_anial.potential.ensemble import Ensemble, write_ensemble
+from aiida_anial.potential.ensemble import Ensemble
+from aiida_anial.potential.potential import write_potential
 from aiida_anial.potential.settings import DescriptorSettings, ModelSettings
 
 MODEL = ModelSettings(
@@ -61,7 +62,7 @@ def make_job(tmp_path, ensemble, cells) -> Callable[..., Path]:
         directory.mkdir()
         (directory / 'input.json').write_text(json.dumps(inputs))
         cells.write(directory / 'cells.safetensors')
-        write_ensemble(directory / 'ensemble.safetensors', ensemble)
+        write_potential(directory / 'ensemble.safetensors', ensemble)
         return directory
 
     return make

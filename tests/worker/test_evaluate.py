@@ -11,7 +11,8 @@ from ase.neighborlist import neighbor_list
 from aiida_anial.common.cells import Cells
 from aiida_anial.common.errors import FileFormatError, SettingsError
 from aiida_anial.common.tensors import read_tensors
-from aiida_anial.potential.engine import EngineSettings, make_engine
+from aiida_anial.potential.engine import make_engine
+from aiida_anial.potential.settings import EngineSettings
 from aiida_anial.worker import evaluate
 from aiida_anial.worker.job import Job, JobInterrupted
 

@@ -14,8 +14,9 @@ import pytest
 
 from aiida_anial.common.cells import Cells
 from aiida_anial.common.errors import AnialError, FileFormatError, SettingsError
-from aiida_anial.potential.engine import EngineSettings, make_engine
-from aiida_anial.potential.ensemble import read_ensemble
+from aiida_anial.potential.engine import make_engine
+from aiida_anial.potential.potential import read_potential
+from aiida_anial.potential.settings import EngineSettings
 from aiida_anial.sampling.trajectory import Trajectory
 from aiida_anial.worker import sample
 from aiida_anial.worker.job import Job, JobInterrupted
@@ -52,7 +53,7 @@ def test_files_and_table(make_job):
     summary = sample.run(Job.read(directory))
     assert list(files(directory)) == ['000.safetensors', '001.safetensors', '002.safetensors']
     assert not (directory / 'checkpoint.safetensors').exists()
-    engine = make_engine(read_ensemble(directory / 'ensemble.safetensors'), EngineSettings(dtype='float64'))
+    engine = make_engine(read_potential(directory / 'ensemble.safetensors'), EngineSettings(dtype='float64'))
     for index, row in enumerate(summary['trajectories']):
         trajectory = Trajectory.read(directory / 'trajectories' / f'{index:03d}.safetensors')
         assert row == json.loads(json.dumps(trajectory.row(), allow_nan=False))

@@ -15,7 +15,7 @@ from aiida_anial.common.errors import AnialError
 from aiida_anial.potential.ensemble import Ensemble
 from aiida_anial.potential.kernels.evaluate import Batch, Results, Scratch, Shared
 from aiida_anial.potential.kernels.features import Numbers, Row
-from aiida_anial.potential.kernels.jacobian import SlopesScratch
+from aiida_anial.potential.kernels.jacobian import JacobianScratch
 from aiida_anial.potential.kernels.machine import FEATURE_LANES, LANES, PAIR_LANES, TILE
 from aiida_anial.potential.kernels.networks import Networks
 from aiida_anial.potential.kernels.pair_gradients import Work
@@ -27,13 +27,13 @@ __all__ = (
     'batch_arrays',
     'chunk_of',
     'descriptor_numbers',
+    'jacobian_scratch_arrays',
     'most_pairs',
     'networks_arrays',
     'plain',
     'result_arrays',
     'scratch_arrays',
     'shared_arrays',
-    'slopes_scratch_arrays',
 )
 
 _LOG2_E = math.log2(math.e)
@@ -185,7 +185,7 @@ def shared_arrays(networks: Networks, *, chunk: int, n_pairs: int, n_gradients: 
         features=np.zeros(chunk * n_features, dtype),
         member_gradients=np.zeros(n_members * chunk * n_features, dtype),
         gradients=np.zeros(chunk * n_gradients * n_features, dtype),
-        pulls=np.zeros(n_gradients * n_pairs * 3, dtype),
+        pair_gradients=np.zeros(n_gradients * n_pairs * 3, dtype),
     )
 
 
@@ -239,18 +239,18 @@ def scratch_arrays(
     )
 
 
-def slopes_scratch_arrays(numbers: Numbers, *, n_neighbours: int, dtype: np.dtype[Any]) -> SlopesScratch:
-    """Return what the computation of slopes works in.
+def jacobian_scratch_arrays(numbers: Numbers, *, n_neighbours: int, dtype: np.dtype[Any]) -> JacobianScratch:
+    """Return what the computation of feature gradients works in.
 
     :param n_neighbours: the most that any atom may have in its list.
     """
     room = n_neighbours + 2 * PAIR_LANES
-    return SlopesScratch(
+    return JacobianScratch(
         radial=_shell(room, dtype),
         angular=_shell(room, dtype),
         row=_row(numbers, room, dtype),
         powers=np.zeros(room * FEATURE_LANES, dtype),
-        slopes=np.zeros(room * FEATURE_LANES, dtype),
+        derivatives=np.zeros(room * FEATURE_LANES, dtype),
         place=np.zeros(room, np.int64),
         lanes=np.zeros(4 * FEATURE_LANES, dtype),
     )

@@ -1,7 +1,9 @@
-"""The slopes of a cell as a linear map: from derivatives by the descriptors to those by positions and strains.
+"""The feature gradients of a cell as a linear map, from derivatives by descriptors to those by positions and strains.
 
-Members lie side by side, eight at a time, so that the slopes, which are much the largest of what is read here, are
-read once for all of them. Of the six strains, in Voigt's order, xx is the first, yz the fourth.
+Members lie side by side, eight at a time, so that the feature gradients, by far the largest arrays read here, are read
+once for all of them.
+
+Of the six strains, in Voigt's order, xx is the first, yz the fourth.
 """
 
 from __future__ import annotations
@@ -19,15 +21,15 @@ from aiida_anial.common.compiled import compiled
 from aiida_anial.potential.kernels.machine import FINGERPRINT, flush_denormals, pointers, restore_denormals
 from aiida_anial.potential.kernels.simd import fma, load, splat, store
 
-__all__ = ('MEMBERS', 'SlopesBlock', 'Work', 'apply', 'transpose')
+__all__ = ('MEMBERS', 'FeatureGradientsBlock', 'Work', 'apply', 'transpose')
 
 MEMBERS = 8
 # Numbers of float32 in a line of the cache.
 _LINE = 16
 
 
-class SlopesBlock(NamedTuple):
-    """`PairSlopes` of B atoms with K neighbours, the first L of them angular; S radial and A angular features.
+class FeatureGradientsBlock(NamedTuple):
+    """`FeatureGradients` of B atoms with K neighbours, the first L of them angular; S radial and A angular features.
 
     :param n_atoms: B.
     :param n_neighbours: K.
@@ -72,7 +74,7 @@ class Work(NamedTuple):
     by_strain: Any
 
     @classmethod
-    def zeros(cls, blocks: Sequence[SlopesBlock], n_atoms: int) -> Self:
+    def zeros(cls, blocks: Sequence[FeatureGradientsBlock], n_atoms: int) -> Self:
         """Return zeros for a cell.
 
         :param n_atoms: n.
@@ -256,7 +258,7 @@ def _compiled(fingerprint: int) -> tuple[Callable[..., None], Callable[..., None
     def apply(block, gradients, work):
         """Add the derivatives of up to eight energies by positions and strains to those in ``work``.
 
-        :param block: slopes of some atoms.
+        :param block: feature gradients of some atoms.
         :param gradients: ``[M, n, S + A]`` derivatives by the descriptors of all atoms of the cell.
         :param work: scratch, and where the sums are.
         """

@@ -1,9 +1,9 @@
 """The evaluation of a batch: phases that threads share, task by task.
 
 Some thousand atoms at a time go through all phases, so that what is kept between them stays small: descriptors,
-networks, gradients, pulls, forces. The threads take the tasks of a phase from a counter and wait for each other at its
-end. Which thread does a task makes no difference to its result, and sums over tasks are in an order of their own, so
-the result is the same bits for any number of threads, and for a cell the same in any batch.
+networks, gradients, pair gradients, forces. The threads take the tasks of a phase from a counter and wait for each
+other at its end. Which thread does a task makes no difference to its result, and sums over tasks are in an order of
+their own, so the result is the same bits for any number of threads, and for a cell the same in any batch.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from aiida_anial.potential.kernels.machine import (
     yield_core,
 )
 from aiida_anial.potential.kernels.networks import network
-from aiida_anial.potential.kernels.pair_gradients import angular_pulls, radial_pulls
+from aiida_anial.potential.kernels.pair_gradients import angular_pair_gradients, radial_pair_gradients
 from aiida_anial.potential.kernels.shells import gather, prepare, read_float, read_int
 
 __all__ = ('PHASES', 'Batch', 'Crew', 'Results', 'Scratch', 'Shared', 'evaluate')
@@ -59,7 +59,7 @@ class Results(NamedTuple):
     :param n_atoms: N.
     :param energies: ``[M, N]`` of the atoms, float64.
     :param forces: ``[B, N, 3]``, float64, 0 at first.
-    :param virials: ``[B, C, 3, 3]`` sums of vector times pull, float64, 0 at first.
+    :param virials: ``[B, C, 3, 3]`` sums of vector times pair gradient, float64, 0 at first.
     """
 
     n_cells: Any
@@ -77,7 +77,7 @@ class Shared(NamedTuple):
     :param features: ``[G, F, LANES]`` flat.
     :param member_gradients: ``[M, G, F, LANES]`` flat.
     :param gradients: ``[A, B, F]`` flat.
-    :param pulls: ``[B, Q, 3]`` flat.
+    :param pair_gradients: ``[B, Q, 3]`` flat.
     """
 
     chunk: Any
@@ -85,7 +85,7 @@ class Shared(NamedTuple):
     features: Any
     member_gradients: Any
     gradients: Any
-    pulls: Any
+    pair_gradients: Any
 
 
 class Crew(NamedTuple):
@@ -176,7 +176,7 @@ def _collect(group, n_groups, n_members, shared, n_features, n_gradients):
 
 
 @njit(forceinline=True)
-def _pull(atom, place, first_pair, batch, c, shared, scratch, n_features, n_gradients):
+def _pair_gradients(atom, place, first_pair, batch, c, shared, scratch, n_features, n_gradients):
     """Write the derivatives of an atom's energy by the vectors of all its pairs."""
     n_radial, n_angular = _shells(atom, batch, c, scratch)
     radial, angular, work = scratch.radial, scratch.angular, scratch.work
@@ -186,27 +186,27 @@ def _pull(atom, place, first_pair, batch, c, shared, scratch, n_features, n_grad
     cell = batch.cell_of_atom[atom]
     offset = first - read_int(batch.lists.starts[cell], atom - batch.offsets[cell])
     n_pairs = shared.n_pairs
-    angular_pulls(n_angular, shared.gradients, start, n_features, n_gradients, c, scratch)
-    radial_pulls(n_radial, shared.gradients, start, n_features, n_gradients, c, scratch)
+    angular_pair_gradients(n_angular, shared.gradients, start, n_features, n_gradients, c, scratch)
+    radial_pair_gradients(n_radial, shared.gradients, start, n_features, n_gradients, c, scratch)
     for b in range(n_gradients):
         for at in range(3 * (b * n_pairs + first), 3 * (b * n_pairs + last)):
-            shared.pulls[at] = 0
+            shared.pair_gradients[at] = 0
         for k in range(n_radial):
             at = 3 * (b * n_pairs + offset + radial.index[k])
             along = work.along[b * stride + k]
-            shared.pulls[at] = along * radial.x[k]
-            shared.pulls[at + 1] = along * radial.y[k]
-            shared.pulls[at + 2] = along * radial.z[k]
+            shared.pair_gradients[at] = along * radial.x[k]
+            shared.pair_gradients[at + 1] = along * radial.y[k]
+            shared.pair_gradients[at + 2] = along * radial.z[k]
         for k in range(n_angular):
             at = 3 * (b * n_pairs + offset + radial.index[angular.index[k]])
-            shared.pulls[at] += work.x[b * stride + k]
-            shared.pulls[at + 1] += work.y[b * stride + k]
-            shared.pulls[at + 2] += work.z[b * stride + k]
+            shared.pair_gradients[at] += work.x[b * stride + k]
+            shared.pair_gradients[at + 1] += work.y[b * stride + k]
+            shared.pair_gradients[at + 2] += work.z[b * stride + k]
 
 
 @njit(forceinline=True)
 def _scatter(cell, first, last, first_pair, batch, shared, results, n_gradients, with_virials):
-    """Add the pulls of a cell's atoms from ``first`` to ``last`` to its forces and its virial."""
+    """Add the pair gradients of a cell's atoms from ``first`` to ``last`` to its forces and its virial."""
     begin, end = batch.offsets[cell], batch.offsets[cell + 1]
     starts, neighbours = batch.lists.starts[cell], batch.lists.neighbour[cell]
     shifts, positions, forces = batch.lists.shift_vectors[cell], batch.positions, results.forces
@@ -218,15 +218,15 @@ def _scatter(cell, first, last, first_pair, batch, shared, results, n_gradients,
                 neighbour = begin + read_int(neighbours, pair)
                 of_neighbour = 3 * (b * results.n_atoms + neighbour)
                 for i in range(3):
-                    pull = shared.pulls[at + i]
-                    forces[of_centre + i] += pull
-                    forces[of_neighbour + i] -= pull
+                    gradient = shared.pair_gradients[at + i]
+                    forces[of_centre + i] += gradient
+                    forces[of_neighbour + i] -= gradient
                     if with_virials:
                         shift = read_float(shifts, 3 * pair + i)
                         vector = positions[3 * neighbour + i] - positions[3 * atom + i] + shift
                         for k in range(3):
                             results.virials[9 * (b * results.n_cells + cell) + 3 * i + k] += (
-                                vector * shared.pulls[at + k]
+                                vector * shared.pair_gradients[at + k]
                             )
                 at += 3
 
@@ -273,12 +273,12 @@ def _energies_of_chunk(crew, chunk, first, last, batch, c, networks, shared, res
 def _forces_of_chunk(
     crew, chunk, first, last, batch, c, shared, results, scratch, n_gradients, n_features, with_virials
 ):
-    """Do this thread's share of the pulls of some atoms and the forces that they make."""
+    """Do this thread's share of the pair gradients of some atoms and the forces that they make."""
     first_pair = batch.pair_offsets[first]
     slot = 2 * chunk * PHASES
     task = claim(crew.counters, slot + 3)
     while task < last - first:
-        _pull(first + task, task, first_pair, batch, c, shared, scratch, n_features, n_gradients)
+        _pair_gradients(first + task, task, first_pair, batch, c, shared, scratch, n_features, n_gradients)
         task = claim(crew.counters, slot + 3)
     _wait(chunk, 3, crew)
     first_cell, last_cell = batch.cell_of_atom[first], batch.cell_of_atom[last - 1]

@@ -34,7 +34,7 @@ class Numbers(NamedTuple):
     :param angular_shifts: d = s - s_m, angstrom.
     :param zeta: of the angles.
     :param power: zeta - 1.
-    :param turn: guard zeta, what the slopes by an angle's cosine are multiplied by.
+    :param turn: guard zeta, what the derivatives by an angle's cosine are multiplied by.
     :param cosines: cos(theta_z) / 2; 0 for those that fill up.
     :param sines: sin(theta_z) / 2; 0 for those that fill up.
     :param guard: what cosines are multiplied by.

@@ -30,10 +30,10 @@ from aiida_anial.potential.kernels.machine import (
 from aiida_anial.potential.kernels.shells import gather, prepare, read_int
 from aiida_anial.potential.kernels.simd import fma, load, splat, store
 
-__all__ = ('Slopes', 'SlopesScratch', 'fill_slopes')
+__all__ = ('FeatureGradientArrays', 'JacobianScratch', 'fill_feature_gradients')
 
 
-class Slopes(NamedTuple):
+class FeatureGradientArrays(NamedTuple):
     """What is written for B atoms, with room for K radial and L angular neighbours of each; all 0 at first.
 
     :param atoms: ``[B]`` which atoms.
@@ -56,14 +56,14 @@ class Slopes(NamedTuple):
     angular: Any
 
 
-class SlopesScratch(NamedTuple):
+class JacobianScratch(NamedTuple):
     """Scratch for one atom with up to K neighbours (with room for whole vectors).
 
     :param radial: shell.
     :param angular: shell.
     :param row: of triples.
     :param powers: A ``[k, FEATURE_LANES angles]``.
-    :param slopes: A' likewise.
+    :param derivatives: A' likewise.
     :param place: ``[K]`` of each radial neighbour among those that are written.
     :param lanes: ``[4, FEATURE_LANES]`` what goes to a feature, by x, y and z, and the feature itself.
     """
@@ -72,7 +72,7 @@ class SlopesScratch(NamedTuple):
     angular: Any
     row: Any
     powers: Any
-    slopes: Any
+    derivatives: Any
     place: Any
     lanes: Any
 
@@ -92,7 +92,7 @@ def _order(n_radial, n_angular, scratch):
 
 
 @njit(forceinline=True)
-def _radial_slopes(row, atom, n, batch, c, out, scratch):
+def _radial_gradients(row, atom, n, batch, c, out, scratch):
     """Write neighbours, vectors and everything radial of an atom."""
     shell, quarter = scratch.radial, c.half * c.half
     n_features = c.n_radial + c.n_shifts * c.n_angles
@@ -124,7 +124,7 @@ def _fill(j, n, angle, c, scratch):
         base = fma(cosines, cosine, fma(sines, sine, half))
         power = exp2(log2(base) * c.power)
         store(power * base, scratch.powers, k * FEATURE_LANES)
-        store(power * (cosines - sines * (cosine / sine)) * c.turn, scratch.slopes, k * FEATURE_LANES)
+        store(power * (cosines - sines * (cosine / sine)) * c.turn, scratch.derivatives, k * FEATURE_LANES)
 
 
 @njit(forceinline=True)
@@ -138,7 +138,7 @@ def _feature(j, n, shift, c, scratch):
         e = splat(row.pairs[k * c.shift_room + shift] * row.mixed[k] * own, FEATURE_LANES)
         a, slope = (
             e * load(scratch.powers, k * FEATURE_LANES, FEATURE_LANES),
-            e * load(scratch.slopes, k * FEATURE_LANES, FEATURE_LANES),
+            e * load(scratch.derivatives, k * FEATURE_LANES, FEATURE_LANES),
         )
         amount = amount + a
         moment = fma(a, splat(shell.r[k] - c.angular_centre, FEATURE_LANES), moment)
@@ -156,7 +156,7 @@ def _feature(j, n, shift, c, scratch):
 
 
 @njit(forceinline=True)
-def _angular_slopes(row, atom, n, c, out, scratch):
+def _angular_gradients(row, atom, n, c, out, scratch):
     """Write everything angular of an atom."""
     shell = scratch.angular
     n_angular = c.n_shifts * c.n_angles
@@ -186,8 +186,8 @@ def _compiled(fingerprint: int) -> Callable[..., None]:
     """Return the function below, compiled for these sources."""
 
     @compiled
-    def fill_slopes(batch, c, out, n_atoms, scratch):
-        """Write the slopes of some atoms of a cell.
+    def fill_feature_gradients(batch, c, out, n_atoms, scratch):
+        """Write the feature gradients of some atoms of a cell.
 
         :param batch: the cell alone.
         :param c: the numbers of the descriptor.
@@ -205,11 +205,11 @@ def _compiled(fingerprint: int) -> Callable[..., None]:
             prepare(scratch.angular, n_angular, c.angular_cutoff)
             pair_factors(scratch.angular, n_angular, c, scratch.row.pairs)
             _order(n_radial, n_angular, scratch)
-            _radial_slopes(row, atom, n_radial, batch, c, out, scratch)
-            _angular_slopes(row, atom, n_angular, c, out, scratch)
+            _radial_gradients(row, atom, n_radial, batch, c, out, scratch)
+            _angular_gradients(row, atom, n_angular, c, out, scratch)
         restore_denormals(before)
 
-    return fill_slopes
+    return fill_feature_gradients
 
 
-fill_slopes = _compiled(FINGERPRINT)
+fill_feature_gradients = _compiled(FINGERPRINT)

@@ -16,7 +16,7 @@ from aiida_anial.potential.kernels.features import geometry
 from aiida_anial.potential.kernels.machine import FEATURE_LANES, PAIR_LANES
 from aiida_anial.potential.kernels.simd import fma, load, splat, store, total
 
-__all__ = ('Work', 'angular_pulls', 'radial_pulls')
+__all__ = ('Work', 'angular_pair_gradients', 'radial_pair_gradients')
 
 
 class Work(NamedTuple):
@@ -143,7 +143,7 @@ def _row(shell, n, j, n_gradients, stride, c, work):
 
 
 @njit(forceinline=True)
-def angular_pulls(n, gradients, start, gradient_stride, n_gradients, c, scratch):
+def angular_pair_gradients(n, gradients, start, gradient_stride, n_gradients, c, scratch):
     """Write the derivatives by the vectors to ``n`` angular neighbours into ``x``, ``y``, ``z`` of the scratch.
 
     :param gradients: by the features, one at ``start`` and one every ``gradient_stride`` after.
@@ -176,7 +176,7 @@ def angular_pulls(n, gradients, start, gradient_stride, n_gradients, c, scratch)
 
 
 @njit(forceinline=True)
-def radial_pulls(n, gradients, start, gradient_stride, n_gradients, c, scratch):
+def radial_pair_gradients(n, gradients, start, gradient_stride, n_gradients, c, scratch):
     """Write the derivatives by the distances of ``n`` radial neighbours into ``along`` of the scratch."""
     shell, stride, work = scratch.radial, scratch.room, scratch.work
     for k in range(0, n, PAIR_LANES):

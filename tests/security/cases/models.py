@@ -8,7 +8,7 @@ from functools import partial
 import numpy as np
 from safetensors.numpy import load, save
 
-from aiida_anial.potential.ensemble import ensemble_bytes
+from aiida_anial.potential.potential import potential_bytes
 
 NAME = 'model.safetensors'
 
@@ -25,12 +25,12 @@ def packed(header, rest):
 
 
 def raw(world, make):
-    return ('import-model', world.write(NAME, make(ensemble_bytes(world.ensemble))))
+    return ('import-model', world.write(NAME, make(potential_bytes(world.ensemble))))
 
 
 def arrays(world, change):
     """Import networks with changed arrays."""
-    data = ensemble_bytes(world.ensemble)
+    data = potential_bytes(world.ensemble)
     found = load(data)
     change(found)
     return ('import-model', world.write(NAME, save(found, header_of(data)[0]['__metadata__'])))
@@ -38,7 +38,7 @@ def arrays(world, change):
 
 def described(world, change):
     """Import networks with a changed description."""
-    header, rest = header_of(ensemble_bytes(world.ensemble))
+    header, rest = header_of(potential_bytes(world.ensemble))
     inner = json.loads(header['__metadata__']['anial'])
     change(inner)
     header['__metadata__']['anial'] = json.dumps(inner)
