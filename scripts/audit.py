@@ -162,14 +162,14 @@ def advisories() -> Iterator[str]:
         raise NotAskedError(f'pip-audit has no answer about {missing} of {len(pins())} packages')
     yield from faults
     if missing:
-        yield f'nobody was asked about {missing} more packages'
+        yield f'{missing} more packages were not checked'
 
 
 def vulnerabilities(entry: Mapping[str, Any]) -> Iterator[str]:
     """Yield the known vulnerabilities of one version."""
     for one in entry['vulns']:
-        mended = ', '.join(one.get('fix_versions', [])) or 'no version'
-        yield f'{entry["name"]} {entry["version"]}: {one["id"]}, fixed in {mended}'
+        fixed = ', '.join(one.get('fix_versions', [])) or 'no version'
+        yield f'{entry["name"]} {entry["version"]}: {one["id"]}, fixed in {fixed}'
 
 
 def found(program: str) -> str | None:

@@ -155,7 +155,7 @@ def _is_there(connection: _Connection, question: str, name: str) -> bool:
 
 
 def _make_role(connection: _Connection, server: PostgresServer) -> None:
-    """Create the role; its password is sent encrypted, so that it appears in no log of statements."""
+    """Create the role; its password is sent as a hash, so that it appears in no log of statements."""
     scrambled = connection.pgconn.encrypt_password(server.password.encode(), server.user.encode(), b'scram-sha-256')
     statement = sql.SQL('CREATE ROLE {} LOGIN PASSWORD {}')
     role = sql.Identifier(server.user)

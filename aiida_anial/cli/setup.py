@@ -42,7 +42,7 @@ def _server_options(function: Callable[..., Any]) -> Callable[..., Any]:
 @click.option(
     '--credentials',
     type=click.Path(path_type=Path),
-    help='YAML file with the sections postgres and rabbitmq, which hold the settings below and the passwords.',
+    help='YAML file with the sections postgres and rabbitmq, which contain the settings below and passwords.',
 )
 @click.option(
     '--repository',

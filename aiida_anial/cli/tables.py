@@ -91,7 +91,7 @@ def campaign_line(status: dict[str, Any]) -> str:
         line += f' [{status["exit_status"]}]'
     if status['verdict']:
         line += f', {status["verdict"]}'
-    before = f' ({status["n_labels_taken_over"]} taken over)' if status['n_labels_taken_over'] else ''
+    before = f' ({status["n_labels_taken_over"]} reused)' if status['n_labels_taken_over'] else ''
     line += f', {status["n_labels"]} labels{before}, {status["n_rejected"]} rejected'
     return f'{line}. {status["exit_message"]}' if status['exit_message'] else line
 

@@ -13,7 +13,7 @@ from aiida_anial.common.level_of_theory import LevelOfTheory
 from aiida_anial.queries.graph import shard_makers, work_chains
 from aiida_anial.report.sources import ReleaseSources
 
-__all__ = ('campaign_facts', 'label_counts', 'label_ranges', 'reason_counts', 'set_aside')
+__all__ = ('campaign_facts', 'label_counts', 'label_ranges', 'reason_counts', 'rejections')
 
 _RANGES = (
     ('n_atoms', 'atoms', '', 0),
@@ -96,12 +96,12 @@ def campaign_facts(sources: ReleaseSources) -> dict[str, Any]:
         'uses_pw': any(theory['settings'] and theory['settings']['code'] == 'pw.x' for theory in theories),
         'errors': [{'name': name, **summary[role]} for role, name in _ROLES.items()],
         'fresh': fresh[-1] if fresh else None,
-        'set_aside': reason_counts(reason for reasons in set_aside(sources.campaign) for reason in reasons.values()),
+        'rejected': reason_counts(reason for reasons in rejections(sources.campaign) for reason in reasons.values()),
         'versions': _versions(sources, theories),
     }
 
 
-def set_aside(campaign: Any) -> list[dict[str, str]]:
+def rejections(campaign: Any) -> list[dict[str, str]]:
     """Return the reasons why labels of the campaign were rejected, by the names of cells, for every shard."""
     labelling = orm.QueryBuilder()
     labelling.append(orm.WorkChainNode, filters={'id': {'in': work_chains([campaign])}}, tag='chain')
