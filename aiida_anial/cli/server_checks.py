@@ -17,8 +17,8 @@ from aiida_anial.cli.production import BROKER, STORAGE, postgres_of
 from aiida_anial.cli.rabbitmq import OLDEST as OLDEST_BROKER
 from aiida_anial.cli.rabbitmq import BrokerFacts, broker_facts, broker_version, server_of
 from aiida_anial.common.errors import AnialError
-from aiida_anial.data.nodes import ACTIVE
 from aiida_anial.runtime.rabbitmq_tasks import without_worker
+from aiida_anial.runtime.states import ACTIVE
 
 __all__ = ('BROKER_SERVER', 'SERVER', 'broker_checks', 'database_checks', 'process_check', 'recovery_check')
 

@@ -11,9 +11,9 @@ from aiida.common import LinkType
 from aiida_anial.active_learning.settings import CampaignInputs
 from aiida_anial.common.errors import AnialError
 from aiida_anial.common.level_of_theory import LevelOfTheory
-from aiida_anial.data.nodes import ACTIVE
 from aiida_anial.labellers.registry import labeller_named
 from aiida_anial.protocols.reader import CampaignNodes
+from aiida_anial.runtime.states import ACTIVE
 
 __all__ = ('check_ended', 'check_theories', 'theory_of')
 

@@ -8,20 +8,12 @@ from typing import Any
 
 import numpy as np
 from aiida.orm import Data
-from aiida.orm.nodes.caching import NodeCaching
 
 from aiida_anial.common.labels import LabelledCells
 from aiida_anial.common.level_of_theory import LevelOfTheory
+from aiida_anial.runtime.caching import CachingByContent
 
 __all__ = ('DatasetData',)
-
-
-class _ContentCaching(NodeCaching):
-    """Equal labels are equal nodes, whichever calculations gave them: the UUIDs stay out of the hash."""
-
-    def get_objects_to_hash(self) -> dict[str, Any]:
-        attributes = self._node.base.attributes
-        return {'class': str(type(self._node)), 'content': attributes.get('content_checksum')}
 
 
 class DatasetData(Data):
@@ -33,7 +25,8 @@ class DatasetData(Data):
 
     FILENAME = 'dataset.safetensors'
 
-    _CLS_NODE_CACHING = _ContentCaching
+    # Equal labels are equal nodes, whichever calculations gave them: their UUIDs stay out of the hash.
+    _CLS_NODE_CACHING = CachingByContent
 
     def __init__(
         self, labelled: LabelledCells | None = None, level_of_theory: LevelOfTheory | None = None, **kwargs: Any

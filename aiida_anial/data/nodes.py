@@ -1,42 +1,30 @@
-"""Nodes by state, by extra, and by what a user types."""
+"""Nodes by what a user types, and the extras by which nodes are told apart."""
 
 from __future__ import annotations
 
 import difflib
-from typing import Any, Final
+from typing import Any
 
 from aiida import orm
 from aiida.common.exceptions import MultipleObjectsError, NotExistent
-from aiida.engine import ProcessState
 
 from aiida_anial.common.errors import AnialError
 from aiida_anial.data.ensemble import EnsembleData
 
 __all__ = (
-    'ACTIVE',
-    'ENDED',
     'FINGERPRINT',
     'REPRODUCES',
-    'WAITS_FOR',
     'is_beyond',
     'loaded',
     'loaded_code',
     'loaded_ensemble',
 )
 
-ACTIVE: Final = [state.value for state in (ProcessState.CREATED, ProcessState.RUNNING, ProcessState.WAITING)]
-ENDED: Final = [state.value for state in (ProcessState.FINISHED, ProcessState.EXCEPTED, ProcessState.KILLED)]
-
-
 REPRODUCES = 'reproduces'
 """On whatever ran or was made when a step was reproduced: the UUID of that step. Queries leave such nodes out."""
 
 FINGERPRINT = 'fingerprint'
 """On a calculation of a benchmark by DFT: what it was of. One that finished is not paid for again."""
-
-WAITS_FOR = 'waits_for'
-"""On a labelling that a computer has no room for now: the UUID of the computer."""
-
 
 # Databases count nodes in 32 bits, and each has an error of its own for a number that does not fit.
 _LARGEST = 2**31 - 1

@@ -8,12 +8,13 @@ from typing import Any
 from aiida import orm
 
 from aiida_anial.common.errors import AnialError, one_line
-from aiida_anial.data.nodes import ACTIVE, loaded
+from aiida_anial.data.nodes import loaded
 from aiida_anial.labellers.registry import known_labellers
 from aiida_anial.properties.comparison.subject import MAIN
 from aiida_anial.properties.registry import keyed_columns
 from aiida_anial.queries.graph import called_by, inputs_of, outputs_of
 from aiida_anial.runtime.pausing import last_words
+from aiida_anial.runtime.states import ACTIVE
 
 __all__ = ('campaign_status', 'load_campaign', 'paused_processes')
 

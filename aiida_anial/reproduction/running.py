@@ -11,11 +11,11 @@ from aiida import orm
 from aiida.common import LinkType
 from aiida.common.exceptions import ValidationError
 from aiida.engine import run_get_node
-from aiida.manage.caching import disable_caching
 
 from aiida_anial.common.errors import AnialError
 from aiida_anial.data.nodes import REPRODUCES
 from aiida_anial.reproduction.steps import INPUT_LINKS, StepKind, describe, kind_of
+from aiida_anial.runtime.caching import without_cache
 from aiida_anial.runtime.remote_folders import clean
 
 __all__ = ('Codes', 'StepFailedError', 'check_codes', 'run_again')
@@ -85,15 +85,10 @@ def run_again(original: Any, codes: Codes) -> Any:
         process, inputs = original.process_class, _inputs(original, codes.instead_of(original))
     except ValueError as exception:
         raise StepFailedError(f'its process cannot be loaded: {_sentence(exception)}') from exception
-    # An exception raised through this context would leave caching disabled.
-    failure: Exception | None = None
-    with disable_caching():
-        try:
-            _, again = run_get_node(process, **inputs)
-        except Exception as exception:  # a calcfunction may raise anything
-            failure = exception
-    if failure is not None:
-        raise StepFailedError(f'it stopped on {type(failure).__name__}: {_sentence(failure)}') from failure
+    try:
+        _, again = without_cache(lambda: run_get_node(process, **inputs))
+    except Exception as exception:  # whatever a calcfunction raises
+        raise StepFailedError(f'it stopped on {type(exception).__name__}: {_sentence(exception)}') from exception
     _mark(original, again)
     _clean(original, again)
     return again

@@ -4,7 +4,7 @@
 :changes: Nothing; the method is called, with ``prune=True``.
 :why: Campaigns of earlier versions did not store their settings in one node. These are inferred from the inputs,
     options of the jobs included, and a builder offers no public way to its inputs as nested dictionaries.
-:upstream: UPSTREAM_builder_inputs
+:upstream: aiida-core #7003 and #7006 (the API of ``ProcessBuilder``)
 :until: No such campaign has to be continued any more.
 """
 

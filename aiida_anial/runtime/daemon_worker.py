@@ -5,7 +5,7 @@
 :why: AiiDA's engine is not made to lose a server. A step that cannot reach the database makes its work chain fail, or
     is dropped while the node still says *waiting*. A worker that ends before any of this leaves everything as it was
     stored: RabbitMQ keeps what was not acknowledged, and the next worker continues from the checkpoints.
-:upstream: UPSTREAM_daemon_worker
+:upstream: as for ``storage`` and ``rabbitmq_broker``
 :until: AiiDA's daemon workers survive a restart of their servers.
 """
 

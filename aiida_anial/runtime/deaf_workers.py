@@ -5,7 +5,7 @@
     work.
 :why: The daemon starts a broker that died again on another socket, where the workers of before do not look for it.
     They hear nothing, nobody hears them, and the processes that they hold are handed to nobody else.
-:upstream: UPSTREAM_deaf_workers
+:upstream: none found; related: aiida-core #7284 (the ZeroMQ broker)
 :until: AiiDA's ZeroMQ broker comes back on the same socket, or its workers look for the new one.
 """
 

@@ -6,7 +6,8 @@
     not ended are asked to end, and a child that ends by itself before it hears the request is no error.
 :why: In that moment plumpy raises an error and no child is asked to end. AiiDA also asks children that have ended,
     and waits for an answer that nobody gives: ``verdi process kill`` then times out although it was carried out.
-:upstream: UPSTREAM_killing
+:upstream: aiida-core #3776 (children are properly killed when their parent is); for plumpy none found, but aiida-core
+    #7671 gives a future of its own the same guard
 :until: AiiDA's ``kill`` leaves out terminated children, and plumpy's ``Waiting`` can be interrupted after it is
     resumed.
 """

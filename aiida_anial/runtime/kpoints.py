@@ -3,7 +3,7 @@
 :hook: ``create_kpoints_from_distance.__wrapped__`` of aiida-quantumespresso
 :changes: The function under the calcfunction is called within a calcfunction of this package.
 :why: ``PwBaseWorkChain`` makes a process and a node for each cell, although most cells share a few meshes.
-:upstream: UPSTREAM_kpoints
+:upstream: none found
 :until: aiida-quantumespresso offers the rule as a plain function.
 """
 

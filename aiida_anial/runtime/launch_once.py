@@ -4,7 +4,8 @@
 :changes: A child that was submitted under the same ``call_link_label`` is returned, if it has ended or can continue.
 :why: AiiDA stores a checkpoint before and after a step, not within. A step during which the daemon was killed, or the
     disk filled up, is taken again from its beginning and would pay for its children twice.
-:upstream: UPSTREAM_launch_once
+:upstream: aiida-core #3671 (reduce the probability of spawning calculations and losing track of them between daemon
+    restarts)
 :until: AiiDA records the submissions of a step, and takes a step that was cut short up where it was.
 """
 

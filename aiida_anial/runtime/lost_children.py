@@ -5,7 +5,8 @@
     and that no worker has begun. If the broker does not know of them either, it asks for them again.
 :why: AiiDA's ZeroMQ broker ends a moment before the daemon workers do. What they submit in that moment reaches
     nobody, and the parent waits for ever.
-:upstream: UPSTREAM_lost_children
+:upstream: aiida-core #5219 (work chain child created but not running), #1712; #7350 mends ``verdi process repair``
+    for ZeroMQ, with the daemon stopped
 :until: The broker outlives the workers, or the daemon requeues processes without a task when it starts.
 """
 

@@ -6,8 +6,10 @@
     a node is made from the hashes that its inputs have stored.
 :why: AiiDA compares each new input with all others, and asks the database whether it descends from the node, which is
     not stored yet. 6,000 inputs, three for each of 2,000 labels, take a quarter of an hour in which the daemon worker
-    does nothing else. For the hash it reads every file of every input again.
-:upstream: UPSTREAM_many_inputs
+    does nothing else. For the hash it reads every file of every input again. Measured with 100 inputs: 21 s to link
+    them become 2 ms; a calcfunction of 60 inputs takes 0.6 s in place of 2.0 s by the hashes alone.
+:upstream: aiida-core #3088 (improve the efficiency of link validation), closed by #3164, which did not cover this;
+    for the hash none found, related: #5840
 :until: AiiDA adds a link in constant time, and hashes inputs by their stored hash.
 """
 

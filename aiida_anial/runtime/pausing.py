@@ -4,7 +4,7 @@
 :changes: A step that raises because the machine failed (a full disk, a quota, too many open files) restores the
     context of before and pauses the work chain. ``verdi process play`` takes the step again.
 :why: AiiDA lets the work chain except, and all that it has done would have to be continued by hand.
-:upstream: UPSTREAM_pausing
+:upstream: aiida-core #5756 (catching submit timeouts inside a work chain); related: #727, #7069
 :until: AiiDA pauses work chains on such errors, as its transport tasks do for jobs.
 """
 

@@ -3,7 +3,7 @@
 :hook: ``WorkChain._update_process_status`` and ``WorkChain._awaitables``
 :changes: The process status is ``ctx.stage`` and the pks of the children, in place of *Waiting for child processes*.
 :why: With dozens of children the pks alone do not say what a campaign is doing.
-:upstream: UPSTREAM_process_status
+:upstream: none found; related: aiida-core #4847 (verdi process list/status: be more verbose)
 :until: AiiDA lets a work chain word its status.
 """
 

@@ -3,7 +3,7 @@
 :hook: ``BaseRestartWorkChain._wrap_bare_dict_inputs``
 :changes: Parameters and settings that a ``PwBaseWorkChain`` leaves as they are go to its job as the same nodes.
 :why: The work chain unwraps them into plain dictionaries and wraps them into two new nodes for each label.
-:upstream: UPSTREAM_pw_settings
+:upstream: none found
 :until: aiida-quantumespresso hands on the nodes that it does not change.
 """
 

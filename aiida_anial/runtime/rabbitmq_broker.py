@@ -5,7 +5,7 @@
     but itself. A command says in one sentence that the server does not answer.
 :why: kiwipy connects again by itself. RabbitMQ then hands out a second time what the worker is still working on, and
     calculations are paid for twice.
-:upstream: UPSTREAM_rabbitmq_broker
+:upstream: aiida-core #4595, where the maintainers name this cure; kiwipy #104 made it possible
 :until: AiiDA drops what it is working on when its connection to RabbitMQ breaks.
 """
 

@@ -5,7 +5,7 @@
 :changes: Nothing; they are called.
 :why: A request may be lost on its way to RabbitMQ, or be acknowledged although its process has not ended. ``verdi
     process repair`` mends this for a stopped daemon only.
-:upstream: UPSTREAM_rabbitmq_tasks
+:upstream: aiida-core #5219, #4289 (process is unreachable)
 :until: AiiDA finds and requeues such processes while the daemon runs.
 """
 

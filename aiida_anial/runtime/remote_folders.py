@@ -3,7 +3,7 @@
 :hook: ``RemoteData._clean``
 :changes: Nothing; the method is called.
 :why: AiiDA offers ``verdi calcjob cleanworkdir`` to users, and no public function.
-:upstream: UPSTREAM_remote_folders
+:upstream: none found; related: aiida-core #6732
 :until: ``RemoteData`` has a public method for it.
 """
 

@@ -9,7 +9,8 @@
 :why: AiiDA ends the chain at the first job that was killed or excepted. Between the upload of a job and the next
     checkpoint it also loses the output ``remote_folder`` when a daemon worker dies, and a chain that demands it fails
     although its job ended well.
-:upstream: UPSTREAM_resuming
+:upstream: none found for killed and excepted jobs, related: aiida-core #7069, #7095; for ``remote_folder`` related:
+    #3145, #4783
 :until: ``BaseRestartWorkChain`` has handlers for excepted and killed jobs, and a job attaches ``remote_folder`` again
     when it is resumed.
 """

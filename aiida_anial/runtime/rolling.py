@@ -3,8 +3,9 @@
 :hook: ``WorkChain._action_awaitables``, ``WorkChain._on_awaitable_finished`` and ``WorkChain._awaitables``
 :changes: A step that called ``wait`` is followed by the next one as soon as *any* of its children has ended.
 :why: AiiDA waits for *all* children of a step. Cells take seconds or minutes each, so most slots would stand empty
-    while the slowest child of each batch ends.
-:upstream: UPSTREAM_rolling
+    while the slowest child of each batch ends. One query for the children that have ended takes 28 ms for 100
+    children alive, in place of 1.9 s to load them.
+:upstream: aiida-core #5596 (control the number of jobs in a work chain), #3163
 :until: AiiDA offers a way to wait for the first of several processes.
 """
 
@@ -19,7 +20,7 @@ from aiida import orm
 from aiida.engine import ProcessState, WorkChain
 from aiida.engine.processes.workchains.awaitable import Awaitable, construct_awaitable
 
-from aiida_anial.data.nodes import ENDED
+from aiida_anial.runtime.states import ENDED
 
 __all__ = ('WakesOnAnyChild',)
 

@@ -12,12 +12,15 @@ from typing import Any, Final
 from aiida import orm
 from aiida.manage.configuration import get_config
 
-from aiida_anial.data.nodes import ACTIVE, WAITS_FOR
+from aiida_anial.runtime.states import ACTIVE
 
-__all__ = ('LIMIT', 'Grant', 'granted', 'held_slots', 'number_granted')
+__all__ = ('LIMIT', 'WAITS_FOR', 'Grant', 'granted', 'held_slots', 'number_granted')
 
 LIMIT: Final = 'anial_max_calculations'
 """Property of a computer: how many calculations by ``pw.x`` may be alive there at once."""
+
+WAITS_FOR: Final = 'waits_for'
+"""Extra of a labelling that a computer has no room for now: the UUID of the computer."""
 
 _HOLDERS: Final = ('LabelWorkChain', 'DftPropertyWorkChain')
 

@@ -10,7 +10,6 @@ from aiida_anial.runtime.killing import KillsChildren
 from aiida_anial.runtime.launch_once import LaunchesOnce
 from aiida_anial.runtime.linked_inputs import LinksInputs
 from aiida_anial.runtime.lost_children import FindsLostChildren
-from aiida_anial.runtime.new_outputs import StoresNewOutputs
 from aiida_anial.runtime.pausing import PausesOnMachineFailure
 from aiida_anial.runtime.process_status import ShowsStage
 from aiida_anial.runtime.rolling import WakesOnAnyChild
@@ -21,7 +20,6 @@ __all__ = ('AnialWorkChain',)
 
 class AnialWorkChain(
     LinksInputs,
-    StoresNewOutputs,
     LaunchesOnce,
     PausesOnMachineFailure,
     FindsLostChildren,

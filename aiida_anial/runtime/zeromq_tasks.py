@@ -4,7 +4,7 @@
     files
 :changes: Nothing; the files are read.
 :why: The broker does not tell which requests it holds, and a request that is sent twice runs a process twice.
-:upstream: UPSTREAM_zeromq_tasks
+:upstream: none found; related: aiida-core #7284, #7350
 :until: ``get_process_tasks`` of AiiDA knows this broker without taking the tasks from it.
 """
 

@@ -321,6 +321,40 @@ def property_lines(one: type[Property[Any]]) -> list[str]:
     ]
 
 
+HOOK_FIELDS = {
+    'hook': 'Builds on',
+    'changes': 'Changes',
+    'why': 'Why',
+    'upstream': 'Upstream',
+    'until': 'Can go when',
+}
+
+
+def hooks(package: str = 'aiida_anial.runtime') -> dict[str, dict[str, str]]:
+    """Return what each module of hooks says about itself: ``title`` and the keys of ``HOOK_FIELDS``, by its name."""
+    found = {}
+    for module in pkgutil.iter_modules(importlib.import_module(package).__path__):
+        text = inspect.getdoc(importlib.import_module(f'{package}.{module.name}')) or ''
+        title, _, rest = text.partition('\n')
+        fields = re.findall(r'^:(\w+): (.*?)(?=^:\w+:|\Z)', rest, re.MULTILINE | re.DOTALL)
+        if fields:
+            found[module.name] = {'title': title.rstrip('.'), **{name: ' '.join(body.split()) for name, body in fields}}
+    return found
+
+
+class HookTables(_Directive):
+    """What each hook into AiiDA says about itself."""
+
+    def lines(self) -> list[str]:
+        """Return a rubric and a list of fields for each module."""
+        lines: list[str] = []
+        for name, said in hooks().items():
+            lines += [f'.. rubric:: {said["title"]}', '', f'``aiida_anial/runtime/{name}.py``', '']
+            lines += [f':{words}: {said[field]}' for field, words in HOOK_FIELDS.items()]
+            lines.append('')
+        return lines
+
+
 class ApiModules(_Directive):
     """Autodoc of every public module of the package given as argument."""
 
@@ -343,5 +377,6 @@ def setup(app: Sphinx) -> dict[str, bool]:
     app.add_directive('anial-settings', SettingsTable)
     app.add_directive('anial-protocols', ProtocolTable)
     app.add_directive('anial-properties', PropertyTables)
+    app.add_directive('anial-hooks', HookTables)
     app.add_directive('anial-api', ApiModules)
     return {'parallel_read_safe': True, 'parallel_write_safe': True}

@@ -15,9 +15,8 @@ from click.testing import CliRunner
 
 from aiida_anial.active_learning.settings import LabelSettings, QeSettings
 from aiida_anial.cli.root import main
-from aiida_anial.data.nodes import WAITS_FOR
 from aiida_anial.data.structures import to_structure
-from aiida_anial.runtime.slots import LIMIT, granted, held_slots, number_granted
+from aiida_anial.runtime.slots import LIMIT, WAITS_FOR, granted, held_slots, number_granted
 from aiida_anial.workchains.label import LabelWorkChain
 
 CELLS = 4
