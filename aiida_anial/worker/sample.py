@@ -14,7 +14,7 @@ from aiida_anial.potential.ensemble import read_ensemble
 from aiida_anial.sampling.sampler import SamplingInterrupted, sample
 from aiida_anial.sampling.schedules import SamplingTask, Schedule
 from aiida_anial.sampling.settings import SamplingSettings, Thresholds
-from aiida_anial.worker.job import Job, JobInputs, JobInterrupted
+from aiida_anial.worker.job import Job, JobInputs, JobInterrupted, check_species
 
 __all__ = ('SampleInputs', 'run')
 
@@ -44,7 +44,9 @@ def run(job: Job) -> dict[str, Any]:
     task = SamplingTask(
         Cells.read(job.path(CELLS_FILE)), inputs.schedules, inputs.settings, inputs.thresholds, inputs.seed
     )
-    engine = make_engine(read_ensemble(job.path(ENSEMBLE_FILE)), inputs.engine)
+    ensemble = read_ensemble(job.path(ENSEMBLE_FILE))
+    check_species(task.cells.species, known=(ensemble.model.element,))
+    engine = make_engine(ensemble, inputs.engine)
     try:
         trajectories = sample(
             task,
