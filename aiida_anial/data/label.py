@@ -30,8 +30,8 @@ class LabelData(Data):
 
     Attributes: ``row``; ``calculation``, the UUID of what computed it; ``iteration``; ``origin``; ``formula``, such as
     ``Al31Cu``; ``n_atoms``; ``volume_angstrom3``; ``density_g_per_cm3``; ``energy_ev``; ``energy_per_atom_ev``;
-    ``max_force_ev_per_angstrom``, the length of the largest force on an atom; ``pressure_gpa``, positive in compression;
-    ``content_hash``; ``split_block``, 0 to 15; ``kpoints``, such as ``2x2x3``; ``level_of_theory``.
+    ``max_force_ev_per_angstrom``, the length of the largest force on an atom; ``pressure_gpa``, positive in
+    compression; ``content_hash``; ``split_block``, 0 to 15; ``kpoints``, such as ``2x2x3``; ``level_of_theory``.
     """
 
     def __init__(self, attributes: dict[str, Any] | None = None, **kwargs: Any) -> None:

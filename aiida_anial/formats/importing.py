@@ -67,10 +67,12 @@ class Record:
         if n_atoms > _MAX_ATOMS:
             return f'has {n_atoms} atoms where {_MAX_ATOMS} are the most'
         for number in sorted({int(number) for number in self.numbers}):
-            if not 0 < number < len(chemical_symbols):
-                return f'species: has atomic number {number}, which is not an element'
-            if elements is not None and chemical_symbols[number] not in elements:
-                return f'species: has {chemical_symbols[number]} where only {", ".join(elements)} is known'
+            is_element = 0 < number < len(chemical_symbols)
+            name = chemical_symbols[number] if is_element else f'atomic number {number}'
+            if elements is not None and name not in elements:
+                return f'species: has {name} where only {", ".join(elements)} is known'
+            if not is_element:
+                return f'species: has {name}, which is not an element'
         if not self.is_periodic:
             return 'pbc: is not periodic in all three directions'
         return None

@@ -81,11 +81,11 @@ def test_a_header_of_megabytes_survives(tmp_path, dataset, file_format):
 
 
 def test_a_newer_format_is_refused(tmp_path, dataset, file_format, monkeypatch):
-    monkeypatch.setattr('aiida_anial.formats.exported.FORMAT_VERSION', 2)
+    monkeypatch.setattr('aiida_anial.formats.exported.FORMAT_VERSION', 3)
     write_dataset(tmp_path / 'data', dataset, file_format=file_format)
     monkeypatch.undo()
     with pytest.raises(
-        FileFormatError, match=r'data: header: has format_version 2, newer than 1; update aiida-anial\.$'
+        FileFormatError, match=r'data: header: has format_version 3, newer than 2; update aiida-anial\.$'
     ):
         read_dataset(tmp_path / 'data')
 

@@ -100,12 +100,13 @@ def test_units_are_judged_by_the_cells_of_aluminium_alone(tmp_path, atoms):
     alloys = [Atoms('AlNi', positions=[[0, 0, 0], [2, 2, 2]], cell=[4, 4, 4], pbc=True) for _ in range(40)]
     _written(tmp_path / 'alloys.xyz', alloys)
     assert len(read_dataset(tmp_path / 'alloys.xyz')) == 40
-    for image in atoms:
+    pure = [image.copy() for image in atoms]
+    for image in pure:
         image.calc = EMT()
         forces = image.get_forces() / 27.2
         image.calc = SinglePointCalculator(image, energy=0.0, forces=forces, stress=np.zeros(6))
     for image in alloys:
         image.calc = SinglePointCalculator(image, energy=0.0, forces=np.zeros((2, 3)), stress=np.zeros(6))
-    ase.io.write(tmp_path / 'both.xyz', [*alloys, *atoms], format='extxyz')
+    ase.io.write(tmp_path / 'both.xyz', [*alloys, *pure], format='extxyz')
     with pytest.raises(FileFormatError, match='forces: looks like hartree'):
         read_dataset(tmp_path / 'both.xyz')
