@@ -35,7 +35,9 @@ def draw_labels(
     total = int(numbers.sum())
     stresses = 0.02 * generator.standard_normal((len(uuids), 3, 3))
     return LabelledCells(
-        cells=Cells.from_lists([positions for positions, _ in geometries], [lattice for _, lattice in geometries]),
+        cells=Cells.from_lists(
+            [positions for positions, _ in geometries], [lattice for _, lattice in geometries], species=13
+        ),
         energies=numbers * (_ENERGY_PER_ATOM_EV + 0.2 * generator.random(len(uuids))),
         forces=0.8 * generator.standard_normal((total, 3)),
         stresses=(stresses + stresses.transpose(0, 2, 1)) / 2,

@@ -141,7 +141,7 @@ def _cells(number: int, seed: int) -> list[Any]:
     for _ in range(number):
         edges = generator.uniform(3.9, 4.3, 3)
         positions = (sites + generator.uniform(-0.03, 0.03, sites.shape)) * edges
-        made.append(to_structure(positions, np.diag(edges)).store())
+        made.append(to_structure(positions, np.diag(edges), np.full(len(positions), 13)).store())
     return made
 
 

@@ -44,7 +44,7 @@ def crystal(n_atoms: int) -> Cells:
         repeats[np.argmin(repeats)] += 1
     atoms = bulk('Al', 'fcc', a=_EDGE_ANGSTROM, cubic=True).repeat(tuple(repeats.tolist()))
     atoms.rattle(_RATTLE_ANGSTROM, seed=1)
-    return Cells.from_lists([atoms.positions], [atoms.cell[:]])
+    return Cells.from_lists([atoms.positions], [atoms.cell[:]], species=13)
 
 
 def _cells_of(n_atoms: tuple[int, int], *, n: int, seed: int) -> Cells:

@@ -122,7 +122,7 @@ def make_cells() -> Callable[..., Cells]:
         generator = np.random.default_rng(seed)
         lattices = [np.diag(edge * generator.uniform(0.97, 1.08, 3)) for _ in range(n)]
         positions = [FCC @ lattice + 0.08 * generator.standard_normal((4, 3)) for lattice in lattices]
-        return Cells.from_lists(positions, lattices)
+        return Cells.from_lists(positions, lattices, species=13)
 
     return make
 
@@ -170,7 +170,10 @@ def make_structures(make_cells) -> Callable[..., dict[str, Any]]:
     from aiida_anial.data.structures import to_structure
 
     def make(n: int, **options: Any) -> dict[str, Any]:
-        return {f'cell_{index:04d}': to_structure(*cell) for index, cell in enumerate(make_cells(n, **options))}
+        return {
+            f'cell_{index:04d}': to_structure(*cell)
+            for index, cell in enumerate(make_cells(n, **options).configurations())
+        }
 
     return make
 

@@ -315,6 +315,8 @@ class CampaignInputs(Settings):
         dynamics, schedules = self.sampling.dynamics, self.schedules
         if self.model.element != 'Al':
             raise ValueError(f'model.element: only Al is supported, not {self.model.element}')
+        if self.cells.element != self.model.element:
+            raise ValueError(f'cells.element: {self.cells.element} is not model.element ({self.model.element})')
         if dynamics.min_time_ps >= schedules.t_max_ps:
             raise ValueError(
                 f'sampling.dynamics.min_time_ps: disagreement would never count, for schedules.t_max_ps is '

@@ -42,6 +42,7 @@ def collect_evaluated(
         name: Label(
             positions=cells.one(index)[0],
             lattice=cells.lattices[index],
+            species=cells.species_of(index),
             energy=float(energies[index]),
             forces=forces[cells.offsets[index] : cells.offsets[index + 1]],
             stress=stresses[index],

@@ -22,4 +22,4 @@ def generate_cells(settings: orm.Dict, seed: orm.Int, number: orm.Int) -> dict[s
     :return: ``cell_0000``, ``cell_0001``, ...
     """
     cells = random_cells(CellSettings.parse(settings.get_dict()), seed=seed.value, n=number.value)
-    return {f'cell_{index:04d}': to_structure(*cell) for index, cell in enumerate(cells)}
+    return {f'cell_{index:04d}': to_structure(*cell) for index, cell in enumerate(cells.configurations())}

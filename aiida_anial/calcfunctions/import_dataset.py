@@ -10,6 +10,7 @@ from aiida.engine import calcfunction
 from aiida_anial.common.labels import Label
 from aiida_anial.common.level_of_theory import LevelOfTheory
 from aiida_anial.data.label import shard_outputs
+from aiida_anial.data.validation import CAMPAIGN_ELEMENTS
 from aiida_anial.formats.datasets import read_dataset
 from aiida_anial.formats.exported import ExportedDataset
 
@@ -31,6 +32,7 @@ def import_dataset(settings: orm.Dict, file: orm.SinglefileData) -> dict[str, An
             file_format=values['file_format'],
             energy_unit=values['energy_unit'],
             trust_units=values['trust_units'],
+            elements=CAMPAIGN_ELEMENTS,
         )
     outputs, faults = shard_outputs(
         labels_of_level(dataset, values['level']),
@@ -48,6 +50,7 @@ def labels_of_level(dataset: ExportedDataset, level: str) -> dict[str, Label]:
         f'label_{row:06d}': Label(
             positions=labelled.cells.one(row)[0],
             lattice=labelled.cells.lattices[row],
+            species=labelled.cells.species_of(row),
             energy=float(labelled.energies[row]),
             forces=labelled.forces_of(row),
             stress=labelled.stresses[row],

@@ -11,7 +11,7 @@ from aiida.engine.processes.process_spec import CalcJobProcessSpec
 from aiida_anial.calculations.sample import write_cells
 from aiida_anial.calculations.worker import CopyList, WorkerCalculation
 from aiida_anial.data.ensemble import EnsembleData
-from aiida_anial.data.validation import settings_validator, validate_aluminium
+from aiida_anial.data.validation import settings_validator, species_fault, validate_cells
 from aiida_anial.potential.source import PotentialSource
 
 __all__ = ('EvaluateCalculation', 'define_labeller', 'labeller_files')
@@ -42,11 +42,14 @@ def labeller_files(inputs: Any) -> CopyList:
 
 
 def _validate(inputs: dict[str, Any], _: Any) -> str | None:
-    """Refuse a labeller without its file."""
+    """Refuse a labeller without its file, and elements that an ensemble does not know."""
     kind = inputs['labeller'].get('kind') if inputs.get('labeller') is not None else None
     needed = {'eam': 'potential', 'ensemble': 'ensemble'}.get(str(kind))
     if needed is not None and inputs.get(needed) is None:
         return f'{needed}: the labeller `{kind}` needs this input.'
+    # Of the other labellers the job finds out by itself what they know.
+    if kind == 'ensemble' and inputs.get('cells'):
+        return species_fault(inputs['cells'], inputs['ensemble'].elements)
     return None
 
 
@@ -63,7 +66,7 @@ class EvaluateCalculation(WorkerCalculation):
         """Define the process specification."""
         super().define(spec)
         spec.input_namespace(
-            'cells', valid_type=orm.StructureData, dynamic=True, validator=validate_aluminium, help='What to label.'
+            'cells', valid_type=orm.StructureData, dynamic=True, validator=validate_cells, help='What to label.'
         )
         define_labeller(spec)
         spec.output(

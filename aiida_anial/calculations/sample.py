@@ -13,7 +13,7 @@ from aiida_anial.common.errors import SettingsError
 from aiida_anial.common.tensors import tensor_bytes
 from aiida_anial.data.ensemble import EnsembleData
 from aiida_anial.data.structures import to_cells
-from aiida_anial.data.validation import settings_validator, validate_aluminium
+from aiida_anial.data.validation import settings_validator, species_fault, validate_cells
 from aiida_anial.sampling.schedules import Schedule
 from aiida_anial.sampling.settings import SamplingSettings, Thresholds
 
@@ -35,7 +35,7 @@ class SampleCalculation(WorkerCalculation):
         super().define(spec)
         spec.input('ensemble', valid_type=EnsembleData, help='The networks that drive the dynamics.')
         spec.input_namespace(
-            'cells', valid_type=orm.StructureData, dynamic=True, validator=validate_aluminium, help='Where they start.'
+            'cells', valid_type=orm.StructureData, dynamic=True, validator=validate_cells, help='Where they start.'
         )
         spec.input('schedules', valid_type=orm.List, help='One temperature schedule a cell, in the order of labels.')
         spec.input(
@@ -61,7 +61,7 @@ class SampleCalculation(WorkerCalculation):
 
     @staticmethod
     def validate_inputs(inputs: dict[str, Any], ports: Any) -> str | None:
-        """Refuse what is not a schedule, and a number of schedules that is not the number of cells."""
+        """Refuse what is not a schedule, a number of schedules that is not the number of cells, and other elements."""
         if 'cells' not in ports or 'schedules' not in ports:
             return None
         schedules = inputs['schedules'].get_list()
@@ -72,7 +72,7 @@ class SampleCalculation(WorkerCalculation):
                 Schedule.parse(schedule, where=f'schedules.{index}')
         except SettingsError as exception:
             return str(exception)
-        return None
+        return None if 'ensemble' not in ports else species_fault(inputs['cells'], inputs['ensemble'].elements)
 
     def job_inputs(self) -> dict[str, Any]:
         """Return the schedules, thresholds and settings."""

@@ -52,12 +52,13 @@ def dataset(**options: Any) -> None:
     from aiida import orm
 
     from aiida_anial.calcfunctions.import_dataset import import_dataset
+    from aiida_anial.data.validation import CAMPAIGN_ELEMENTS
     from aiida_anial.formats.datasets import read_dataset
     from aiida_anial.formats.files import check_name
 
     reading = {key: options[key] for key in ('file_format', 'energy_unit', 'trust_units')}
     check_name(options['path'].name)
-    found = read_dataset(options['path'], **reading)
+    found = read_dataset(options['path'], **reading, elements=CAMPAIGN_ELEMENTS)
     theories = _theories(found, options)
     _check_sound(found, options)
     file = orm.SinglefileData(options['path'].absolute())

@@ -1,4 +1,4 @@
-"""A batch of independent periodic cells of one element."""
+"""A batch of independent periodic cells."""
 
 from __future__ import annotations
 
@@ -14,10 +14,25 @@ from numpy.typing import ArrayLike, NDArray
 from aiida_anial.common.errors import AnialError, FileFormatError, one_line
 from aiida_anial.common.tensors import TensorFile, read_tensors, write_tensors
 
-__all__ = ('Cells',)
+__all__ = ('ALUMINIUM', 'Cells', 'stored_species')
+
+ALUMINIUM = 13
+"""Atomic number of the element of all files of the first versions, which name no species."""
 
 _KIND = 'cells'
-_SCHEMA_VERSION = 1
+_SCHEMA_VERSION = 2
+# The heaviest element that has a symbol.
+_MAX_NUMBER = 118
+
+
+def stored_species(content: TensorFile) -> NDArray[np.int16]:
+    """Return ``[N]`` the atomic numbers in a file with ``positions``; in its first version all atoms are aluminium.
+
+    :raises KeyError: if a later version has none.
+    """
+    if content.schema_version == 1:
+        return np.full(content.arrays['positions'].shape[-2], ALUMINIUM, dtype=np.int16)
+    return content.arrays['species']
 
 
 @dataclass(frozen=True, eq=False)
@@ -27,15 +42,20 @@ class Cells:
     :param positions: ``[N, 3]`` Cartesian positions in angstrom, float64.
     :param lattices: ``[C, 3, 3]`` lattice vectors in angstrom, one a row, float64.
     :param offsets: ``[C + 1]`` cell ``c`` owns the atoms ``offsets[c]`` to ``offsets[c + 1] - 1``, int64.
-    :raises AnialError: if the shapes do not fit, a value is not finite, a cell is empty or has no volume.
+    :param species: ``[N]`` atomic numbers, int16: two bytes an atom in every file, and wide enough for products of two
+        numbers, which int8 is not.
+    :raises AnialError: if the shapes do not fit, a value is not finite, a cell is empty or has no volume, or a species
+        is not an element.
     """
 
     positions: NDArray[np.float64]
     lattices: NDArray[np.float64]
     offsets: NDArray[np.int64]
+    species: NDArray[np.int16]
 
     def __post_init__(self) -> None:
-        for name, dtype in (('positions', np.float64), ('lattices', np.float64), ('offsets', np.int64)):
+        dtypes = {'positions': np.float64, 'lattices': np.float64, 'offsets': np.int64, 'species': np.int16}
+        for name, dtype in dtypes.items():
             if getattr(self, name).dtype != dtype:
                 raise AnialError(f'cells: {name} are {getattr(self, name).dtype} where {np.dtype(dtype)} is needed.')
         n_cells = len(self.lattices)
@@ -43,22 +63,36 @@ class Cells:
             raise AnialError(f'cells: lattices {self.lattices.shape} and offsets {self.offsets.shape} do not fit.')
         if self.positions.shape != (int(self.offsets[-1]), 3) or self.offsets[0] != 0:
             raise AnialError(f'cells: positions {self.positions.shape} do not fit offsets up to {self.offsets[-1]}.')
+        if self.species.shape != self.positions.shape[:1]:
+            raise AnialError(f'cells: species {self.species.shape} do not fit positions {self.positions.shape}.')
+        if len(self.species) and not 1 <= self.species.min() <= self.species.max() <= _MAX_NUMBER:
+            raise AnialError(f'cells: species from {self.species.min()} to {self.species.max()} are not all elements.')
         if not (np.isfinite(self.positions).all() and np.isfinite(self.lattices).all()):
             raise AnialError('cells: a position or lattice vector is not finite.')
         if n_cells and (np.diff(self.offsets).min() < 1 or self.volumes.min() < 1e-3):
             raise AnialError('cells: a cell has no atoms or no volume.')
 
     @classmethod
-    def from_lists(cls, positions: Sequence[ArrayLike], lattices: Sequence[ArrayLike]) -> Self:
+    def from_lists(
+        cls, positions: Sequence[ArrayLike], lattices: Sequence[ArrayLike], *, species: int | Sequence[ArrayLike]
+    ) -> Self:
         """Return the batch of the given cells.
 
         :param positions: for each cell ``[n, 3]`` in angstrom.
         :param lattices: for each cell ``[3, 3]`` in angstrom.
+        :param species: for each cell ``[n]`` atomic numbers, or the one atomic number of all atoms.
         """
         parts = [np.asarray(part, dtype=np.float64).reshape(-1, 3) for part in positions]
         offsets = np.cumsum([0] + [len(part) for part in parts], dtype=np.int64)
         stacked = np.concatenate(parts) if parts else np.zeros((0, 3))
-        return cls(stacked, np.asarray(lattices, dtype=np.float64).reshape(-1, 3, 3), offsets)
+        if isinstance(species, int):
+            species = [np.full(len(part), species) for part in parts]
+        if [len(part) for part in parts] != [np.size(part) for part in species]:
+            raise AnialError('cells: there must be one species for each position.')
+        numbers = np.concatenate([np.zeros(0, dtype=np.int64), *(np.ravel(part) for part in species)])
+        # Clipped to what is refused, because a number too large for int16 would wrap around to another.
+        numbers = numbers.clip(0, _MAX_NUMBER + 1).astype(np.int16)
+        return cls(stacked, np.asarray(lattices, dtype=np.float64).reshape(-1, 3, 3), offsets, numbers)
 
     @classmethod
     def read(cls, path: Path) -> Self:
@@ -66,9 +100,10 @@ class Cells:
 
         :raises FileFormatError: if the file is not a batch of cells.
         """
-        arrays = read_tensors(path, kind=_KIND, schema_version=_SCHEMA_VERSION).arrays
+        content = read_tensors(path, kind=_KIND, schema_version=_SCHEMA_VERSION)
         try:
-            return cls(arrays['positions'], arrays['lattices'], arrays['offsets'])
+            arrays = content.arrays
+            return cls(arrays['positions'], arrays['lattices'], arrays['offsets'], stored_species(content))
         except KeyError as exception:
             raise FileFormatError(f'{path}: the batch has no {exception}.') from exception
         except (AnialError, LookupError, TypeError, ValueError) as exception:
@@ -80,7 +115,8 @@ class Cells:
 
     def content(self) -> TensorFile:
         """Return what ``write`` writes."""
-        arrays = {'positions': self.positions, 'lattices': self.lattices, 'offsets': self.offsets}
+        names = ('positions', 'lattices', 'offsets', 'species')
+        arrays: dict[str, np.ndarray] = {name: getattr(self, name) for name in names}
         return TensorFile(_KIND, _SCHEMA_VERSION, {'units': {'length': 'angstrom'}}, arrays)
 
     def __len__(self) -> int:
@@ -93,10 +129,22 @@ class Cells:
         """Return positions ``[n, 3]`` and lattice ``[3, 3]`` of one cell, in angstrom."""
         return self.positions[self.offsets[index] : self.offsets[index + 1]], self.lattices[index]
 
+    def species_of(self, index: int) -> NDArray[np.int16]:
+        """Return ``[n]`` the atomic numbers of one cell."""
+        return self.species[self.offsets[index] : self.offsets[index + 1]]
+
+    def configurations(self) -> Iterator[tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.int16]]]:
+        """Give positions ``[n, 3]``, lattice ``[3, 3]`` and atomic numbers ``[n]`` of each cell."""
+        return ((*self.one(index), self.species_of(index)) for index in range(len(self)))
+
     def select(self, indices: Sequence[int] | NDArray[np.int64]) -> Cells:
         """Return the batch of the cells ``indices``, in that order."""
         chosen = [self.one(int(index)) for index in indices]
-        return Cells.from_lists([positions for positions, _ in chosen], [lattice for _, lattice in chosen])
+        return Cells.from_lists(
+            [positions for positions, _ in chosen],
+            [lattice for _, lattice in chosen],
+            species=[self.species_of(int(index)) for index in indices],
+        )
 
     def moved(self, positions: NDArray[np.float64]) -> Self:
         """Return the same cells with their atoms elsewhere; what depends on the lattices alone is not worked out again.

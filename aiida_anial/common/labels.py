@@ -12,17 +12,17 @@ from uuid import UUID
 import numpy as np
 from numpy.typing import NDArray
 
-from aiida_anial.common.cells import Cells
+from aiida_anial.common.cells import ALUMINIUM, Cells, stored_species
 from aiida_anial.common.errors import AnialError, FileFormatError, one_line
 from aiida_anial.common.tensors import TensorFile, parse_tensors, tensor_bytes, write_tensors
 
-__all__ = ('Label', 'LabelledCells', 'assemble', 'content_hash')
+__all__ = ('Label', 'LabelledCells', 'assemble', 'content_hash', 'species_bytes')
 
 _KIND = 'dataset'
 _UNITS = {'length': 'angstrom', 'energy': 'eV', 'force': 'eV/angstrom', 'stress': 'eV/angstrom^3'}
 
 
-def content_hash(positions: NDArray[np.float64], lattice: NDArray[np.float64]) -> str:
+def content_hash(positions: NDArray[np.float64], lattice: NDArray[np.float64], species: NDArray[np.integer]) -> str:
     """Return the SHA-256 of a configuration, the same wherever the configuration turns up.
 
     Lengths are rounded to 1e-6 angstrom first. The structures of this package are whole multiples of that, so that a
@@ -30,9 +30,19 @@ def content_hash(positions: NDArray[np.float64], lattice: NDArray[np.float64]) -
 
     :param positions: ``[n, 3]`` in angstrom.
     :param lattice: ``[3, 3]`` in angstrom.
+    :param species: ``[n]`` atomic numbers.
     """
     rounded = np.rint(np.concatenate([lattice, positions]) * 1e6).astype('<i8')
-    return hashlib.sha256(rounded.tobytes()).hexdigest()
+    return hashlib.sha256(rounded.tobytes() + species_bytes(species)).hexdigest()
+
+
+def species_bytes(species: NDArray[np.integer]) -> bytes:
+    """Return what the atomic numbers ``[n]`` add to a digest: nothing where all atoms are aluminium.
+
+    The first datasets had no other element and were hashed without species. Their hashes, and the split of the dataset
+    that follows from them, must stay as they are.
+    """
+    return b'' if np.all(species == ALUMINIUM) else species.astype('<i8').tobytes()
 
 
 @dataclass(frozen=True, eq=False)
@@ -48,7 +58,7 @@ class LabelledCells:
     :param origins: ``[C]`` ``random``, ``active_learning`` or ``imported``.
     """
 
-    SCHEMA_VERSION: ClassVar[int] = 1
+    SCHEMA_VERSION: ClassVar[int] = 2
 
     cells: Cells
     energies: NDArray[np.float64]
@@ -85,6 +95,7 @@ class LabelledCells:
                 np.concatenate([part.cells.positions for part in parts]),
                 np.concatenate([part.cells.lattices for part in parts]),
                 np.concatenate([np.zeros(1, dtype=np.int64), *offsets]),
+                np.concatenate([part.cells.species for part in parts]),
             ),
             energies=np.concatenate([part.energies for part in parts]),
             forces=np.concatenate([part.forces for part in parts]),
@@ -113,7 +124,7 @@ class LabelledCells:
 
     def hashes(self) -> list[str]:
         """Return the content hash of each configuration."""
-        return [content_hash(positions, lattice) for positions, lattice in self.cells]
+        return [content_hash(*one) for one in self.cells.configurations()]
 
     @classmethod
     def read(cls, path: Path) -> Self:
@@ -136,7 +147,7 @@ class LabelledCells:
         arrays = content.arrays
         try:
             return cls(
-                cells=Cells(arrays['positions'], arrays['lattices'], arrays['offsets']),
+                cells=Cells(arrays['positions'], arrays['lattices'], arrays['offsets'], stored_species(content)),
                 energies=arrays['energies'],
                 forces=arrays['forces'],
                 stresses=arrays['stresses'],
@@ -163,13 +174,14 @@ class LabelledCells:
             'positions': self.cells.positions,
             'lattices': self.cells.lattices,
             'offsets': self.cells.offsets,
+            'species': self.cells.species,
             'energies': self.energies,
             'forces': self.forces,
             'stresses': self.stresses,
             'uuids': uuids,
             'iterations': self.iterations,
         }
-        metadata: dict[str, Any] = {'units': _UNITS, 'origins': list(self.origins), 'element': 'Al'}
+        metadata: dict[str, Any] = {'units': _UNITS, 'origins': list(self.origins)}
         return TensorFile(_KIND, self.SCHEMA_VERSION, metadata, arrays)
 
 
@@ -179,6 +191,7 @@ class Label:
 
     :param positions: ``[n, 3]`` in angstrom.
     :param lattice: ``[3, 3]`` in angstrom.
+    :param species: ``[n]`` atomic numbers.
     :param energy: total energy in eV.
     :param forces: ``[n, 3]`` in eV/angstrom.
     :param stress: ``[3, 3]`` in eV/angstrom^3, positive in tension.
@@ -187,6 +200,7 @@ class Label:
 
     positions: NDArray[np.float64]
     lattice: NDArray[np.float64]
+    species: NDArray[np.integer]
     energy: float
     forces: NDArray[np.float64]
     stress: NDArray[np.float64]
@@ -219,7 +233,11 @@ def assemble(
     if not sound:
         return None, faults
     dataset = LabelledCells(
-        cells=Cells.from_lists([label.positions for label in sound], [label.lattice for label in sound]),
+        cells=Cells.from_lists(
+            [label.positions for label in sound],
+            [label.lattice for label in sound],
+            species=[label.species for label in sound],
+        ),
         energies=np.array([label.energy for label in sound]),
         forces=np.concatenate([label.forces for label in sound]),
         stresses=np.stack([label.stress for label in sound]),

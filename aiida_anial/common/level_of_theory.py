@@ -21,7 +21,7 @@ class LevelOfTheory(Settings):
     :param code: program, such as ``pw.x``, ``emt``, ``eam`` or ``ensemble``.
     :param version: of the program. Labels of two versions may be mixed.
     :param functional: exchange-correlation functional, such as ``PBE``.
-    :param pseudo_md5: MD5 of the pseudopotential file.
+    :param pseudo_md5: MD5 of the pseudopotential file; for several elements ``Al:MD5 Ni:MD5``.
     :param potential_sha256: SHA-256 of the file of a classical potential or an ensemble.
     :param ecutwfc_ry: cutoff of the wavefunctions, Ry.
     :param ecutrho_ry: cutoff of the charge density, Ry.

@@ -8,8 +8,9 @@ from typing import Any
 
 import numpy as np
 from aiida.orm import Data
+from ase.data import chemical_symbols
 
-from aiida_anial.common.labels import LabelledCells
+from aiida_anial.common.labels import LabelledCells, species_bytes
 from aiida_anial.common.level_of_theory import LevelOfTheory
 from aiida_anial.runtime.caching import CachingByContent
 
@@ -51,6 +52,11 @@ class DatasetData(Data):
         return LevelOfTheory.parse(values) if values else None
 
     @property
+    def elements(self) -> tuple[str, ...]:
+        """The elements of all configurations; nodes of the first version hold aluminium and do not say so."""
+        return tuple(self.base.attributes.get('elements', ['Al']))
+
+    @property
     def n_configurations(self) -> int:
         """How many labelled configurations there are."""
         return int(self.base.attributes.get('n_configurations'))
@@ -63,8 +69,10 @@ def _summary(labelled: LabelledCells) -> dict[str, Any]:
     geometry = (cells.positions, cells.lattices, cells.offsets)
     arrays = (*geometry, labelled.energies, labelled.forces, labelled.stresses)
     digest = hashlib.sha256(b''.join(np.ascontiguousarray(array).tobytes() for array in arrays))
+    digest.update(species_bytes(cells.species))
     return {
         'schema_version': LabelledCells.SCHEMA_VERSION,
+        'elements': sorted({chemical_symbols[number] for number in cells.species}),
         'n_configurations': len(labelled),
         'n_atoms': int(cells.n_atoms.sum()),
         'n_atoms_range': [int(cells.n_atoms.min()), int(cells.n_atoms.max())],

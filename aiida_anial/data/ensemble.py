@@ -48,6 +48,11 @@ class EnsembleData(Data):
         content = self.base.repository.get_object_content(self.FILENAME, mode='rb')
         return parse_potential(content, source=f'EnsembleData<{self.pk}>')
 
+    @property
+    def elements(self) -> tuple[str, ...]:
+        """Symbols of the elements that the networks know."""
+        return (self.base.attributes.get('model')['element'],)
+
     def get_ase_calculator(self) -> Calculator:
         """Return an ASE calculator for the mean of the members."""
         from aiida_anial.potential.calculator import AnialCalculator

@@ -8,8 +8,11 @@ from typing import Any, Self
 import numpy as np
 from aiida.orm import Data
 from ase import units
-from ase.data import atomic_masses, atomic_numbers
+from ase.data import atomic_masses
+from ase.symbols import Symbols
+from numpy.typing import NDArray
 
+from aiida_anial.common.cells import Cells
 from aiida_anial.common.labels import Label, LabelledCells, assemble
 from aiida_anial.common.level_of_theory import LevelOfTheory
 from aiida_anial.data.dataset import DatasetData
@@ -17,7 +20,6 @@ from aiida_anial.training.splits import block_of
 
 __all__ = ('LabelData', 'shard_outputs')
 
-_MASS_G_PER_MOL = float(atomic_masses[atomic_numbers['Al']])
 _G_PER_CM3 = 1.0 / units.mol * 1e24
 
 
@@ -26,10 +28,10 @@ class LabelData(Data):
 
     Positions, forces and stress are in the shard, the ``dataset`` that the same process made, in row ``row``.
 
-    Attributes: ``row``; ``calculation``, the UUID of what computed it; ``iteration``; ``origin``; ``n_atoms``;
-    ``volume_angstrom3``; ``density_g_per_cm3``; ``energy_ev``; ``energy_per_atom_ev``; ``max_force_ev_per_angstrom``,
-    the length of the largest force on an atom; ``pressure_gpa``, positive in compression; ``content_hash``;
-    ``split_block``, 0 to 15; ``kpoints``, such as ``2x2x3``; ``level_of_theory``.
+    Attributes: ``row``; ``calculation``, the UUID of what computed it; ``iteration``; ``origin``; ``formula``, such as
+    ``Al31Cu``; ``n_atoms``; ``volume_angstrom3``; ``density_g_per_cm3``; ``energy_ev``; ``energy_per_atom_ev``;
+    ``max_force_ev_per_angstrom``, the length of the largest force on an atom; ``pressure_gpa``, positive in
+    compression; ``content_hash``; ``split_block``, 0 to 15; ``kpoints``, such as ``2x2x3``; ``level_of_theory``.
     """
 
     def __init__(self, attributes: dict[str, Any] | None = None, **kwargs: Any) -> None:
@@ -48,7 +50,7 @@ class LabelData(Data):
         cells = labelled.cells
         forces = np.linalg.norm(labelled.forces, axis=1)
         largest = np.maximum.reduceat(forces, cells.offsets[:-1])
-        densities = cells.n_atoms * _MASS_G_PER_MOL / cells.volumes * _G_PER_CM3
+        densities = _masses(cells) / cells.volumes * _G_PER_CM3
         pressures = -np.trace(labelled.stresses, axis1=1, axis2=2) / 3 / units.GPa
         described = theory.to_dict() if theory is not None else None
         return [
@@ -58,6 +60,7 @@ class LabelData(Data):
                     'calculation': labelled.uuids[row],
                     'iteration': int(labelled.iterations[row]),
                     'origin': labelled.origins[row],
+                    'formula': Symbols(cells.species_of(row)).get_chemical_formula(),
                     'n_atoms': int(cells.n_atoms[row]),
                     'volume_angstrom3': float(cells.volumes[row]),
                     'density_g_per_cm3': float(densities[row]),
@@ -73,6 +76,15 @@ class LabelData(Data):
             )
             for row, content in enumerate(labelled.hashes())
         ]
+
+
+def _masses(cells: Cells) -> NDArray[np.float64]:
+    """Return ``[C]`` the mass of a mole of each cell, in g."""
+    masses = np.zeros(len(cells))
+    # By element and not by atom, so that a cell of one element has exactly its number of atoms times its mass.
+    for number in np.unique(cells.species):
+        masses += np.add.reduceat(np.int64(cells.species == number), cells.offsets[:-1]) * atomic_masses[number]
+    return masses
 
 
 def shard_outputs(

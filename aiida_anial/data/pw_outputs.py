@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -33,6 +34,7 @@ def pw_label(cell: orm.StructureData, parameters: orm.Dict, trajectory: orm.Traj
     return Label(
         positions=cells.positions,
         lattice=cells.lattices[0],
+        species=cells.species,
         energy=float(parameters['energy']),
         forces=np.asarray(trajectory.get_array('forces')[-1]),
         stress=np.asarray(stress),
@@ -56,7 +58,7 @@ def pw_level_of_theory(parameters: orm.Dict, *, kpoints_distance: float | None =
         code='pw.x',
         version=printed.get('creator_version'),
         functional=printed.get('dft_exchange_correlation'),
-        pseudo_md5=inputs.pseudos.Al.md5 if 'pseudos' in inputs else None,
+        pseudo_md5=_pseudo_md5(inputs.pseudos) if 'pseudos' in inputs else None,
         ecutwfc_ry=wavefunction,
         ecutrho_ry=namelists.get('ecutrho', 4 * wavefunction if wavefunction else None),
         smearing=_SMEARING.get(smearing, smearing) if smeared else None,
@@ -64,6 +66,14 @@ def pw_level_of_theory(parameters: orm.Dict, *, kpoints_distance: float | None =
         kpoints_mesh=tuple(mesh) if mesh else None,
         kpoints_distance_per_angstrom=kpoints_distance,
     )
+
+
+def _pseudo_md5(pseudos: Mapping[str, Any]) -> str:
+    """Return the MD5 of the pseudopotential of one element, or that of each of several behind its symbol."""
+    by_element = {pseudo.element: pseudo.md5 for pseudo in pseudos.values()}
+    if len(by_element) == 1:
+        return str(next(iter(by_element.values())))
+    return ' '.join(f'{element}:{md5}' for element, md5 in sorted(by_element.items()))
 
 
 def pw_kpoints(parameters: orm.Dict) -> str | None:

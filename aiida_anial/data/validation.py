@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Mapping
 from typing import Any
 
 from aiida import orm
@@ -10,7 +10,19 @@ from aiida import orm
 from aiida_anial.common.errors import SettingsError
 from aiida_anial.common.settings import Settings
 
-__all__ = ('settings_validator', 'validate_aluminium', 'validate_positive', 'validate_property', 'validate_shards')
+__all__ = (
+    'CAMPAIGN_ELEMENTS',
+    'settings_validator',
+    'species_fault',
+    'validate_aluminium',
+    'validate_cells',
+    'validate_positive',
+    'validate_property',
+    'validate_shards',
+)
+
+CAMPAIGN_ELEMENTS = ('Al',)
+"""The elements that the model of a campaign knows."""
 
 
 def settings_validator(settings: type[Settings], where: str) -> Callable[[orm.Dict | None, Any], str | None]:
@@ -31,16 +43,30 @@ def settings_validator(settings: type[Settings], where: str) -> Callable[[orm.Di
     return validate
 
 
-def validate_aluminium(structures: dict[str, orm.StructureData] | None, _: Any) -> str | None:
-    """Refuse cells that are not periodic aluminium, and no cells at all."""
+def validate_cells(structures: dict[str, orm.StructureData] | None, _: Any) -> str | None:
+    """Refuse cells that are not periodic, and no cells at all."""
     if structures is not None and not structures:
         return 'cells: at least one is needed.'
     for label, structure in (structures or {}).items():
-        if structure.get_symbols_set() != {'Al'}:
-            return f'cells.{label}: only aluminium is supported, this cell holds {structure.get_formula()}.'
         if structure.pbc != (True, True, True):
             return f'cells.{label}: the cell must be periodic in three directions.'
     return None
+
+
+def species_fault(structures: Mapping[str, orm.StructureData], known: Collection[str]) -> str | None:
+    """Return which cell has an element that is not among the symbols ``known``, or None."""
+    for label, structure in structures.items():
+        if not structure.get_symbols_set() <= set(known):
+            return (
+                f'cells.{label}: only {" and ".join(known)} is supported by the model, '
+                f'this cell holds {structure.get_formula()}.'
+            )
+    return None
+
+
+def validate_aluminium(structures: dict[str, orm.StructureData] | None, ports: Any) -> str | None:
+    """Refuse cells that no campaign can label: not periodic, of other elements, or none at all."""
+    return validate_cells(structures, ports) or species_fault(structures or {}, CAMPAIGN_ELEMENTS)
 
 
 def validate_shards(shards: dict[str, orm.Data] | None, _: Any) -> str | None:

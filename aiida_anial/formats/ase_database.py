@@ -47,13 +47,14 @@ def write_ase_database(path: Path, dataset: ExportedDataset) -> None:
 
 def _row(dataset: ExportedDataset, index: int, columns: dict[str, str | int], *, unique_id: str) -> AtomsRow:
     """Return one row; pairs of keys and values given in a row may be text that looks like a number."""
-    positions, lattice = dataset.labelled.cells.one(index)
+    cells = dataset.labelled.cells
+    positions, lattice = cells.one(index)
     return AtomsRow(
         {
             'unique_id': sha256(unique_id.encode()).hexdigest()[:32],
             'ctime': 0.0,
             'user': '',
-            'numbers': np.full(len(positions), 13, dtype=np.int32),
+            'numbers': cells.species_of(index).astype(np.int32),
             'positions': positions,
             'cell': lattice,
             'pbc': np.ones(3, dtype=bool),

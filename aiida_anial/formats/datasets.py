@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -71,6 +71,7 @@ def read_dataset(
     energy_unit: str | None = None,
     trust_units: bool = False,
     may_be_part: bool = False,
+    elements: Collection[str] | None = None,
 ) -> ExportedDataset:
     """Return the dataset in a file of this package or of others.
 
@@ -82,6 +83,7 @@ def read_dataset(
         Not to be given for what this package wrote.
     :param trust_units: leave out that comparison.
     :param may_be_part: accept a file of this package from which configurations were taken away.
+    :param elements: symbols of those that a configuration may have, such as those of the model; None: any.
     :raises AnialError: if the format or the unit is not known.
     :raises FileFormatError: one sentence about what is wrong in the file, and where.
     """
@@ -95,7 +97,9 @@ def read_dataset(
         records, header = chosen.read(path, energy=ENERGY_UNITS[unit])
         if energy_unit is not None and given_header(header) is not None:
             raise AnialError(f'energy_unit: the file says its units itself, leave {energy_unit!r} out')
-        dataset = checked_dataset(records, path=path, header=header, energy_unit=unit, trust_units=trust_units)
+        dataset = checked_dataset(
+            records, path=path, header=header, energy_unit=unit, trust_units=trust_units, elements=elements
+        )
         if not may_be_part:
             check_counts(header, dataset.labelled.cells)
         return dataset

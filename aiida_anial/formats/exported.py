@@ -9,6 +9,9 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
+from ase.data import chemical_symbols
+
+from aiida_anial.common.cells import Cells
 from aiida_anial.common.errors import AnialError, is_printable
 from aiida_anial.common.labels import LabelledCells
 from aiida_anial.training.splits import N_BLOCKS, block_of
@@ -16,7 +19,7 @@ from aiida_anial.training.splits import N_BLOCKS, block_of
 __all__ = ('FORMAT', 'FORMAT_VERSION', 'OWN_KEYS', 'ExportedDataset', 'file_header', 'given_header', 'header_text')
 
 FORMAT = 'aiida-anial dataset'
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2
 
 _UNITS = {
     'energy': 'eV',
@@ -26,7 +29,8 @@ _UNITS = {
 }
 _CONVENTIONS = {
     'calculation': 'UUID of the calculation that gave the label',
-    'content_hash': 'SHA-256 of lattice and positions in whole 1e-6 angstrom, little-endian int64, lattice first',
+    'content_hash': 'SHA-256 of lattice and positions in whole 1e-6 angstrom, little-endian int64, lattice first, and '
+    'of the atomic numbers, little-endian int64, unless all are 13',
     'energy': 'total energy of the cell',
     'forces': 'minus the gradient of the energy',
     'iteration': 'active-learning iteration; 0 is the initial random dataset',
@@ -38,22 +42,22 @@ _CONVENTIONS = {
 
 _UUID = re.compile(r'[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}')
 
-OWN_KEYS = ('conventions', 'element', 'format', 'format_version', 'n_atoms', 'n_configurations', 'units')
+OWN_KEYS = ('conventions', 'element', 'elements', 'format', 'format_version', 'n_atoms', 'n_configurations', 'units')
 
 
-def file_header(given: Mapping[str, Any], *, n_configurations: int, n_atoms: int) -> dict[str, Any]:
+def file_header(given: Mapping[str, Any], *, cells: Cells) -> dict[str, Any]:
     """Return ``given`` and what the formats themselves say.
 
     :param given: JSON values of the caller, without the keys in ``OWN_KEYS``.
-    :param n_atoms: of all configurations together.
+    :param cells: the configurations in the file.
     """
     return {
         **given,
         'format': FORMAT,
         'format_version': FORMAT_VERSION,
-        'element': 'Al',
-        'n_configurations': n_configurations,
-        'n_atoms': n_atoms,
+        'elements': sorted({chemical_symbols[number] for number in cells.species}),
+        'n_configurations': len(cells),
+        'n_atoms': len(cells.positions),
         'units': _UNITS,
         'conventions': _CONVENTIONS,
     }
@@ -83,8 +87,6 @@ def given_header(found: Any) -> dict[str, Any] | None:
         raise AnialError(f'header: has format_version {version}, newer than {FORMAT_VERSION}; update aiida-anial.')
     if found.get('units') != _UNITS:
         raise AnialError(f'header: has units {found.get("units")} where {_UNITS} are needed.')
-    if (element := found.get('element', 'Al')) != 'Al':
-        raise AnialError(f'header: has the element {element!r} where only Al is known.')
     _check_kinds(found)
     if (text := next(_unprintable(found), None)) is not None:
         raise AnialError(f'header: {text[:40]!r} has characters that cannot be printed.')
@@ -164,5 +166,4 @@ class ExportedDataset:
     @property
     def file_header(self) -> dict[str, Any]:
         """What a file says about all configurations."""
-        n_atoms = int(self.labelled.cells.n_atoms.sum())
-        return file_header(self.header, n_configurations=len(self), n_atoms=n_atoms)
+        return file_header(self.header, cells=self.labelled.cells)

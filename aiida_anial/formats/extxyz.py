@@ -9,6 +9,7 @@ from typing import IO, Any
 
 import numpy as np
 from ase import Atoms
+from ase.data import chemical_symbols
 from ase.io.extxyz import key_val_str_to_dict, read_xyz
 from ase.stress import voigt_6_to_full_3x3_stress
 from numpy.typing import NDArray
@@ -48,7 +49,7 @@ def _is_number(value: str) -> bool:
     return True
 
 
-_ATOM = 'Al %r %r %r %r %r %r\n'
+_ATOM = '%s %r %r %r %r %r %r\n'
 _PROPERTIES = 'species:S:1:pos:R:3:forces:R:3'
 
 # MACE's own names are the second choice.
@@ -65,10 +66,10 @@ def write_extxyz(path: Path, dataset: ExportedDataset) -> None:
     ASE's own writer takes twice as long and keeps eight decimals.
     """
     with path.open('w', encoding='ascii', newline='\n') as file:
-        for index, (positions, _) in enumerate(dataset.labelled.cells):
-            rows = np.concatenate([positions, dataset.labelled.forces_of(index)], axis=1)
+        for index, (positions, _, species) in enumerate(dataset.labelled.cells.configurations()):
+            rows = np.concatenate([positions, dataset.labelled.forces_of(index)], axis=1).tolist()
             file.write(f'{len(rows)}\n{_comment(dataset, index)}\n')
-            file.write(_ATOM * len(rows) % tuple(rows.ravel().tolist()))
+            file.writelines(_ATOM % (chemical_symbols[number], *row) for number, row in zip(species, rows, strict=True))
 
 
 def _comment(dataset: ExportedDataset, index: int) -> str:

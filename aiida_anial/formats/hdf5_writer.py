@@ -62,7 +62,7 @@ def _arrays(dataset: ExportedDataset, chosen: NDArray[np.int64], origins: dict[s
     hashes = [dataset.hashes[index] for index in chosen]
     codes = [origins[labelled.origins[index]] for index in chosen]
     return {
-        'species': np.full(atoms.shape, 13, dtype=np.int64),
+        'species': cells.species[atoms].astype(np.int64),
         'coordinates': cells.positions[atoms],
         'cell': cells.lattices[chosen],
         'pbc': np.ones((len(chosen), 3), dtype=bool),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -24,7 +24,6 @@ __all__ = ('MIN_DISTANCE', 'Record', 'check_counts', 'checked_dataset')
 
 # Closer than this, in angstrom, no two nuclei of a label come, not even in a shock.
 MIN_DISTANCE = 0.5
-_NUMBER = 13
 
 # Far beyond what anybody labels. Atoms that are all in one place have as many pairs as their number squared.
 _MAX_ATOMS = 2000
@@ -57,21 +56,23 @@ class Record:
     stress: NDArray[np.float64] | None
     columns: Mapping[str, Any]
 
-    def fault(self) -> str | None:
-        """Return why this is no label of a periodic cell of aluminium, or None."""
-        return self._composition_fault() or self._number_fault() or self._cell_fault()
+    def fault(self, *, elements: Collection[str] | None) -> str | None:
+        """Return why this is not the label of a periodic cell of ``elements`` (None: of any), or None."""
+        return self._composition_fault(elements) or self._number_fault() or self._cell_fault()
 
-    def _composition_fault(self) -> str | None:
+    def _composition_fault(self, elements: Collection[str] | None) -> str | None:
         n_atoms = len(self.numbers)
         if n_atoms == 0:
             return 'has no atoms'
         if n_atoms > _MAX_ATOMS:
             return f'has {n_atoms} atoms where {_MAX_ATOMS} are the most'
-        others = sorted({int(number) for number in self.numbers[self.numbers != _NUMBER]})
-        if others:
-            number = others[0]
-            name = chemical_symbols[number] if 0 < number < len(chemical_symbols) else f'atomic number {number}'
-            return f'species: has {name} where only Al is known'
+        for number in sorted({int(number) for number in self.numbers}):
+            is_element = 0 < number < len(chemical_symbols)
+            name = chemical_symbols[number] if is_element else f'atomic number {number}'
+            if elements is not None and name not in elements:
+                return f'species: has {name} where only {", ".join(elements)} is known'
+            if not is_element:
+                return f'species: has {name}, which is not an element'
         if not self.is_periodic:
             return 'pbc: is not periodic in all three directions'
         return None
@@ -114,7 +115,13 @@ _UNKNOWN_LEVEL = 'unknown'
 
 
 def checked_dataset(
-    records: Iterable[Record], *, path: Path, header: Any, energy_unit: str, trust_units: bool
+    records: Iterable[Record],
+    *,
+    path: Path,
+    header: Any,
+    energy_unit: str,
+    trust_units: bool,
+    elements: Collection[str] | None,
 ) -> ExportedDataset:
     """Return the configurations of a file, or say what is wrong with the first that cannot be used.
 
@@ -124,15 +131,20 @@ def checked_dataset(
     :param header: what stands in the place of a header; anything.
     :param energy_unit: in which the file was read, for messages.
     :param trust_units: leave out the comparison of foreign labels with effective medium theory.
+    :param elements: symbols of those that a configuration may have; None: any.
     :raises FileFormatError: one sentence that names the file, the configuration and the key.
     """
     listed = list(records)
     if not listed:
         raise FileFormatError(f'{path}: holds no configuration.')
     for record in listed:
-        if fault := record.fault():
+        if fault := record.fault(elements=elements):
             raise FileFormatError(f'{path}: {record.where}: {fault}.')
-    cells = Cells.from_lists([record.positions for record in listed], [record.lattice for record in listed])
+    cells = Cells.from_lists(
+        [record.positions for record in listed],
+        [record.lattice for record in listed],
+        species=[record.numbers for record in listed],
+    )
     given = given_header(header)
     is_foreign = given is None and not trust_units
     if is_foreign and (fault := implausible_lengths(cells)):
@@ -186,13 +198,13 @@ def _dataset(cells: Cells, records: list[Record], path: Path, given: dict[str, A
 
 def _columns(record: Record, path: Path, *, is_ours: bool) -> Mapping[str, Any]:
     """Return what a file says about a configuration, or what stands for it where a file knows nothing of ours."""
-    found = content_hash(record.positions, record.lattice)
+    found = content_hash(record.positions, record.lattice, record.numbers)
     given = record.columns
     if not is_ours and 'content_hash' not in given:
         calculation = str(uuid5(_NAMESPACE, found))
         return {'calculation': calculation, 'iteration': 0, 'origin': 'imported', 'level_of_theory': _UNKNOWN_LEVEL}
     if given.get('content_hash') != found:
-        raise FileFormatError(f'{path}: {record.where}: content_hash: is not that of the lattice and the positions.')
+        raise FileFormatError(f'{path}: {record.where}: content_hash: is not that of the lattice and the atoms.')
     return {name: _read(name, read, record, path) for name, read in _READERS.items()}
 
 

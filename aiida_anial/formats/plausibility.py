@@ -16,7 +16,7 @@ from ase import Atoms, units
 from ase.calculators.emt import EMT
 from numpy.typing import NDArray
 
-from aiida_anial.common.cells import Cells
+from aiida_anial.common.cells import ALUMINIUM, Cells
 from aiida_anial.common.labels import LabelledCells
 from aiida_anial.potential.neighbours import neighbour_lists
 
@@ -75,9 +75,11 @@ _QUANTITIES = {
 
 def implausible_lengths(cells: Cells) -> str | None:
     """Return in what way the distances of neighbours are not those of aluminium in angstrom, or None."""
-    sample = cells.select(_sampled(len(cells)))
+    sample = cells.select(_sampled(cells))
+    if not len(sample):
+        return None
     volume = float(np.median(sample.volumes / sample.n_atoms))
-    nearest = float(np.median([_nearest(*cell) for cell in sample]))
+    nearest = float(np.median([_nearest(sample.select([index])) for index in range(len(sample))]))
     found = f'nearest neighbours are {nearest:.2f} angstrom apart, and an atom has {volume:.3g} angstrom^3'
     if nearest < _NEAREST[1] / 10:
         return f'positions: look like nm ({found})'
@@ -91,11 +93,13 @@ def implausible_lengths(cells: Cells) -> str | None:
 def implausible_labels(labelled: LabelledCells, *, energy_unit: str) -> str | None:
     """Return in what way the labels are not those of aluminium in eV and angstrom, or None.
 
-    None too where nothing can be said, such as for the forces in perfect crystals.
+    None too where nothing can be said, such as for the forces in perfect crystals, or of cells with other elements.
 
     :param energy_unit: in which the file was read, one of ``ENERGY_UNITS``.
     """
-    chosen = [int(index) for index in _sampled(len(labelled))]
+    chosen = _sampled(labelled.cells).tolist()
+    if not chosen:
+        return None
     rough = [_rough_labels(*labelled.cells.one(index)) for index in chosen]
     energies = np.array([labelled.energies[index] / labelled.cells.n_atoms[index] for index in chosen])
     rough_energies = np.array([energy for energy, _, _ in rough])
@@ -110,24 +114,27 @@ def implausible_labels(labelled: LabelledCells, *, energy_unit: str) -> str | No
     return next((fault for fault in faults if fault is not None), None)
 
 
-def _sampled(n_cells: int) -> NDArray[np.int64]:
-    """Return the numbers of evenly spread configurations."""
-    return np.unique(np.linspace(0, n_cells - 1, _SAMPLE).round().astype(np.int64))
+def _sampled(cells: Cells) -> NDArray[np.int64]:
+    """Return the numbers of evenly spread cells among those of pure aluminium, the only ones whose labels are known."""
+    pure = np.flatnonzero(np.logical_and.reduceat(cells.species == ALUMINIUM, cells.offsets[:-1]))
+    return pure[np.unique(np.linspace(0, len(pure) - 1, _SAMPLE).round().astype(np.int64))] if len(pure) else pure
 
 
-def _nearest(positions: Values, lattice: Values) -> float:
+def _nearest(cell: Cells) -> float:
     """Return the median over the atoms of a cell of the distance to the nearest other atom or image, in angstrom."""
     # A cutoff that scales with the cell finds the nearest atoms in whatever unit.
-    cutoff = _REACH * (abs(float(np.linalg.det(lattice))) / len(positions)) ** (1 / 3)
-    (pairs,) = neighbour_lists(Cells.from_lists([positions], [lattice]), cutoff=cutoff)
-    least = np.full(len(positions), cutoff)
-    np.minimum.at(least, pairs.centre, np.linalg.norm(pairs.vectors(positions), axis=1))
+    cutoff = _REACH * float(cell.volumes[0] / cell.n_atoms[0]) ** (1 / 3)
+    (pairs,) = neighbour_lists(cell, cutoff=cutoff)
+    least = np.full(len(cell.positions), cutoff)
+    np.minimum.at(least, pairs.centre, np.linalg.norm(pairs.vectors(cell.positions), axis=1))
     return float(np.median(least))
 
 
 def _rough_labels(positions: Values, lattice: Values) -> tuple[float, Values, Values]:
     """Return energy (eV/atom), forces (eV/angstrom) and stress (eV/angstrom^3) by effective medium theory."""
-    atoms = Atoms(numbers=np.full(len(positions), 13), positions=positions, cell=lattice, pbc=True, calculator=EMT())
+    atoms = Atoms(
+        numbers=np.full(len(positions), ALUMINIUM), positions=positions, cell=lattice, pbc=True, calculator=EMT()
+    )
     energy = float(atoms.get_potential_energy()) / len(atoms)
     return energy, np.asarray(atoms.get_forces()), np.asarray(atoms.get_stress(voigt=False))
 

@@ -7,9 +7,9 @@ from typing import Any
 
 import numpy as np
 from aiida import orm
+from ase.data import chemical_symbols
 
 from aiida_anial.calculations.sample import SampleCalculation
-from aiida_anial.data.structures import ELEMENT
 from aiida_anial.parsers.worker import WorkerParser
 from aiida_anial.sampling.trajectory import Trajectory
 
@@ -37,10 +37,10 @@ class SampleParser(WorkerParser):
 
 def _node(trajectory: Trajectory) -> orm.TrajectoryData:
     """Return the trajectory as a node, with its end in the attributes to query by."""
-    n_frames, n_atoms = trajectory.positions.shape[:2]
+    n_frames = len(trajectory.steps)
     node = orm.TrajectoryData()
     node.set_trajectory(
-        symbols=[ELEMENT] * n_atoms,
+        symbols=[chemical_symbols[number] for number in trajectory.species],
         positions=trajectory.positions,
         stepids=trajectory.steps.astype(int),
         cells=np.repeat(trajectory.lattice[None], n_frames, axis=0),

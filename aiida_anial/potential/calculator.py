@@ -68,7 +68,7 @@ class AnialCalculator(Calculator):  # type: ignore[misc]
         if 'stress' in properties and not periodic:
             raise PropertyNotImplementedError('there is no stress where a direction is not periodic.')
         lattice = _periodic_lattice(self.atoms, model.cutoff_angstrom)
-        cells = Cells.from_lists([self.atoms.positions], [lattice])
+        cells = Cells.from_lists([self.atoms.positions], [lattice], species=[self.atoms.numbers])
         prediction = self._engine.evaluate(cells, stress=periodic, member_forces='force_disagreement' in properties)
         energy = float(prediction.energies[0])
         self.results = {

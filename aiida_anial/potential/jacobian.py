@@ -13,7 +13,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from aiida_anial.common.cells import Cells
+from aiida_anial.common.cells import ALUMINIUM, Cells
 from aiida_anial.potential.kernels.arrays import batch_arrays, descriptor_numbers, jacobian_scratch_arrays
 from aiida_anial.potential.kernels.jacobian import FeatureGradientArrays, fill_feature_gradients
 from aiida_anial.potential.neighbours import NeighbourList, neighbour_lists
@@ -74,7 +74,7 @@ def descriptor_jacobian(
     :param settings: the descriptor.
     :param dtype: precision of the work and of the result.
     """
-    cells = Cells.from_lists([positions], [lattice])
+    cells = Cells.from_lists([positions], [lattice], species=ALUMINIUM)
     lists = neighbour_lists(cells, cutoff=settings.radial_cutoff_angstrom)
     numbers = descriptor_numbers(settings, real := np.dtype(str(dtype).removeprefix('torch.')))
     n_radial, n_angular = _counts(lists[0], cells.positions, settings)

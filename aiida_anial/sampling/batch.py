@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
 import numpy as np
 from ase import units
-from ase.data import atomic_masses, atomic_numbers
+from ase.data import atomic_masses
 from numpy.random import Generator
 from numpy.typing import NDArray
 
@@ -17,20 +16,24 @@ from aiida_anial.common.cells import Cells
 from aiida_anial.sampling.schedules import Schedule
 from aiida_anial.sampling.streams import Purpose, stream
 
-__all__ = ('MASS', 'Walkers')
+__all__ = ('TrajectoryBatch', 'masses_of')
 
-# Mass of an aluminium atom in eV fs^2/angstrom^2.
-MASS: float = float(atomic_masses[atomic_numbers['Al']]) / units.fs**2
+
+def masses_of(species: NDArray[np.integer]) -> NDArray[np.float64]:
+    """Return ``[n]`` the masses of atoms in eV fs^2/angstrom^2, given their atomic numbers."""
+    masses: NDArray[np.float64] = atomic_masses[species] / units.fs**2
+    return masses
 
 
 @dataclass(eq=False)
-class Walkers:
+class TrajectoryBatch:
     """State of the T trajectories that are running, with N atoms in all; changed in place.
 
     :param indices: ``[T]`` numbers of the trajectories.
     :param steps: ``[T]`` time steps since the start of each.
     :param lattices: ``[T, 3, 3]`` angstrom.
     :param offsets: ``[T + 1]`` first atom of each trajectory.
+    :param species: ``[N]`` atomic numbers.
     :param positions: ``[N, 3]`` angstrom, never wrapped.
     :param velocities: ``[N, 3]`` angstrom/fs.
     :param forces: ``[N, 3]`` eV/angstrom at ``positions``.
@@ -44,6 +47,7 @@ class Walkers:
         'steps',
         'lattices',
         'offsets',
+        'species',
         'positions',
         'velocities',
         'forces',
@@ -54,6 +58,7 @@ class Walkers:
     steps: NDArray[np.int64]
     lattices: NDArray[np.float64]
     offsets: NDArray[np.int64]
+    species: NDArray[np.int16]
     positions: NDArray[np.float64]
     velocities: NDArray[np.float64]
     forces: NDArray[np.float64]
@@ -61,7 +66,9 @@ class Walkers:
     generators: list[Generator]
 
     @classmethod
-    def start(cls, cells: Cells, *, indices: Sequence[int], schedules: Sequence[Schedule], seed: int) -> Walkers:
+    def start(
+        cls, cells: Cells, *, indices: Sequence[int], schedules: Sequence[Schedule], seed: int
+    ) -> TrajectoryBatch:
         """Return trajectories at their first step, velocities from the Maxwell-Boltzmann distribution at T(0).
 
         :param cells: where they start.
@@ -70,17 +77,19 @@ class Walkers:
         :param seed: trajectory ``i`` draws its random numbers from ``(seed, i)`` alone.
         """
         generators = [Generator(stream(Purpose.DYNAMICS, seed=seed, index=index)) for index in indices]
-        velocities = [
-            generator.standard_normal((int(n), 3)) * math.sqrt(units.kB * schedules[index].temperature(0.0) / MASS)
-            for generator, n, index in zip(generators, cells.n_atoms, indices, strict=True)
+        temperatures = np.array([schedules[index].temperature(0.0) for index in indices])
+        widths = np.sqrt(units.kB * np.repeat(temperatures, cells.n_atoms) / masses_of(cells.species))
+        normal = [
+            generator.standard_normal((int(n), 3)) for generator, n in zip(generators, cells.n_atoms, strict=True)
         ]
         return cls(
             indices=np.array(indices, dtype=np.int64),
             steps=np.zeros(len(cells), dtype=np.int64),
             lattices=np.array(cells.lattices),
             offsets=np.array(cells.offsets),
+            species=np.array(cells.species),
             positions=np.array(cells.positions),
-            velocities=np.concatenate([np.zeros((0, 3)), *velocities]),
+            velocities=np.concatenate([np.zeros((0, 3)), *normal]) * widths[:, None],
             forces=np.zeros_like(cells.positions),
             references=np.array(cells.positions),
             generators=generators,
@@ -94,18 +103,19 @@ class Walkers:
         """``[T]`` atoms of each trajectory."""
         return np.diff(self.offsets)
 
-    def atoms(self, walker: int) -> slice:
-        """Return where the atoms of trajectory ``walker`` (counted among those running) are."""
-        return slice(int(self.offsets[walker]), int(self.offsets[walker + 1]))
+    def atoms(self, trajectory: int) -> slice:
+        """Return where the atoms of a trajectory, counted among those running, are."""
+        return slice(int(self.offsets[trajectory]), int(self.offsets[trajectory + 1]))
 
-    def select(self, keep: NDArray[np.bool_]) -> Walkers:
+    def select(self, keep: NDArray[np.bool_]) -> TrajectoryBatch:
         """Return the trajectories where ``keep`` ``[T]`` is true: copies of the arrays, and the same generators."""
         atoms = np.repeat(keep, self.n_atoms)
-        return Walkers(
+        return TrajectoryBatch(
             indices=self.indices[keep],
             steps=self.steps[keep],
             lattices=self.lattices[keep],
             offsets=_offsets(self.n_atoms[keep]),
+            species=self.species[atoms],
             positions=self.positions[atoms],
             velocities=self.velocities[atoms],
             forces=self.forces[atoms],
@@ -113,11 +123,11 @@ class Walkers:
             generators=[generator for generator, kept in zip(self.generators, keep, strict=True) if kept],
         )
 
-    def joined(self, others: Walkers) -> Walkers:
+    def joined(self, others: TrajectoryBatch) -> TrajectoryBatch:
         """Return these trajectories and, after them, ``others``."""
         arrays = {name: np.concatenate([getattr(self, name), getattr(others, name)]) for name in self.ARRAYS}
         arrays['offsets'] = _offsets(np.concatenate([self.n_atoms, others.n_atoms]))
-        return Walkers(**arrays, generators=self.generators + others.generators)
+        return TrajectoryBatch(**arrays, generators=self.generators + others.generators)
 
 
 def _offsets(n_atoms: NDArray[np.int64]) -> NDArray[np.int64]:

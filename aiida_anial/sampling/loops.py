@@ -24,8 +24,7 @@ def move(  # noqa: PLR0917 - compiled functions take no keyword-only arguments
     forces: Floats,
     noise: Floats,
     widths: Floats,
-    offsets: Integers,
-    kick: float,
+    kicks: Floats,
     drift: float,
     damping: float,
 ) -> None:
@@ -35,20 +34,19 @@ def move(  # noqa: PLR0917 - compiled functions take no keyword-only arguments
     :param velocities: ``[N, 3]`` angstrom/fs.
     :param forces: ``[N, 3]`` eV/angstrom.
     :param noise: ``[N, 3]`` of unit variance.
-    :param widths: ``[T]`` of the noise in the velocities, angstrom/fs.
-    :param kick: half the time step over the mass, angstrom/fs / (eV/angstrom).
+    :param widths: ``[N]`` of the noise in the velocities, angstrom/fs.
+    :param kicks: ``[N]`` half the time step over the mass, angstrom/fs / (eV/angstrom).
     :param drift: half the time step, fs.
     :param damping: factor of the velocities.
     """
-    for walker in range(len(widths)):
-        width = widths[walker]
-        for atom in range(offsets[walker], offsets[walker + 1]):
-            for k in range(3):
-                velocity = velocities[atom, k] + kick * forces[atom, k]
-                position = positions[atom, k] + drift * velocity
-                velocity = damping * velocity + width * noise[atom, k]
-                velocities[atom, k] = velocity
-                positions[atom, k] = position + drift * velocity
+    for atom in range(len(positions)):
+        kick, width = kicks[atom], widths[atom]
+        for k in range(3):
+            velocity = velocities[atom, k] + kick * forces[atom, k]
+            position = positions[atom, k] + drift * velocity
+            velocity = damping * velocity + width * noise[atom, k]
+            velocities[atom, k] = velocity
+            positions[atom, k] = position + drift * velocity
 
 
 @compiled
@@ -59,24 +57,24 @@ def moved_further(positions: Floats, references: Floats, offsets: Integers, limi
     :param references: ``[N, 3]`` angstrom.
     """
     have = np.zeros(len(offsets) - 1, dtype=np.bool_)
-    for walker in range(len(have)):
-        for atom in range(offsets[walker], offsets[walker + 1]):
+    for trajectory in range(len(have)):
+        for atom in range(offsets[trajectory], offsets[trajectory + 1]):
             square = 0.0
             for k in range(3):
                 square += (positions[atom, k] - references[atom, k]) ** 2
             if square > limit**2:
-                have[walker] = True
+                have[trajectory] = True
     return np.flatnonzero(have)
 
 
 @compiled
-def square_sums(vectors: Floats, offsets: Integers) -> Floats:
-    """Return ``[T]`` the sum of the squares of the vectors ``[N, 3]`` of each trajectory."""
+def square_sums(vectors: Floats, weights: Floats, offsets: Integers) -> Floats:
+    """Return ``[T]`` the sum of the squares of the vectors ``[N, 3]`` of each trajectory, weighted by ``[N]``."""
     sums = np.zeros(len(offsets) - 1)
-    for walker in range(len(sums)):
-        for atom in range(offsets[walker], offsets[walker + 1]):
+    for trajectory in range(len(sums)):
+        for atom in range(offsets[trajectory], offsets[trajectory + 1]):
             for k in range(3):
-                sums[walker] += vectors[atom, k] ** 2
+                sums[trajectory] += weights[atom] * vectors[atom, k] ** 2
     return sums
 
 
@@ -84,11 +82,11 @@ def square_sums(vectors: Floats, offsets: Integers) -> Floats:
 def are_within(vectors: Floats, offsets: Integers, limit: float) -> Flags:
     """Return ``[T]`` whether no component of the vectors ``[N, 3]`` of a trajectory is beyond ``limit`` or NaN."""
     are = np.ones(len(offsets) - 1, dtype=np.bool_)
-    for walker in range(len(are)):
-        for atom in range(offsets[walker], offsets[walker + 1]):
+    for trajectory in range(len(are)):
+        for atom in range(offsets[trajectory], offsets[trajectory + 1]):
             for k in range(3):
                 if not abs(vectors[atom, k]) <= limit:  # true for NaN
-                    are[walker] = False
+                    are[trajectory] = False
     return are
 
 

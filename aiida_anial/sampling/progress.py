@@ -12,13 +12,13 @@ from numpy.random import PCG64, Generator
 
 from aiida_anial.common.errors import AnialError, FileFormatError
 from aiida_anial.common.tensors import TensorFile, read_tensors, write_tensors
-from aiida_anial.sampling.batch import Walkers
+from aiida_anial.sampling.batch import TrajectoryBatch
 from aiida_anial.sampling.trajectory import Frame, Trajectory, stack, unstack
 
 __all__ = ('Progress', 'Record', 'read_checkpoint', 'write_checkpoint')
 
 _KIND = 'sampling_checkpoint'
-_SCHEMA_VERSION = 2
+_SCHEMA_VERSION = 3
 
 
 @dataclass(eq=False)
@@ -50,12 +50,12 @@ class Record:
 class Progress:
     """A task under way; the trajectories that are named nowhere have not begun.
 
-    :param walkers: those running.
+    :param batch: those running.
     :param records: what is kept of them, by their number.
     :param ended: those that have ended, by their number.
     """
 
-    walkers: Walkers
+    batch: TrajectoryBatch
     records: dict[int, Record] = field(default_factory=dict)
     ended: dict[int, Trajectory] = field(default_factory=dict)
 
@@ -65,11 +65,11 @@ def write_checkpoint(path: Path, progress: Progress, *, fingerprint: str) -> Non
 
     :param fingerprint: of the inputs of the task.
     """
-    walkers = progress.walkers
-    arrays = {f'walkers.{name}': getattr(walkers, name) for name in Walkers.ARRAYS}
+    batch = progress.batch
+    arrays = {f'batch.{name}': getattr(batch, name) for name in TrajectoryBatch.ARRAYS}
     metadata: dict[str, Any] = {
         'fingerprint': fingerprint,
-        'generators': [_generator_state(generator) for generator in walkers.generators],
+        'generators': [_generator_state(generator) for generator in batch.generators],
         'records': {},
         'ended': {},
     }
@@ -94,18 +94,18 @@ def read_checkpoint(path: Path, *, fingerprint: str) -> Progress:
     if metadata.get('fingerprint') != fingerprint:
         raise AnialError(f'{path}: belongs to a sampling with other inputs; remove it to begin anew.')
     try:
-        # Copies, because the walkers change theirs in place.
-        state = {name: np.array(arrays[f'walkers.{name}']) for name in Walkers.ARRAYS}
+        # Copies, because the batch is changed in place.
+        state = {name: np.array(arrays[f'batch.{name}']) for name in TrajectoryBatch.ARRAYS}
         generators = [_generator(values) for values in metadata['generators']]
         records = {
             int(index): _record(_unprefixed(f'record.{index}.', arrays), *values)
             for index, values in metadata['records'].items()
         }
         ended = {
-            int(index): Trajectory.from_content(values, _unprefixed(f'ended.{index}.', arrays))
+            int(index): Trajectory.from_arrays(values, _unprefixed(f'ended.{index}.', arrays))
             for index, values in metadata['ended'].items()
         }
-        return Progress(Walkers(**state, generators=generators), records, ended)
+        return Progress(TrajectoryBatch(**state, generators=generators), records, ended)
     except (AnialError, KeyError, TypeError, ValueError, IndexError) as exception:
         raise FileFormatError(f'{path}: not a complete checkpoint ({exception}).') from exception
 

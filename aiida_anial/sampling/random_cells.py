@@ -1,4 +1,4 @@
-"""Random disordered cells of aluminium, the beginning of every trajectory.
+"""Random disordered cells of one element, the beginning of every trajectory.
 
 Smith et al., Nat. Commun. 12, 1257 (2021), II.B.2. The same seed gives the same cells on every machine: all geometry is
 done with whole numbers of 1e-6 angstrom (and 1e-6 g/cm^3), which no compiler, library or processor rounds differently.
@@ -23,9 +23,7 @@ __all__ = ('check_fillable', 'random_cell', 'random_cells')
 
 _UNITS_PER_ANGSTROM = 10**6
 _UNITS_PER_DENSITY = 10**6
-# g/cm^3 of one atom in a volume of 1 angstrom^3, in the units of density times volume, 1e-24. The atomic mass is
-# rounded to 1e-3 u, so that a revision of it in ASE does not change the cells.
-_DENSITY_OF_ATOM: int = round(float(atomic_masses[atomic_numbers['Al']]) * 1000) * 166053906660 * 10**10
+_ATOMIC_MASS_UNIT = 166053906660 * 10**10
 
 # Spheres placed one by one at random jam at this packing fraction (Torquato et al., Phys. Rev. E 74, 061308 (2006)).
 _JAMMING = 0.384
@@ -45,16 +43,17 @@ class _Limits:
     density: tuple[int, int]
     n_atoms: tuple[int, int]
     min_distance: int
+    density_of_atom: int
 
     def atoms(self, edges: tuple[int, ...], density: int) -> int:
         """Return the whole number of atoms that comes nearest to ``density``."""
-        return (2 * density * math.prod(edges) + _DENSITY_OF_ATOM) // (2 * _DENSITY_OF_ATOM)
+        return (2 * density * math.prod(edges) + self.density_of_atom) // (2 * self.density_of_atom)
 
     def allow(self, edges: tuple[int, ...], n_atoms: int) -> bool:
         """Whether ``n_atoms`` atoms in a cell of ``edges`` keep to the limits of number and density."""
         volume = math.prod(edges)
         low, high = (density * volume for density in self.density)
-        return self.n_atoms[0] <= n_atoms <= self.n_atoms[1] and low <= n_atoms * _DENSITY_OF_ATOM <= high
+        return self.n_atoms[0] <= n_atoms <= self.n_atoms[1] and low <= n_atoms * self.density_of_atom <= high
 
 
 def check_fillable(settings: CellSettings) -> None:
@@ -63,7 +62,7 @@ def check_fillable(settings: CellSettings) -> None:
     :raises SettingsError: one sentence that names the key and why.
     """
     distance, density = settings.min_distance_angstrom, settings.density_g_per_cm3
-    packing = _atoms_per_volume(density[0]) * math.pi / 6 * distance**3
+    packing = _atoms_per_volume(settings, density[0]) * math.pi / 6 * distance**3
     if packing > _JAMMING:
         raise SettingsError(
             f'min_distance_angstrom: {density[0]:g} g/cm3 of atoms {distance:g} angstrom apart fill {packing:.2f} of '
@@ -81,8 +80,8 @@ def _check_family(family: CellFamily, settings: CellSettings, *, key: str) -> No
             f'{key}.edges_angstrom: in a cell of {family.edges_angstrom[0]:g} angstrom an atom is closer to its own '
             f'image than min_distance_angstrom ({distance:g}).'
         )
-    least = _atoms_per_volume(density[0]) * family.edges_angstrom[0] ** 3
-    most = _atoms_per_volume(density[1]) * family.edges_angstrom[1] ** 3
+    least = _atoms_per_volume(settings, density[0]) * family.edges_angstrom[0] ** 3
+    most = _atoms_per_volume(settings, density[1]) * family.edges_angstrom[1] ** 3
     if max(math.ceil(least), family.n_atoms[0]) > min(math.floor(most), family.n_atoms[1]):
         raise SettingsError(
             f'{key}.n_atoms: cells with edges of {family.edges_angstrom[0]:g} to {family.edges_angstrom[1]:g} angstrom '
@@ -91,9 +90,17 @@ def _check_family(family: CellFamily, settings: CellSettings, *, key: str) -> No
         )
 
 
-def _atoms_per_volume(density: float) -> float:
+def _density_of_atom(settings: CellSettings) -> int:
+    """Return g/cm^3 of one atom in a volume of 1 angstrom^3, in the units of density times volume, 1e-24.
+
+    The atomic mass is rounded to 1e-3 u, so that a revision of it in ASE does not change the cells.
+    """
+    return round(float(atomic_masses[atomic_numbers[settings.element]]) * 1000) * _ATOMIC_MASS_UNIT
+
+
+def _atoms_per_volume(settings: CellSettings, density: float) -> float:
     """Return the atoms per angstrom^3 at a mass density in g/cm^3."""
-    return density / (_DENSITY_OF_ATOM / 1e24)
+    return density / (_density_of_atom(settings) / 1e24)
 
 
 def random_cell(settings: CellSettings, *, seed: int, index: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
@@ -123,7 +130,11 @@ def random_cell(settings: CellSettings, *, seed: int, index: int) -> tuple[NDArr
 def random_cells(settings: CellSettings, *, seed: int, n: int) -> Cells:
     """Return the cells 0 to ``n - 1`` of ``seed``; see ``random_cell``."""
     drawn = [random_cell(settings, seed=seed, index=index) for index in range(n)]
-    return Cells.from_lists([positions for _, positions in drawn], [lattice for lattice, _ in drawn])
+    return Cells.from_lists(
+        [positions for _, positions in drawn],
+        [lattice for lattice, _ in drawn],
+        species=atomic_numbers[settings.element],
+    )
 
 
 def _family(settings: CellSettings, *, seed: int, index: int) -> CellFamily:
@@ -143,7 +154,9 @@ def _limits(settings: CellSettings, family: CellFamily) -> _Limits:
     edges = [round(edge * _UNITS_PER_ANGSTROM) for edge in family.edges_angstrom]
     density = [round(density * _UNITS_PER_DENSITY) for density in settings.density_g_per_cm3]
     min_distance = round(settings.min_distance_angstrom * _UNITS_PER_ANGSTROM)
-    return _Limits((edges[0], edges[1]), (density[0], density[1]), family.n_atoms, min_distance)
+    return _Limits(
+        (edges[0], edges[1]), (density[0], density[1]), family.n_atoms, min_distance, _density_of_atom(settings)
+    )
 
 
 def _draw_edges(source: PCG64, limits: _Limits) -> tuple[tuple[int, ...], int]:

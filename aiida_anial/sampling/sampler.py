@@ -12,7 +12,7 @@ import numpy as np
 from aiida_anial.common.errors import AnialError
 from aiida_anial.potential.engine import Engine
 from aiida_anial.potential.prediction import Prediction
-from aiida_anial.sampling.batch import Walkers
+from aiida_anial.sampling.batch import TrajectoryBatch
 from aiida_anial.sampling.dynamics import Dynamics
 from aiida_anial.sampling.loops import closest_contact
 from aiida_anial.sampling.progress import Progress, Record, read_checkpoint, write_checkpoint
@@ -126,13 +126,13 @@ class _Sampler:
 
     def progress(self) -> Progress:
         """Return what is needed to go on later."""
-        return Progress(self._dynamics.walkers, self._records, self.ended)
+        return Progress(self._dynamics.batch, self._records, self.ended)
 
     def resume(self, progress: Progress) -> None:
         """Go on from there, with trajectories that have not begun waiting."""
         self.ended, self._records = progress.ended, progress.records
         self._waiting = deque(index for index in self._waiting if index not in self.ended | self._records)
-        self._dynamics = self._of(progress.walkers)
+        self._dynamics = self._of(progress.batch)
 
     def fill(self) -> None:
         """Let trajectories begin where there is room for them, until as many run as may."""
@@ -150,7 +150,7 @@ class _Sampler:
         They begin when a check of those running is due, so that checks, for which an evaluation costs more where the
         members' forces are needed, are due for all of them at the same time.
         """
-        settings, steps = self._task.settings, self._dynamics.walkers.steps
+        settings, steps = self._task.settings, self._dynamics.batch.steps
         if len(steps) and (not settings.refill or steps[0] % settings.check_interval):
             return 0
         size = settings.batch_size or len(self._n_steps)
@@ -159,34 +159,35 @@ class _Sampler:
     def _start(self, indices: list[int]) -> Dynamics:
         """Return the dynamics of trajectories at their first step, forces not evaluated."""
         cells = self._task.cells.select(indices)
-        return self._of(Walkers.start(cells, indices=indices, schedules=self._task.schedules, seed=self._task.seed))
-
-    def _of(self, walkers: Walkers) -> Dynamics:
         task = self._task
-        return Dynamics(walkers, schedules=task.schedules, engine=self._engine, settings=task.settings)
+        return self._of(TrajectoryBatch.start(cells, indices=indices, schedules=task.schedules, seed=task.seed))
+
+    def _of(self, batch: TrajectoryBatch) -> Dynamics:
+        task = self._task
+        return Dynamics(batch, schedules=task.schedules, engine=self._engine, settings=task.settings)
 
     def _begin(self, indices: list[int]) -> None:
         """Let trajectories begin."""
         fresh = self._start(indices)
         survey = self._survey(fresh, fresh.evaluate(member_forces=self._task.thresholds.need_forces))
-        for walker, index in enumerate(indices):
-            frame = survey.frame(walker, fresh.walkers)
+        for trajectory, index in enumerate(indices):
+            frame = survey.frame(trajectory, fresh.batch)
             self._records[index] = Record([frame], frame, frame.temperature_k)
         self._dynamics = self._dynamics.joined(self._look(fresh, survey))
 
     def _step(self) -> None:
         """Make one time step, and look at the trajectories when a check is due or something is wrong."""
         dynamics, settings, need_forces = self._dynamics, self._task.settings, self._task.thresholds.need_forces
-        walkers = dynamics.walkers
+        batch = dynamics.batch
         # For one as for all, see _room.
-        is_check = (walkers.steps[0] + 1) % settings.check_interval == 0
+        is_check = (batch.steps[0] + 1) % settings.check_interval == 0
         prediction = dynamics.step(member_forces=need_forces and bool(is_check))
         if is_check:
             self._dynamics = self._look(dynamics, self._survey(dynamics, prediction))
             return
         # At every step, lest a broken trajectory drag the engine into numbers that it cannot handle.
-        are_sound = are_finite(prediction, walkers) & (dynamics.temperatures() <= settings.max_temperature_k)
-        are_ending = ~are_sound | (walkers.steps == self._n_steps[walkers.indices])
+        are_sound = are_finite(prediction, batch) & (dynamics.temperatures() <= settings.max_temperature_k)
+        are_ending = ~are_sound | (batch.steps == self._n_steps[batch.indices])
         if are_ending.any():
             # Once more and for themselves: whether another ends here must not decide what is evaluated for those that
             # go on, since the last digits of the mean force may depend on whether the members' are computed.
@@ -196,24 +197,24 @@ class _Sampler:
 
     def _survey(self, dynamics: Dynamics, prediction: Prediction) -> Survey:
         """Return what there is to measure."""
-        walkers = dynamics.walkers
-        return Survey.take(dynamics, prediction, are_last=walkers.steps == self._n_steps[walkers.indices])
+        batch = dynamics.batch
+        return Survey.take(dynamics, prediction, are_last=batch.steps == self._n_steps[batch.indices])
 
     def _look(self, dynamics: Dynamics, survey: Survey) -> Dynamics:
         """Apply the stop rules, and return the dynamics of the trajectories that go on."""
-        walkers, settings = dynamics.walkers, self._task.settings
-        keep = np.ones(len(walkers), dtype=bool)
-        for walker, index in enumerate(walkers.indices.tolist()):
-            measured = survey.measurement(walker)
+        batch, settings = dynamics.batch, self._task.settings
+        keep = np.ones(len(batch), dtype=bool)
+        for trajectory, index in enumerate(batch.indices.tolist()):
+            measured = survey.measurement(trajectory)
             reason = judge(measured, settings=settings, thresholds=self._task.thresholds)
             record = self._records[index]
             record.max_temperature_k = float(np.fmax(record.max_temperature_k, measured.temperature_k))
             if reason is None or reason.is_physical:
-                frame = survey.frame(walker, walkers)
+                frame = survey.frame(trajectory, batch)
                 record.add(frame, store=frame.step % settings.frame_interval == 0)
             if reason is not None:
-                keep[walker] = False
-                self._end(index, reason, survey.steps[walker], measured)
+                keep[trajectory] = False
+                self._end(index, reason, survey.steps[trajectory], measured)
         return dynamics if keep.all() else dynamics.select(keep)
 
     def _end(self, index: int, reason: StopReason, step: int, measured: Measurement) -> None:
@@ -223,6 +224,7 @@ class _Sampler:
         contact = measured.closest_contact_angstrom
         self.ended[index] = Trajectory(
             index=index,
+            species=np.array(self._task.cells.species_of(index)),
             lattice=np.array(self._task.cells.lattices[index]),
             **stack(frames),
             stop_reason=reason,

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Annotated, Self
 
-from pydantic import Field, model_validator
+from ase.data import atomic_masses, atomic_numbers
+from pydantic import AfterValidator, Field, model_validator
 
 from aiida_anial.common.settings import NonNegative, Positive, Range, Settings
 
@@ -36,14 +37,26 @@ class CellFamily(Settings):
         return self
 
 
+def _check_element(symbol: str) -> str:
+    """Return the symbol of an element that has a mass.
+
+    :raises ValueError: if it is not one.
+    """
+    if not atomic_numbers.get(symbol) or not atomic_masses[atomic_numbers[symbol]] > 0:
+        raise ValueError(f'{symbol!r} is not the symbol of an element')
+    return symbol
+
+
 class CellSettings(Settings):
     """How random cells are drawn; the defaults are the paper's.
 
+    :param element: of all atoms.
     :param families: kinds of cells, for mixtures of small and large ones.
     :param density_g_per_cm3: the mass density is uniform in this range.
     :param min_distance_angstrom: no two atoms are closer, periodic images included.
     """
 
+    element: Annotated[str, AfterValidator(_check_element)] = 'Al'
     families: Annotated[tuple[CellFamily, ...], Field(min_length=1)] = (CellFamily(),)
     density_g_per_cm3: Range = (1.80, 4.05)
     min_distance_angstrom: Positive = 1.8

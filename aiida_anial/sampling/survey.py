@@ -1,4 +1,4 @@
-"""What is measured on all walkers of some dynamics."""
+"""What is measured on all trajectories of some dynamics."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from aiida_anial.potential.prediction import Prediction
-from aiida_anial.sampling.batch import Walkers
+from aiida_anial.sampling.batch import TrajectoryBatch
 from aiida_anial.sampling.dynamics import Dynamics
 from aiida_anial.sampling.loops import are_within
 from aiida_anial.sampling.stop_rules import Measurement
@@ -53,16 +53,16 @@ class Survey:
     @classmethod
     def take(cls, dynamics: Dynamics, prediction: Prediction, *, are_last: NDArray[np.bool_]) -> Self:
         """Return what there is to measure, the prediction being that at the present positions."""
-        walkers = dynamics.walkers
-        force_mean, force_max = _force_disagreement(prediction, walkers)
+        batch = dynamics.batch
+        force_mean, force_max = _force_disagreement(prediction, batch)
         # Where values are not finite already, arithmetic with them is expected to be invalid.
         with np.errstate(invalid='ignore', over='ignore'):
             energy_disagreement = prediction.energy_disagreement
         return cls(
-            steps=walkers.steps.tolist(),
+            steps=batch.steps.tolist(),
             times_ps=dynamics.times_ps(),
             are_last=are_last,
-            are_finite=are_finite(prediction, walkers),
+            are_finite=are_finite(prediction, batch),
             temperatures_k=dynamics.temperatures(),
             targets_k=dynamics.target_temperatures(),
             contacts_angstrom=dynamics.closest_contacts(),
@@ -72,48 +72,50 @@ class Survey:
             force_max=force_max,
         )
 
-    def measurement(self, walker: int) -> Measurement:
+    def measurement(self, trajectory: int) -> Measurement:
         """Return what the stop rules look at for one trajectory."""
         return Measurement(
-            time_ps=self.times_ps[walker],
-            is_last=bool(self.are_last[walker]),
-            is_finite=bool(self.are_finite[walker]),
-            temperature_k=float(self.temperatures_k[walker]),
-            closest_contact_angstrom=self.contacts_angstrom[walker],
-            energy_disagreement=float(self.energy_disagreement[walker]),
-            force_disagreement_mean=float(self.force_mean[walker]),
-            force_disagreement_max=float(self.force_max[walker]),
+            time_ps=self.times_ps[trajectory],
+            is_last=bool(self.are_last[trajectory]),
+            is_finite=bool(self.are_finite[trajectory]),
+            temperature_k=float(self.temperatures_k[trajectory]),
+            closest_contact_angstrom=self.contacts_angstrom[trajectory],
+            energy_disagreement=float(self.energy_disagreement[trajectory]),
+            force_disagreement_mean=float(self.force_mean[trajectory]),
+            force_disagreement_max=float(self.force_max[trajectory]),
         )
 
-    def frame(self, walker: int, walkers: Walkers) -> Frame:
+    def frame(self, trajectory: int, batch: TrajectoryBatch) -> Frame:
         """Return the snapshot of one trajectory."""
-        atoms = walkers.atoms(walker)
+        atoms = batch.atoms(trajectory)
         return Frame(
-            positions=walkers.positions[atoms].copy(),
-            velocities=walkers.velocities[atoms].astype(np.float32),
-            step=self.steps[walker],
-            time_ps=self.times_ps[walker],
-            energy=float(self.energies[walker]),
-            energy_disagreement=float(self.energy_disagreement[walker]),
-            force_disagreement_mean=float(self.force_mean[walker]),
-            force_disagreement_max=float(self.force_max[walker]),
-            target_temperature_k=float(self.targets_k[walker]),
-            temperature_k=float(self.temperatures_k[walker]),
+            positions=batch.positions[atoms].copy(),
+            velocities=batch.velocities[atoms].astype(np.float32),
+            step=self.steps[trajectory],
+            time_ps=self.times_ps[trajectory],
+            energy=float(self.energies[trajectory]),
+            energy_disagreement=float(self.energy_disagreement[trajectory]),
+            force_disagreement_mean=float(self.force_mean[trajectory]),
+            force_disagreement_max=float(self.force_max[trajectory]),
+            target_temperature_k=float(self.targets_k[trajectory]),
+            temperature_k=float(self.temperatures_k[trajectory]),
         )
 
 
-def are_finite(prediction: Prediction, walkers: Walkers) -> NDArray[np.bool_]:
+def are_finite(prediction: Prediction, batch: TrajectoryBatch) -> NDArray[np.bool_]:
     """Return ``[T]`` whether the energies of all members and the forces are finite, and no force beyond all meaning."""
     energies = np.isfinite(prediction.member_energies).all(axis=0)
-    return np.asarray(energies & are_within(walkers.forces, walkers.offsets, _MEANINGLESS_FORCE))
+    return np.asarray(energies & are_within(batch.forces, batch.offsets, _MEANINGLESS_FORCE))
 
 
-def _force_disagreement(prediction: Prediction, walkers: Walkers) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+def _force_disagreement(
+    prediction: Prediction, batch: TrajectoryBatch
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Return ``[T]`` mean and maximum over atoms, NaN where the members' forces were not computed."""
     if prediction.member_forces is None:
-        unknown = np.full(len(walkers), np.nan)
+        unknown = np.full(len(batch), np.nan)
         return unknown, unknown
     with np.errstate(invalid='ignore', over='ignore'):
         by_atom = prediction.force_disagreement
-        first = walkers.offsets[:-1]
-        return np.add.reduceat(by_atom, first) / walkers.n_atoms, np.maximum.reduceat(by_atom, first)
+        first = batch.offsets[:-1]
+        return np.add.reduceat(by_atom, first) / batch.n_atoms, np.maximum.reduceat(by_atom, first)

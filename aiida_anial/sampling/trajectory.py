@@ -10,6 +10,7 @@ from typing import Any, ClassVar, Self
 import numpy as np
 from numpy.typing import NDArray
 
+from aiida_anial.common.cells import stored_species
 from aiida_anial.common.errors import AnialError, FileFormatError
 from aiida_anial.common.tensors import TensorFile, read_tensors, write_tensors
 from aiida_anial.sampling.stop_rules import StopReason
@@ -75,7 +76,7 @@ def unstack(arrays: Mapping[str, np.ndarray]) -> list[Frame]:
 
 
 _KIND = 'trajectory'
-_SCHEMA_VERSION = 1
+_SCHEMA_VERSION = 2
 _UNITS = {
     'length': 'angstrom',
     'velocity': 'angstrom/fs',
@@ -97,6 +98,7 @@ class Trajectory:
     one before.
 
     :param index: number of the trajectory in its batch, that of its cell and schedule.
+    :param species: ``[n]`` atomic numbers, int16.
     :param lattice: ``[3, 3]`` lattice vectors, angstrom.
     :param positions: ``[S, n, 3]`` angstrom, not wrapped into the cell, float64.
     :param velocities: ``[S, n, 3]`` angstrom/fs, float32.
@@ -121,6 +123,7 @@ class Trajectory:
     SCALARS: ClassVar[tuple[str, ...]] = tuple(SCALARS)
 
     index: int
+    species: NDArray[np.int16]
     lattice: NDArray[np.float64]
     positions: NDArray[np.float64]
     velocities: NDArray[np.float32]
@@ -144,6 +147,8 @@ class Trajectory:
         shape = (n_frames, self.n_atoms, 3)
         if self.lattice.shape != (3, 3) or self.positions.shape != shape or self.velocities.shape != shape:
             raise AnialError(f'trajectory {self.index}: {n_frames} frames and positions {self.positions.shape}.')
+        if self.species.shape != (self.n_atoms,):
+            raise AnialError(f'trajectory {self.index}: {self.n_atoms} atoms and species {self.species.shape}.')
         if any(getattr(self, name).shape != (n_frames,) for name in self.SCALARS):
             raise AnialError(f'trajectory {self.index}: not all arrays have {n_frames} frames.')
         if not 0 <= self.candidate_frame < n_frames:
@@ -173,21 +178,21 @@ class Trajectory:
 
     def content(self) -> TensorFile:
         """Return the arrays and metadata of the trajectory's file."""
-        names = ('lattice', 'positions', 'velocities', *self.SCALARS)
+        names = ('species', 'lattice', 'positions', 'velocities', *self.SCALARS)
         end = {name: getattr(self, name) for name in (*_END, *_OPTIONAL_END)}
-        metadata = {'units': _UNITS, 'element': 'Al', 'end': end}
+        metadata = {'units': _UNITS, 'end': end}
         return TensorFile(_KIND, _SCHEMA_VERSION, metadata, {name: getattr(self, name) for name in names})
 
     @classmethod
-    def from_content(cls, metadata: Mapping[str, Any], arrays: Mapping[str, np.ndarray]) -> Self:
-        """Return the trajectory that ``content`` describes.
+    def from_arrays(cls, metadata: Mapping[str, Any], arrays: Mapping[str, np.ndarray]) -> Self:
+        """Return the trajectory of which ``content`` gave this metadata and these arrays.
 
         :raises FileFormatError: if something is missing or makes no sense.
         """
         try:
             end = {name: metadata['end'][name] for name in (*_END, *_OPTIONAL_END)}
             end['stop_reason'] = StopReason(end['stop_reason'])
-            names = ('lattice', 'positions', 'velocities', *cls.SCALARS)
+            names = ('species', 'lattice', 'positions', 'velocities', *cls.SCALARS)
             values: dict[str, Any] = {name: arrays[name] for name in names} | end
             return cls(**values)
         except (KeyError, TypeError, ValueError) as exception:
@@ -205,7 +210,9 @@ class Trajectory:
         """
         content = read_tensors(path, kind=_KIND, schema_version=_SCHEMA_VERSION)
         try:
-            return cls.from_content(content.metadata, content.arrays)
+            return cls.from_arrays(content.metadata, {**content.arrays, 'species': stored_species(content)})
+        except KeyError as exception:
+            raise FileFormatError(f'{path}: not a complete trajectory ({exception}).') from exception
         except AnialError as exception:
             raise FileFormatError(f'{path}: {exception}') from exception
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -18,14 +19,15 @@ from aiida_anial.common.settings import Positive
 from aiida_anial.common.tensors import TensorFile, write_tensors
 from aiida_anial.potential.settings import EngineSettings
 from aiida_anial.potential.source import CalculatorSettings, PotentialSource, make_calculator
-from aiida_anial.worker.job import Job, JobInputs, JobInterrupted
+from aiida_anial.worker.job import Job, JobInputs, JobInterrupted, check_species
 
 __all__ = ('EAM_FILES', 'EvaluateInputs', 'run')
 
 _UNITS = {'energy': 'eV', 'force': 'eV/angstrom', 'stress': 'eV/angstrom^3'}
 EAM_FILES = ('potential.eam.fs', 'potential.eam.alloy')
 
-Evaluate = Callable[[NDArray[np.float64], NDArray[np.float64]], Label]
+# Positions, lattice and atomic numbers of a cell to its label.
+Evaluate = Callable[[NDArray[np.float64], NDArray[np.float64], NDArray[np.int16]], Label]
 
 
 class EvaluateInputs(JobInputs):
@@ -53,10 +55,10 @@ def run(job: Job) -> dict[str, Any]:
     energies, stresses = np.full(len(cells), np.nan), np.full((len(cells), 3, 3), np.nan)
     forces = np.full((len(cells.positions), 3), np.nan)
     rejected: dict[int, str] = {}
-    for index, (positions, lattice) in enumerate(cells):
+    for index, cell in enumerate(cells.configurations()):
         if job.interrupted():
             raise JobInterrupted(f'interrupted after {index} of {len(cells)} cells, nothing is kept.')
-        label = _try_evaluate(evaluate, positions, lattice, inputs.max_force_ev_per_angstrom)
+        label = _try_evaluate(evaluate, cell, inputs.max_force_ev_per_angstrom)
         if isinstance(label, str):
             rejected[index] = label
             job.report(f'cell {index} rejected: {label}')
@@ -75,12 +77,14 @@ def run(job: Job) -> dict[str, Any]:
 
 
 def _try_evaluate(
-    evaluate: Evaluate, positions: NDArray[np.float64], lattice: NDArray[np.float64], max_force: float | None
+    evaluate: Evaluate,
+    cell: tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.int16]],
+    max_force: float | None,
 ) -> Label | str:
     """Return the label, or why there is none: one bad cell must not cost the others."""
     try:
         with np.errstate(all='ignore'):
-            label = evaluate(positions, lattice)
+            label = evaluate(*cell)
     except Exception as exception:
         return f'the evaluation failed with {type(exception).__name__}: {exception}'
     return label.fault(max_force=np.inf if max_force is None else max_force) or label
@@ -93,8 +97,7 @@ def _labeller(job: Job, inputs: EvaluateInputs) -> Evaluate:
     if inputs.labeller.kind == 'eam':
         return _eam(job.directory)
     emt = CalculatorSettings.parse({'module': 'ase.calculators.emt', 'class': 'EMT'})
-    calculator = make_calculator(inputs.labeller.calculator or emt)
-    return lambda positions, lattice: _with_calculator(calculator, positions, lattice)
+    return partial(_with_calculator, make_calculator(inputs.labeller.calculator or emt))
 
 
 def _ensemble(path: Path, settings: EngineSettings) -> Evaluate:
@@ -102,14 +105,17 @@ def _ensemble(path: Path, settings: EngineSettings) -> Evaluate:
     from aiida_anial.potential.engine import make_engine
     from aiida_anial.potential.potential import read_potential
 
-    engine = make_engine(read_potential(path), settings)
+    ensemble = read_potential(path)
+    engine = make_engine(ensemble, settings)
 
-    def evaluate(positions: NDArray[np.float64], lattice: NDArray[np.float64]) -> Label:
-        prediction = engine.evaluate(Cells.from_lists([positions], [lattice]), forces=True, stress=True)
+    def evaluate(positions: NDArray[np.float64], lattice: NDArray[np.float64], species: NDArray[np.int16]) -> Label:
+        check_species(species, known=(ensemble.model.element,))
+        cell = Cells.from_lists([positions], [lattice], species=[species])
+        prediction = engine.evaluate(cell, forces=True, stress=True)
         assert prediction.forces is not None
         assert prediction.stresses is not None
         energy = float(prediction.energies[0])
-        return Label(positions, lattice, energy, prediction.forces, prediction.stresses[0], uuid='')
+        return Label(positions, lattice, species, energy, prediction.forces, prediction.stresses[0], uuid='')
 
     return evaluate
 
@@ -126,8 +132,9 @@ def _eam(directory: Path) -> Evaluate:
         raise FileFormatError(f'{directory}: the labeller eam needs {" or ".join(EAM_FILES)}.')
     calculator = read_eam(paths[0])
 
-    def evaluate(positions: NDArray[np.float64], lattice: NDArray[np.float64]) -> Label:
-        label = _with_calculator(calculator, positions, lattice)
+    def evaluate(positions: NDArray[np.float64], lattice: NDArray[np.float64], species: NDArray[np.int16]) -> Label:
+        check_species(species, known=calculator.elements)
+        label = _with_calculator(calculator, positions, lattice, species)
         density = float(calculator.total_density.max())
         if density > calculator.rho[-1]:
             # Its splines go on beyond the table, to any value whatever.
@@ -137,9 +144,14 @@ def _eam(directory: Path) -> Evaluate:
     return evaluate
 
 
-def _with_calculator(calculator: BaseCalculator, positions: NDArray[np.float64], lattice: NDArray[np.float64]) -> Label:
+def _with_calculator(
+    calculator: BaseCalculator,
+    positions: NDArray[np.float64],
+    lattice: NDArray[np.float64],
+    species: NDArray[np.int16],
+) -> Label:
     """Return the label by one of ASE's calculators."""
-    atoms = Atoms(numbers=[13] * len(positions), positions=positions, cell=lattice, pbc=True, calculator=calculator)
+    atoms = Atoms(numbers=species, positions=positions, cell=lattice, pbc=True, calculator=calculator)
     energy, forces = float(atoms.get_potential_energy()), np.asarray(atoms.get_forces())
     stress = np.asarray(atoms.get_stress(voigt=False))
-    return Label(positions, lattice, energy, forces, stress, uuid='')
+    return Label(positions, lattice, species, energy, forces, stress, uuid='')

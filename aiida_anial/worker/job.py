@@ -9,7 +9,7 @@ import platform
 import signal
 import sys
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -18,13 +18,15 @@ from types import FrameType
 from typing import Annotated, Any, TypeVar
 
 import numpy as np
+from ase.data import chemical_symbols
+from numpy.typing import NDArray
 from pydantic import Field
 
-from aiida_anial.common.errors import FileFormatError
+from aiida_anial.common.errors import AnialError, FileFormatError
 from aiida_anial.common.labels import LabelledCells
 from aiida_anial.common.settings import Settings
 
-__all__ = ('Job', 'JobInputs', 'JobInterrupted', 'Status', 'machine_record', 'read_shards')
+__all__ = ('Job', 'JobInputs', 'JobInterrupted', 'Status', 'check_species', 'machine_record', 'read_shards')
 
 _CPU_INFO = Path('/proc/cpuinfo')
 
@@ -80,6 +82,18 @@ def read_shards(directory: Path) -> LabelledCells:
     if not paths:
         raise FileFormatError(f'{directory / "shards"}: there is no dataset (*.safetensors).')
     return LabelledCells.concatenate([LabelledCells.read(path) for path in paths])
+
+
+def check_species(species: NDArray[np.integer], *, known: Collection[str]) -> None:
+    """Refuse atoms that a potential does not know.
+
+    :param species: atomic numbers.
+    :param known: symbols of the elements of the potential.
+    :raises AnialError: if there is another element.
+    """
+    others = sorted({chemical_symbols[number] for number in species} - set(known))
+    if others:
+        raise AnialError(f'cells: have {", ".join(others)}, and the potential knows {", ".join(known)} only.')
 
 
 INPUT_FILE = 'input.json'

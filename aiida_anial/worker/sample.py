@@ -15,7 +15,7 @@ from aiida_anial.potential.settings import EngineSettings
 from aiida_anial.sampling.sampler import SamplingInterrupted, sample
 from aiida_anial.sampling.schedules import SamplingTask, Schedule
 from aiida_anial.sampling.settings import SamplingSettings, Thresholds
-from aiida_anial.worker.job import Job, JobInputs, JobInterrupted
+from aiida_anial.worker.job import Job, JobInputs, JobInterrupted, check_species
 
 __all__ = ('SampleInputs', 'run')
 
@@ -45,7 +45,9 @@ def run(job: Job) -> dict[str, Any]:
     task = SamplingTask(
         Cells.read(job.path(CELLS_FILE)), inputs.schedules, inputs.settings, inputs.thresholds, inputs.seed
     )
-    engine = make_engine(read_potential(job.path(ENSEMBLE_FILE)), inputs.engine)
+    ensemble = read_potential(job.path(ENSEMBLE_FILE))
+    check_species(task.cells.species, known=(ensemble.model.element,))
+    engine = make_engine(ensemble, inputs.engine)
     try:
         trajectories = sample(
             task,

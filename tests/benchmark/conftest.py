@@ -29,7 +29,7 @@ def shard(run_all, worker) -> Any:
         atoms = bulk('Al', 'fcc', a=constant, cubic=True)
         atoms.set_cell(atoms.cell[:] @ (np.eye(3) + 0.03 * generator.standard_normal((3, 3))), scale_atoms=True)
         positions = atoms.positions + 0.05 * generator.standard_normal((4, 3))
-        cells[f'cell_{index:02d}'] = to_structure(positions, atoms.cell[:])
+        cells[f'cell_{index:02d}'] = to_structure(positions, atoms.cell[:], atoms.numbers)
     builder.cells = cells
     builder.evaluate = {**worker, 'labeller': orm.Dict({'kind': 'emt'})}
     (node,) = run_all(builder)

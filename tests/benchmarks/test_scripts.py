@@ -162,7 +162,7 @@ def test_operations_of_the_networks_are_those_of_torch():
 
 def test_pairs_and_triples_of_a_crystal():
     cells = systems.crystal(108)
-    exact = Cells(np.rint(cells.positions / 2.025) * 2.025, cells.lattices, cells.offsets)
+    exact = Cells(np.rint(cells.positions / 2.025) * 2.025, cells.lattices, cells.offsets, cells.species)
     numbers = {row['part']: row['of_an_atom'] for row in floor.operations(exact, ModelSettings())}
     # Shells of 12, 6, 24 within 5 angstrom, and 12, 24 more within 7.
     assert [numbers[part] for part in ('radial pairs', 'angular pairs', 'triples')] == [78, 42, 42 * 41 / 2]

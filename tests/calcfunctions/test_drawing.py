@@ -67,7 +67,7 @@ def test_cells_are_labelled_in_order_and_linked_to_settings_seed_and_number(aiid
 def test_the_same_seed_gives_the_same_cells_and_another_one_gives_others(aiida_profile):
     def hashes(seed: int, number: int) -> list[str]:
         cells = to_cells(generate_cells(orm.Dict(CELLS), orm.Int(seed), orm.Int(number)))
-        return [content_hash(*cell) for cell in cells]
+        return [content_hash(*cell) for cell in cells.configurations()]
 
     assert hashes(5, 3) == hashes(5, 3)
     assert hashes(5, 2) == hashes(5, 3)[:2]
@@ -121,16 +121,17 @@ def test_without_growth_in_the_campaign_the_length_stays(aiida_profile):
 
 def test_a_structure_gives_the_positions_it_was_made_of_to_a_millionth(aiida_profile, make_cells):
     cells = make_cells(3)
-    found = to_cells({str(index): to_structure(*cell).store() for index, cell in enumerate(cells)})
+    found = to_cells({str(index): to_structure(*cell).store() for index, cell in enumerate(cells.configurations())})
     np.testing.assert_allclose(found.positions, cells.positions, atol=5.1e-7)
     np.testing.assert_allclose(found.lattices, cells.lattices, atol=5.1e-7)
 
 
 def test_the_hash_of_a_structure_survives_a_text_file(aiida_profile, make_cells):
-    for cell in make_cells(20):
-        ((positions, lattice),) = to_cells({'a': to_structure(*cell)})
+    for cell in make_cells(20).configurations():
+        ((positions, lattice, species),) = to_cells({'a': to_structure(*cell)}).configurations()
         rows = [[float(f'{value:.8f}') for value in row] for row in np.concatenate([lattice, positions])]
-        assert content_hash(np.array(rows[3:]), np.array(rows[:3])) == content_hash(positions, lattice)
+        again = content_hash(np.array(rows[3:]), np.array(rows[:3]), species)
+        assert again == content_hash(positions, lattice, species)
 
 
 def test_cells_come_in_the_order_of_their_labels_whatever_the_order_of_the_mapping(aiida_profile, make_structures):

@@ -202,3 +202,11 @@ def test_the_candidate_is_the_marked_frame_and_linked_to_the_trajectory(aiida_pr
     assert candidate.pbc == (True, True, True)
     assert candidate.get_symbols_set() == {'Al'}
     assert linked(candidate) == {'trajectory': trajectory.pk}
+
+
+def test_the_candidate_of_an_alloy_has_the_symbols_of_its_trajectory(aiida_profile):
+    symbols, positions = ['Al', 'Ni', 'Al', 'Ni'], np.arange(12.0).reshape(1, 4, 3)
+    node = orm.TrajectoryData()
+    node.set_trajectory(symbols=symbols, positions=positions, cells=20 * np.eye(3)[None], pbc=(True,) * 3)
+    node.base.attributes.set('candidate_frame', 0)
+    assert [site.kind_name for site in extract_candidate(node.store()).sites] == symbols

@@ -12,6 +12,7 @@ from aiida_anial.calculations.worker import WorkerCalculation
 from aiida_anial.common.cells import Cells
 from aiida_anial.data.ensemble import EnsembleData
 from aiida_anial.data.structures import to_cells
+from aiida_anial.data.validation import validate_aluminium
 from aiida_anial.worker.evaluate import EvaluateInputs
 from aiida_anial.worker.job import Job
 from aiida_anial.worker.sample import SampleInputs
@@ -156,15 +157,22 @@ def test_a_wrong_input_is_refused_in_one_sentence(prepare, inputs, name, change,
 
 
 @pytest.mark.parametrize('name', ['anial.evaluate', 'anial.sample'])
-def test_cells_of_another_element_or_without_periodicity_are_refused(prepare, inputs, name):
+def test_cells_that_the_networks_do_not_know_or_without_periodicity_are_refused(prepare, inputs, make_ensemble, name):
+    teacher = EnsembleData(make_ensemble()).store()
+    given = inputs[name] | {'ensemble': teacher}
+    if name == 'anial.evaluate':
+        given['labeller'] = orm.Dict({'kind': 'ensemble'})
     copper = orm.StructureData(cell=(4 * np.eye(3)).tolist())
     copper.append_atom(position=(0, 0, 0), symbols='Cu')
     slab = orm.StructureData(cell=(4 * np.eye(3)).tolist(), pbc=(True, True, False))
     slab.append_atom(position=(0, 0, 0), symbols='Al')
-    for cell, expected in ((copper, r'only aluminium is supported'), (slab, r'periodic in three directions')):
-        cells = {**inputs[name]['cells'], 'cell_0001': cell}
+    for cell, expected in (
+        (copper, r'only Al is supported by the model, this cell holds Cu'),
+        (slab, r'periodic in three directions'),
+    ):
+        cells = {**given['cells'], 'cell_0001': cell}
         with pytest.raises(ValueError, match=rf'cells\.cell_0001: .*{expected}'):
-            prepare(name, {**inputs[name], 'cells': cells})
+            prepare(name, {**given, 'cells': cells})
 
 
 @pytest.mark.parametrize(
@@ -179,3 +187,20 @@ def test_the_schedules_of_a_sampling_are_checked_before_the_job_is_made(prepare,
     broken = orm.List([{'t_start_k': 300.0}] * 2)
     with pytest.raises(ValueError, match=r'schedules\.0\.t_'):
         prepare('anial.sample', {**inputs['anial.sample'], 'schedules': broken})
+
+
+def test_cells_of_two_elements_are_written_for_a_labeller_that_may_know_them(prepare, inputs):
+    alloy = orm.StructureData(cell=(4 * np.eye(3)).tolist())
+    for symbol, position in (('Cu', (0, 0, 0)), ('Al', (2, 2, 0)), ('Cu', (2, 0, 2))):
+        alloy.append_atom(position=position, symbols=symbol)
+    cells = {'a': alloy}
+    assert to_cells(cells).species.tolist() == [29, 13, 29]
+    prepare('anial.evaluate', {**inputs['anial.evaluate'], 'cells': cells})
+
+
+def test_a_campaign_labels_aluminium_alone():
+    copper = orm.StructureData(cell=(4 * np.eye(3)).tolist())
+    copper.append_atom(position=(0, 0, 0), symbols='Cu')
+    assert validate_aluminium({'a': copper}, None) == (
+        'cells.a: only Al is supported by the model, this cell holds Cu.'
+    )

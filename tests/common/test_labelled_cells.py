@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from uuid import UUID
 
 import numpy as np
 import pytest
@@ -15,27 +16,27 @@ from aiida_anial.common.tensors import TensorFile, parse_tensors, tensor_bytes
 
 @pytest.mark.parametrize('digits', [6, 8, 12])
 def test_the_hash_of_whole_millionths_survives_a_text_file(make_cells, digits):
-    for positions, lattice in make_cells(20):
+    for positions, lattice, species in make_cells(20).configurations():
         rows = np.round(np.concatenate([lattice, positions]), 6)
         back = np.array([[float(f'{value:.{digits}f}') for value in row] for row in rows])
-        assert content_hash(back[3:], back[:3]) == content_hash(rows[3:], rows[:3])
+        assert content_hash(back[3:], back[:3], species) == content_hash(rows[3:], rows[:3], species)
 
 
 def test_the_hash_tells_a_small_shift_another_lattice_and_another_order(make_cells):
-    positions, lattice = make_cells(1).one(0)
-    original = content_hash(positions, lattice)
+    ((positions, lattice, species),) = make_cells(1).configurations()
+    original = content_hash(positions, lattice, species)
     for atom in range(4):
         for axis in range(3):
             moved = positions.copy()
             moved[atom, axis] += 1e-4
-            assert content_hash(moved, lattice) != original
-    assert content_hash(positions, lattice + 1e-4 * np.eye(3)) != original
-    assert content_hash(positions[::-1], lattice) != original
+            assert content_hash(moved, lattice, species) != original
+    assert content_hash(positions, lattice + 1e-4 * np.eye(3), species) != original
+    assert content_hash(positions[::-1], lattice, species) != original
 
 
 def test_the_hash_does_not_see_the_sign_of_zero():
-    positions, lattice = np.zeros((1, 3)), 4.0 * np.eye(3)
-    assert content_hash(-positions, lattice) == content_hash(positions, lattice)
+    positions, lattice, species = np.zeros((1, 3)), 4.0 * np.eye(3), np.array([13])
+    assert content_hash(-positions, lattice, species) == content_hash(positions, lattice, species)
 
 
 def test_labels_survive_their_bytes_and_the_same_labels_are_the_same_bytes(make_labelled):
@@ -56,19 +57,27 @@ def test_a_file_gives_the_same_labels(tmp_path, make_labelled):
         LabelledCells.read(tmp_path / 'other.safetensors')
 
 
-@pytest.mark.parametrize('name', ['positions', 'offsets', 'forces', 'uuids', 'iterations'])
+@pytest.mark.parametrize('name', ['positions', 'offsets', 'species', 'forces', 'uuids', 'iterations'])
 def test_a_file_without_an_array_is_refused_by_its_name(make_labelled, name):
-    content = parse_tensors(make_labelled(2).to_bytes(), source='x', kind='dataset', schema_version=1)
+    content = parse_tensors(
+        make_labelled(2).to_bytes(), source='x', kind='dataset', schema_version=LabelledCells.SCHEMA_VERSION
+    )
     arrays = {key: array for key, array in content.arrays.items() if key != name}
     with pytest.raises(FileFormatError, match=rf'^shard: .*{name}'):
-        LabelledCells.from_bytes(tensor_bytes(TensorFile('dataset', 1, content.metadata, arrays)), source='shard')
+        LabelledCells.from_bytes(
+            tensor_bytes(TensorFile('dataset', LabelledCells.SCHEMA_VERSION, content.metadata, arrays)), source='shard'
+        )
 
 
 def test_a_file_with_arrays_that_do_not_fit_is_refused_by_its_name(make_labelled):
-    content = parse_tensors(make_labelled(2).to_bytes(), source='x', kind='dataset', schema_version=1)
+    content = parse_tensors(
+        make_labelled(2).to_bytes(), source='x', kind='dataset', schema_version=LabelledCells.SCHEMA_VERSION
+    )
     arrays = dict(content.arrays) | {'energies': np.zeros(3)}
     with pytest.raises(FileFormatError, match=r'^shard: .*energies'):
-        LabelledCells.from_bytes(tensor_bytes(TensorFile('dataset', 1, content.metadata, arrays)), source='shard')
+        LabelledCells.from_bytes(
+            tensor_bytes(TensorFile('dataset', LabelledCells.SCHEMA_VERSION, content.metadata, arrays)), source='shard'
+        )
 
 
 def test_concatenation_keeps_every_label_with_its_own_forces(make_labelled):
@@ -107,12 +116,13 @@ def test_labels_that_do_not_fit_or_are_not_finite_are_refused(make_labelled, nam
 def label(force: float = 0.0, energy: float = -3.0, stress: float = 0.0, n_atoms: int = 1) -> Label:
     forces = np.zeros((n_atoms, 3))
     forces[-1, 0] = force
-    return Label(np.zeros((n_atoms, 3)), 4 * np.eye(3), energy, forces, np.full((3, 3), stress), 'f' * 32)
+    species = np.full(n_atoms, 13)
+    return Label(np.zeros((n_atoms, 3)), 4 * np.eye(3), species, energy, forces, np.full((3, 3), stress), 'f' * 32)
 
 
 def test_the_largest_force_is_the_length_of_the_vector():
     forces = np.array([[3.0, 4.0, 12.0]])
-    one = Label(np.zeros((1, 3)), np.eye(3), 0.0, forces, np.zeros((3, 3)), '')
+    one = Label(np.zeros((1, 3)), np.eye(3), np.array([13]), 0.0, forces, np.zeros((3, 3)), '')
     assert one.fault(max_force=13.001) is None
     assert '13.0 eV/angstrom' in str(one.fault(max_force=12.999))
 
@@ -135,3 +145,21 @@ def test_sound_labels_are_assembled_in_the_order_of_their_names_and_the_others_h
 def test_no_sound_label_makes_no_dataset():
     assert assemble({'a': label(force=60.0)}, max_force=50.0, iteration=0, origin='random')[0] is None
     assert assemble({}, max_force=50.0, iteration=0, origin='random') == (None, {})
+
+
+def test_the_hash_of_an_alloy_knows_which_atom_is_which():
+    positions, lattice = np.arange(9.0).reshape(3, 3), 9 * np.eye(3)
+    hashes = {content_hash(positions, lattice, np.array(one)) for one in ([13, 13, 13], [13, 13, 28], [28, 13, 13])}
+    assert len(hashes) == 3
+    narrow, wide = np.array([13, 28, 13], dtype=np.int16), np.array([13, 28, 13])
+    assert content_hash(positions, lattice, narrow) == content_hash(positions, lattice, wide)
+
+
+def test_labels_of_an_alloy_keep_their_species():
+    one = replace(label(n_atoms=2), species=np.array([13, 29]))
+    dataset, _ = assemble({'a': label(), 'b': one}, max_force=1.0, iteration=0, origin='random')
+    dataset = replace(dataset, uuids=(str(UUID(int=1)), str(UUID(int=2))))
+    both = LabelledCells.concatenate([dataset.select(np.array([1, 0])), dataset])
+    assert both.cells.species.tolist() == [13, 29, 13, 13, 13, 29]
+    assert LabelledCells.from_bytes(both.to_bytes()).cells.species.tolist() == both.cells.species.tolist()
+    assert len(set(both.hashes())) == 2

@@ -41,7 +41,7 @@ def _node(start: str) -> dict[str, str]:
 
 
 def _labelled() -> LabelledCells:
-    cells = Cells.from_lists([np.zeros((1, 3))], [4.0 * np.eye(3)])
+    cells = Cells.from_lists([np.zeros((1, 3))], [4.0 * np.eye(3)], species=13)
     uuid = '00000000-0000-4000-8000-000000000000'
     return LabelledCells(
         cells, np.ones(1), np.zeros((1, 3)), np.zeros((1, 3, 3)), (uuid,), np.zeros(1, dtype=np.int64), ('random',)
@@ -49,7 +49,7 @@ def _labelled() -> LabelledCells:
 
 
 def test_dataset():
-    content = parse_tensors(_labelled().to_bytes(), source='', kind='dataset', schema_version=1)
+    content = parse_tensors(_labelled().to_bytes(), source='', kind='dataset', schema_version=2)
     documented = _node('`DatasetData`')
     assert documented.pop('origins') == 'text'
     assert documented == {name: str(array.dtype) for name, array in content.arrays.items()}
@@ -70,6 +70,7 @@ def test_trajectory_attributes():
     scalars = {name: np.zeros(frames) for name in SCALARS}
     trajectory = Trajectory(
         index=0,
+        species=np.array([13], dtype=np.int16),
         lattice=np.eye(3),
         positions=np.zeros((frames, 1, 3)),
         velocities=np.zeros((frames, 1, 3), dtype=np.float32),

@@ -51,7 +51,7 @@ def atoms(make_atoms) -> list[Atoms]:
 def emt_labels(images: list[Atoms]) -> LabelledCells:
     """Return what ASE's EMT says about ``images``."""
     return LabelledCells(
-        cells=Cells.from_lists([one.positions for one in images], [one.cell.array for one in images]),
+        cells=Cells.from_lists([one.positions for one in images], [one.cell.array for one in images], species=13),
         energies=np.array([one.get_potential_energy() for one in images]),
         forces=np.concatenate([one.get_forces() for one in images]),
         stresses=np.array([one.get_stress(voigt=False) for one in images]),

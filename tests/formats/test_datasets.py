@@ -81,11 +81,11 @@ def test_a_header_of_megabytes_survives(tmp_path, dataset, file_format):
 
 
 def test_a_newer_format_is_refused(tmp_path, dataset, file_format, monkeypatch):
-    monkeypatch.setattr('aiida_anial.formats.exported.FORMAT_VERSION', 2)
+    monkeypatch.setattr('aiida_anial.formats.exported.FORMAT_VERSION', 3)
     write_dataset(tmp_path / 'data', dataset, file_format=file_format)
     monkeypatch.undo()
     with pytest.raises(
-        FileFormatError, match=r'data: header: has format_version 2, newer than 1; update aiida-anial\.$'
+        FileFormatError, match=r'data: header: has format_version 3, newer than 2; update aiida-anial\.$'
     ):
         read_dataset(tmp_path / 'data')
 
@@ -172,7 +172,7 @@ def test_no_unit_is_put_upon_a_file_of_ours(tmp_path, dataset, file_format):
 
 def test_an_empty_dataset_is_not_written(tmp_path, dataset, file_format):
     nothing = LabelledCells(
-        Cells.from_lists([], []),
+        Cells.from_lists([], [], species=13),
         np.zeros(0),
         np.zeros((0, 3)),
         np.zeros((0, 3, 3)),
@@ -224,3 +224,30 @@ def test_uuids_are_uuids(dataset, uuid):
     uuids = (uuid, *dataset.labelled.uuids[1:])
     with pytest.raises(AnialError, match='UUID'):
         replace(dataset, labelled=replace(dataset.labelled, uuids=uuids))
+
+
+def test_every_atom_of_an_alloy_keeps_its_species(tmp_path, dataset, file_format):
+    """Cells of one size are one array of HDF5, whichever elements they hold."""
+    cells = dataset.labelled.cells
+    species = np.where(np.arange(len(cells.positions)) % 3, 13, 28).astype(np.int16)
+    labelled = replace(dataset.labelled, cells=replace(cells, species=species))
+    alloy = replace(dataset, labelled=labelled)
+    write_dataset(tmp_path / 'alloy', alloy, file_format=file_format)
+    found = read_dataset(tmp_path / 'alloy')
+    np.testing.assert_array_equal(found.labelled.cells.species, species)
+    assert found.labelled.hashes() == labelled.hashes()
+    assert found.file_header['elements'] == ['Al', 'Ni']
+    assert not set(labelled.hashes()) & set(dataset.labelled.hashes())
+    with pytest.raises(FileFormatError, match='species: has Ni where only Al is known'):
+        read_dataset(tmp_path / 'alloy', elements=('Al',))
+
+
+def test_other_programs_see_the_species_of_an_alloy(tmp_path, dataset):
+    cells = dataset.labelled.cells
+    species = np.where(np.arange(len(cells.positions)) % 3, 13, 28).astype(np.int16)
+    alloy = replace(dataset, labelled=replace(dataset.labelled, cells=replace(cells, species=species)))
+    for file_format, kind in (('extxyz', 'extxyz'), ('ase_db', 'db')):
+        path = tmp_path / f'alloy.{kind}'
+        write_dataset(path, alloy, file_format=file_format)
+        images = ase.io.read(path, index=':', format=kind)
+        assert np.concatenate([image.numbers for image in images]).tolist() == species.tolist()

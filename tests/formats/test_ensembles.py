@@ -96,7 +96,7 @@ def single(ensemble) -> Ensemble:
 @pytest.fixture(scope='module')
 def cells(atoms) -> Cells:
     """Sheared cells smaller than the cutoff, with atoms outside of them."""
-    return Cells.from_lists([one.positions for one in atoms[:3]], [one.cell.array for one in atoms[:3]])
+    return Cells.from_lists([one.positions for one in atoms[:3]], [one.cell.array for one in atoms[:3]], species=13)
 
 
 def _run(folder: Path, cells: Cells, code: str, *blocked: str) -> dict[str, np.ndarray]:

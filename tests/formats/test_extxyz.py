@@ -131,7 +131,7 @@ def test_a_fault_is_named_in_one_sentence(path, old, new, message):
     content = content.replace(old.replace('"eV', '@eV'), new.replace('"G', '@G'), 1)
     path.write_text(content.replace('@', '\\"'))
     with pytest.raises(FileFormatError, match=message) as error:
-        read_dataset(path)
+        read_dataset(path, elements=('Al',))
     assert str(error.value).startswith(f'{path}: ')
     assert str(error.value).endswith('.')
     assert '\n' not in str(error.value)

@@ -29,7 +29,7 @@ def _written(path, images) -> None:
 def _complaint(tmp_path, image) -> str:
     _written(tmp_path / 'data.xyz', [Atoms('Al', cell=[4, 4, 4], pbc=True), image])
     with pytest.raises(FileFormatError) as error:
-        read_dataset(tmp_path / 'data.xyz', trust_units=True)
+        read_dataset(tmp_path / 'data.xyz', trust_units=True, elements=('Al',))
     return str(error.value)
 
 
@@ -84,3 +84,29 @@ def test_another_element_is_named(tmp_path):
 def test_a_molecule_is_refused(tmp_path):
     image = Atoms('Al2', positions=[[0, 0, 0], [0, 0, 2.5]])
     assert 'configuration 2: pbc: is not periodic in all three directions' in _complaint(tmp_path, image)
+
+
+def test_a_file_of_no_model_may_hold_any_element_but_no_dummy_atom(tmp_path):
+    image = Atoms('AlMg', positions=[[0, 0, 0], [2, 2, 2]], cell=[4, 4, 4], pbc=True)
+    _written(tmp_path / 'data.xyz', [image])
+    assert read_dataset(tmp_path / 'data.xyz').labelled.cells.species.tolist() == [13, 12]
+    _written(tmp_path / 'dummy.xyz', [Atoms('AlX', positions=[[0, 0, 0], [2, 2, 2]], cell=[4, 4, 4], pbc=True)])
+    with pytest.raises(FileFormatError, match='species: has atomic number 0, which is not an element'):
+        read_dataset(tmp_path / 'dummy.xyz')
+
+
+def test_units_are_judged_by_the_cells_of_aluminium_alone(tmp_path, atoms):
+    """Forces in hartree/angstrom show among cells of an alloy, of which nothing is known."""
+    alloys = [Atoms('AlNi', positions=[[0, 0, 0], [2, 2, 2]], cell=[4, 4, 4], pbc=True) for _ in range(40)]
+    _written(tmp_path / 'alloys.xyz', alloys)
+    assert len(read_dataset(tmp_path / 'alloys.xyz')) == 40
+    pure = [image.copy() for image in atoms]
+    for image in pure:
+        image.calc = EMT()
+        forces = image.get_forces() / 27.2
+        image.calc = SinglePointCalculator(image, energy=0.0, forces=forces, stress=np.zeros(6))
+    for image in alloys:
+        image.calc = SinglePointCalculator(image, energy=0.0, forces=np.zeros((2, 3)), stress=np.zeros(6))
+    ase.io.write(tmp_path / 'both.xyz', [*alloys, *pure], format='extxyz')
+    with pytest.raises(FileFormatError, match='forces: looks like hartree'):
+        read_dataset(tmp_path / 'both.xyz')

@@ -31,20 +31,20 @@ def _melt(seed: int, edge: float = 4.1) -> Cells:
     generator = np.random.default_rng(seed)
     images = [bulk('Al', cubic=True, a=edge).repeat(2) for _ in range(12)]
     positions = [image.positions + 0.25 * generator.standard_normal((32, 3)) for image in images]
-    return Cells.from_lists(positions, [image.cell.array for image in images])
+    return Cells.from_lists(positions, [image.cell.array for image in images], species=13)
 
 
 def _strained(seed: int) -> Cells:
     generator = np.random.default_rng(seed)
     images = [bulk('Al', cubic=True, a=4.05 * generator.uniform(0.93, 1.07)) for _ in range(12)]
-    return Cells.from_lists([image.positions for image in images], [image.cell.array for image in images])
+    return Cells.from_lists([image.positions for image in images], [image.cell.array for image in images], species=13)
 
 
 def _slabs(seed: int) -> Cells:
     generator = np.random.default_rng(seed)
     images = [fcc111('Al', (2, 2, 5), a=4.05, vacuum=6.0, periodic=True) for _ in range(12)]
     positions = [image.positions + 0.08 * generator.standard_normal((20, 3)) for image in images]
-    return Cells.from_lists(positions, [image.cell.array for image in images])
+    return Cells.from_lists(positions, [image.cell.array for image in images], species=13)
 
 
 def _random(seed: int) -> Cells:
@@ -94,7 +94,7 @@ def test_what_is_right_is_not_accused(cells):
 
 @pytest.mark.parametrize(('factor', 'guess'), [(1 / units.Bohr, 'bohr'), (units.Bohr, 'converted twice'), (0.1, 'nm')])
 def test_lengths_in_another_unit_are_recognised(cells, factor, guess):
-    scaled = Cells(cells.positions * factor, cells.lattices * factor, cells.offsets)
+    scaled = Cells(cells.positions * factor, cells.lattices * factor, cells.offsets, cells.species)
     assert guess in str(implausible_lengths(scaled))
 
 
@@ -154,7 +154,7 @@ def test_reversed_signs_are_recognised(pressed_melt, name):
 
 def test_nothing_is_said_about_perfect_crystals_of_one_volume():
     crystal = bulk('Al', cubic=True, a=3.99)
-    cells = Cells.from_lists([crystal.positions] * 12, [crystal.cell.array] * 12)
+    cells = Cells.from_lists([crystal.positions] * 12, [crystal.cell.array] * 12, species=13)
     generator = np.random.default_rng(0)
     noise = _labelled(cells, generator.normal(size=12), 1e-4 * generator.normal(size=(48, 3)), np.zeros((12, 3, 3)))
     assert implausible_labels(noise, energy_unit='eV') is None
@@ -165,7 +165,7 @@ def test_pbe_crystals_at_rest_are_not_accused_of_another_lattice_constant():
     generator = np.random.default_rng(1)
     crystal = bulk('Al', cubic=True, a=4.02).repeat(2)
     positions = [crystal.positions + 0.05 * generator.standard_normal((32, 3)) for _ in range(12)]
-    labelled = _emt(Cells.from_lists(positions, [crystal.cell.array] * 12))
+    labelled = _emt(Cells.from_lists(positions, [crystal.cell.array] * 12, species=13))
     compressed = replace(labelled, stresses=np.tile(-2.0 * units.GPa * np.eye(3), (12, 1, 1)))
     assert np.trace(labelled.stresses.mean(axis=0)) > 0
     assert implausible_labels(compressed, energy_unit='eV') is None

@@ -39,7 +39,7 @@ def engine(ensemble: Ensemble, engine_options: dict[str, str]) -> Engine:
 @pytest.fixture(scope='session')
 def cells() -> Cells:
     """A batch with cells far smaller than the cutoff, of one atom even, and one that is not so small."""
-    return Cells.from_lists(*zip(*[random_cell(n_atoms, seed=1) for n_atoms in (1, 3, 8, 20)], strict=True))
+    return Cells.from_lists(*zip(*[random_cell(n_atoms, seed=1) for n_atoms in (1, 3, 8, 20)], strict=True), species=13)
 
 
 @pytest.fixture

@@ -19,7 +19,9 @@ def atoms(make_cell, ensemble):
 
 
 def test_results_are_those_of_the_engine(atoms, engine):
-    expected = engine.evaluate(Cells.from_lists([atoms.positions], [atoms.cell[:]]), stress=True, member_forces=True)
+    expected = engine.evaluate(
+        Cells.from_lists([atoms.positions], [atoms.cell[:]], species=13), stress=True, member_forces=True
+    )
     assert atoms.get_potential_energy() == pytest.approx(expected.energies[0], rel=1e-13)
     assert atoms.get_potential_energy(force_consistent=True) == atoms.get_potential_energy()
     np.testing.assert_allclose(atoms.get_forces(), expected.forces, atol=1e-12)

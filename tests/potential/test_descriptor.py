@@ -13,7 +13,7 @@ SETTINGS = DescriptorSettings()
 
 
 def _descriptors(positions, lattice, settings=SETTINGS, dtype=torch.float64):
-    cells = Cells.from_lists([positions], [lattice])
+    cells = Cells.from_lists([positions], [lattice], species=13)
     neighbours = joined(neighbour_lists(cells, cutoff=settings.radial_cutoff_angstrom))
     return descriptors(torch.tensor(cells.positions, dtype=dtype), neighbours, settings).numpy()
 
@@ -54,7 +54,7 @@ OTHER = DescriptorSettings(
 @pytest.mark.parametrize('n_atoms', [1, 4])
 def test_descriptors_follow_their_definition(make_cell, settings, n_atoms):
     positions, lattice = make_cell(n_atoms, seed=4, volume=24.0)
-    batch = Cells.from_lists([positions], [lattice])
+    batch = Cells.from_lists([positions], [lattice], species=13)
     neighbours = joined(neighbour_lists(batch, cutoff=settings.radial_cutoff_angstrom))
     vectors = neighbours.vectors(positions)
     expected = [_from_definition(vectors[neighbours.centre == atom], settings) for atom in range(n_atoms)]

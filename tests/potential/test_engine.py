@@ -21,7 +21,7 @@ def test_forces_are_finite_differences_of_the_energy(engine, cells, slope):
         direction = generator.normal(size=cells.positions.shape)
 
         def energies(step, direction=direction):
-            moved = Cells(cells.positions + step * direction, cells.lattices, cells.offsets)
+            moved = Cells(cells.positions + step * direction, cells.lattices, cells.offsets, cells.species)
             return engine.evaluate(moved, forces=False).member_energies
 
         work = (prediction.member_forces * direction).sum(-1)
@@ -40,7 +40,7 @@ def test_stress_is_the_finite_difference_by_strain(engine, cells, slope):
 
         def energies(step, strain=strain):
             deformation = np.eye(3) + step * strain
-            strained = Cells(cells.positions @ deformation, cells.lattices @ deformation, cells.offsets)
+            strained = Cells(cells.positions @ deformation, cells.lattices @ deformation, cells.offsets, cells.species)
             return engine.evaluate(strained, forces=False).energies
 
         expected = slope(energies, step=STEP) / cells.volumes
@@ -55,7 +55,9 @@ def _everything(engine, cells):
 def test_rotations_turn_forces_and_stresses_and_leave_energies(engine, cells):
     rotation, _ = np.linalg.qr(np.random.default_rng(1).normal(size=(3, 3)))
     before = _everything(engine, cells)
-    after = _everything(engine, Cells(cells.positions @ rotation, cells.lattices @ rotation, cells.offsets))
+    after = _everything(
+        engine, Cells(cells.positions @ rotation, cells.lattices @ rotation, cells.offsets, cells.species)
+    )
     np.testing.assert_allclose(after.member_energies, before.member_energies, rtol=1e-12)
     np.testing.assert_allclose(after.member_forces, before.member_forces @ rotation, atol=1e-11)
     np.testing.assert_allclose(after.stresses, rotation.T @ before.stresses @ rotation, atol=1e-13)
@@ -66,7 +68,7 @@ def test_translations_and_wrapping_change_nothing(engine, cells):
     whole = np.random.default_rng(2).integers(-2, 3, size=cells.positions.shape)
     lattices = cells.lattices[cells.cell_of_atom]
     moved = cells.positions + np.array([0.7, -12.3, 4.1]) + np.einsum('na,nab->nb', whole, lattices)
-    after = _everything(engine, Cells(moved, cells.lattices, cells.offsets))
+    after = _everything(engine, Cells(moved, cells.lattices, cells.offsets, cells.species))
     np.testing.assert_allclose(after.member_energies, before.member_energies, rtol=1e-12)
     np.testing.assert_allclose(after.member_forces, before.member_forces, atol=1e-11)
     np.testing.assert_allclose(after.stresses, before.stresses, atol=1e-13)
@@ -75,8 +77,8 @@ def test_translations_and_wrapping_change_nothing(engine, cells):
 def test_the_order_of_atoms_does_not_matter(engine, make_cell):
     positions, lattice = make_cell(11, seed=3)
     order = np.random.default_rng(3).permutation(11)
-    before = _everything(engine, Cells.from_lists([positions], [lattice]))
-    after = _everything(engine, Cells.from_lists([positions[order]], [lattice]))
+    before = _everything(engine, Cells.from_lists([positions], [lattice], species=13))
+    after = _everything(engine, Cells.from_lists([positions[order]], [lattice], species=13))
     np.testing.assert_allclose(after.member_energies, before.member_energies, rtol=1e-13)
     np.testing.assert_allclose(after.member_forces, before.member_forces[:, order], atol=1e-12)
 
@@ -86,8 +88,8 @@ def test_a_supercell_has_the_same_energy_an_atom_forces_and_stress(engine, make_
     positions, lattice = make_cell(n_atoms, seed=4)
     repeats = np.array([[0, 0, 0], [1, 0, 0], [0, 1, 0], [1, 1, 0], [0, 2, 0], [1, 2, 0]])
     images = (positions + (repeats @ lattice)[:, None]).reshape(-1, 3)
-    one = _everything(engine, Cells.from_lists([positions], [lattice]))
-    many = _everything(engine, Cells.from_lists([images], [lattice * [[2], [3], [1]]]))
+    one = _everything(engine, Cells.from_lists([positions], [lattice], species=13))
+    many = _everything(engine, Cells.from_lists([images], [lattice * [[2], [3], [1]]], species=13))
     np.testing.assert_allclose(many.member_energies, 6 * one.member_energies, rtol=1e-12)
     np.testing.assert_allclose(many.member_forces, np.tile(one.member_forces, (1, 6, 1)), atol=1e-11)
     np.testing.assert_allclose(many.stresses, one.stresses, atol=1e-13)
@@ -131,7 +133,7 @@ def test_only_what_is_asked_for_is_there(engine, cells):
 
 
 def test_lonely_atoms_have_the_energy_of_an_empty_descriptor(ensemble, engine):
-    lonely = Cells.from_lists([[[0, 0, 0]], [[1, 1, 1], [15, 15, 15]]], [np.eye(3) * 20, np.eye(3) * 30])
+    lonely = Cells.from_lists([[[0, 0, 0]], [[1, 1, 1], [15, 15, 15]]], [np.eye(3) * 20, np.eye(3) * 30], species=13)
     prediction = _everything(engine, lonely)
     x = np.zeros((3, 96))
     for layer, (weight, bias) in enumerate(zip(ensemble.weights, ensemble.biases, strict=True)):
@@ -144,14 +146,14 @@ def test_lonely_atoms_have_the_energy_of_an_empty_descriptor(ensemble, engine):
 
 
 def test_an_empty_batch_gives_empty_arrays(engine):
-    prediction = _everything(engine, Cells.from_lists([], []))
+    prediction = _everything(engine, Cells.from_lists([], [], species=13))
     assert prediction.energies.shape == (0,)
     assert prediction.forces.shape == (0, 3)
     assert prediction.stresses.shape == (0, 3, 3)
 
 
 def test_atoms_in_one_place_give_no_number_and_no_crash(engine):
-    prediction = engine.evaluate(Cells.from_lists([[[0, 0, 0], [0, 0, 0], [2, 2, 2]]], [np.eye(3) * 9]))
+    prediction = engine.evaluate(Cells.from_lists([[[0, 0, 0], [0, 0, 0], [2, 2, 2]]], [np.eye(3) * 9], species=13))
     assert np.isnan(prediction.energies[0])
 
 

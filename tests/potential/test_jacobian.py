@@ -41,7 +41,7 @@ def by_strain_of(jacobian):
 
 def _differentiable(positions, lattice):
     """Return descriptors and the positions and strain that autograd can differentiate them by."""
-    neighbours = joined(neighbour_lists(Cells.from_lists([positions], [lattice]), cutoff=7.0))
+    neighbours = joined(neighbour_lists(Cells.from_lists([positions], [lattice], species=13), cutoff=7.0))
     centre, neighbour = torch.from_numpy(neighbours.centre), torch.from_numpy(neighbours.neighbour)
     moved = torch.tensor(positions, requires_grad=True)
     strain = torch.zeros(3, 3, dtype=torch.float64, requires_grad=True)
@@ -72,7 +72,7 @@ def test_derivatives_by_positions_are_finite_differences(make_cell, slope):
 
     def values(step):
         moved = positions + step * direction
-        neighbours = joined(neighbour_lists(Cells.from_lists([moved], [lattice]), cutoff=7.0))
+        neighbours = joined(neighbour_lists(Cells.from_lists([moved], [lattice], species=13), cutoff=7.0))
         return descriptors(torch.tensor(moved), neighbours, SETTINGS).numpy()
 
     expected = slope(values, step=2e-4)
@@ -89,7 +89,7 @@ def test_derivatives_by_strain_are_finite_differences(make_cell, slope, n_atoms)
 
     def values(step):
         deformation = np.eye(3) + step * strain
-        cells = Cells.from_lists([positions @ deformation], [lattice @ deformation])
+        cells = Cells.from_lists([positions @ deformation], [lattice @ deformation], species=13)
         return descriptors(torch.tensor(cells.positions), joined(neighbour_lists(cells, cutoff=7.0)), SETTINGS).numpy()
 
     got = torch.einsum('ifab,ab->if', by_strain_of(jacobian), torch.tensor(strain))

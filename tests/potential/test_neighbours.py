@@ -30,7 +30,7 @@ def test_all_neighbours_are_found_in_cells_of_any_size_and_shape(make_cell, n_at
     positions, lattice = make_cell(n_atoms, seed=2, shear=shear)
     # Atoms may have left the cell.
     positions = positions + np.arange(n_atoms)[:, None] % 3 * lattice[0] - lattice[2]
-    neighbours = joined(neighbour_lists(Cells.from_lists([positions], [lattice]), cutoff=7.0))
+    neighbours = joined(neighbour_lists(Cells.from_lists([positions], [lattice], species=13), cutoff=7.0))
     vectors = neighbours.vectors(positions)
     for atom, expected in enumerate(_by_brute_force(positions, lattice, 7.0)):
         np.testing.assert_allclose(_sorted(vectors[neighbours.centre == atom]), _sorted(expected), atol=1e-7)
@@ -41,7 +41,7 @@ def test_a_batch_is_its_cells_one_after_another(cells):
     assert (np.diff(together.centre) >= 0).all()
     start = 0
     for index, (positions, lattice) in enumerate(cells):
-        alone = joined(neighbour_lists(Cells.from_lists([positions], [lattice]), cutoff=5.0))
+        alone = joined(neighbour_lists(Cells.from_lists([positions], [lattice], species=13), cutoff=5.0))
         part = slice(start, start + len(alone.centre))
         np.testing.assert_array_equal(together.centre[part], alone.centre + cells.offsets[index])
         np.testing.assert_array_equal(together.neighbour[part], alone.neighbour + cells.offsets[index])
@@ -51,7 +51,9 @@ def test_a_batch_is_its_cells_one_after_another(cells):
 
 
 def test_lonely_atoms_have_no_neighbours():
-    neighbours = joined(neighbour_lists(Cells.from_lists([[[0, 0, 0]], [[1, 2, 3]]], [np.eye(3) * 20] * 2), cutoff=7.0))
+    neighbours = joined(
+        neighbour_lists(Cells.from_lists([[[0, 0, 0]], [[1, 2, 3]]], [np.eye(3) * 20] * 2, species=13), cutoff=7.0)
+    )
     assert neighbours.centre.shape == neighbours.neighbour.shape == (0,)
     assert neighbours.shift_vectors.shape == (0, 3)
 
@@ -61,7 +63,7 @@ def test_with_a_skin_the_list_outlives_the_motion_of_the_atoms(engine, cells):
     assert neighbours[0].cutoff == pytest.approx(7.6)
     directions = np.random.default_rng(3).normal(size=cells.positions.shape)
     moved = cells.positions + 0.299 * directions / np.linalg.norm(directions, axis=1)[:, None]
-    later = Cells(moved, cells.lattices, cells.offsets)
+    later = Cells(moved, cells.lattices, cells.offsets, cells.species)
     with_old_list = engine.evaluate(later, neighbours=neighbours, stress=True)
     with_new_list = engine.evaluate(later, stress=True)
     np.testing.assert_allclose(with_old_list.energies, with_new_list.energies, rtol=1e-14)
@@ -78,7 +80,7 @@ def test_pairs_are_those_of_an_independent_program(n_atoms, edges, handed):
     generator = np.random.default_rng(n_atoms)
     lattice = handed * (np.diag(edges) + np.tril(generator.uniform(-2, 2, (3, 3)), -1))
     positions = generator.uniform(-2, 3, (n_atoms, 3)) @ lattice
-    (ours,) = neighbour_lists(Cells.from_lists([positions], [lattice]), cutoff=6.3)
+    (ours,) = neighbour_lists(Cells.from_lists([positions], [lattice], species=13), cutoff=6.3)
     finder = vesin.NeighborList(cutoff=6.3, full_list=True)
     centre, neighbour, vectors = finder.compute(positions, lattice, periodic=True, quantities='ijD')
     assert len(ours.centre) == len(centre)
@@ -97,7 +99,9 @@ def test_atoms_on_the_faces_of_the_cell_are_found_once():
     faces = np.array([[0, 0, 0], [-1e-17, 0.5, 0.5], [1 - 1e-16, 0.5, 0], [0.5, 1.0, 1e-17]]) @ lattice
     inside = faces + 0.01
     for cutoff in (3.0, 7.0):
-        lists = [neighbour_lists(Cells.from_lists([p], [lattice]), cutoff=cutoff)[0] for p in (faces, inside)]
+        lists = [
+            neighbour_lists(Cells.from_lists([p], [lattice], species=13), cutoff=cutoff)[0] for p in (faces, inside)
+        ]
         vectors = [_in_order(part.vectors(p)) for part, p in zip(lists, (faces, inside), strict=True)]
         np.testing.assert_allclose(vectors[0], vectors[1], atol=1e-12)
 
@@ -105,5 +109,5 @@ def test_atoms_on_the_faces_of_the_cell_are_found_once():
 def test_more_pairs_than_usual_are_all_found():
     """Twenty atoms in a corner of a large cell have many times the neighbours of an even density."""
     positions = np.random.default_rng(0).uniform(0, 2, (20, 3))
-    (pairs,) = neighbour_lists(Cells.from_lists([positions], [np.eye(3) * 40]), cutoff=7.0)
+    (pairs,) = neighbour_lists(Cells.from_lists([positions], [np.eye(3) * 40], species=13), cutoff=7.0)
     np.testing.assert_array_equal(np.diff(pairs.starts), 19)

@@ -97,7 +97,7 @@ def test_energies_are_those_of_torchanis_readers(model, make_cell):
     inputs = (torch.full((1, 12), 13), torch.tensor(positions[None]))
     values = torchani(inputs, torch.tensor(lattice), torch.tensor([True] * 3), ensemble_values=True).energies
     engine = make_engine(read_neurochem(model), EngineSettings(dtype='float64'))
-    prediction = engine.evaluate(Cells.from_lists([positions], [lattice]), forces=False)
+    prediction = engine.evaluate(Cells.from_lists([positions], [lattice], species=13), forces=False)
     np.testing.assert_allclose(prediction.member_energies, values.detach().numpy() * Hartree, rtol=1e-10)
 
 

@@ -40,7 +40,7 @@ def large(ensemble) -> NumbaEngine:
 @pytest.fixture
 def mixed(make_cell) -> Cells:
     """More atoms than go through the phases together would be slow to test; see ``small_chunks``."""
-    return Cells.from_lists(*zip(*[make_cell(n, seed=n) for n in (5, 17, 33, 2, 40, 16)], strict=True))
+    return Cells.from_lists(*zip(*[make_cell(n, seed=n) for n in (5, 17, 33, 2, 40, 16)], strict=True), species=13)
 
 
 @pytest.fixture
@@ -91,7 +91,7 @@ def test_scratch_grows_with_the_neighbours(ensemble, make_cell):
     engine = NumbaEngine(ensemble, EngineSettings(dtype='float64'))
     reference = TorchEngine(ensemble, EngineSettings(dtype='float64'))
     for volume in (60.0, 12.0, 17.0):
-        cells = Cells.from_lists(*zip(make_cell(6, seed=8, volume=volume), strict=True))
+        cells = Cells.from_lists(*zip(make_cell(6, seed=8, volume=volume), strict=True), species=13)
         neighbours = engine.neighbours(cells, skin=3.0)
         prediction = engine.evaluate(cells, neighbours=neighbours)
         np.testing.assert_allclose(prediction.forces, reference.evaluate(cells).forces, atol=1e-11)
@@ -138,7 +138,7 @@ def test_any_descriptor_and_any_networks(make_ensemble, make_cell, layers, n_mem
     )
     model = ModelSettings(descriptor=descriptor, hidden_layers=layers, celu_alpha=0.6, n_members=n_members)
     ensemble = make_ensemble(model)
-    cells = Cells.from_lists(*zip(make_cell(9, seed=1), make_cell(14, seed=2), strict=True))
+    cells = Cells.from_lists(*zip(make_cell(9, seed=1), make_cell(14, seed=2), strict=True), species=13)
     expected = _everything(TorchEngine(ensemble, EngineSettings(dtype='float64')), cells)
     actual = _everything(NumbaEngine(ensemble, EngineSettings(dtype='float64')), cells)
     for name in NAMES:
@@ -157,7 +157,7 @@ def test_single_precision_is_within_5e_6_of_double(ensemble, large, mixed):
 def test_a_neighbour_at_the_cutoff_is_no_trouble(ensemble, large):
     """In single precision such a neighbour may fall on either side of the cutoff."""
     for distance in (4.9999995, 5.0, 5.0000005, 6.9999995, 6.99999999, 7.0):
-        cells = Cells.from_lists([[[0, 0, 0], [distance, 0, 0], [2.5, 2, 0]]], [np.eye(3) * 30])
+        cells = Cells.from_lists([[[0, 0, 0], [distance, 0, 0], [2.5, 2, 0]]], [np.eye(3) * 30], species=13)
         double = TorchEngine(ensemble, EngineSettings(dtype='float64')).evaluate(cells)
         np.testing.assert_allclose(large.evaluate(cells).forces, double.forces, atol=1e-5)
 
@@ -166,7 +166,7 @@ def test_what_a_broken_cell_gives_does_not_reach_the_others(large, mixed):
     expected = large.evaluate(mixed)
     broken = mixed.positions.copy()
     broken[1] = broken[0]
-    prediction = large.evaluate(Cells(broken, mixed.lattices, mixed.offsets))
+    prediction = large.evaluate(Cells(broken, mixed.lattices, mixed.offsets, mixed.species))
     assert np.isnan(prediction.energies[0])
     np.testing.assert_array_equal(prediction.energies[1:], expected.energies[1:])
     np.testing.assert_array_equal(prediction.forces[5:], expected.forces[5:])
@@ -191,7 +191,7 @@ def test_lists_serve_as_long_as_atoms_move_within_the_skin(ensemble, mixed):
     generator = np.random.default_rng(0)
     for _ in range(3):
         moved = mixed.positions + generator.uniform(-0.15, 0.15, mixed.positions.shape)
-        cells = Cells(moved, mixed.lattices, mixed.offsets)
+        cells = Cells(moved, mixed.lattices, mixed.offsets, mixed.species)
         expected = engine.evaluate(cells).forces
         np.testing.assert_allclose(engine.evaluate(cells, neighbours=neighbours).forces, expected, atol=1e-12)
 
@@ -215,7 +215,7 @@ def test_cells_of_any_memory_layout_need_no_other_kernels(large, mixed):
     positions, lattices, offsets = mixed.positions.copy(), np.asfortranarray(mixed.lattices), mixed.offsets.copy()
     for array in (positions, lattices, offsets):
         array.flags.writeable = False
-    odd = Cells(positions, lattices, offsets)
+    odd = Cells(positions, lattices, offsets, np.full(len(positions), 13, dtype=np.int16))
     np.testing.assert_array_equal(large.evaluate(odd).forces, expected)
     np.testing.assert_array_equal(large.evaluate(odd, neighbours=large.neighbours(odd, skin=0.0)).forces, expected)
     assert [len(function.signatures) for function in (evaluate.evaluate, lists.find_pairs)] == known

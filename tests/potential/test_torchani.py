@@ -37,7 +37,7 @@ def _torchani(ensemble, positions, lattice, *, exact=True):
 def test_energies_and_forces_are_those_of_torchani(ensemble, engine, make_cell, n_atoms, shear):
     positions, lattice = make_cell(n_atoms, seed=11, shear=shear)
     energy, forces = _torchani(ensemble, positions, lattice)
-    prediction = engine.evaluate(Cells.from_lists([positions], [lattice]))
+    prediction = engine.evaluate(Cells.from_lists([positions], [lattice], species=13))
     assert prediction.energies[0] == pytest.approx(energy, rel=1e-12)
     np.testing.assert_allclose(prediction.forces, forces, atol=1e-9 * max(np.abs(forces).max(), 1e-3))
 
@@ -56,7 +56,7 @@ def test_other_architectures_are_those_of_torchani(make_ensemble, make_cell, eng
     positions, lattice = make_cell(13, seed=12)
     energy, forces = _torchani(ensemble, positions, lattice)
     other = make_engine(ensemble, EngineSettings(**engine_options, dtype='float64'))
-    prediction = other.evaluate(Cells.from_lists([positions], [lattice]))
+    prediction = other.evaluate(Cells.from_lists([positions], [lattice], species=13))
     assert prediction.energies[0] == pytest.approx(energy, rel=1e-12)
     np.testing.assert_allclose(prediction.forces, forces, atol=1e-9 * np.abs(forces).max())
 
@@ -64,7 +64,7 @@ def test_other_architectures_are_those_of_torchani(make_ensemble, make_cell, eng
 def test_the_exported_model_as_it_is_agrees_within_its_own_error(ensemble, engine, make_cell):
     positions, lattice = make_cell(10, seed=13)
     energy, forces = _torchani(ensemble, positions, lattice, exact=False)
-    prediction = engine.evaluate(Cells.from_lists([positions], [lattice]))
+    prediction = engine.evaluate(Cells.from_lists([positions], [lattice], species=13))
     assert prediction.energies[0] == pytest.approx(energy, rel=1e-12)
     np.testing.assert_allclose(prediction.forces, forces, atol=1e-7 * np.abs(forces).max())
 
@@ -74,7 +74,7 @@ def test_the_exported_model_has_the_members_and_the_unit_of_torchani(ensemble, e
     model = to_torchani(ensemble, dtype=torch.float64)
     species, coordinates = torch.full((1, 8), 13), torch.tensor(positions[None])
     values = model((species, coordinates), torch.tensor(lattice), torch.tensor([True] * 3), ensemble_values=True)
-    prediction = engine.evaluate(Cells.from_lists([positions], [lattice]), forces=False)
+    prediction = engine.evaluate(Cells.from_lists([positions], [lattice], species=13), forces=False)
     np.testing.assert_allclose(values.energies.detach()[:, 0] * Hartree, prediction.member_energies[:, 0], rtol=1e-12)
 
 

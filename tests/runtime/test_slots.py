@@ -162,7 +162,8 @@ def labellings(run_all, computer, pw_code, pseudo, make_cells):
     def builder(seed):
         made = LabelWorkChain.get_builder()
         made.cells = {
-            f'cell_{index:04d}': to_structure(*cell) for index, cell in enumerate(make_cells(CELLS, seed=seed))
+            f'cell_{index:04d}': to_structure(*cell)
+            for index, cell in enumerate(make_cells(CELLS, seed=seed).configurations())
         }
         made.qe = pw_inputs(QeSettings.parse(settings), pw_code, pseudo)
         made.limits = orm.Dict(LabelSettings(max_concurrent=2).to_dict())

@@ -175,7 +175,7 @@ def small_cells() -> Cells:
     """Three jittered crystals of 3, 4 and 32 atoms, the smaller ones shorter than the cutoff."""
     four, lattice = fcc(1, jitter=0.1)
     many, large = fcc(2, jitter=0.1, seed=1)
-    return Cells.from_lists([four[:3], four, many], [lattice, lattice, large])
+    return Cells.from_lists([four[:3], four, many], [lattice, lattice, large], species=13)
 
 
 @pytest.fixture

@@ -10,7 +10,7 @@ import pytest
 from aiida_anial.common.cells import Cells
 from aiida_anial.common.errors import SettingsError
 from aiida_anial.common.tensors import tensor_bytes
-from aiida_anial.sampling.batch import Walkers
+from aiida_anial.sampling.batch import TrajectoryBatch
 from aiida_anial.sampling.dynamics import Dynamics
 from aiida_anial.sampling.settings import SamplingSettings
 from aiida_anial.sampling.trajectory import Trajectory
@@ -28,7 +28,7 @@ def cells(crystals) -> Cells:
     four, small = crystals.fcc(1, jitter=0.1)
     many, large = crystals.fcc(2, jitter=0.1, seed=1)
     return Cells.from_lists(
-        [four[:3], four, many, many[:5] + 20.0, many[:17]], [small, small, large, 0.8 * large, large]
+        [four[:3], four, many, many[:5] + 20.0, many[:17]], [small, small, large, 0.8 * large, large], species=13
     )
 
 
@@ -73,16 +73,16 @@ def test_same_bits_alone_and_in_any_order(engines, cells, crystals, order):
     schedules = [crystals.constant(2000.0, t_max_ps=1.0)] * len(cells)
     states, predictions = [], []
     for numbers in (list(range(len(cells))), order):
-        walkers = Walkers.start(cells.select(numbers), indices=numbers, schedules=schedules, seed=5)
+        batch = TrajectoryBatch.start(cells.select(numbers), indices=numbers, schedules=schedules, seed=5)
         engine = engines.PairEngine(SCALES)
-        dynamics = Dynamics(walkers, schedules=schedules, engine=engine, settings=SamplingSettings(skin_angstrom=0.3))
+        dynamics = Dynamics(batch, schedules=schedules, engine=engine, settings=SamplingSettings(skin_angstrom=0.3))
         dynamics.evaluate(member_forces=False)
         for _ in range(60):
             prediction = dynamics.step(member_forces=False)
         at = [numbers.index(number) for number in order]
         predictions.append(prediction.member_energies[:, at])
-        parts = [walkers.atoms(walker) for walker in at]
-        states.append([np.concatenate([getattr(walkers, name)[part] for part in parts]) for name in STATE])
+        parts = [batch.atoms(trajectory) for trajectory in at]
+        states.append([np.concatenate([getattr(batch, name)[part] for part in parts]) for name in STATE])
         states[-1] += [dynamics.temperatures()[at], np.array(dynamics.closest_contacts())[at]]
     np.testing.assert_array_equal(*predictions)
     for first, second in zip(*states, strict=True):
@@ -149,19 +149,19 @@ def test_no_list_is_renewed_when_another_trajectory_ends(run, engines, cells, cr
 
 def test_a_list_holds_until_an_atom_has_moved_by_half_the_skin(engines, cells, crystals):
     schedules = [crystals.constant(2000.0, t_max_ps=1.0)] * len(cells)
-    walkers = Walkers.start(cells, indices=range(len(cells)), schedules=schedules, seed=5)
+    batch = TrajectoryBatch.start(cells, indices=range(len(cells)), schedules=schedules, seed=5)
     engine = engines.Watched(engines.PairEngine())
-    dynamics = Dynamics(walkers, schedules=schedules, engine=engine, settings=SamplingSettings(skin_angstrom=0.4))
+    dynamics = Dynamics(batch, schedules=schedules, engine=engine, settings=SamplingSettings(skin_angstrom=0.4))
     dynamics.evaluate(member_forces=False)
     n_renewed = 0
     for _ in range(100):
-        before, engine.listed[:] = walkers.references.copy(), []
+        before, engine.listed[:] = batch.references.copy(), []
         dynamics.step(member_forces=False)
-        moved = np.linalg.norm(walkers.positions - before, axis=1)
-        expected = [n for walker, n in enumerate(cells.n_atoms) if moved[walkers.atoms(walker)].max() > 0.2]
+        moved = np.linalg.norm(batch.positions - before, axis=1)
+        expected = [n for trajectory, n in enumerate(cells.n_atoms) if moved[batch.atoms(trajectory)].max() > 0.2]
         assert engine.listed == expected
         n_renewed += len(expected)
-        assert np.linalg.norm(walkers.positions - walkers.references, axis=1).max() <= 0.2
+        assert np.linalg.norm(batch.positions - batch.references, axis=1).max() <= 0.2
     assert n_renewed > 20
 
 

@@ -13,7 +13,7 @@ from aiida_anial.sampling.loops import closest_contact
 
 
 def closest(*cells: tuple) -> np.ndarray:
-    batch = Cells.from_lists([positions for positions, _ in cells], [lattice for _, lattice in cells])
+    batch = Cells.from_lists([positions for positions, _ in cells], [lattice for _, lattice in cells], species=13)
     lists = neighbour_lists(batch, cutoff=5.0)
     return np.array([closest_contact(positions, pairs) for (positions, _), pairs in zip(batch, lists, strict=True)])
 

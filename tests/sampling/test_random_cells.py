@@ -6,7 +6,7 @@ import hashlib
 
 import numpy as np
 import pytest
-from ase import Atoms
+from ase import Atoms, units
 from ase.data import atomic_masses
 from ase.neighborlist import neighbor_list
 from numpy.random import PCG64, SeedSequence
@@ -167,3 +167,17 @@ def test_jamming_gives_an_error_and_no_hang():
     check_fillable(settings)
     with pytest.raises(SettingsError, match='min_distance_angstrom'):
         random_cells(settings, seed=0, n=1)
+
+
+def test_cells_of_another_element_have_its_density():
+    settings = CellSettings.parse({'element': 'Cu', 'density_g_per_cm3': [6.0, 8.0], 'min_distance_angstrom': 1.6})
+    cells = random_cells(settings, seed=3, n=4)
+    assert set(cells.species.tolist()) == {29}
+    densities = cells.n_atoms * atomic_masses[29] / cells.volumes / units.mol * 1e24
+    assert 6.0 <= densities.min() <= densities.max() <= 8.0
+
+
+@pytest.mark.parametrize('element', ['X', 'Zz', 'al', ''])
+def test_what_is_not_an_element_is_refused(element):
+    with pytest.raises(SettingsError, match=r'element: .*is not the symbol of an element'):
+        CellSettings.parse({'element': element})

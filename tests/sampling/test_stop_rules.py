@@ -112,7 +112,7 @@ def test_force_disagreement(run, engines, small_cells, kind):
     trajectories = run(small_cells, engine, t_max_ps=0.2, temperature=800, **threshold)
     for trajectory in trajectories:
         assert trajectory.stop_reason == f'force_disagreement_{kind}'
-        prediction = engine.evaluate(Cells.from_lists([trajectory.positions[-1]], [trajectory.lattice]))
+        prediction = engine.evaluate(Cells.from_lists([trajectory.positions[-1]], [trajectory.lattice], species=13))
         by_atom = 0.1 * np.sqrt(2 / 3) * np.linalg.norm(prediction.forces, axis=1)
         assert trajectory.force_disagreement_mean[-1] == pytest.approx(by_atom.mean(), rel=1e-9)
         assert trajectory.force_disagreement_max[-1] == pytest.approx(by_atom.max(), rel=1e-9)
@@ -123,7 +123,7 @@ def test_force_disagreement(run, engines, small_cells, kind):
 def test_close_contact_across_the_boundary(run, engines):
     """Atoms that attract each other without limit meet over the boundary; the candidate is sound."""
     engine = engines.PairEngine(depth=-0.05)
-    cells = Cells.from_lists([[[0.3, 3, 3], [7.0, 3, 3]]], [np.eye(3) * 9.0])
+    cells = Cells.from_lists([[[0.3, 3, 3], [7.0, 3, 3]]], [np.eye(3) * 9.0], species=13)
     assert np.linalg.norm(cells.positions[1] - cells.positions[0]) > 6  # their images are the close ones
     (trajectory,) = run(cells, engine, t_max_ps=3, temperature=1, check_interval=2, frame_interval=200)
     assert trajectory.stop_reason is StopReason.CLOSE_CONTACT
@@ -168,7 +168,9 @@ def test_broken_potential_costs_one_trajectory_only(run, engines, small_cells, s
 
 
 def test_unphysical_initial_cell_is_refused(run, engines, small_cells):
-    tight = Cells.from_lists([small_cells.one(0)[0], [[0, 0, 0]]], [small_cells.lattices[0], np.diag([5, 5, 1.2])])
+    tight = Cells.from_lists(
+        [small_cells.one(0)[0], [[0, 0, 0]]], [small_cells.lattices[0], np.diag([5, 5, 1.2])], species=13
+    )
     engine = engines.Watched(engines.PairEngine())
     with pytest.raises(AnialError, match=r'cell 1 are 1\.200 angstrom apart'):
         run(tight, engine, batch_size=1)

@@ -55,8 +55,18 @@ def test_frames_that_do_not_fit_are_refused(trajectory):
 def test_incomplete_file_is_named(trajectory, tmp_path):
     path = tmp_path / 'x.safetensors'
     content = trajectory.content()
-    for name in ('energies', 'lattice'):
+    for name in ('energies', 'lattice', 'species'):
         arrays = {key: array for key, array in content.arrays.items() if key != name}
         write_tensors(path, TensorFile(content.kind, content.schema_version, content.metadata, arrays))
         with pytest.raises(FileFormatError, match=rf"x\.safetensors: not a complete trajectory \('{name}'\)"):
             Trajectory.read(path)
+
+
+def test_a_trajectory_has_the_species_of_its_cell(run, engines, small_cells, tmp_path):
+    species = np.where(np.arange(len(small_cells.positions)) % 2, 13, 29).astype(np.int16)
+    cells = replace(small_cells, species=species)
+    for index, trajectory in enumerate(run(cells, engines.PairEngine(), t_max_ps=0.01)):
+        trajectory.write(tmp_path / 'one.safetensors')
+        assert Trajectory.read(tmp_path / 'one.safetensors').species.tolist() == cells.species_of(index).tolist()
+    with pytest.raises(AnialError, match='32 atoms and species'):
+        replace(trajectory, species=trajectory.species[1:])

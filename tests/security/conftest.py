@@ -67,7 +67,9 @@ class World:
     def labelled(self) -> LabelledCells:
         """The images with their labels."""
         return LabelledCells(
-            cells=Cells.from_lists([one.positions for one in self.images], [one.cell.array for one in self.images]),
+            cells=Cells.from_lists(
+                [one.positions for one in self.images], [one.cell.array for one in self.images], species=13
+            ),
             energies=np.array([one.get_potential_energy() for one in self.images]),
             forces=np.concatenate([one.get_forces() for one in self.images]),
             stresses=np.array([one.get_stress(voigt=False) for one in self.images]),

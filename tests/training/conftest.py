@@ -29,7 +29,7 @@ def random_cells(n_cells: int, seed: int) -> Cells:
                 atoms.append(point)
         positions.append(np.array(atoms))
         lattices.append(np.diag(edges))
-    return Cells.from_lists(positions, lattices)
+    return Cells.from_lists(positions, lattices, species=13)
 
 
 def label(cells: Cells) -> LabelledCells:

@@ -258,7 +258,7 @@ def test_labels_of_a_labelling_that_did_not_end_join_unless_they_are_there(whole
 
 def test_no_cell_is_labelled_twice(deaths, continued):
     jobs = [job for job in calculations(*deaths.values(), continued) if job.process_label == 'EvaluateCalculation']
-    hashes = [content_hash(*cell) for job in jobs for cell in to_cells(dict(job.inputs.cells))]
+    hashes = [content_hash(*cell) for job in jobs for cell in to_cells(dict(job.inputs.cells)).configurations()]
     assert len(hashes) == len(set(hashes)) == continued.outputs.summary['n_labels']
 
 

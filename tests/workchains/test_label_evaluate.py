@@ -20,7 +20,7 @@ LATTICE = 4.05 * np.eye(3)
 
 def close_pair() -> orm.StructureData:
     """Return two atoms a third of an angstrom apart, which EMT repels with hundreds of eV/angstrom."""
-    return to_structure(np.array([[0, 0, 0], [0.3, 0, 0]]), LATTICE)
+    return to_structure(np.array([[0, 0, 0], [0.3, 0, 0]]), LATTICE, np.array([13, 13]))
 
 
 @pytest.fixture(scope='module')

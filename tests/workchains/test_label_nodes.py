@@ -113,7 +113,8 @@ def chains(run_all, labelling, mortal_pw, make_cells, count_nodes):
     codes = {
         name: mortal_pw(name.replace(' ', '-'), n_killed=n, crashes=crashes) for name, (n, crashes) in mortals.items()
     }
-    nodes = run_all(*(labelling({'cell_0000': to_structure(positions, lattice)}, code) for code in codes.values()))
+    cell = to_structure(positions, lattice, np.full(len(positions), 13))
+    nodes = run_all(*(labelling({'cell_0000': cell}, code) for code in codes.values()))
     return {**found, **dict(zip(codes, ((node, 0) for node in nodes), strict=True))}
 
 
@@ -186,7 +187,9 @@ def test_meshes_are_those_of_aiida_quantumespresso(aiida_profile, force_parity):
     lattices = [np.diag(generator.uniform(3.5, 9.0, 3)) for _ in range(12)]
     # The mesh of a cell with equal edges is equal in all directions, even where rounding would tell them apart.
     lattices += [4.0 * np.eye(3) + 0.3 * generator.standard_normal((3, 3)), np.array([[0, 2, 2], [2, 0, 2], [2, 2, 0]])]
-    cells = {f'c{index}': to_structure(np.zeros((1, 3)), lattice) for index, lattice in enumerate(lattices)}
+    cells = {
+        f'c{index}': to_structure(np.zeros((1, 3)), lattice, np.array([13])) for index, lattice in enumerate(lattices)
+    }
     distance, parity = orm.Float(0.35), orm.Bool(force_parity)
     meshes = make_meshes(distance, parity, **cells)
     assert 1 < len(meshes) <= len(cells)

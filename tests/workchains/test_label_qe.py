@@ -29,15 +29,15 @@ def structures(make_cells):
 
     def strained(strain: float) -> orm.StructureData:
         deformation = np.diag([1 + strain, 1, 1])
-        return to_structure(pressed @ deformation, pressed_lattice @ deformation)
+        return to_structure(pressed @ deformation, pressed_lattice @ deformation, np.full(len(pressed), 13))
 
     return {
-        'a_large': to_structure(positions, 1.1 * lattice),
-        'b_overlap': to_structure(np.zeros((2, 3)), lattice),
+        'a_large': to_structure(positions, 1.1 * lattice, np.full(len(positions), 13)),
+        'b_overlap': to_structure(np.zeros((2, 3)), lattice, np.array([13, 13])),
         'c_minus': strained(-STRAIN),
         'd_pressed': strained(0.0),
         'e_plus': strained(STRAIN),
-        'f_close': to_structure(np.array([[0, 0, 0], [0.3, 0, 0]]), lattice),
+        'f_close': to_structure(np.array([[0, 0, 0], [0.3, 0, 0]]), lattice, np.array([13, 13])),
     }
 
 

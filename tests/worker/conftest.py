@@ -50,7 +50,7 @@ def cells() -> Cells:
     generator = np.random.default_rng(2)
     basis = 4.1 * np.array([[0, 0, 0], [0, 0.5, 0.5], [0.5, 0, 0.5], [0.5, 0.5, 0]])
     positions = [basis[:n] + 0.05 * generator.standard_normal((n, 3)) for n in (4, 3, 2)]
-    return Cells.from_lists(positions, [4.1 * np.eye(3)] * 3)
+    return Cells.from_lists(positions, [4.1 * np.eye(3)] * 3, species=13)
 
 
 @pytest.fixture

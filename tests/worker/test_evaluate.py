@@ -138,7 +138,7 @@ def test_one_bad_cell_costs_one_label(make_job):
     fine = 4.1 * np.array([[0, 0, 0], [0, 0.5, 0.5], [0.5, 0, 0.5], [0.5, 0.5, 0]])
     close, same = fine.copy(), fine.copy()
     close[1], same[1] = [0.9, 0.4, 0.2], [0, 0, 0]
-    Cells.from_lists([close, fine, same], [4.1 * np.eye(3)] * 3).write(directory / 'cells.safetensors')
+    Cells.from_lists([close, fine, same], [4.1 * np.eye(3)] * 3, species=13).write(directory / 'cells.safetensors')
     summary, arrays = labels(directory)
     assert set(summary['rejected']) == {'0', '2'}
     assert 'above the limit of 20' in summary['rejected']['0']
@@ -174,3 +174,27 @@ def test_impossible_inputs_are_named(make_job, changes):
     directory = make_job(**({'labeller': {'kind': 'emt'}} | changes))
     with pytest.raises(SettingsError, match=next(iter(changes))):
         labels(directory)
+
+
+def test_emt_labels_an_alloy_by_the_species_of_each_atom(tmp_path):
+    lattice, positions = 4.0 * np.eye(3), np.array([[0, 0, 0], [0, 2.1, 2], [2, 0, 2], [2, 2, 0.1]])
+    species = [[13, 28, 13, 13], [28, 13, 13, 13]]
+    Cells.from_lists([positions] * 2, [lattice] * 2, species=species).write(tmp_path / 'cells.safetensors')
+    (tmp_path / 'input.json').write_text('{"labeller": {"kind": "emt"}}')
+    _, arrays = labels(tmp_path)
+    for index, numbers in enumerate(species):
+        atoms = Atoms(numbers=numbers, positions=positions, cell=lattice, pbc=True, calculator=EMT())
+        assert arrays['energies'][index] == pytest.approx(atoms.get_potential_energy(), rel=1e-12)
+        np.testing.assert_allclose(arrays['forces'][4 * index : 4 * index + 4], atoms.get_forces(), atol=1e-12)
+    assert abs(np.diff(arrays['energies'])[0]) > 1e-3
+
+
+def test_cells_with_an_element_that_an_eam_file_does_not_tabulate_are_rejected(tmp_path):
+    write_eam(tmp_path / 'potential.eam.alloy')
+    Cells.from_lists([np.zeros((1, 3))] * 2, [4.0 * np.eye(3)] * 2, species=[[13], [28]]).write(
+        tmp_path / 'cells.safetensors'
+    )
+    (tmp_path / 'input.json').write_text('{"labeller": {"kind": "eam"}}')
+    summary, _ = labels(tmp_path)
+    assert summary['rejected'].keys() == {'1'}
+    assert 'have Ni, and the potential knows Al only' in summary['rejected']['1']

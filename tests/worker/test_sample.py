@@ -57,7 +57,7 @@ def test_files_and_table(make_job):
     for index, row in enumerate(summary['trajectories']):
         trajectory = Trajectory.read(directory / 'trajectories' / f'{index:03d}.safetensors')
         assert row == json.loads(json.dumps(trajectory.row(), allow_nan=False))
-        frames = Cells.from_lists(trajectory.positions, [trajectory.lattice] * len(trajectory.steps))
+        frames = Cells.from_lists(trajectory.positions, [trajectory.lattice] * len(trajectory.steps), species=13)
         prediction = engine.evaluate(frames, member_forces=True)
         np.testing.assert_allclose(trajectory.energies, prediction.energies, rtol=1e-10)
         np.testing.assert_allclose(trajectory.energy_disagreement, prediction.energy_disagreement, rtol=1e-7)

@@ -193,8 +193,8 @@ _OUR_TEXTS = {
     ),
     'a header with nan': (replacing('energy\\\\": \\\\"eV', 'energy\\": NaN, \\"x\\": \\"eV'), 'header: has units'),
     'a newer format': (
-        replacing('format_version\\\\": 1', 'format_version\\": 99'),
-        'newer than 1; update aiida-anial',
+        replacing('format_version\\\\": 2', 'format_version\\": 99'),
+        'newer than 2; update aiida-anial',
     ),
     'an atom that was moved': (moved(0, ('0.5', '0.5', '0.5')), 'content_hash: is not that of the lattice'),
 }
