@@ -88,12 +88,14 @@ def test_forces_and_stress_are_derivatives_of_the_energy(engine, cells, slope):
     direction, strain = generator.normal(size=cells.positions.shape), generator.normal(size=(3, 3))
 
     def moved(step):
-        return engine.evaluate(Cells(cells.positions + step * direction, cells.lattices, cells.offsets)).member_energies
+        return engine.evaluate(
+            Cells(cells.positions + step * direction, cells.lattices, cells.offsets, cells.species)
+        ).member_energies
 
     def strained(step):
         deformation = np.eye(3) + step * (strain + strain.T) / 2
         positions, lattices = cells.positions @ deformation, cells.lattices @ deformation
-        return engine.evaluate(Cells(positions, lattices, cells.offsets)).energies
+        return engine.evaluate(Cells(positions, lattices, cells.offsets, cells.species)).energies
 
     work = np.add.reduceat((prediction.member_forces * direction).sum(-1), cells.offsets[:-1], axis=1)
     np.testing.assert_allclose(-slope(moved, step=1e-5), work, atol=1e-7, rtol=1e-6)
