@@ -55,7 +55,9 @@ def _known_labels(path: Path) -> dict[str, Any]:
     try:
         dataset = read_dataset(path, trust_units=True, may_be_part=True)
     except FileFormatError as exception:
-        raise AnialError(f'{path}: no export of this profile wrote it, and it is no dataset ({exception}).') from None
+        raise AnialError(
+            f'{path}: no export of this profile wrote it, and it is not a dataset ({exception}).'
+        ) from None
     hashes = sorted(set(dataset.hashes))
     known: set[str] = set()
     for start in range(0, len(hashes), 10_000):

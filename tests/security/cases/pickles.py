@@ -98,7 +98,7 @@ _READERS = {
     'a dataset': (dataset, 'labels: '),
     'a model': (model, 'model.pt: not a safetensors file'),
     'a folder': (folder, 'model'),
-    'an origin': (whence, 'labels.extxyz: no export of this profile wrote it, and it is no dataset'),
+    'an origin': (whence, 'labels.extxyz: no export of this profile wrote it, and it is not a dataset'),
     'a potential': (potential, '--potential: '),
     'settings': (settings, 'over.yaml: '),
 }
