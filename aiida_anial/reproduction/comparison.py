@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import numpy as np
@@ -80,6 +80,10 @@ _SAME_ON_ONE_MACHINE = (StepKind.EVALUATION, StepKind.DYNAMICS, StepKind.TRAININ
 # Returns the tolerance of a quantity of an output, or None if it is not compared.
 _Tolerance = Callable[[str, str], float | None]
 
+_SCHEMA = 'schema_version'
+# What describes the layout of a node, and not its content.
+_LAYOUT = (_SCHEMA, '.metadata')
+
 _CREATOR_VERSION = ('output_parameters', 'creator_version')
 
 
@@ -124,11 +128,19 @@ def _outputs(original: Any, again: Any, tolerance: _Tolerance, excuse: Verdict) 
             yield Record(output, '', False, excuse, note=note)
             continue
         before, after = quantities(there[output]), quantities(here[output])
+        newer = _schema(before) != _schema(after)
         for name in sorted({*before, *after}):
-            if (output, name) == _CREATOR_VERSION:
+            if name not in before or (newer and name.endswith(_LAYOUT)):
+                yield Record(output, name, False, Verdict.OTHER_VERSION, note='this version stores it in another way')
+            elif (output, name) == _CREATOR_VERSION:
                 yield _program(before.get(name), after.get(name))
             elif (allowed := tolerance(output, name)) is not None:
-                yield _record(output, name, before.get(name), after.get(name), tolerance=allowed, excuse=excuse)
+                yield _record(output, name, before[name], after.get(name), tolerance=allowed, excuse=excuse)
+
+
+def _schema(found: Mapping[str, Quantity]) -> Any:
+    """Return the version of the layout that a node was written in, if it says one."""
+    return found[_SCHEMA].values[0] if _SCHEMA in found else None
 
 
 def _by_label(node: Any) -> dict[str, Any]:
@@ -146,12 +158,11 @@ def _program(before: Quantity | None, after: Quantity | None) -> Record:
 
 
 def _record(
-    output: str, name: str, before: Quantity | None, after: Quantity | None, *, tolerance: float, excuse: Verdict
+    output: str, name: str, before: Quantity, after: Quantity | None, *, tolerance: float, excuse: Verdict
 ) -> Record:
     """Return the record of one quantity."""
-    if before is None or after is None:
-        note = 'the original does not have it' if before is None else 'it is missing'
-        return Record(output, name, False, excuse, tolerance=tolerance, note=note)
+    if after is None:
+        return Record(output, name, False, excuse, tolerance=tolerance, note='it is missing')
     identical = _identical(before, after)
     deviation, note = (0.0 if _is_numeric(before) else None, '') if identical else _deviation(before, after)
     if identical:

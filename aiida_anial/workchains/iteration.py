@@ -158,7 +158,7 @@ class AlIterationWorkChain(AnialWorkChain):
         self.report(
             f'{values["n_stopped"]} of {values["n_trajectories"]} trajectories stopped by disagreement, '
             f'median time {values["median_time_ps"]:.2f} ps, {values["n_labels"]} fresh labels, '
-            f'{values["n_rejected"]} set aside'
+            f'{values["n_rejected"]} rejected'
         )
         return None
 

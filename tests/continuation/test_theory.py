@@ -49,7 +49,7 @@ def test_an_unknown_theory_is_refused():
 
 def test_settings_determine_the_theory_of_their_labels(pseudo, worker_code):
     qe = {'ecutwfc_ry': 20, 'ecutrho_ry': 90, 'kpoints_mesh': None, 'kpoints_distance_per_angstrom': 0.4}
-    found = theory_of(campaign_inputs('demo', {'label': {'qe': qe}}), CampaignNodes(worker_code, pseudo=pseudo))
+    found = theory_of(campaign_inputs('demo', {'label': {'qe': qe}}), CampaignNodes(worker_code, {'pseudo': pseudo}))
     assert found == LevelOfTheory(
         code='pw.x',
         pseudo_md5=pseudo.md5,

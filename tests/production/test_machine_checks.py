@@ -68,4 +68,4 @@ def test_a_disk_that_is_full(found, monkeypatch):
     monkeypatch.setattr(machine_checks.shutil, 'disk_usage', lambda _: type('Usage', (), {'free': 1e8}))
     check = found()['disk']
     assert check.passed is False
-    assert 'make room' in check.remedy
+    assert 'free some space' in check.remedy

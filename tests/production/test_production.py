@@ -108,7 +108,7 @@ def test_the_doctor_finds_all_well(shell, daemon):
         'PostgreSQL: 1',
         'encoding: UTF8',
         'RabbitMQ: ',
-        'recovery: workers outlive',
+        'recovery: workers survive',
         'processes: every active process has a worker',
         'consumer timeout: none',
         'workers: 1 on',
@@ -153,7 +153,7 @@ WRONG = {
     'encoding': (
         {'postgres': {'database': 'latin'}},
         "CREATE DATABASE latin OWNER anial TEMPLATE template0 ENCODING 'LATIN1' LC_COLLATE 'C' LC_CTYPE 'C'",
-        r'postgres\.database: latin .*encoding LATIN1, UTF8 is needed',
+        r'postgres\.database: latin .*encoding LATIN1, but UTF8 is needed',
     ),
     'database of another profile': (
         {'postgres': {'database': 'anial'}},
@@ -163,7 +163,7 @@ WRONG = {
     'database of another role': (
         {'postgres': {'database': 'foreign'}},
         'CREATE DATABASE "foreign"',
-        r'postgres\.database: foreign .*does not let anial make tables',
+        r'postgres\.database: foreign .*does not let anial create tables',
     ),
 }
 
