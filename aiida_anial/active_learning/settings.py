@@ -140,7 +140,7 @@ class LabelSettings(Settings):
 
     :param max_concurrent: calculations alive at once, over all cycles of an iteration.
     :param max_failed_fraction: more failed labels than this end the labelling with an exit code.
-    :param max_force_ev_per_angstrom: a label with a larger force on an atom is set aside as unphysical.
+    :param max_force_ev_per_angstrom: a label with a larger force on an atom is rejected as unphysical.
     """
 
     max_concurrent: Count = 2

@@ -29,7 +29,7 @@ def define_checkpoint(spec: CalcJobProcessSpec) -> None:
         valid_type=orm.FolderData,
         required=False,
         validator=validate_checkpoint,
-        help='Retrieved files of an interrupted job with the same inputs; this one goes on from its checkpoint.',
+        help='Retrieved files of an interrupted job with the same inputs; this one continues from its checkpoint.',
     )
 
 
@@ -99,7 +99,7 @@ class WorkerCalculation(CalcJob):
             401,
             'ERROR_NO_CHECKPOINT',
             invalidates_cache=True,
-            message='The job ended before it was done, and left no checkpoint to go on from: {reason}',
+            message='The job ended before it was done, and left no checkpoint to continue from: {reason}',
         )
         spec.exit_code(410, 'ERROR_WORKER_FAILED', message='The worker stopped: {reason}')
 

@@ -70,5 +70,5 @@ class TrainingFailed(AnialError):  # noqa: N818 - an outcome of the method, not 
     """Too many members diverged, or one did every time it was tried."""
 
 
-class TrainingInterrupted(Exception):  # noqa: N818 - not an error: the training goes on from its checkpoint
+class TrainingInterrupted(Exception):  # noqa: N818 - not an error: the training continues from its checkpoint
     """The training was asked to stop; its checkpoint has been written."""

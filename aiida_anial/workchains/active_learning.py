@@ -128,7 +128,7 @@ class ActiveLearningWorkChain(AnialWorkChain):
 
     @staticmethod
     def _define_continued(spec: WorkChainSpec) -> None:
-        """Add the inputs of a campaign that goes on from others."""
+        """Add the inputs of a campaign that continues others."""
         spec.input_namespace('continued', required=False, help='What other campaigns have done already.')
         spec.input_namespace('continued.shards', valid_type=DatasetData, dynamic=True, help='Labels, by shard.')
         spec.input_namespace(
@@ -267,7 +267,7 @@ class ActiveLearningWorkChain(AnialWorkChain):
             self.ctx.verdict = 'converged'
         elif 'ensemble' not in outputs:
             self.ctx.verdict = 'nothing to label'
-        self.report(f'iteration {self.ctx.iteration}: {self._n_labels()} labels, {self.ctx.verdict or "going on"}')
+        self.report(f'iteration {self.ctx.iteration}: {self._n_labels()} labels, {self.ctx.verdict or "continuing"}')
         return None
 
     def should_run_final_training(self) -> bool:

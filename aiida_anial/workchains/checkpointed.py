@@ -40,7 +40,7 @@ class CheckpointedWorkChain(ResumingWorkChain):
             valid_type=orm.FolderData,
             required=False,
             validator=validate_checkpoint,
-            help='Checkpoint of a job of another work chain to go on from; one of other inputs is set aside.',
+            help='Checkpoint of a job of another work chain to continue from; a job with other inputs starts anew.',
         )
         spec.inputs['max_iterations'].default = lambda: orm.Int(100)
         spec.inputs['clean_workdir'].default = lambda: orm.Bool(True)

@@ -104,7 +104,7 @@ _SIGNALS = (signal.SIGTERM, signal.SIGINT)
 InputsT = TypeVar('InputsT', bound='JobInputs')
 
 
-class JobInterrupted(Exception):  # noqa: N818 - not an error: the job goes on from its checkpoint
+class JobInterrupted(Exception):  # noqa: N818 - not an error: the job continues from its checkpoint
     """A command stopped because ``Job.interrupted`` asked it to, after having written its checkpoint.
 
     :param message: one sentence: how far it came.

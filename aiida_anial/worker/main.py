@@ -32,9 +32,8 @@ def main() -> None:
     """Run the heavy parts of aiida-anial without AiiDA.
 
     Each command but benchmark reads input.json and its other files from DIRECTORY (the current one unless given), and
-    writes its results and output.json there. The exit status is 0 when it finished or was interrupted (SIGTERM, or the
-    wall-clock limit in input.json) with a checkpoint to go on from, and 1 when it failed; output.json says which, and
-    why.
+    writes its results and output.json there. The exit status is 0 when it finished, or was interrupted (SIGTERM, or the
+    wall-clock limit in input.json) with a checkpoint to continue from. It is 1 when it failed; output.json says why.
     """
 
 

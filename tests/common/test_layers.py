@@ -154,3 +154,10 @@ def test_imports_lead_down_in_the_drawing(package):
     files = (ROOT / 'aiida_anial' / package).rglob('*.py')
     found = {(file.name, name) for file in files for name in imported(file) if name != package}
     assert {(file, name) for file, name in found if DEPTH[name] >= DEPTH[package]} == set()
+
+
+def test_the_modules_that_the_architecture_names_are_there():
+    page = (ROOT / 'docs/topics/architecture.md').read_text()
+    named = re.findall(r'`(\w+/[\w/]+\.py)`', page)
+    assert len(named) > 30
+    assert [name for name in named if not (ROOT / 'aiida_anial' / name).exists() and not (ROOT / name).exists()] == []

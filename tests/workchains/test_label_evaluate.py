@@ -1,4 +1,4 @@
-"""Labels from a potential: sound ones are kept, the others are set aside, too many of those are an error."""
+"""Labels from a potential: sound ones are kept, the others are rejected, and too many of those are an error."""
 
 from __future__ import annotations
 

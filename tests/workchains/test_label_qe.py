@@ -165,5 +165,5 @@ def test_a_label_leads_to_its_structure_through_its_calculation(chain, structure
 def test_the_report_tells_what_was_launched_and_set_aside(chain):
     reports = [log.message for log in orm.Log.collection.get_logs_for(chain)]
     assert sum('launching PwBaseWorkChain' in line for line in reports) == 6
-    assert any('b_overlap set aside: ' in line for line in reports)
+    assert any('b_overlap rejected: ' in line for line in reports)
     assert any('labelled 4 of 6 cells' in line for line in reports)
