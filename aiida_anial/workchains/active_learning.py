@@ -43,15 +43,8 @@ class ActiveLearningWorkChain(AnialWorkChain):
         spec.expose_inputs(
             AlIterationWorkChain,
             exclude=(
-                'adopted',
-                'shards',
-                'n_trajectories',
-                'cycle.iteration',
-                'cycle.ensemble',
-                'cycle.thresholds',
-                'cycle.seed',
-                'cycle.campaign',
-                'train.worker.settings',
+                *('adopted', 'shards', 'n_trajectories', 'train.worker.settings'),
+                *('cycle.iteration', 'cycle.ensemble', 'cycle.thresholds', 'cycle.seed', 'cycle.campaign'),
             ),
         )
         spec.input('seed', valid_type=orm.Int, help='Every random draw of the campaign follows from it.')
