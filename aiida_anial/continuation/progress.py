@@ -10,7 +10,7 @@ from aiida import orm
 from aiida.common import LinkType
 
 from aiida_anial.calculations.worker import CHECKPOINT
-from aiida_anial.labellers.registry import labeller_of_node
+from aiida_anial.labellers.registry import known_labellers
 from aiida_anial.workchains.reasons import reason
 
 __all__ = ('child', 'given', 'labels_of', 'progress')
@@ -38,17 +38,18 @@ def labels_of(labelling: orm.ProcessNode) -> dict[str, Any]:
     """
     done = given(labelling, 'adopted')
     failures = done.pop('failures').get_dict() if 'failures' in done else {}
-    labeller = labeller_of_node(labelling)
+    labelled = set()
+    labellers = {labeller.process_label: labeller for labeller in known_labellers().values()}
     for node in sorted(labelling.called, key=attrgetter('pk')):
-        if node.process_label != labeller.process_label:
+        if (labeller := labellers.get(node.process_label)) is None:
             continue
-        found = labeller.labels_of(node)
-        for kind, nodes in (found or {}).items():
-            done[kind] = {**done.get(kind, {}), **nodes} if isinstance(nodes, dict) else nodes
-        if found is None and node.is_finished and not labeller.is_one_job and not labeller.deserves_another_try(node):
+        if (found := labeller.labels_of(node)) is not None:
+            labelled.add(node.label)
+            for kind, nodes in found.items():
+                done[kind] = {**done.get(kind, {}), **nodes} if isinstance(nodes, dict) else nodes
+        elif node.is_finished and not labeller.is_one_job and not labeller.deserves_another_try(node):
             failures[node.label] = reason(node)
-    labelled = labeller.taken_over(done)
-    failures = {label: why for label, why in failures.items() if labelled is not None and label not in labelled}
+    failures = {label: why for label, why in failures.items() if label not in labelled}
     if failures and not labelling.is_finished:
         done['failures'] = orm.Dict(failures)
     return done

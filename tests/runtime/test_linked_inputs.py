@@ -72,16 +72,6 @@ def test_outputs_that_come_later_are_in_the_next_checkpoint(start):
     assert restarted(process).outputs['best'].value == 1
 
 
-def test_the_inputs_are_written_down_once(start, monkeypatch):
-    written: list[Any] = []
-    plain = WorkChain.encode_input_args
-    monkeypatch.setattr(WorkChain, 'encode_input_args', lambda self, given: written.append(given) or plain(self, given))
-    process = start(Linked)
-    for _ in range(5):
-        AiiDAPersister().save_checkpoint(process)
-    assert len([given for given in written if 'cells' in given]) == 1
-
-
 def test_a_checkpoint_is_as_long_with_any_number_of_inputs(start):
     lengths = []
     for number in (1, 100):

@@ -133,10 +133,10 @@ def test_the_command_sets_shows_and_takes_away_a_limit(computer):
         result = CliRunner().invoke(main, ['limit', *arguments])
         return result.exit_code, result.output.strip()
 
-    assert run(computer.label, '7') == (0, f'{computer.label}: at most 7, 0 alive')
+    assert run(computer.label, '7') == (0, f'{computer.label}: at most 7, 0 active')
     assert computer.get_property(LIMIT) == 7
-    assert f'{computer.label}: at most 7, 0 alive' in run()[1]
-    assert run(computer.label, '--none') == (0, f'{computer.label}: no limit, 0 alive')
+    assert f'{computer.label}: at most 7, 0 active' in run()[1]
+    assert run(computer.label, '--none') == (0, f'{computer.label}: no limit, 0 active')
     assert run(computer.label, '--none')[0] == 0
     for arguments, key in (
         (['nowhere', '3'], 'COMPUTER'),
