@@ -41,7 +41,7 @@ def labels_of(labelling: orm.ProcessNode) -> dict[str, Any]:
     labelled = set()
     labellers = {labeller.process_label: labeller for labeller in known_labellers().values()}
     for node in sorted(labelling.called, key=attrgetter('pk')):
-        if (labeller := labellers.get(node.process_label)) is None:
+        if (labeller := labellers.get(str(node.process_label))) is None:
             continue
         if (found := labeller.labels_of(node)) is not None:
             labelled.add(node.label)
