@@ -12,7 +12,6 @@ from aiida_anial.common.errors import AnialError
 from aiida_anial.data.ensemble import EnsembleData
 
 __all__ = (
-    'FINGERPRINT',
     'REPRODUCES',
     'is_beyond',
     'loaded',
@@ -22,9 +21,6 @@ __all__ = (
 
 REPRODUCES = 'reproduces'
 """On whatever ran or was made when a step was reproduced: the UUID of that step. Queries leave such nodes out."""
-
-FINGERPRINT = 'fingerprint'
-"""On a calculation of a benchmark by DFT: what it was of. One that finished is not paid for again."""
 
 # Databases count nodes in 32 bits, and each has an error of its own for a number that does not fit.
 _LARGEST = 2**31 - 1

@@ -1,10 +1,11 @@
-"""Decide which nodes are equal, and run a process without the cache.
+"""Decide which nodes are equal, and run a process with or without the cache.
 
-:hook: ``NodeCaching``, ``Data._CLS_NODE_CACHING`` and ``aiida.manage.caching.disable_caching``
-:changes: A node that names its content by a checksum is hashed by that alone. The cache is switched on again also after
-    an exception.
+:hook: ``NodeCaching``, ``Data._CLS_NODE_CACHING`` and the contexts of ``aiida.manage.caching``
+:changes: A node that names its content by a checksum is hashed by that alone. After an exception,
+    too, the cache is as it was before.
 :why: AiiDA hashes all attributes and files of a node, among them the UUIDs of the calculations that gave its labels:
-    equal labels would not be equal nodes. An exception inside ``disable_caching`` leaves the cache off for the process.
+    equal labels would not be equal nodes. An exception inside ``disable_caching`` or ``enable_caching``
+    leaves the cache as it was inside, for as long as the process lives.
 :upstream: none found
 :until: AiiDA has a public hook for the hash of a data class, and its context managers restore the cache in ``finally``.
 """
@@ -12,12 +13,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from typing import Any
 
-from aiida.manage.caching import disable_caching
+from aiida.manage.caching import disable_caching, enable_caching
 from aiida.orm.nodes.caching import NodeCaching
 
-__all__ = ('CachingByContent', 'without_cache')
+__all__ = ('CachingByContent', 'with_cache', 'without_cache')
 
 
 class CachingByContent(NodeCaching):
@@ -34,9 +36,22 @@ def without_cache(run: Callable[[], Any]) -> Any:
 
     :raises Exception: whatever ``run`` raises, after the cache is as it was before.
     """
+    return _within(disable_caching(), run)
+
+
+def with_cache(identifier: str | None, run: Callable[[], Any]) -> Any:
+    """Return what ``run`` returns, and let processes of one type take their outputs from the cache meanwhile.
+
+    :param identifier: process type, such as ``aiida.calculations:anial.property``; None: none more than otherwise.
+    :raises Exception: whatever ``run`` raises, after the cache is as it was before.
+    """
+    return run() if identifier is None else _within(enable_caching(identifier=identifier), run)
+
+
+def _within(context: AbstractContextManager[None], run: Callable[[], Any]) -> Any:
     failure: Exception | None = None
     result: Any = None
-    with disable_caching():
+    with context:
         try:
             result = run()
         except Exception as exception:  # it must not pass through the context

@@ -1,10 +1,13 @@
-"""What a work chain takes over instead of paying for it again: from another campaign, or from a finished twin."""
+"""What a work chain takes over from a campaign that it continues.
+
+These are inputs, so that the graph says what was taken over. They cannot be found by equality, as a child or its twin
+is (``aiida_anial.runtime.launch_once``): a campaign may continue another with other settings, keep its labels without
+its networks, and begin in the middle of a labelling, of the dynamics or of a training.
+"""
 
 from __future__ import annotations
 
-import hashlib
-import json
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 from aiida import orm
@@ -12,9 +15,8 @@ from aiida.engine.processes.process_spec import ProcessSpec
 
 from aiida_anial.calculations.worker import validate_checkpoint
 from aiida_anial.data.ensemble import EnsembleData
-from aiida_anial.data.nodes import FINGERPRINT
 
-__all__ = ('adopted', 'define_adopted_labels', 'define_adopted_training', 'fingerprint', 'finished_twins')
+__all__ = ('adopted', 'define_adopted_labels', 'define_adopted_training')
 
 
 def adopted(inputs: Mapping[str, Any], *names: str) -> dict[str, Any]:
@@ -62,19 +64,3 @@ def define_adopted_training(spec: ProcessSpec, namespace: str) -> None:
         validator=validate_checkpoint,
         help='Where it was interrupted.',
     )
-
-
-def fingerprint(**content: Any) -> str:
-    """Return a SHA-256 of plain values."""
-    return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
-
-
-def finished_twins(values: Collection[str]) -> dict[str, Any]:
-    """Return the newest work chain with each of these fingerprints that finished well, where there is one."""
-    query = orm.QueryBuilder().append(
-        orm.WorkChainNode,
-        filters={f'extras.{FINGERPRINT}': {'in': list(values)}, 'attributes.exit_status': 0},
-        project=[f'extras.{FINGERPRINT}', '*'],
-        tag='chain',
-    )
-    return dict(query.order_by({'chain': {'id': 'asc'}}).all())

@@ -8,7 +8,6 @@ from aiida import orm
 from aiida.common import AttributeDict
 from aiida.engine import ExitCode, while_
 from aiida.engine.processes.workchains.workchain import WorkChainSpec
-from aiida.manage.caching import enable_caching
 
 from aiida_anial.calcfunctions.tabulate_benchmark import tabulate_benchmark
 from aiida_anial.calculations.property import PropertyCalculation
@@ -208,8 +207,6 @@ class BenchmarkWorkChain(AnialWorkChain):
             inputs.metadata.update(metadata)
             process = PropertyCalculation
         inputs.property = orm.Str(name)
-        # The same property of the same potential is computed once, whatever the profile caches otherwise.
-        with enable_caching(identifier='aiida.calculations:anial.property'):
-            node = self.submit(process, **inputs)
+        node = self.submit(process, cached=process is PropertyCalculation, **inputs)
         self.start(f'{subject}.{name}', node)
         self.report(f'launching {node.process_label}<{node.pk}> for {subject} {name}: {len(self.ctx.waiting)} waiting')

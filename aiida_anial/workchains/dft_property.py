@@ -14,14 +14,13 @@ from aiida_quantumespresso.workflows.pw.relax import PwRelaxWorkChain
 from aiida_anial.calcfunctions.analyse_property import analyse_property
 from aiida_anial.calcfunctions.make_tasks import make_tasks, mesh_name, tasks_of
 from aiida_anial.common.errors import AnialError
-from aiida_anial.data.nodes import FINGERPRINT
 from aiida_anial.data.validation import settings_validator, validate_positive, validate_property
 from aiida_anial.labellers.pw_base import PwBaseWorkChain
 from aiida_anial.properties.evaluation import Relaxation, Task
 from aiida_anial.properties.registry import all_provided, required
 from aiida_anial.properties.settings import BenchmarkSettings
+from aiida_anial.runtime.launch_once import fingerprint, finished_twins
 from aiida_anial.runtime.work_chain import AnialWorkChain
-from aiida_anial.workchains.adopted import fingerprint, finished_twins
 from aiida_anial.workchains.reasons import reason
 
 __all__ = ('DftPropertyWorkChain',)
@@ -93,13 +92,14 @@ class DftPropertyWorkChain(AnialWorkChain):
             self.inputs.property, self.inputs.settings, self.inputs.kpoints_distance, **self._requirements
         )
         self.ctx.structures, self.ctx.meshes = made['structures'], made['meshes']
-        self.ctx.failures = {}
+        self.ctx.done, self.ctx.failures = {}, {}
         fingerprints = {name: self._fingerprint(name, task) for name, task in self._tasks().items()}
         twins = finished_twins(fingerprints.values())
-        self.ctx.done = {name: twins[value].pk for name, value in fingerprints.items() if value in twins}
-        self.ctx.waiting = sorted(set(self.ctx.structures) - set(self.ctx.done))
-        if self.ctx.done:
-            self.report(f'{len(self.ctx.done)} of {len(self.ctx.structures)} structures were calculated before')
+        # A calculation with a finished twin needs no slot.
+        known = sorted(name for name, value in fingerprints.items() if value in twins)
+        self.ctx.waiting = sorted(set(self.ctx.structures) - set(known))
+        for name in known:
+            self._launch(name)
 
     def should_run_calculations(self) -> bool:
         """Return whether structures wait, or calculations are alive."""
@@ -113,10 +113,8 @@ class DftPropertyWorkChain(AnialWorkChain):
             else:
                 self.ctx.failures[name] = reason(node)
                 self.report(f'{name} failed: {self.ctx.failures[name]}')
-        tasks = self._tasks()
-        self.ctx.stage = f'{len(self.ctx.done)} of {len(tasks)} structures done'
-        computer = self.inputs.qe.pw.code.computer
-        self.fill(self.inputs.max_concurrent.value, computer, lambda name: self._launch(name, tasks[name]))
+        self.ctx.stage = f'{len(self.ctx.done)} of {len(self.ctx.structures)} structures done'
+        self.fill(self.inputs.max_concurrent.value, self.inputs.qe.pw.code.computer, self._launch)
 
     def inspect_calculations(self) -> ExitCode | None:
         """Say which calculations failed; none can be done without."""
@@ -172,23 +170,25 @@ class DftPropertyWorkChain(AnialWorkChain):
     def _requirements(self) -> dict[str, orm.Float]:
         return {key: self.inputs[key] for key in required(self.inputs.property.value)}
 
-    def _launch(self, name: str, task: Task) -> None:
+    def _launch(self, name: str) -> None:
         """Submit the calculation of one structure, with a relaxation if it asks for one."""
+        task, structure = self._tasks()[name], self.ctx.structures[name]
         inputs = AttributeDict(self.exposed_inputs(PwBaseWorkChain, 'qe'))
         inputs.kpoints = self.ctx.meshes[mesh_name(name, task)]
         inputs.metadata = {'call_link_label': name, 'label': name}
-        structure = self.ctx.structures[name]
+        process: Any = PwRelaxWorkChain
         if task.relaxation == Relaxation.NONE:
+            process = PwBaseWorkChain
             inputs.pw.structure = structure
-            node = self.submit(PwBaseWorkChain, **inputs)
         else:
-            node = self.submit(PwRelaxWorkChain, **_relaxation(inputs, structure, task.relaxation))
-        node.base.extras.set(FINGERPRINT, self._fingerprint(name, task))
+            inputs = _relaxation(inputs, structure, task.relaxation)
+        node = self.submit(process, twin=self._fingerprint(name, task), **inputs)
         self.start(name, node)
-        self.report(f'launching {node.process_label}<{node.pk}> for {name}: {len(self.ctx.waiting)} waiting')
+        if not node.is_terminated:
+            self.report(f'launching {node.process_label}<{node.pk}> for {name}: {len(self.ctx.waiting)} waiting')
 
 
-def _relaxation(inputs: AttributeDict, structure: orm.StructureData, relaxation: Relaxation) -> dict[str, Any]:
+def _relaxation(inputs: AttributeDict, structure: orm.StructureData, relaxation: Relaxation) -> AttributeDict:
     """Return the inputs of a ``PwRelaxWorkChain``, from those of a ``PwBaseWorkChain``."""
     shape = relaxation == Relaxation.SHAPE
     namelists = inputs.pw.parameters.get_dict()
@@ -203,10 +203,12 @@ def _relaxation(inputs: AttributeDict, structure: orm.StructureData, relaxation:
     if relaxation == Relaxation.NORMAL:
         fixed = {'FIXED_COORDS': [[True, True, False]] * len(structure.sites)}
         inputs.pw.settings = orm.Dict({**inputs.pw.settings.get_dict(), **fixed})
-    return {
-        'metadata': inputs.pop('metadata'),
-        'clean_workdir': inputs.pop('clean_workdir'),
-        'structure': structure,
-        'base_relax': inputs,
-        'meta_convergence': orm.Bool(False),
-    }
+    return AttributeDict(
+        {
+            'metadata': inputs.pop('metadata'),
+            'clean_workdir': inputs.pop('clean_workdir'),
+            'structure': structure,
+            'base_relax': inputs,
+            'meta_convergence': orm.Bool(False),
+        }
+    )

@@ -8,11 +8,13 @@ from __future__ import annotations
 
 import inspect
 
+import pytest
 from aiida import orm
 from aiida.engine import (
     BaseRestartWorkChain,
     calcfunction,
 )
+from aiida.manage.caching import _CONTEXT_CACHE, disable_caching, enable_caching
 from support.contracts import GONE, Plain, calls, parameters, same
 
 
@@ -61,17 +63,17 @@ def test_settings_of_a_campaign_a_builder_gives_its_inputs(make, cells):
     }, 'hook builder_inputs: `_inputs(prune=True)` gives other keys'
 
 
-def test_caching_an_exception_still_leaves_it_switched_off():
-    from aiida.manage.caching import _CONTEXT_CACHE, disable_caching
-
+@pytest.mark.parametrize('context', [disable_caching, enable_caching])
+def test_caching_an_exception_still_leaves_it_as_it_was_inside(context):
+    before = _CONTEXT_CACHE._default_all
     try:
-        with disable_caching():
+        with context():
             raise KeyError
     except KeyError:
         pass
     left = _CONTEXT_CACHE._default_all
     _CONTEXT_CACHE.clear()
-    assert left == 'disable', f'hook caching: {GONE}'
+    assert left != before, f'hook caching: {GONE}'
 
 
 def test_archive_is_read_without_a_profile_and_its_logger_is_known():
