@@ -1,1 +1,1 @@
-"""Steps of seconds, each a process that links what it makes to what it was made from."""
+"""Steps that take seconds, each a process that links its outputs to its inputs in the graph."""

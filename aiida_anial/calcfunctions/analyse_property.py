@@ -1,4 +1,4 @@
-"""From finished calculations by pw.x to a property."""
+"""A property from finished calculations by pw.x."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def analyse_property(
         ``trajectories`` as pw.x jobs give them; and numbers that the property starts from, such as
         ``lattice_constant`` in angstrom.
     :return: ``quantities``, ``curves``, and the numbers that other properties start from.
-    :raises AnialError: if nothing follows.
+    :raises AnialError: if the calculations do not determine the property.
     """
     evaluations = {
         name: _evaluation(structure, nodes['parameters'][name], nodes['trajectories'][name])
@@ -42,7 +42,7 @@ def analyse_property(
 
 
 def _evaluation(structure: orm.StructureData, parameters: orm.Dict, trajectory: orm.TrajectoryData) -> Evaluation:
-    """Return what one calculation says; energy and stress as for labels."""
+    """Return the results of one calculation, in the units and with the signs of labels."""
     return Evaluation(
         structure.get_ase(),
         float(parameters['energy']),

@@ -24,14 +24,14 @@ __all__ = ('collect_evaluated', 'level_of_theory')
 def collect_evaluated(
     settings: orm.Dict, source: orm.Dict, labels: orm.ArrayData, failures: orm.Dict, **nodes: Any
 ) -> dict[str, Any]:
-    """Return the sound labels as a dataset and the others with their reasons.
+    """Return the valid labels as a dataset and the others with their reasons.
 
     :param settings: ``LabelSettings``, for the largest force that is physical.
     :param source: ``iteration`` and ``origin`` of the cells.
     :param labels: ``energies`` [C], ``forces`` [N, 3] and ``stresses`` [C, 3, 3] of all cells, in eV and angstrom.
     :param failures: reason by cell label, of the cells that could not be evaluated.
     :param nodes: the namespace ``cells``.
-    :return: ``dataset`` and ``labels`` by cell label where there is a sound label, and ``rejected``: reason by cell
+    :return: ``dataset`` and ``labels`` by cell label where there is a valid label, and ``rejected``: reason by cell
         label.
     """
     cells = to_cells(nodes['cells'])

@@ -22,14 +22,14 @@ def collect_labels(
     kpoints_distance: orm.Float | None = None,
     **nodes: Any,
 ) -> dict[str, Any]:
-    """Return the sound labels as a dataset and the others with their reasons.
+    """Return the valid labels as a dataset and the others with their reasons.
 
     :param settings: ``LabelSettings``, for the largest force that is physical.
     :param source: ``iteration`` and ``origin`` of the cells.
     :param failures: reason by cell label, of the calculations that gave no output.
     :param kpoints_distance: in 1/angstrom, where the meshes were chosen by it.
     :param nodes: namespaces by cell label: ``cells``, and ``parameters`` and ``trajectories`` as pw.x jobs give them.
-    :return: ``dataset`` and ``labels`` by cell label where there is a sound label, and ``rejected``: reason by cell
+    :return: ``dataset`` and ``labels`` by cell label where there is a valid label, and ``rejected``: reason by cell
         label.
     """
     parameters = nodes.get('parameters', {})

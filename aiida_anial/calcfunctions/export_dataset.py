@@ -1,4 +1,4 @@
-"""Labels of several shards as one file in a format of others."""
+"""Labels of several shards as one file in a common format."""
 
 from __future__ import annotations
 
@@ -28,8 +28,8 @@ _UNKNOWN = 'unknown'
 def export_dataset(settings: orm.Dict, **shards: DatasetData) -> orm.SinglefileData:
     """Return a file with the labels of ``shards``, in the order of their names.
 
-    :param settings: ``file_format`` and ``filename``; ``rows``: by name of a shard which of its labels, all where it is
-        missing; ``filters``: what they were chosen by, for the header.
+    :param settings: ``file_format`` and ``filename``; ``rows``: by name of a shard the labels to take, all if it is
+        missing; ``filters``: how they were chosen, for the header.
     :return: the file, its SHA-256 among its attributes.
     """
     values = settings.get_dict()

@@ -1,4 +1,4 @@
-"""An ensemble as a file or a folder in a format of others."""
+"""An ensemble as a file or a folder in a common format."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Trajectories as files in a format of others."""
+"""Trajectories as files in a common format."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _FRAMES = ('cells', 'positions', 'steps', 'times', 'times_ps')
 def export_trajectories(settings: orm.Dict, **trajectories: orm.TrajectoryData) -> orm.FolderData:
     """Return a folder with one file for each trajectory, and a companion where the format needs one.
 
-    :param settings: ``file_format``; ``filters``: what they were chosen by, for the headers.
+    :param settings: ``file_format``; ``filters``: how they were chosen, for the headers.
     :return: the files, named after the trajectories' UUIDs, their SHA-256 among the attributes.
     """
     values = settings.get_dict()

@@ -28,7 +28,7 @@ def fetch_checkpoint(remote: orm.RemoteData) -> orm.FolderData:
 
 
 def has_checkpoint(remote: orm.RemoteData) -> bool:
-    """Return whether there is a checkpoint in the work directory, and the directory itself."""
+    """Return whether the work directory still exists and holds a checkpoint."""
     try:
         return CHECKPOINT in remote.listdir()
     except OSError:

@@ -1,4 +1,4 @@
-"""Calculations by pw.x that no campaign made as a shard."""
+"""Labels from calculations by pw.x that no campaign made."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def import_calculations(settings: orm.Dict, **nodes: Any) -> dict[str, Any]:
 
     :param settings: ``max_force_ev_per_angstrom``.
     :param nodes: namespaces by name: ``cells``, ``parameters`` and ``trajectories``, as pw.x jobs take and give them.
-    :return: ``dataset`` and ``labels`` by name where there is a sound label, and ``rejected``: reason by name.
+    :return: ``dataset`` and ``labels`` by name where there is a valid label, and ``rejected``: reason by name.
     """
     parameters = nodes['parameters']
     outputs, faults = shard_outputs(

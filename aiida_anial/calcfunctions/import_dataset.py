@@ -1,4 +1,4 @@
-"""Labels from a file of this package or of others as a shard."""
+"""Labels from a file, of this package or of others, as a shard."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def import_dataset(settings: orm.Dict, file: orm.SinglefileData) -> dict[str, An
 
     :param settings: ``file_format``, ``energy_unit`` and ``trust_units`` as ``read_dataset`` takes them; ``level``: key
         of the level of theory in the file; ``level_of_theory``: what that is; ``max_force_ev_per_angstrom``.
-    :return: ``dataset`` and ``labels`` by name where there is a sound label, and ``rejected``: reason by name.
+    :return: ``dataset`` and ``labels`` by name where there is a valid label, and ``rejected``: reason by name.
     """
     values = settings.get_dict()
     with file.as_path() as path:

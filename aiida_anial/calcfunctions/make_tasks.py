@@ -1,4 +1,4 @@
-"""The structures of a property, for an engine that evaluates nodes."""
+"""The structures that DFT has to evaluate for a property, and their k-point meshes."""
 
 from __future__ import annotations
 
@@ -26,8 +26,8 @@ def make_tasks(
 ) -> dict[str, Any]:
     """Return the structures of a property, and the meshes of k-points for them.
 
-    All structures of a group share a mesh, in each direction the finest that one of them needs: what is compared
-    closely must not jump from mesh to mesh.
+    All structures of a group share a mesh, in each direction the finest that one of them needs: energies that are
+    compared must not jump with the mesh.
 
     :param kpoints_distance: largest distance between k-points, in 1/angstrom.
     :param requirements: numbers that the property starts from, such as ``lattice_constant`` in angstrom.

@@ -1,4 +1,4 @@
-"""The thresholds of the iteration after this one."""
+"""The thresholds of the next iteration."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ __all__ = ('next_thresholds',)
 
 @calcfunction
 def next_thresholds(rule: orm.Dict, thresholds: orm.Dict, iteration: orm.Dict) -> orm.Dict:
-    """Return the thresholds times exp(gain (f - target)), f the fraction of trajectories that disagreement stopped.
+    """Return the thresholds times exp(gain (f - target)), f: the fraction of trajectories that disagreement stopped.
 
     :param rule: ``ThresholdRule``; with mode ``fixed`` the thresholds stay.
     :param thresholds: the present ones.

@@ -1,4 +1,4 @@
-"""The thresholds with which a continued campaign goes on."""
+"""The thresholds with which a campaign continues another."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ __all__ = ('renew_thresholds',)
 
 @calcfunction
 def renew_thresholds(rule: orm.Dict, thresholds: orm.Dict) -> orm.Dict:
-    """Return the thresholds that a rule makes of those that another campaign had come to.
+    """Return the thresholds of the next iteration, from a rule and the last thresholds of another campaign.
 
-    :param rule: ``ThresholdRule``; with mode ``fixed`` its own energy counts, else the one come to, above the floor.
-    :param thresholds: with the same rule they stay as they are.
+    :param rule: ``ThresholdRule``; with mode ``fixed`` its own energy holds, otherwise the last one, above the floor.
+    :param thresholds: those of the other campaign; with the same rule they stay as they are.
     """
     energy = thresholds['energy_ev_per_sqrt_atom']
     return orm.Dict(rules.renewed_thresholds(ThresholdRule.parse(rule.get_dict()), energy))

@@ -1,4 +1,4 @@
-"""A campaign in numbers, and its verdict."""
+"""Summary of a campaign, with its verdict."""
 
 from __future__ import annotations
 

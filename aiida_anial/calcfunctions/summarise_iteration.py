@@ -1,4 +1,4 @@
-"""What happened in an iteration, in one node."""
+"""Summary of an iteration."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def summarise_iteration(rule: orm.Dict, thresholds: orm.Dict, **nodes: Any) -> o
     """Return counts, the median time to a stop, and whether the campaign has converged.
 
     :param rule: ``ThresholdRule``.
-    :param thresholds: those that the trajectories were stopped by.
+    :param thresholds: thresholds of this iteration.
     :param nodes: namespaces by cycle: ``tables`` (of the sampling), and where there were candidates ``rejected`` and
         ``datasets``.
     """

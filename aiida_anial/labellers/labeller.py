@@ -1,4 +1,4 @@
-"""The interface of a labeller: everything that the rest of the package asks it."""
+"""The interface of a labeller, through which the rest of the package uses it."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class Labeller(ABC):
     """Namespace of the inputs of ``LabelWorkChain`` that chooses this labeller."""
 
     process_label: ClassVar[str]
-    """Process label of what labels one cell, or all cells."""
+    """Process label of the process that labels one cell, or all cells."""
 
     is_one_job: ClassVar[bool]
     """Whether one process labels all cells, instead of one process each."""
@@ -73,13 +73,13 @@ class Labeller(ABC):
 
     @abstractmethod
     def level_of_theory(self, label: LabellerSettings, nodes: Nodes) -> LevelOfTheory:
-        """Return what labels will be computed with, as far as it is known before the first."""
+        """Return the level of theory of the labels, as far as it is known before the first one."""
 
     def identity(self, label: LabellerSettings) -> dict[str, Any]:  # noqa: ARG002 - most have no settings of their own
         """Return the settings on which labels depend; two campaigns with the same have labels of the same kind."""
         return {}
 
-    # From the inputs of a campaign of before to settings and nodes.
+    # From the inputs of an earlier campaign back to settings and nodes.
 
     @abstractmethod
     def read_name(self, inputs: Mapping[str, Any]) -> str:
@@ -93,7 +93,7 @@ class Labeller(ABC):
     def read_nodes(self, inputs: Mapping[str, Any]) -> dict[str, Any]:
         """Return the nodes in this namespace."""
 
-    # What ``LabelWorkChain`` asks; ``chain`` is such a work chain while it runs.
+    # For ``LabelWorkChain``; ``chain`` is the running work chain.
 
     @classmethod
     @abstractmethod
@@ -105,7 +105,7 @@ class Labeller(ABC):
         """Return the computer whose limit on calculations holds, or None if no limit does."""
 
     def prepare(self, chain: Any) -> None:  # noqa: B027 - most need none
-        """Make what all launches share."""
+        """Make what all launches share, such as meshes of k-points."""
 
     @abstractmethod
     def launch(self, chain: Any, key: str) -> Any:
@@ -113,21 +113,21 @@ class Labeller(ABC):
 
     @abstractmethod
     def has_labels(self, node: Any) -> bool:
-        """Return whether a process that has ended left what a label is made of."""
+        """Return whether a process that has ended has all outputs that make a label."""
 
     @abstractmethod
     def deserves_another_try(self, node: Any) -> bool:
-        """Return whether a process failed for a reason that another run may not meet."""
+        """Return whether a process failed for a reason that may not occur in another run."""
 
     @abstractmethod
     def collect(self, chain: Any) -> dict[str, Any]:
         """Return ``dataset``, ``labels`` and ``rejected``, from this work chain and from what it adopted."""
 
-    # What a continued campaign asks; ``adopted`` is the namespace of that name of ``LabelWorkChain``.
+    # For a campaign that continues another; ``adopted`` is the namespace of that name of ``LabelWorkChain``.
 
     @abstractmethod
     def taken_over(self, adopted: Mapping[str, Any]) -> Collection[str] | None:
-        """Return the cells that have a label; None: all of them."""
+        """Return the cells that have a label, or None if all of them have one."""
 
     @abstractmethod
     def labels_of(self, node: Any) -> dict[str, Any] | None:

@@ -1,4 +1,4 @@
-"""Labels by pw.x (PBE): each cell a calculation of its own, never more than a few at once."""
+"""Labels by pw.x (PBE): one calculation for each cell."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ PW_CODE = 'pw@localhost'
 _CUT_SHORT = (100, 140, 301, 302, 303, 305, 310, 311, 312, 320, 321, 322)
 # pw.x writes this file when it stops by itself, with the reason.
 _CRASH = 'CRASH'
-# Outputs of a calculation that a label is made of: energy, and forces with stress.
+# The outputs that make a label: energy, and forces with stress.
 _OUTPUTS = ('output_parameters', 'output_trajectory')
 
 
@@ -59,7 +59,7 @@ class PwLabeller(Labeller):
         return pw_inputs(label.qe, nodes.get('pw_code'), nodes.get('pseudo'))
 
     def level_of_theory(self, label: LabellerSettings, nodes: Nodes) -> LevelOfTheory:
-        """Return the settings of pw.x; its version and the functional are known when a label is done."""
+        """Return the settings of pw.x; its version and the functional are known only after the first label."""
         qe, pseudo = label.qe, nodes.get('pseudo')
         return LevelOfTheory(
             code='pw.x',
@@ -73,7 +73,7 @@ class PwLabeller(Labeller):
         )
 
     def read_settings(self, inputs: Mapping[str, Any]) -> dict[str, Any]:
-        """Return the settings of pw.x; namelists that no other key stands for come last."""
+        """Return the settings of pw.x; keywords without a key of their own are under ``parameters``."""
         return {'qe': read_pw_settings(inputs)}
 
     def read_nodes(self, inputs: Mapping[str, Any]) -> dict[str, Any]:
@@ -85,7 +85,11 @@ class PwLabeller(Labeller):
         """Expose the inputs of ``PwBaseWorkChain`` but for the cell."""
         from aiida_anial.labellers.pw_base import PwBaseWorkChain
 
-        options: dict[str, Any] = {'required': False, 'populate_defaults': False, 'help': 'pw.x.'}
+        options: dict[str, Any] = {
+            'required': False,
+            'populate_defaults': False,
+            'help': 'Inputs of every calculation by pw.x.',
+        }
         spec.expose_inputs(
             PwBaseWorkChain, namespace=cls.namespace, exclude=('pw.structure',), namespace_options=options
         )
@@ -97,7 +101,7 @@ class PwLabeller(Labeller):
         return computer
 
     def prepare(self, chain: Any) -> None:
-        """Make the meshes of all cells at once: made for each cell, they would take a process and a node each."""
+        """Make the meshes of all cells at once, which saves a process and a node for each cell."""
         from aiida_anial.calcfunctions.make_meshes import make_meshes
 
         chain.ctx.meshes = {}
@@ -157,7 +161,7 @@ class PwLabeller(Labeller):
         )
 
     def identity(self, label: LabellerSettings) -> dict[str, Any]:
-        """Return the settings of pw.x, whatever the pseudopotential family is called and wherever it runs."""
+        """Return the settings of pw.x without the name of the pseudopotential family and the options of the job."""
         return {key: value for key, value in label.qe.to_dict().items() if key not in {'job', 'pseudo_family'}}
 
     def read_name(self, inputs: Mapping[str, Any]) -> str:  # noqa: ARG002
@@ -230,7 +234,7 @@ def _outputs_of_children(node: orm.ProcessNode) -> list[list[Any]]:
 
 
 def _complete_outputs(base: Any) -> Any:
-    """Return the outputs of a ``PwBaseWorkChain``, or of a job that it did not live to inspect, if complete."""
+    """Return the outputs of a ``PwBaseWorkChain``, or of the last job of one that was cut short, if complete."""
     jobs = [node for node in base.called if isinstance(node, orm.CalcJobNode) and node.is_finished_ok]
     if base.is_finished_ok:
         found: Any = base.outputs

@@ -1,4 +1,4 @@
-"""A calculation by pw.x that is run until it ends well."""
+"""A calculation by pw.x that is run again until it ends well."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The labellers that there are: those that the modules of this package list in ``LABELLERS``."""
+"""All labellers: those that the modules of this package list in ``LABELLERS``."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ def labeller_of(inputs: Mapping[str, Any]) -> Labeller:
 def labeller_of_node(node: Any, above: str = '') -> Labeller:
     """Return the labeller that the inputs of a stored work chain choose.
 
-    :param above: what the labels of these inputs begin with, such as ``cycle__label__`` in a campaign.
+    :param above: prefix of the link labels of these inputs, such as ``cycle__label__`` in a campaign.
     """
     inputs = node.base.links.get_incoming(link_type=LinkType.INPUT_WORK).nested()
     for name in filter(None, above.split('__')):

@@ -1,4 +1,4 @@
-"""What a daemon worker does when a server goes away: it ends at once, and the next one waits for the server.
+"""End a daemon worker at once when a server goes away, and let the next one wait for the server.
 
 :hook: the command line ``verdi ... daemon worker``, read from click's context; the daemon that starts workers again
 :changes: Nothing in AiiDA.

@@ -72,7 +72,7 @@ def deaf_workers(daemon: psutil.Process | None, status: Path) -> list[psutil.Pro
     """Return the daemon workers that are older than their broker.
 
     :param daemon: their parent.
-    :param status: file in which the broker says who it is.
+    :param status: file in which the broker stores its process id.
     """
     try:
         began = psutil.Process(json.loads(status.read_text())['pid']).create_time()

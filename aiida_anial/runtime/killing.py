@@ -43,7 +43,7 @@ class KillsChildren(WorkChain):
 
 
 class _InterruptibleWaiting(Waiting):  # type: ignore[misc]
-    """Waiting that may be interrupted after what it waits for has come, and before the process has noticed."""
+    """A waiting state that may be interrupted after its child has ended and before the process has noticed."""
 
     def interrupt(self, reason: BaseException) -> None:
         """Stop waiting; the process carries the interruption out as soon as it runs.
@@ -56,7 +56,7 @@ class _InterruptibleWaiting(Waiting):  # type: ignore[misc]
 
 @contextmanager
 def _asking_the_living(runner: Any) -> Iterator[None]:
-    """Let a work chain that is killed ask only those of its children to end that have not."""
+    """Let a work chain that is killed ask only the children that have not ended."""
     controller = runner._controller
     if controller is None:
         yield
@@ -71,7 +71,7 @@ def _asking_the_living(runner: Any) -> Iterator[None]:
 async def _have_all_ended(node: orm.ProcessNode, answer: Awaitable[bool]) -> bool:
     """Return whether all children of a killed process have ended, once all have answered.
 
-    :param answer: AiiDA's, which is false too where a child ended by itself before the request reached it.
+    :param answer: of AiiDA; false also if a child ended by itself before the request reached it.
     """
     return await answer or all(child.is_terminated for child in node.called)
 

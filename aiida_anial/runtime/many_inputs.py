@@ -31,7 +31,7 @@ _INPUTS = (LinkType.INPUT_CALC, LinkType.INPUT_WORK)
 
 
 class _Links(ProcessNodeLinks):
-    """Links of a node to which an input is added in the same time, however many there are."""
+    """Links of a node; to add an input takes the same time however many there are."""
 
     def __init__(self, node: orm.Node) -> None:
         super().__init__(node)

@@ -20,7 +20,7 @@ LIMIT: Final = 'anial_max_calculations'
 """Property of a computer: how many calculations by ``pw.x`` may be alive there at once."""
 
 WAITS_FOR: Final = 'waits_for'
-"""Extra of a labelling that a computer has no room for now: the UUID of the computer."""
+"""Extra of a work chain that waits for room on a computer: the UUID of the computer."""
 
 _HOLDERS: Final = ('LabelWorkChain', 'DftPropertyWorkChain')
 
@@ -108,7 +108,7 @@ def _waiting(computer: orm.Computer) -> list[int]:
 
 
 def _mark(node: Any, computer: orm.Computer, *, waits: bool) -> None:
-    """Write down for the others whether a work chain waits."""
+    """Record for the other work chains whether this one waits."""
     if waits:
         node.base.extras.set(WAITS_FOR, computer.uuid)
     elif WAITS_FOR in node.base.extras.all:

@@ -59,7 +59,7 @@ class ActiveLearningWorkChain(AnialWorkChain):
             valid_type=orm.Dict,
             required=False,
             validator=settings_validator(CampaignInputs, 'settings'),
-            help='All settings that this campaign was built from, for those who read or continue it.',
+            help='All settings from which this campaign was built; read when it is shown or continued.',
         )
         spec.input_namespace('training', help='Settings of the training by stage.')
         for stage, text in (('initial', 'first ensemble'), ('retrain', 'iterations'), ('final', 'last ensemble')):
@@ -122,17 +122,19 @@ class ActiveLearningWorkChain(AnialWorkChain):
     @staticmethod
     def _define_continued(spec: WorkChainSpec) -> None:
         """Add the inputs of a campaign that continues others."""
-        spec.input_namespace('continued', required=False, help='What other campaigns have done already.')
+        spec.input_namespace('continued', required=False, help='Results of the campaigns that this one continues.')
         spec.input_namespace('continued.shards', valid_type=DatasetData, dynamic=True, help='Labels, by shard.')
         spec.input_namespace(
             'continued.cells', valid_type=orm.StructureData, dynamic=True, help='Initial random cells.'
         )
         define_adopted_labels(spec, 'continued.label')
         define_adopted_training(spec, 'continued.training')
-        spec.input('continued.thresholds', valid_type=orm.Dict, required=False, help='Those that it had come to.')
-        spec.input('continued.iteration', valid_type=orm.Int, required=False, help='The last iteration that is done.')
+        spec.input(
+            'continued.thresholds', valid_type=orm.Dict, required=False, help='Thresholds of the next iteration.'
+        )
+        spec.input('continued.iteration', valid_type=orm.Int, required=False, help='The last finished iteration.')
         spec.input_namespace(
-            'continued.summaries', valid_type=orm.Dict, dynamic=True, help='Summaries of the iterations that are done.'
+            'continued.summaries', valid_type=orm.Dict, dynamic=True, help='Summaries of the finished iterations.'
         )
         spec.input('continued.verdict', valid_type=orm.Str, required=False, help='Why there is no further iteration.')
         spec.input_namespace(
@@ -144,7 +146,7 @@ class ActiveLearningWorkChain(AnialWorkChain):
         define_adopted_training(spec, 'continued.final')
 
     def setup(self) -> None:
-        """Begin with nothing, or with what other campaigns have done."""
+        """Start from nothing, or from the results of other campaigns."""
         done = self._continued
         self.ctx.iteration = self._n_continued
         self.ctx.shards = done.get('shards', {})
@@ -177,7 +179,7 @@ class ActiveLearningWorkChain(AnialWorkChain):
         return ToContext(labelling=node)
 
     def inspect_initial_labels(self) -> ExitCode | None:
-        """Take the first shard, that of a labelling with too many failures included."""
+        """Take the first shard, also from a labelling with too many failures."""
         node = self.ctx.labelling
         if 'dataset' in node.outputs:
             self.ctx.shards[_INITIAL_SHARD] = node.outputs.dataset
@@ -207,7 +209,7 @@ class ActiveLearningWorkChain(AnialWorkChain):
             self.ctx.thresholds = initial_thresholds(rule, self.ctx.training_summary)
 
     def should_run_iteration(self) -> bool:
-        """Return whether the campaign has neither a verdict nor used up its iterations."""
+        """Return whether there is no verdict yet, and iterations are left."""
         return self.ctx.verdict is None and self.ctx.iteration < self._campaign.max_iterations
 
     def run_iteration(self) -> ToContext:
@@ -244,7 +246,7 @@ class ActiveLearningWorkChain(AnialWorkChain):
         return ToContext(current=node, **self._benchmark(self.ctx.iteration - 1))
 
     def inspect_iteration(self) -> ExitCode | None:
-        """Take the fresh labels and the retrained ensemble, and judge."""
+        """Take the fresh labels and the retrained ensemble, and decide whether the campaign has converged."""
         self.inspect_benchmark()
         node = self.ctx.current
         outputs = node.outputs
@@ -264,22 +266,22 @@ class ActiveLearningWorkChain(AnialWorkChain):
         return None
 
     def should_run_final_training(self) -> bool:
-        """Return whether the last ensemble is trained longer."""
+        """Return whether a final training of the last ensemble was asked for and is not done."""
         return 'final' in self.inputs.training and 'ensemble' not in self._continued.get('final', {})
 
     def run_final_training(self) -> ToContext:
-        """Launch the training of the last ensemble."""
+        """Launch the final training."""
         benchmark = self._benchmark(self.ctx.iteration)
         training = self._train(self.inputs.training.final, 'final_training', self._continued.get('final', {}))
         return ToContext(**training, **benchmark)
 
     def inspect_final_training(self) -> ExitCode | None:
-        """Take the last ensemble."""
+        """Take the ensemble of the final training."""
         self.inspect_benchmark()
         return self._inspect_training()
 
     def should_run_benchmark(self) -> bool:
-        """Return whether the properties of the last ensemble are asked for."""
+        """Return whether a benchmark of the last ensemble was asked for."""
         return bool(self.inputs.get('benchmark'))
 
     def run_benchmark(self) -> ToContext:
@@ -289,13 +291,13 @@ class ActiveLearningWorkChain(AnialWorkChain):
         return ToContext(**self._benchmark(self.ctx.iteration, final=trained))
 
     def inspect_benchmark(self) -> None:
-        """Say whether a benchmark failed; the campaign goes on without."""
+        """Report a benchmark that failed; the campaign continues without it."""
         node = self.ctx.pop('benchmark', None)
         if node is not None and not node.is_finished_ok:
             self.report(f'BenchmarkWorkChain<{node.pk}> failed with exit status {node.exit_status}: {reason(node)}')
 
     def results(self) -> ExitCode | None:
-        """Attach the outputs and give the verdict."""
+        """Attach the outputs and report the verdict."""
         done = self._continued.get('final', {})
         if 'ensemble' in done:
             self.ctx.ensemble, self.ctx.training_summary = done['ensemble'], done['summary']
@@ -308,7 +310,7 @@ class ActiveLearningWorkChain(AnialWorkChain):
         return None
 
     def _benchmark(self, iteration: int, *, final: bool = False) -> dict[str, Any]:
-        """Launch the benchmark of the newest ensemble, if one is asked for, and return what to wait for."""
+        """Launch the benchmark of the newest ensemble if one was asked for, and return the process to wait for."""
         if not self.inputs.get('benchmark'):
             return {}
         name = 'benchmark_final' if final else f'benchmark_{iteration:03d}'
@@ -320,7 +322,7 @@ class ActiveLearningWorkChain(AnialWorkChain):
         return {'benchmark': node}
 
     def _initial_cells(self) -> dict[str, orm.StructureData]:
-        """Return the initial random cells: those of the campaign before, and fresh ones where it had fewer."""
+        """Return the initial random cells: those of the continued campaign, and fresh ones if it had fewer."""
         cells: dict[str, orm.StructureData] = self._continued.get('cells', {})
         if len(cells) >= self._campaign.n_initial_cells or 'labels' in self._continued.get('label', {}):
             return cells
@@ -330,7 +332,7 @@ class ActiveLearningWorkChain(AnialWorkChain):
     def _train(self, settings: orm.Dict, name: str, done: dict[str, Any]) -> ToContext:
         """Launch a training on all labels.
 
-        :param done: where a checkpoint of it may be.
+        :param done: may hold the ``checkpoint`` of an interrupted training to start from.
         """
         inputs = AttributeDict(self.exposed_inputs(AlIterationWorkChain)).train
         inputs.worker.shards = self.ctx.shards

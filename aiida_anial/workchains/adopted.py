@@ -22,7 +22,7 @@ __all__ = ('adopted', 'define_adopted_labels', 'define_adopted_training')
 def adopted(inputs: Mapping[str, Any], *names: str) -> dict[str, Any]:
     """Return a namespace of the inputs as plain nested dictionaries, empty where nothing is given.
 
-    :param names: the way to the namespace.
+    :param names: names of the nested namespaces, outermost first.
     """
     found: Any = inputs
     for name in names:
@@ -35,8 +35,8 @@ def _plain(namespace: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def define_adopted_labels(spec: ProcessSpec, namespace: str) -> None:
-    """Add the inputs of a labelling that has not come to its end."""
-    spec.input_namespace(namespace, required=False, help='Labels that are done already, by cell label.')
+    """Add the inputs for the results of a labelling that was cut short."""
+    spec.input_namespace(namespace, required=False, help='Finished labels, by cell label.')
     spec.input_namespace(
         f'{namespace}.parameters', valid_type=orm.Dict, dynamic=True, help='Output parameters of `pw.x`.'
     )
@@ -53,8 +53,8 @@ def define_adopted_labels(spec: ProcessSpec, namespace: str) -> None:
 
 
 def define_adopted_training(spec: ProcessSpec, namespace: str) -> None:
-    """Add the inputs of a training that is done, or was interrupted."""
-    spec.input_namespace(namespace, required=False, help='A training that is done, or was interrupted.')
+    """Add the inputs for the results of a training that finished or was interrupted."""
+    spec.input_namespace(namespace, required=False, help='Results of a training that finished or was interrupted.')
     spec.input(f'{namespace}.ensemble', valid_type=EnsembleData, required=False, help='The networks.')
     spec.input(f'{namespace}.summary', valid_type=orm.Dict, required=False, help='Summary of their training.')
     spec.input(
@@ -62,5 +62,5 @@ def define_adopted_training(spec: ProcessSpec, namespace: str) -> None:
         valid_type=orm.FolderData,
         required=False,
         validator=validate_checkpoint,
-        help='Where it was interrupted.',
+        help='Checkpoint of an interrupted training.',
     )

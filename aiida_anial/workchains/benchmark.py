@@ -1,4 +1,4 @@
-"""Properties of an ensemble, beside those of references."""
+"""A benchmark: properties of an ensemble beside those of other potentials and of DFT."""
 
 from __future__ import annotations
 
@@ -84,7 +84,7 @@ class BenchmarkWorkChain(AnialWorkChain):
 
     @staticmethod
     def validate_properties(node: orm.List | None, _: Any) -> str | None:
-        """Refuse what is no property, and none at all."""
+        """Refuse unknown properties, and an empty list."""
         if node is None:
             return None
         try:
@@ -123,7 +123,7 @@ class BenchmarkWorkChain(AnialWorkChain):
         return bool(self.ctx.waiting or self.alive)
 
     def run_properties(self) -> None:
-        """Note what has ended, and fill the slots."""
+        """Record the properties that have ended, and fill the slots."""
         for key, node in self.ended().items():
             self._note(key, node)
         for key in list(self.ctx.waiting):
@@ -135,7 +135,7 @@ class BenchmarkWorkChain(AnialWorkChain):
             self.wait()
 
     def results(self) -> ExitCode | None:
-        """Attach what there is; that a property failed is said only then."""
+        """Attach the results, and then fail if a property failed."""
         nodes: dict[str, dict[str, Any]] = {}
         for key, pk in self.ctx.done.items():
             subject, name = key.split('.')
@@ -153,7 +153,7 @@ class BenchmarkWorkChain(AnialWorkChain):
         return code.format(failed=str(len(self.ctx.failures)), total=str(self.ctx.total), key=key, reason=why)
 
     def _potentials(self) -> dict[str, dict[str, Any]]:
-        """Return the inputs of a ``PropertyCalculation`` that say what is evaluated, by subject."""
+        """Return, by subject, the inputs of a ``PropertyCalculation`` that name the potential."""
         ensembles = dict(self.inputs.get('references', {}))
         if 'ensemble' in self.inputs:
             ensembles[MAIN] = self.inputs.ensemble
@@ -163,9 +163,9 @@ class BenchmarkWorkChain(AnialWorkChain):
         return found
 
     def _is_ready(self, key: str) -> bool:
-        """Return whether nothing that a property starts from is missing; of DFT there is one at a time.
+        """Return whether a property can start.
 
-        A property by DFT keeps as many calculations alive as there are slots.
+        A property by DFT needs those that it starts from, and runs alone: it fills all slots with its calculations.
         """
         subject, name = key.split('.')
         if subject != DFT:
@@ -174,7 +174,7 @@ class BenchmarkWorkChain(AnialWorkChain):
         return not busy and all(f'{DFT}.{other}' in self.ctx.done for other in PROPERTIES[name].requires)
 
     def _note(self, key: str, node: Any) -> None:
-        """Note a property, or the reason why there is none."""
+        """Record a property, or the reason why there is none."""
         if node.is_finished_ok:
             self.ctx.done[key] = node.pk
             return

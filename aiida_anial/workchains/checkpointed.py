@@ -64,7 +64,7 @@ class CheckpointedWorkChain(ResumingWorkChain):
             self.ctx.inputs.parent_folder = self.inputs.checkpoint
 
     def on_terminated(self) -> None:
-        """Clean the work directories, unless a checkpoint in them is all that is left of a job."""
+        """Clean the work directories, unless they may hold the only checkpoint of a job."""
         if self.state in (ProcessState.KILLED, ProcessState.EXCEPTED):
             WorkChain.on_terminated(self)
         else:
@@ -81,7 +81,7 @@ class CheckpointedWorkChain(ResumingWorkChain):
 
     @process_handler(priority=450)
     def handle_foreign_checkpoint(self, node: orm.CalcJobNode) -> ProcessHandlerReport | None:
-        """Start anew where the worker refuses the checkpoint of another work chain: its inputs were others."""
+        """Start anew if the worker refuses the checkpoint of another work chain, which had other inputs."""
         given, used = (
             self.inputs.get('checkpoint'),
             node.inputs.parent_folder if 'parent_folder' in node.inputs else None,
@@ -94,7 +94,7 @@ class CheckpointedWorkChain(ResumingWorkChain):
 
     @process_handler(priority=400)
     def handle_worker_failed(self, node: orm.CalcJobNode) -> ProcessHandlerReport | None:
-        """End with the worker's own reason, which running it again would not change."""
+        """End with the reason that the worker gives; another run would end in the same way."""
         if node.exit_status is None or node.exit_status < _WORKER_FAILED:
             return None
         self.report(f'{self.ctx.process_name}<{node.pk}> failed with exit status {node.exit_status}')

@@ -27,7 +27,7 @@ __all__ = ('CycleWorkChain',)
 
 
 class CycleWorkChain(AnialWorkChain):
-    """Fresh random cells and schedules, molecular dynamics on the newest ensemble, labels of what it does not know."""
+    """Draw random cells and schedules, run molecular dynamics on the newest ensemble, and label where it disagrees."""
 
     @classmethod
     def define(cls, spec: WorkChainSpec) -> None:
@@ -53,10 +53,10 @@ class CycleWorkChain(AnialWorkChain):
             'campaign',
             valid_type=orm.Dict,
             validator=settings_validator(CampaignSettings, 'campaign'),
-            help='For the fraction of completed trajectories whose last frame is labelled.',
+            help='For `label_completed_fraction`, the share of completed trajectories to label at their end.',
         )
         spec.input('ensemble', valid_type=EnsembleData, help='The networks that drive the dynamics.')
-        spec.input('thresholds', valid_type=orm.Dict, help='Disagreement at which a trajectory stops.')
+        spec.input('thresholds', valid_type=orm.Dict, help='The disagreement at which a trajectory stops.')
         spec.expose_inputs(
             SampleWorkChain,
             namespace='sample',
@@ -88,8 +88,8 @@ class CycleWorkChain(AnialWorkChain):
 
     @staticmethod
     def _define_adopted(spec: WorkChainSpec) -> None:
-        """Add the inputs of a cycle that has not come to its end."""
-        spec.input_namespace('adopted', required=False, help='What another such cycle has done already.')
+        """Add the inputs for the results of a cycle that was cut short."""
+        spec.input_namespace('adopted', required=False, help='Results of the cycle that this one continues.')
         spec.input('adopted.table', valid_type=orm.Dict, required=False, help='Table of the dynamics.')
         spec.input_namespace(
             'adopted.trajectories', valid_type=orm.TrajectoryData, dynamic=True, help='Trajectories, beside `table`.'
@@ -136,7 +136,7 @@ class CycleWorkChain(AnialWorkChain):
         return ToContext(sampling=node)
 
     def inspect_sampling(self) -> ExitCode | None:
-        """Say why there are no trajectories, if there are none."""
+        """Fail with the reason if there are no trajectories."""
         node = self.ctx.sampling
         if not node.is_finished_ok:
             self.report(f'SampleWorkChain<{node.pk}> failed with exit status {node.exit_status}')
@@ -145,7 +145,7 @@ class CycleWorkChain(AnialWorkChain):
         return None
 
     def take_over(self) -> None:
-        """Take the trajectories, and the labels of a cycle that had come so far."""
+        """Attach the trajectories, and the labels if the cycle that this one continues has them."""
         done = adopted(self.inputs, 'adopted')
         made = self.ctx.sampling.outputs if 'sampling' in self.ctx else done
         self.ctx.trajectories = dict(made['trajectories'])
@@ -155,7 +155,7 @@ class CycleWorkChain(AnialWorkChain):
         self.ctx.candidates = dict(done.get('candidates', {}))
 
     def extract_candidates(self) -> None:
-        """Take the configuration where each trajectory stopped, and a fraction of the ends of the others."""
+        """Extract the configuration where each trajectory stopped, and the last frame of a fraction of the others."""
         if 'rejected' in self.outputs:
             return
         trajectories = self.ctx.trajectories
@@ -165,7 +165,7 @@ class CycleWorkChain(AnialWorkChain):
             trajectory = trajectories[name]
             if trajectory.base.attributes.get('stop_reason') == 'completed':
                 completed += 1
-                # Every so many of them, evenly: no draw is needed.
+                # The fraction is taken evenly, so that no random draw is needed.
                 if int(completed * fraction) == int((completed - 1) * fraction):
                     continue
             if name not in self.ctx.candidates:
@@ -192,7 +192,7 @@ class CycleWorkChain(AnialWorkChain):
         return ToContext(labelling=node)
 
     def inspect_labels(self) -> ExitCode | None:
-        """Take the labels, those of a labelling with too many failures included."""
+        """Attach the labels, also those of a labelling with too many failures."""
         node = self.ctx.labelling
         for name in ('dataset', 'rejected'):
             if name in node.outputs:

@@ -25,7 +25,7 @@ from aiida_anial.workchains.reasons import reason
 
 __all__ = ('DftPropertyWorkChain',)
 
-# As the relaxations of potentials: 1 meV/angstrom; and pw.x compares the energy too.
+# Forces as in relaxations with potentials, 1 meV/angstrom; pw.x checks the energy too.
 _FORCE_TOLERANCE_RY_PER_BOHR = 3.9e-5
 _ENERGY_TOLERANCE_RY = 1e-6
 _PRESSURE_TOLERANCE_KBAR = 0.1
@@ -60,7 +60,7 @@ class DftPropertyWorkChain(AnialWorkChain):
             PwBaseWorkChain,
             namespace='qe',
             exclude=('pw.structure', 'kpoints', 'kpoints_distance', 'kpoints_force_parity'),
-            namespace_options={'help': 'pw.x.'},
+            namespace_options={'help': 'Inputs of every calculation by pw.x.'},
         )
         spec.inputs.validator = cls.validate_requirements
         spec.outline(
@@ -80,7 +80,7 @@ class DftPropertyWorkChain(AnialWorkChain):
 
     @staticmethod
     def validate_requirements(inputs: dict[str, Any], _: Any) -> str | None:
-        """Refuse a property without what it starts from."""
+        """Refuse a property without the numbers that it starts from."""
         if (node := inputs.get('property')) is None:
             return None
         missing = [key for key in required(node.value) if inputs.get(key) is None]
@@ -106,7 +106,7 @@ class DftPropertyWorkChain(AnialWorkChain):
         return bool(self.ctx.waiting or self.alive)
 
     def run_calculations(self) -> None:
-        """Note what has ended, and fill the slots."""
+        """Record the calculations that have ended, and fill the slots."""
         for name, node in self.ended().items():
             if node.is_finished_ok:
                 self.ctx.done[name] = node.pk
@@ -117,7 +117,7 @@ class DftPropertyWorkChain(AnialWorkChain):
         self.fill(self.inputs.max_concurrent.value, self.inputs.qe.pw.code.computer, self._launch)
 
     def inspect_calculations(self) -> ExitCode | None:
-        """Say which calculations failed; none can be done without."""
+        """Fail if a calculation failed: the analysis needs all of them."""
         if not self.ctx.failures:
             return None
         name, why = min(self.ctx.failures.items())
@@ -145,7 +145,7 @@ class DftPropertyWorkChain(AnialWorkChain):
         return None
 
     def _evaluated(self, name: str, node: Any) -> orm.StructureData:
-        """Return the structure that the results of a calculation are of."""
+        """Return the structure of the results of a calculation: the relaxed one, if it relaxed."""
         structure: orm.StructureData = self.ctx.structures[name]
         if 'output_structure' in node.outputs:
             structure = node.outputs['output_structure']
@@ -155,7 +155,7 @@ class DftPropertyWorkChain(AnialWorkChain):
         return tasks_of(self.inputs.property, self.inputs.settings, self._requirements)
 
     def _fingerprint(self, name: str, task: Task) -> str:
-        """Return what tells the calculation of one structure from all others; the code of pw.x is no part of it."""
+        """Return the fingerprint of the calculation of one structure; it does not depend on the code that runs pw.x."""
         structure, pw = self.ctx.structures[name], self.inputs.qe.pw
         sites = [site.position for site in structure.sites]
         return fingerprint(

@@ -1,4 +1,4 @@
-"""One active-learning iteration: cycles side by side, then one retraining on everything."""
+"""One active-learning iteration: cycles side by side, then one retraining on all labels."""
 
 from __future__ import annotations
 
@@ -58,12 +58,12 @@ class AlIterationWorkChain(AnialWorkChain):
             default=lambda: orm.Bool(True),
             help='Whether the retraining starts from the weights of the old ensemble.',
         )
-        spec.input_namespace('adopted', required=False, help='What another such iteration has done already.')
+        spec.input_namespace('adopted', required=False, help='Results of the iteration that this one continues.')
         spec.input_namespace(
             'adopted.cycles',
             valid_type=orm.Data,
             dynamic=True,
-            help='By cycle, `number` of trajectories and the namespace `adopted` of that cycle.',
+            help='For each cycle the `number` of trajectories and its namespace `adopted`.',
         )
         spec.input('adopted.fresh_errors', valid_type=orm.Dict, required=False, help='Errors on the fresh labels.')
         define_adopted_training(spec, 'adopted.training')
@@ -94,14 +94,14 @@ class AlIterationWorkChain(AnialWorkChain):
             'fresh_errors',
             valid_type=orm.Dict,
             required=False,
-            help='Errors of the old ensemble on the fresh labels, beside the disagreement that it claimed.',
+            help='Errors of the old ensemble on the fresh labels, beside its disagreement there.',
         )
         spec.exit_code(401, 'ERROR_CYCLES_FAILED', message='Every cycle failed; the last one: {reason}')
         spec.exit_code(402, 'ERROR_VALIDATION_FAILED', message='The errors on the fresh labels are missing: {reason}')
         spec.exit_code(403, 'ERROR_TRAINING_FAILED', message='The retraining failed: {reason}')
 
     def setup(self) -> None:
-        """Begin with no cycle."""
+        """Start with no cycle launched."""
         self.ctx.cycles = []
 
     def should_run_cycles(self) -> bool:
@@ -133,7 +133,7 @@ class AlIterationWorkChain(AnialWorkChain):
         return ToContext(**nodes)
 
     def inspect_cycles(self) -> ExitCode | None:
-        """Take the fresh labels; a failed cycle costs its own labels only."""
+        """Attach the fresh labels; a failed cycle loses only its own."""
         nodes = {name: self.ctx[name] for name in self.ctx.cycles}
         for node in nodes.values():
             if not node.is_finished_ok:
@@ -163,7 +163,7 @@ class AlIterationWorkChain(AnialWorkChain):
         return None
 
     def take_over(self) -> None:
-        """Take the errors and the ensemble of an iteration that had come so far."""
+        """Attach the errors and the ensemble if the iteration that this one continues has them."""
         done = adopted(self.inputs, 'adopted')
         training = done.get('training', {})
         found = {
@@ -193,7 +193,7 @@ class AlIterationWorkChain(AnialWorkChain):
         return ToContext(validation=node)
 
     def inspect_validation(self) -> ExitCode | None:
-        """Take the errors on the fresh labels."""
+        """Attach the errors on the fresh labels."""
         node = self.ctx.validation
         if not node.is_finished_ok:
             self.report(f'ValidateCalculation<{node.pk}> failed with exit status {node.exit_status}')
@@ -207,12 +207,12 @@ class AlIterationWorkChain(AnialWorkChain):
         return 'ensemble' not in self.outputs
 
     def run_training(self) -> ToContext:
-        """Launch the retraining on everything."""
+        """Launch the retraining on all labels."""
         iteration = self.inputs.cycle.iteration
         inputs = AttributeDict(self.exposed_inputs(TrainWorkChain, 'train'))
         fresh = {f'shard_{iteration.value:03d}_{name}': shard for name, shard in self.ctx.shards.items()}
         inputs.worker.shards = {**self.inputs.shards, **fresh}
-        # Every cycle has such a seed and none uses it; the first one's serves.
+        # Every cycle derives a training seed that it does not use; the retraining takes that of the first.
         inputs.worker.seed = derive_seeds(self.inputs.cycle.seed, iteration, orm.Int(0))['training']
         if self.inputs.warm_start.value:
             inputs.worker.initial = self.inputs.cycle.ensemble
@@ -226,7 +226,7 @@ class AlIterationWorkChain(AnialWorkChain):
         return ToContext(training=node)
 
     def inspect_training(self) -> ExitCode | None:
-        """Take the retrained ensemble."""
+        """Attach the retrained ensemble."""
         node = self.ctx.training
         if not node.is_finished_ok:
             self.report(f'TrainWorkChain<{node.pk}> failed with exit status {node.exit_status}')

@@ -19,7 +19,7 @@ from aiida_anial.workchains.reasons import reason
 
 __all__ = ('LabelWorkChain',)
 
-# Among the keys of cells, which begin with a letter: what labels all of them.
+# Key of the one job that labels all cells; the keys of cells begin with a letter.
 _ONE_JOB = '*'
 
 
@@ -54,7 +54,7 @@ class LabelWorkChain(AnialWorkChain):
             valid_type=int,
             non_db=True,
             required=False,
-            help='Share of `limits.max_concurrent` that this one may use, where several run side by side.',
+            help='The part of `limits.max_concurrent` that this labelling may use while others run side by side.',
         )
         define_adopted_labels(spec, 'adopted')
         for labeller in {one.namespace: one for one in known_labellers().values()}.values():
@@ -70,8 +70,8 @@ class LabelWorkChain(AnialWorkChain):
             cls.collect,
             cls.results,
         )
-        spec.output('dataset', valid_type=DatasetData, required=False, help='The sound labels.')
-        spec.output('rejected', valid_type=orm.Dict, help='Reason by cell label, of those that were rejected.')
+        spec.output('dataset', valid_type=DatasetData, required=False, help='The valid labels.')
+        spec.output('rejected', valid_type=orm.Dict, help='Reasons by cell label, for the rejected cells.')
         spec.exit_code(
             410,
             'ERROR_TOO_MANY_FAILED',
@@ -81,7 +81,7 @@ class LabelWorkChain(AnialWorkChain):
 
     @staticmethod
     def validate_labeller(inputs: dict[str, Any], ports: Any) -> str | None:
-        """Refuse no labeller, or two."""
+        """Refuse inputs without a labeller, with two of them, or without cells."""
         names = sorted({labeller.namespace for labeller in known_labellers().values()}, reverse=True)
         given = [name for name in names if inputs.get(name)]
         if len(given) != 1:
@@ -97,11 +97,11 @@ class LabelWorkChain(AnialWorkChain):
 
     @property
     def adopted(self) -> dict[str, Any]:
-        """The labels that another labelling has done already."""
+        """The labels that are taken over from another labelling."""
         return adopted(self.inputs, 'adopted')
 
     def setup(self) -> None:
-        """Queue what has no label yet: cells, or one job for all of them."""
+        """Queue the cells that have no label yet, or one job for all of them."""
         done, labeller = self.adopted, self.labeller
         failures = done['failures'].get_dict() if 'failures' in done else {}
         self.ctx.failures = {label: failures[label] for label in sorted(failures) if label in self.inputs.cells}
@@ -117,7 +117,7 @@ class LabelWorkChain(AnialWorkChain):
             self.report(f'{len(self.ctx.taken_over)} of {len(self.inputs.cells)} cells are labelled already')
 
     def prepare(self) -> None:
-        """Make what all launches share."""
+        """Let the labeller make what all launches share."""
         self.labeller.prepare(self)
 
     def should_run_calculations(self) -> bool:
@@ -125,7 +125,7 @@ class LabelWorkChain(AnialWorkChain):
         return bool(self.ctx.waiting or self.alive)
 
     def run_calculations(self) -> None:
-        """Note what has ended, and fill the slots."""
+        """Record the calculations that have ended, and fill the slots."""
         for key, node in self.ended().items():
             self._note(key, node)
         done = len(self.ctx.taken_over) + self.ctx.n_labelled + len(self.ctx.failures)
@@ -134,7 +134,7 @@ class LabelWorkChain(AnialWorkChain):
         self.fill(self.ctx.max_concurrent, labeller.computer(self), self._launch)
 
     def inspect_calculations(self) -> ExitCode | None:
-        """Say why there are no labels, if the one job for all cells failed."""
+        """Fail with the reason if the one job for all cells failed."""
         why = self.ctx.failures.get(_ONE_JOB)
         if why is None:
             return None
@@ -142,11 +142,11 @@ class LabelWorkChain(AnialWorkChain):
         return code.format(reason=why)
 
     def collect(self) -> None:
-        """Put the sound labels into one shard."""
+        """Collect the valid labels in one shard."""
         self.ctx.collected = self.labeller.collect(self)
 
     def results(self) -> ExitCode | None:
-        """Attach the outputs; too many failures are an error only then."""
+        """Attach the outputs, and then fail if too many labels failed."""
         # Labels are found through the process that made them; a further link to each would say nothing new.
         self.out_many({name: node for name, node in self.ctx.collected.items() if name != 'labels'})
         total, failed = len(self.inputs.cells), len(self.ctx.collected['rejected'].get_dict())
@@ -162,7 +162,7 @@ class LabelWorkChain(AnialWorkChain):
         return LabelSettings.parse(self.inputs.limits.get_dict())
 
     def _launch(self, key: str) -> None:
-        """Submit what labels a cell, or all cells."""
+        """Submit the process that labels a cell, or all cells."""
         node = self.labeller.launch(self, key)
         self.start(key, node)
         what = f'{len(self.inputs.cells)} cells'
@@ -171,7 +171,7 @@ class LabelWorkChain(AnialWorkChain):
         self.report(f'launching {node.process_label}<{node.pk}> for {what}')
 
     def _note(self, key: str, node: Any) -> None:
-        """Note the label, or the reason why there is none."""
+        """Record the label, or the reason why there is none."""
         labeller = self.labeller
         if labeller.has_labels(node):
             self.ctx.n_labelled += 1
