@@ -14,15 +14,16 @@ from aiida.manage.configuration import get_config
 
 from aiida_anial.runtime.states import ACTIVE
 
-__all__ = ('LIMIT', 'WAITS_FOR', 'Grant', 'granted', 'held_slots', 'number_granted')
+__all__ = ('LAUNCHES_ON', 'LIMIT', 'WAITS_FOR', 'Grant', 'granted', 'held_slots', 'number_granted')
 
 LIMIT: Final = 'anial_max_calculations'
-"""Property of a computer: how many calculations by ``pw.x`` may be alive there at once."""
+"""Property of a computer: how many calculations of labellers may be alive there at once."""
 
 WAITS_FOR: Final = 'waits_for'
 """Extra of a work chain that waits for room on a computer: the UUID of the computer."""
 
-_HOLDERS: Final = ('LabelWorkChain', 'DftPropertyWorkChain')
+LAUNCHES_ON: Final = 'launches_on'
+"""Extra of a work chain that launches calculations on a computer: the UUID of the computer."""
 
 
 @dataclass(frozen=True)
@@ -43,6 +44,8 @@ def granted(node: Any, computer: orm.Computer | None, wanted: int) -> Iterator[G
 
     They have to be launched before the context ends. Without a limit of the computer everything is granted.
     """
+    if computer is not None and LAUNCHES_ON not in node.base.extras.all:
+        node.base.extras.set(LAUNCHES_ON, computer.uuid)
     bound = computer.get_property(LIMIT, None) if computer is not None else None
     if computer is None or bound is None or wanted <= 0:
         yield Grant(max(wanted, 0))
@@ -78,24 +81,15 @@ def number_granted(bound: int, held: Mapping[int, int], chain: int, waiting: Col
 def held_slots(computer: orm.Computer) -> dict[int, list[int]]:
     """Return the pks of the calculations alive on a computer, by the pk of the work chain that launched them."""
     query = orm.QueryBuilder()
-    query.append(orm.Computer, filters={'uuid': computer.uuid}, tag='computer')
-    query.append(orm.Data, with_computer='computer', tag='code')
+    query.append(orm.WorkChainNode, filters={f'extras.{LAUNCHES_ON}': computer.uuid}, project='id', tag='chain')
     query.append(
-        orm.WorkChainNode,
-        with_incoming='code',
+        [orm.WorkChainNode, orm.CalcJobNode],
+        with_incoming='chain',
         filters={'attributes.process_state': {'in': ACTIVE}},
-        edge_filters={'label': {'like': '%code'}},
-        project='id',
-        tag='calculation',
-    )
-    query.append(
-        orm.WorkChainNode,
-        with_outgoing='calculation',
-        filters={'attributes.process_label': {'in': list(_HOLDERS)}},
         project='id',
     )
     held: dict[int, list[int]] = {}
-    for calculation, chain in query.distinct().all():
+    for chain, calculation in query.all():
         held.setdefault(chain, []).append(calculation)
     return held
 

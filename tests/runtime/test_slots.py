@@ -67,17 +67,19 @@ def limited(computer):
 
 
 @pytest.fixture
-def make_calculation(fake_chain):
+def make_calculation(fake_chain, computer):
     """Return a function that stores a calculation that is alive, and the work chain that launched it."""
     made = []
 
-    def make(caller_label, label, link_label, code):
-        caller = fake_chain(caller_label, state=ProcessState.WAITING)
-        node = orm.WorkChainNode()
-        node.set_process_label(label)
+    def make(kind, *, launches=True):
+        caller = fake_chain('LabelWorkChain', state=ProcessState.WAITING)
+        if launches:
+            with granted(caller, computer, 1):
+                pass
+        node = kind()
         node.set_process_state(ProcessState.WAITING)
-        node.base.links.add_incoming(code, link_type=LinkType.INPUT_WORK, link_label=link_label)
-        node.base.links.add_incoming(caller, link_type=LinkType.CALL_WORK, link_label='calculation')
+        link = LinkType.CALL_CALC if kind is orm.CalcJobNode else LinkType.CALL_WORK
+        node.base.links.add_incoming(caller, link_type=link, link_label='calculation')
         made.extend((node.store(), caller))
         return caller, node
 
@@ -86,18 +88,9 @@ def make_calculation(fake_chain):
         node.set_process_state(ProcessState.KILLED)
 
 
-@pytest.mark.parametrize(
-    ('caller', 'label', 'link_label'),
-    [
-        ('LabelWorkChain', 'PwBaseWorkChain', 'pw__code'),
-        ('DftPropertyWorkChain', 'PwBaseWorkChain', 'pw__code'),
-        ('DftPropertyWorkChain', 'PwRelaxWorkChain', 'base_relax__pw__code'),
-    ],
-)
-def test_a_calculation_counts_until_it_ends_although_its_caller_has(
-    computer, pw_code, make_calculation, caller, label, link_label
-):
-    chain, calculation = make_calculation(caller, label, link_label, pw_code)
+@pytest.mark.parametrize('kind', [orm.WorkChainNode, orm.CalcJobNode])
+def test_a_calculation_counts_until_it_ends_although_its_caller_has(computer, make_calculation, kind):
+    chain, calculation = make_calculation(kind)
     assert held_slots(computer) == {chain.pk: [calculation.pk]}
     chain.set_process_state(ProcessState.KILLED)
     assert held_slots(computer) == {chain.pk: [calculation.pk]}
@@ -105,8 +98,8 @@ def test_a_calculation_counts_until_it_ends_although_its_caller_has(
     assert held_slots(computer) == {}
 
 
-def test_what_a_relaxation_calls_does_not_count_twice(computer, pw_code, make_calculation):
-    make_calculation('PwRelaxWorkChain', 'PwBaseWorkChain', 'pw__code', pw_code)
+def test_what_a_calculation_calls_does_not_count_twice(computer, make_calculation):
+    make_calculation(orm.WorkChainNode, launches=False)
     assert held_slots(computer) == {}
 
 
