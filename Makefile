@@ -42,8 +42,8 @@ test-slow: install ## run the tests that take minutes each, which `make test` le
 
 faults: install ## kill what a campaign runs on, piece by piece; takes up to an hour
 	@services/install.sh postgresql rabbitmq
-	@echo 'faults: the figures go to benchmarks/results/faults.json and docs/topics/faults.md'
-	@$(BIN)/python benchmarks/faults.py $(FAULTS)
+	@echo 'faults: the figures go to tests/faults/results.json and docs/topics/faults.md'
+	@$(BIN)/python tests/faults/report.py $(FAULTS)
 
 services: venv ## start private PostgreSQL and RabbitMQ servers for a production profile, in .services
 	@services/install.sh postgresql rabbitmq

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import faults
 import graph_table
 import load_table
 import pytest
@@ -13,9 +12,7 @@ PAGE = Page('a.md', 'a.json', 'a.py', 'bench', render=lambda results: f'found {r
 TEXT = f'before\n\n{PAGE.begin}\nold\n{PAGE.end}\n\nafter\n'
 
 
-@pytest.mark.parametrize(
-    'page', [faults.PAGE, graph_table.PAGE, load_table.PAGE, table.PAGE], ids=lambda page: page.name
-)
+@pytest.mark.parametrize('page', [graph_table.PAGE, load_table.PAGE, table.PAGE], ids=lambda page: page.name)
 def test_the_pages_show_their_files(page):
     text = page.path.read_text()
     assert page.with_part(text, page.read()) == text, f'run: python benchmarks/{page.script}'
