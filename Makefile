@@ -52,12 +52,12 @@ services: venv ## start private PostgreSQL and RabbitMQ servers for a production
 services-stop: venv ## stop these servers; their data stay
 	@$(BIN)/python services/services.py stop --folder $(SERVICES)
 
-bench: venv ## compare the speed of the engine with torchani, in five minutes
-	@echo 'bench: MD, training, memory and more; the figures go to benchmarks/results/engine.json and docs/topics/engine.md'
+bench: venv ## compare the speed of the engine with torchani, in a few minutes
+	@echo 'bench: MD, training, memory and start; the figures go to benchmarks/results/engine.json and docs/topics/engine.md'
 	@$(BIN)/python benchmarks/run.py
 
 bench-graph: install ## measure exports and queries in the graph of a whole campaign
-	@scripts/install-postgres.sh
+	@services/install.sh postgresql rabbitmq
 	@echo 'bench-graph: the figures go to benchmarks/results/graph.json and docs/topics/graph-size.md'
 	@$(BIN)/python benchmarks/graph.py
 
