@@ -42,8 +42,8 @@ test-slow: install ## run the tests that take minutes each, which `make test` le
 
 faults: install ## kill what a campaign runs on, piece by piece; takes up to an hour
 	@services/install.sh postgresql rabbitmq
-	@echo 'faults: the figures go to benchmarks/results/faults.json and docs/topics/faults.md'
-	@$(BIN)/python benchmarks/faults.py $(FAULTS)
+	@echo 'faults: the figures go to tests/faults/results.json and docs/topics/faults.md'
+	@$(BIN)/python tests/faults/report.py $(FAULTS)
 
 services: venv ## start private PostgreSQL and RabbitMQ servers for a production profile, in .services
 	@services/install.sh postgresql rabbitmq
@@ -52,12 +52,12 @@ services: venv ## start private PostgreSQL and RabbitMQ servers for a production
 services-stop: venv ## stop these servers; their data stay
 	@$(BIN)/python services/services.py stop --folder $(SERVICES)
 
-bench: venv ## compare the speed of the engine with torchani, in five minutes
-	@echo 'bench: MD, training, memory and more; the figures go to benchmarks/results/engine.json and docs/topics/engine.md'
+bench: venv ## compare the speed of the engine with torchani, in a few minutes
+	@echo 'bench: MD, training, memory and start; the figures go to benchmarks/results/engine.json and docs/topics/engine.md'
 	@$(BIN)/python benchmarks/run.py
 
 bench-graph: install ## measure exports and queries in the graph of a whole campaign
-	@scripts/install-postgres.sh
+	@services/install.sh postgresql rabbitmq
 	@echo 'bench-graph: the figures go to benchmarks/results/graph.json and docs/topics/graph-size.md'
 	@$(BIN)/python benchmarks/graph.py
 

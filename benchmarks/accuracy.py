@@ -4,10 +4,7 @@ The teacher is ASE's EMT, or the published ANI-Al if the environment variable ``
 folder, which takes ten times as many steps: it has more to teach. The clock starts before the descriptors. An error
 counts as reached when the median member's energy error on its validation configurations is that low. torchani's time is
 what its textbook loop would take for the same number of steps: the loop is measured on some batches, and scaled up.
-
-Run it from the repository root; the short form ends after half of the steps and reaches less::
-
-    python benchmarks/accuracy.py --json /tmp/accuracy.json
+The short form ends after half of the steps and reaches less.
 """
 
 from __future__ import annotations
@@ -15,38 +12,27 @@ from __future__ import annotations
 import os
 import re
 import statistics
-import sys
 import time
 from dataclasses import dataclass, field
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any, Final
 
 import common
 import rivals
 import systems
+import training
 
 from aiida_anial.common.cells import Cells
 from aiida_anial.common.labels import LabelledCells
 from aiida_anial.potential.engine import make_engine
 from aiida_anial.potential.neurochem import read_neurochem
 from aiida_anial.potential.settings import EngineSettings, ModelSettings
-from aiida_anial.training.settings import TrainingSettings
-from aiida_anial.training.trainer import train_ensemble
 
-QUESTION: Final = 'How many seconds of training until the energies of unseen cells are right to 3 meV/atom?'
 TARGETS_MEV: Final = (20.0, 10.0, 5.0, 3.0)
 NAMED_MEV: Final = 3.0
 N_CELLS: Final = 200
 BATCH_SIZE: Final = 4
-SETTINGS: Final = {
-    'batch_size': BATCH_SIZE,
-    'learning_rate': 3e-3,
-    'final_learning_rate': 1e-5,
-    'force_weight': 0.25,
-    'stress_weight': 0.0,
-    'memory_gib': 8.0,
-}
+SETTINGS: Final = {'batch_size': BATCH_SIZE, 'learning_rate': 3e-3, 'final_learning_rate': 1e-5}
 MAX_STEPS: Final = {'EMT': 3000, 'ANI-Al': 30_000}
 # Of a training; each takes about as long as a tenth of an epoch.
 EVALUATIONS: Final = 60
@@ -96,30 +82,10 @@ def labels(cells: Cells) -> tuple[str, LabelledCells]:
     return 'ANI-Al', taught
 
 
-def train(data: LabelledCells, model: ModelSettings, options: common.Options, *, max_steps: int) -> Course:
-    """Train, and return how it went."""
-    course = Course()
-    interval = max(max_steps // EVALUATIONS, 1)
-    with TemporaryDirectory() as folder:
-        train_ensemble(
-            data,
-            model=model,
-            settings=TrainingSettings.parse({**SETTINGS, 'max_steps': max_steps, 'evaluation_interval': interval}),
-            seed=1,
-            initial=None,
-            checkpoint=Path(folder) / 'checkpoint',
-            interrupted=lambda: False,
-            report=course,
-            engine=options.settings(options.engines[0]),
-        )
-    return course
-
-
 def torchani_step_s(data: LabelledCells, model: ModelSettings, *, batches: int) -> float:
     """Return the seconds of one step of all members by torchani, cell by cell."""
-    loop = rivals.TorchaniTraining(
-        systems.random_ensemble(model), data, batch_size=BATCH_SIZE, force_weight=0.25, batched=False
-    )
+    ensemble = systems.random_ensemble(model)
+    loop = rivals.TorchaniTraining(ensemble, data, batch_size=BATCH_SIZE, force_weight=training.FORCE_WEIGHT)
     loop.run(members=1, batches=1)
     times = [loop.run(members=1, batches=1)[1] for _ in range(batches)]
     return statistics.median(times) * model.n_members
@@ -134,7 +100,9 @@ def compare(cells: Cells, model: ModelSettings, options: common.Options, *, part
     max_steps = max(round(part * MAX_STEPS[teacher]), 1)
     common.progress(f'accuracy: {max_steps} steps on labels of {teacher}')
     step_s = torchani_step_s(data, model, batches=RIVAL_BATCHES)
-    course = train(data, model, options, max_steps=max_steps)
+    course = Course()
+    settings = {**SETTINGS, 'max_steps': max_steps, 'evaluation_interval': max(max_steps // EVALUATIONS, 1)}
+    training.train(data, model, options, settings, report=course)
     rows: list[dict[str, Any]] = []
     for target in TARGETS_MEV:
         found = course.reached(target)
@@ -153,19 +121,9 @@ def compare(cells: Cells, model: ModelSettings, options: common.Options, *, part
         'accuracy_force_ev_per_angstrom': course.points[-1][3],
         'accuracy_training_s': course.points[-1][0],
     }
-    notes = [
-        f'{len(data)} random cells with {len(data.cells.positions)} atoms, labels by {teacher}, a stand-in for PBE; '
-        f'{model.n_members} members, each trained on 13 sixteenths; median over the members.',
-        f'{max_steps} steps of {BATCH_SIZE} cells; seconds from before the descriptors on, evaluations included.',
-        f'torchani: {RIVAL_BATCHES} batches of one member measured, scaled up to all members and steps.',
-    ]
-    return common.Result(QUESTION, rows, figures, notes)
+    return common.Result(rows, figures)
 
 
 def measure(options: common.Options) -> common.Result:
     """Train on 200 cells of 39 atoms."""
     return compare(systems.training_cells(N_CELLS), ModelSettings(), options, part=0.5 if options.short else 1.0)
-
-
-if __name__ == '__main__':
-    sys.exit(common.run_script(measure))

@@ -1,99 +1,69 @@
-"""What the scripts on the speed of the engine share: their options, how they take time, print and write.
+"""What the measurements share: their options, how they take time, and how they print and write.
 
-A script measures blocks of work. A block says how much it did and how long that took, so that what a competitor does
+A measurement runs blocks of work. A block says how much it did and how long that took, so that what a competitor does
 before and after does not count. Blocks of all competitors take turns in one process: whatever else the machine does at
 the time hits all of them, and a ratio is the median of the ratios of the turns.
 """
 
 from __future__ import annotations
 
-import argparse
 import gc
 import json
 import math
 import os
 import platform
+import signal
 import statistics
-import subprocess
 import sys
 import time
-import warnings
-from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from dataclasses import asdict, dataclass, field
+from collections.abc import Callable, Hashable, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from importlib.metadata import PackageNotFoundError, version
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
-import torch
 from rich.console import Console
 from rich.table import Table
 
-from aiida_anial.potential.engine import Engine
 from aiida_anial.potential.settings import EngineSettings
 
-__all__ = (
-    'Block',
-    'Measured',
-    'Options',
-    'Result',
-    'calibrated',
-    'engines',
-    'interleave',
-    'machine',
-    'progress',
-    'quiet',
-    'ratio',
-    'run_child',
-    'run_script',
-    'seconds',
-)
-
-_PACKAGES: Final = ('numpy', 'torch', 'torchani', 'numba', 'vesin', 'ase', 'matscipy')
 _MALLOC: Final = ('MALLOC_MMAP_THRESHOLD_', 'MALLOC_TRIM_THRESHOLD_', 'LD_PRELOAD')
-
 _LEAST_TURNS: Final = 2
 
 Key = TypeVar('Key', bound=Hashable)
-# Runs some work and returns how much it was (in units that the script names) and its seconds.
+# Runs some work and returns how much it was (in units that the measurement names) and its seconds.
 Block = Callable[[], tuple[float, float]]
 
 
 @dataclass(frozen=True)
 class Options:
-    """What all scripts can be told.
+    """What all measurements of the engine can be told.
 
-    :param short: measure less, so that all scripts together take five minutes.
-    :param engines: names of engines as ``EngineSettings`` has them, ``default`` for the one it chooses itself; figures
-        with a name are those of the first.
+    :param short: measure less, so that all of them together take minutes.
+    :param engine: name as ``EngineSettings`` has it, ``auto`` for the one it chooses itself.
     :param threads: of the engine, and of torch for the competitors.
     """
 
     short: bool = False
-    engines: tuple[str, ...] = ('default',)
+    engine: str = 'auto'
     threads: int = 2
 
-    def settings(self, name: str, *, threads: int | None = None) -> EngineSettings:
-        """Return the settings of the engine called ``name``."""
-        chosen = {} if name == 'default' else {'engine': name}
-        return EngineSettings.parse({**chosen, 'threads': threads or self.threads})
+    def settings(self) -> EngineSettings:
+        """Return the settings of the engine."""
+        return EngineSettings.parse({'engine': self.engine, 'threads': self.threads})
 
 
 @dataclass
 class Result:
-    """What a script found.
+    """What a measurement found.
 
-    :param question: what it asked, in a sentence.
     :param rows: the table, every row with its own columns; numbers are not rounded.
     :param figures: numbers with a name, for other programs to read.
-    :param notes: what one must know to read the table.
     """
 
-    question: str
     rows: list[dict[str, Any]] = field(default_factory=list)
     figures: dict[str, Any] = field(default_factory=dict)
-    notes: list[str] = field(default_factory=list)
 
 
 @dataclass(frozen=True)
@@ -162,11 +132,6 @@ def calibrated(
     return lambda: run(steps)
 
 
-def progress(line: str) -> None:
-    """Say on the standard error what is being measured."""
-    print(f'  {line}', file=sys.stderr, flush=True)
-
-
 def seconds(function: Callable[[], object]) -> float:
     """Return how long one call takes."""
     start = time.perf_counter()
@@ -174,34 +139,29 @@ def seconds(function: Callable[[], object]) -> float:
     return time.perf_counter() - start
 
 
-def engines(
-    options: Options, make: Callable[[EngineSettings], Engine], *, threads: int | None = None
-) -> dict[str, Engine]:
-    """Return the engines to be measured by the name of their class.
+def progress(line: str) -> None:
+    """Say on the standard error what is being measured."""
+    print(f'  {line}', file=sys.stderr, flush=True)
 
-    :param make: gives the engine of an ensemble.
+
+def now() -> str:
+    """Return date and time."""
+    return datetime.now(UTC).isoformat(timespec='seconds')
+
+
+def machine(packages: Sequence[str]) -> dict[str, Any]:
+    """Return what the numbers depend on.
+
+    :param packages: whose versions matter.
     """
-    made = [make(options.settings(name, threads=threads)) for name in options.engines]
-    return {type(engine).__name__: engine for engine in made}
-
-
-def machine(options: Options) -> dict[str, Any]:
-    """Return what the numbers depend on."""
-    packages = {'python': platform.python_version()}
-    for name in _PACKAGES:
-        try:
-            packages[name] = version(name)
-        except PackageNotFoundError:
-            continue
+    versions = {'python': platform.python_version(), **{name: version(name) for name in packages}}
     return {
         'cpu': _cpu(),
         'cores': len(os.sched_getaffinity(0)),
-        'threads': options.threads,
-        'torch_threads': torch.get_num_threads(),
         'memory_gib': round(os.sysconf('SC_PAGE_SIZE') * os.sysconf('SC_PHYS_PAGES') / 2**30, 1),
         'malloc': {name: os.environ[name] for name in _MALLOC if name in os.environ},
-        'versions': packages,
-        # More than the threads of this script means that somebody else was at work.
+        'versions': versions,
+        # More than the threads of the measurement means that somebody else was at work.
         'load_average_at_start': round(os.getloadavg()[0], 2),
     }
 
@@ -219,65 +179,13 @@ def _cpu() -> str:
     return ' '.join(part for part in (fields.get('model name', platform.processor()), family, widest) if part)
 
 
-def run_child(script: str, *arguments: str, environment: Mapping[str, str] | None = None) -> dict[str, Any]:
-    """Run a script of this folder in a process of its own and return the JSON object in the last line it prints.
-
-    :raises RuntimeError: if it fails.
-    """
-    command = [sys.executable, str(Path(__file__).parent / script), *arguments]
-    variables = {**os.environ, **(environment or {})}
-    done = subprocess.run(command, env=variables, stdout=subprocess.PIPE, text=True, check=False)
-    if done.returncode:
-        raise RuntimeError(f'{script} {" ".join(arguments)}: ended with status {done.returncode}.')
-    found: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
-    return found
-
-
-@contextmanager
-def quiet() -> Iterator[None]:
-    """Leave out what torchani says about CUDA when it is imported."""
-    with warnings.catch_warnings():
-        warnings.simplefilter('ignore')
-        yield
-
-
-def run_script(measure: Callable[[Options], Result], arguments: Sequence[str] | None = None) -> int:
-    """Be the main function of a script: measure, print the table and write the JSON."""
-    parser = argparse.ArgumentParser(description=sys.modules[measure.__module__].__doc__)
-    parser.formatter_class = argparse.RawDescriptionHelpFormatter
-    parser.add_argument('--short', action='store_true', help='measure less')
-    parser.add_argument('--json', type=Path, help='file to write')
-    parser.add_argument('--engine', action='append', help='engine to measure; may be given several times')
-    parser.add_argument('--threads', type=int, default=Options.threads, help='threads of engine and competitors')
-    given = parser.parse_args(arguments)
-    options = Options(given.short, tuple(given.engine or Options.engines), given.threads)
-    torch.set_num_threads(options.threads)
-    found = machine(options)
-    start = time.perf_counter()
-    with quiet():
-        result = measure(options)
-    took = time.perf_counter() - start
-    show(result, took)
-    if given.json is not None:
-        write_json(given.json, content(result, options, machine=found, took=took))
-    return 0
-
-
-def content(result: Result, options: Options, *, machine: Mapping[str, Any], took: float) -> dict[str, Any]:
-    """Return what the JSON file of a script holds."""
-    return {
-        **asdict(result),
-        'short': options.short,
-        'engines': list(options.engines),
-        'date': datetime.now(UTC).isoformat(timespec='seconds'),
-        'took_s': took,
-        'machine': dict(machine),
-    }
+def unwind_when_killed() -> None:
+    """Let a plain kill unwind as Ctrl-C does, so that no server is left behind."""
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
 
 
 def write_json(path: Path, values: Mapping[str, Any]) -> None:
     """Write a JSON file, floats with the five digits that a measurement has at most."""
-    path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(json.dumps(_rounded(values), indent=2, allow_nan=False) + '\n')
 
 
@@ -289,22 +197,17 @@ def _rounded(value: Any) -> Any:
     return [_rounded(part) for part in value] if isinstance(value, list | tuple) else value
 
 
-def show(result: Result, took: float) -> None:
-    """Print a result."""
+def show(title: str, rows: Sequence[Mapping[str, Any]]) -> None:
+    """Print a table."""
     console = Console(width=None if sys.stdout.isatty() else 160)
-    columns = list(dict.fromkeys(key for row in result.rows for key in row))
-    table = Table(title=result.question, title_justify='left')
+    table = Table(title=title, title_justify='left')
+    columns = list(dict.fromkeys(key for row in rows for key in row))
     for name in columns:
-        numeric = any(isinstance(row.get(name), int | float) for row in result.rows)
+        numeric = any(isinstance(row.get(name), int | float) for row in rows)
         table.add_column(name, justify='right' if numeric else 'left')
-    for row in result.rows:
+    for row in rows:
         table.add_row(*(text(row.get(name)) for name in columns))
     console.print(table)
-    for note in result.notes:
-        console.print(f'- {note}', markup=False, highlight=False)
-    for name, value in result.figures.items():
-        console.print(f'{name}: {text(value)}', markup=False)
-    console.print(f'({took:.0f} s)\n', markup=False)
 
 
 def text(value: object) -> str:

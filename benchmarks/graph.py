@@ -13,30 +13,19 @@ repository root, on an idle machine::
 from __future__ import annotations
 
 import argparse
-import json
 import math
 import os
-import platform
-import signal
-import subprocess
 import sys
-import tempfile
 import time
 from collections.abc import Mapping, Sequence
-from contextlib import ExitStack
-from datetime import UTC, datetime
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Final
 
 import common
-import graph_table
-import postgres
-
-__all__ = ('SCHEMA_VERSION', 'content', 'exponents', 'main')
+import tables
+from lab import Lab, lab
 
 SCHEMA_VERSION: Final = 1
-HERE: Final = Path(__file__).parent
 N_LABELS: Final = 6352
 N_MANY: Final = 100_000
 _REPEATS: Final = 3
@@ -44,83 +33,26 @@ _FLAT: Final = ('export_extxyz_s', 'export_hdf5_s', 'count_s', 'status_s')
 _PACKAGES: Final = ('aiida-core', 'aiida-quantumespresso', 'sqlalchemy', 'disk-objectstore', 'h5py', 'numpy')
 
 
-class _Bench:
-    """Runs tasks in the folder of one benchmark.
+def built_and_measured(
+    made: Lab, profile: str, n_labels: int, *, archive: bool = False, repeats: int = _REPEATS, own_files: bool = True
+) -> dict[str, Any]:
+    """Build a campaign in a profile, and measure it.
 
-    :param folder: of the profiles.
+    :param archive: whether to measure an archive of it, too.
+    :param own_files: whether each label has files of its own.
     """
+    common.progress(f'{profile}: building {n_labels:,} labels')
+    given = {'archive': str(_template(made)), 'n_labels': n_labels, 'own_files': own_files}
+    built = made.task(profile, 'graph_tasks', 'build_campaign', **given)
+    common.progress(f'{profile}: measuring, {sum(built["rows"].values()):,} rows built in {built["took_s"]:.0f} s')
+    load = os.getloadavg()[0]
+    what = {'campaign': built['campaign'], 'repeats': repeats, 'archive': archive}
+    found = made.task(profile, 'graph_measure', 'measure', **what)
+    return {**found, 'links': built['rows']['link'], 'own_files': own_files, 'load_average_at_start': load}
 
-    def __init__(self, folder: Path) -> None:
-        self._folder = folder
-        self._archive = folder / 'template.aiida'
 
-    def real_campaign(self) -> dict[str, Any]:
-        """Run the small campaign."""
-        common.progress('a small campaign with labels by pw.x')
-        return self._task('campaign', profile='small', folder=str(self._folder / 'small'), archive=str(self._archive))
-
-    def sqlite(self, n_labels: int) -> dict[str, Any]:
-        """Measure a campaign in SQLite."""
-        folder = self._folder / 'sqlite'
-        found = self._measured('sqlite', ('core.sqlite_dos', {'filepath': str(folder)}), n_labels, archive=True)
-        return self._sizes(found, (folder / 'database.sqlite').stat().st_size)
-
-    def postgresql(self, server: postgres.Server, n_labels: int, **options: Any) -> dict[str, Any]:
-        """Measure a campaign in PostgreSQL."""
-        name = f'postgresql_{n_labels}'
-        server.create_database(name)
-        found = self._measured(name, server.storage(name, self._folder / name), n_labels, **options)
-        return self._sizes(found, server.database_size(name))
-
-    def _measured(
-        self,
-        name: str,
-        storage: tuple[str, dict[str, Any]],
-        n_labels: int,
-        *,
-        archive: bool = False,
-        repeats: int = _REPEATS,
-        own_files: bool = True,
-    ) -> dict[str, Any]:
-        common.progress(f'{name}: building {n_labels:,} labels')
-        built = self._task(
-            'build_campaign',
-            profile=name,
-            storage=storage,
-            archive=str(self._archive),
-            n_labels=n_labels,
-            own_files=own_files,
-        )
-        common.progress(f'{name}: measuring, {sum(built["rows"].values()):,} rows built in {built["took_s"]:.0f} s')
-        load = os.getloadavg()[0]
-        found = self._task(
-            'measure_profile', profile=name, campaign=built['campaign'], repeats=repeats, archive=archive
-        )
-        return {**found, 'links': built['rows']['link'], 'own_files': own_files, 'load_average_at_start': load}
-
-    @staticmethod
-    def _sizes(found: dict[str, Any], database: int) -> dict[str, Any]:
-        """Return what was found with the disk that a label takes."""
-        repository = found.pop('repository_bytes')
-        per_label = {'database': database, 'repository': repository}
-        return {**found, **{f'{name}_bytes_per_label': size / found['n_labels'] for name, size in per_label.items()}}
-
-    def _task(self, name: str, **arguments: Any) -> dict[str, Any]:
-        """Do a task in a process of its own.
-
-        :raises RuntimeError: if it fails.
-        """
-        command = [sys.executable, str(HERE / 'graph_tasks.py'), name, json.dumps(arguments)]
-        environment = {**os.environ, 'AIIDA_PATH': str(self._folder)}
-        log = self._folder / 'log'
-        with log.open('w') as stream:
-            done = subprocess.run(
-                command, env=environment, stdout=subprocess.PIPE, stderr=stream, text=True, check=False
-            )
-        if done.returncode:
-            raise RuntimeError(f'{name} ended with status {done.returncode}: {log.read_text()[-2000:]}')
-        found: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
-        return found
+def _template(made: Lab) -> Path:
+    return made.folder / 'template.aiida'
 
 
 def exponents(few: Mapping[str, Any], many: Mapping[str, Any]) -> dict[str, float]:
@@ -137,7 +69,6 @@ def content(small: Mapping[str, Any], found: Mapping[str, Mapping[str, Any]]) ->
     :param found: by name of the storage.
     """
     main = found['sqlite']
-    packages = {name: version(name) for name in _PACKAGES}
     return {
         'schema_version': SCHEMA_VERSION,
         **{name: main[name] for name in _FLAT},
@@ -146,26 +77,36 @@ def content(small: Mapping[str, Any], found: Mapping[str, Mapping[str, Any]]) ->
         'campaign_nodes_per_label_6352': main['n_nodes'] / main['n_labels'],
         'small_campaign': dict(small),
         **found,
-        'date': datetime.now(UTC).isoformat(timespec='seconds'),
-        'machine': {
-            'cpu': common._cpu(),
-            'cores': len(os.sched_getaffinity(0)),
-            'versions': {'python': platform.python_version(), **packages},
-        },
+        'date': common.now(),
+        'machine': common.machine(_PACKAGES),
     }
 
 
-def measured(folder: Path, *, long: bool) -> dict[str, Any]:
-    """Measure everything."""
-    bench = _Bench(folder)
-    small = bench.real_campaign()
-    found = {'sqlite': bench.sqlite(N_LABELS)}
-    with ExitStack() as stack:
-        server = stack.enter_context(postgres.server())
-        found['postgresql'] = bench.postgresql(server, N_LABELS)
-        if long:
-            many = bench.postgresql(server, N_MANY, repeats=1, own_files=False)
-            found[f'postgresql_{N_MANY}'] = {**many, 'growth_exponents': exponents(found['postgresql'], many)}
+def measured(n_labels: int, n_many: int | None) -> dict[str, Any]:
+    """Measure everything.
+
+    :param n_many: labels of the largest campaign; None leaves it out.
+    """
+    with lab() as made:
+        # Loading the rows would else wait for a checkpoint every gigabyte.
+        with made.connect() as connection:
+            connection.execute("ALTER SYSTEM SET max_wal_size = '4GB'")
+            connection.execute('SELECT pg_reload_conf()')
+        common.progress('a small campaign with labels by pw.x')
+        made.embedded_profile('small')
+        with made.daemon('small', 1):
+            small = made.task('small', 'graph_tasks', 'run_campaign', archive=str(_template(made)))
+        made.embedded_profile('sqlite')
+        made.production_profile('postgresql')
+        found = {
+            'sqlite': built_and_measured(made, 'sqlite', n_labels, archive=True),
+            'postgresql': built_and_measured(made, 'postgresql', n_labels),
+        }
+        if n_many is not None:
+            name = f'postgresql_{n_many}'
+            made.production_profile(name)
+            many = built_and_measured(made, name, n_many, repeats=1, own_files=False)
+            found[name] = {**many, 'growth_exponents': exponents(found['postgresql'], many)}
     return content(small, found)
 
 
@@ -173,18 +114,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Measure, write the file and the page; the exit status is 1 if something failed."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument('--long', action='store_true', help='with 100,000 labels on PostgreSQL too')
-    parser.add_argument('--json', type=Path, default=graph_table.PAGE.file, help='file to write')
+    parser.add_argument('--labels', type=int, default=N_LABELS, help='of each other campaign; default: %(default)s')
+    parser.add_argument('--json', type=Path, default=tables.GRAPH.file, help='file to write')
     given = parser.parse_args(arguments)
     start = time.perf_counter()
-    # A plain kill unwinds as Ctrl-C does, so that no server is left behind.
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    common.unwind_when_killed()
     try:
-        with tempfile.TemporaryDirectory(prefix='anial-graph-') as folder:
-            results = measured(Path(folder), long=given.long)
+        results = measured(given.labels, N_MANY if given.long else None)
     except RuntimeError as exception:
         print(f'bench-graph: {exception} Nothing was written.', file=sys.stderr)
         return 1
-    graph_table.PAGE.publish(results, given.json, took_s=time.perf_counter() - start)
+    tables.GRAPH.publish({**results, 'took_s': time.perf_counter() - start}, given.json)
     return 0
 
 

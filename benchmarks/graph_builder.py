@@ -10,27 +10,30 @@ from uuid import uuid4
 
 import numpy as np
 from graph_content import (
+    LEAST_ATOMS,
+    MOST_ATOMS,
     Changes,
     attribute_changes,
     calculation_of,
+    draw_labels,
     give_own_files,
     input_changes,
     label_changes,
     stored,
     unique_files,
 )
-from graph_labels import LEAST_ATOMS, MOST_ATOMS, draw_labels
 from graph_template import Link, Scope, Template
 from graph_writer import Writer
 
 from aiida_anial.common.labels import LabelledCells
 
-__all__ = ('Built', 'Plan', 'build')
-
 _FIRST: Final[Scope] = ('iteration_001',)
 _SECOND: Final[Scope] = ('iteration_002',)
 _CYCLE: Final = 'cycle_00'
 _MESH: Final = '3x3x3'
+_INITIAL: Final = 400
+_ITERATIONS: Final = 30
+_CYCLES: Final = 4
 _DATASETS: Final = ('collect_labels.dataset', 'collect_evaluated.dataset')
 _LABELS: Final = frozenset({'collect_labels.labels', 'collect_evaluated.labels'})
 _TRAINING: Final = 'TrainEnsembleCalculation.summary'
@@ -43,42 +46,26 @@ class Plan:
     :param n_initial: initial random cells.
     :param cycles: labels by iteration and cycle.
     :param n_atoms: least and largest number of atoms of a cell.
-    :param seed: of all numbers.
     :param own_files: whether every label has files of its own, as it has in truth, or those of the template.
     """
 
     n_initial: int
     cycles: tuple[tuple[int, ...], ...]
     n_atoms: tuple[int, int] = (LEAST_ATOMS, MOST_ATOMS)
-    seed: int = 1
     own_files: bool = True
 
     @classmethod
-    def of_size(
-        cls, n_labels: int, *, n_initial: int = 400, n_iterations: int = 30, n_cycles: int = 4, **options: Any
-    ) -> Plan:
-        """Return a plan with ``n_labels`` labels, shared evenly among the cycles."""
-        parts = np.array_split(np.arange(n_labels - n_initial), n_iterations * n_cycles)
+    def of_size(cls, n_labels: int, *, own_files: bool = True) -> Plan:
+        """Return a plan with ``n_labels`` labels: initial ones as in the paper, the others shared among the cycles."""
+        parts = np.array_split(np.arange(n_labels - _INITIAL), _ITERATIONS * _CYCLES)
         sizes = tuple(len(part) for part in parts)
-        cycles = tuple(sizes[start : start + n_cycles] for start in range(0, len(sizes), n_cycles))
-        return cls(n_initial, cycles, **options)
+        cycles = tuple(sizes[start : start + _CYCLES] for start in range(0, len(sizes), _CYCLES))
+        return cls(_INITIAL, cycles, own_files=own_files)
 
     @property
     def n_labels(self) -> int:
         """Number of all labels."""
         return self.n_initial + sum(map(sum, self.cycles))
-
-
-@dataclass(frozen=True)
-class Built:
-    """What was built.
-
-    :param campaign: pk of the campaign.
-    :param counts: rows by kind: ``node``, ``link``, ``log``.
-    """
-
-    campaign: int
-    counts: Mapping[str, int]
 
 
 @dataclass(frozen=True)
@@ -109,34 +96,29 @@ class _Unit:
     files: Mapping[int, Mapping[str, bytes]]
 
 
-def build(template: Template, plan: Plan, writer: Writer, *, user: int, computers: Mapping[int, int]) -> Built:
-    """Write the campaign.
+class Builder:
+    """Writes one campaign. ``known`` are pks of what was written, by those of the template.
 
     :param user: its pk in the profile.
     :param computers: pk in the profile by that in the template.
     """
-    return _Builder(template, plan, writer, user, computers).run()
 
-
-class _Builder:
-    """Writes one campaign. ``known`` are pks of what was written, by those of the template."""
-
-    def __init__(self, template: Template, plan: Plan, writer: Writer, user: int, computers: Mapping[int, int]) -> None:
+    def __init__(
+        self, template: Template, plan: Plan, writer: Writer, *, user: int, computers: Mapping[int, int]
+    ) -> None:
         self._template, self._plan, self._writer = template, plan, writer
         self._user, self._computers = user, computers
-        self._generator = np.random.default_rng(plan.seed)
+        self._generator = np.random.default_rng(1)
         self._n_labels = 0
         self._known_units: dict[Scope, list[_Unit]] = {}
         # By iteration, the pks of its nodes, and of those of each of its cycles, by role.
         self._results: list[tuple[dict[str, int], list[dict[str, int]]]] = []
         self._standing = {self._normal(link) for link in template.links_of[_FIRST] if self._is_outward(link)}
 
-    def run(self) -> Built:
-        """Write everything."""
+    def run(self) -> int:
+        """Write everything, and return the pk of the campaign."""
         template, plan = self._template, self._plan
-        rows = [node.row for node in template.nodes.values()]
         self._writer.add_files(list(template.files.values()))
-        self._writer.expect(value for row in rows for value in row.values() if isinstance(value, dict))
         sizes = [sum(cycles) for cycles in plan.cycles]
         totals = {'n_iterations': len(sizes), 'n_labels': plan.n_labels, 'n_trajectories': sum(sizes)}
         changes = self._role_changes((), 'summarise_campaign.result', totals)
@@ -146,7 +128,7 @@ class _Builder:
         for index, cycles in enumerate(plan.cycles, start=1):
             self._iteration(index, cycles, root)
         self._writer.finish()
-        return Built(root[template.campaign], self._writer.counts)
+        return root[template.campaign]
 
     def _iteration(self, index: int, sizes: tuple[int, ...], root: Mapping[int, int]) -> None:
         """Write one iteration and its cycles."""
@@ -234,8 +216,7 @@ class _Builder:
             row['dbcomputer_id'] = self._computers.get(row['dbcomputer_id'])
             known[pk] = add('node', {**row, **changes.get(pk, {})})
             for log in template.logs.get(pk, ()):
-                kept = {key: value for key, value in log.items() if key != 'id'}
-                add('log', {**kept, 'uuid': str(uuid4()), 'dbnode_id': known[pk]})
+                add('log', {**log, 'uuid': str(uuid4()), 'dbnode_id': known[pk]})
         for link in template.links_of[scope]:
             for source, target, label in self._ends(link, known, place):
                 add('link', {'input_id': source, 'output_id': target, 'type': link.type, 'label': label})

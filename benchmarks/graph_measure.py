@@ -5,13 +5,13 @@ from __future__ import annotations
 import random
 import shutil
 import statistics
-import time
+import tempfile
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
-__all__ = ('FILTERS', 'measure')
+import common
 
 FILTERS: Final[dict[str, dict[str, Any]]] = {
     'all': {},
@@ -30,53 +30,83 @@ _NAIVE: Final = 100
 _MAX_FORCE: Final = 50.0
 
 
-def measure(campaign_pk: int, folder: Path, *, repeats: int, archive: bool) -> dict[str, Any]:
+def measure(*, campaign: int, repeats: int, archive: bool) -> dict[str, Any]:
     """Return seconds by name, and what was counted.
 
-    :param campaign_pk: the campaign.
-    :param folder: for the files.
+    :param campaign: its pk.
     :param repeats: of every step; the median counts.
     :param archive: whether to pack the campaign too.
     """
+    from aiida_anial.queries.campaign_status import load_campaign
+    from aiida_anial.queries.records import count
+
+    node = load_campaign(str(campaign))
+    n_labels = count('labels', campaigns=[node])
+    sizes = _sizes()
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        found = {'n_labels': n_labels, **_exports(folder, repeats), **_questions(node, repeats)}
+        found['naive_s'] = _naive_s(node) * n_labels
+        found['naive_ratio_export_extxyz'] = found['naive_s'] / found['export_extxyz_s']
+        found |= _import(folder)
+        if archive:
+            found |= _archive(node, folder / 'campaign.aiida')
+    for kind in ('extxyz', 'hdf5', 'archive'):
+        if f'{kind}_bytes' in found:
+            sizes[kind] = found.pop(f'{kind}_bytes')
+    return found | {f'{kind}_bytes_per_label': size / n_labels for kind, size in sizes.items()}
+
+
+def _sizes() -> dict[str, int]:
+    """Return the bytes of the database and of the file repository."""
+    from aiida.manage import get_manager
+    from sqlalchemy import text
+
+    storage: Any = get_manager().get_profile_storage()
+    with storage.get_repository()._container as container:
+        files = container.get_total_size()
+    with storage.transaction() as session:
+        is_sqlite = session.get_bind().dialect.name == 'sqlite'
+        question = 'SELECT page_count * page_size FROM pragma_page_count(), pragma_page_size()'
+        size = session.execute(text(question if is_sqlite else 'SELECT pg_database_size(current_database())')).scalar()
+    return {'database': size, 'repository': files.total_size_packed_on_disk + files.total_size_loose}
+
+
+def _exports(folder: Path, repeats: int) -> dict[str, Any]:
+    """Return the seconds of exports and the sizes of the files."""
+    # The first of all exports pays for imports and for the caches of the database.
+    _export(folder / 'warm-up.h5', 'hdf5', _INITIAL)
+    found: dict[str, Any] = {}
+    for name, suffix in (('extxyz', 'extxyz'), ('hdf5', 'h5')):
+        path = folder / f'labels.{suffix}'
+        found[f'export_{name}_s'] = _median(partial(_export, path, name, {}), repeats)
+        found[f'{name}_bytes'] = path.stat().st_size
+        found[f'export_{name}_filtered_s'] = _median(partial(_export, path, name, FILTERS[_SOME]), repeats)
+    return found
+
+
+def _questions(campaign: Any, repeats: int) -> dict[str, Any]:
+    """Return the seconds of queries and of the status, and the sizes of the graph."""
     from aiida import orm
 
     from aiida_anial.queries.campaign_status import campaign_status, load_campaign
     from aiida_anial.queries.records import count, records
 
-    campaign = load_campaign(str(campaign_pk))
-    n_labels = count('labels', campaigns=[campaign])
-    found: dict[str, Any] = {'n_labels': n_labels, 'n_nodes': orm.QueryBuilder().append(orm.Node).count()}
-    # The first of all exports pays for imports and for the caches of the database.
-    _export(folder / 'warm-up.h5', 'hdf5', FILTERS['origin'])
-    for name, suffix in (('extxyz', 'extxyz'), ('hdf5', 'h5')):
-        path = folder / f'labels.{suffix}'
-        found[f'export_{name}_s'] = _median(partial(_export, path, name, {}), repeats)
-        found[f'{name}_bytes_per_label'] = path.stat().st_size / n_labels
-        found[f'export_{name}_filtered_s'] = _median(partial(_export, path, name, FILTERS[_SOME]), repeats)
     counts = {name: _median(partial(count, 'labels', where), max(repeats, 3)) for name, where in FILTERS.items()}
     scoped = _median(lambda: count('labels', FILTERS[_SOME], campaigns=[campaign]), max(repeats, 3))
-    found['count_s'] = max(*counts.values(), scoped)
-    found['counts_s'] = {**counts, f'{_SOME}, in one campaign': scoped}
-    found['records_s'] = _median(lambda: records('labels'), repeats)
-    found['status_s'] = _median(lambda: campaign_status(load_campaign(str(campaign_pk))), repeats)
-    naive = _naive_s(campaign) * n_labels
-    found['naive_s'] = naive
-    found['naive_ratio_export_extxyz'] = naive / found['export_extxyz_s']
-    found |= _import(folder)
-    found['training_job_links'] = _training_links(campaign)
-    if archive:
-        found |= _archive(campaign, folder / 'campaign.aiida', n_labels)
-    return found
+    return {
+        'n_nodes': orm.QueryBuilder().append(orm.Node).count(),
+        'training_job_links': len(campaign.outputs.ensemble.creator.base.links.get_incoming().all()),
+        'count_s': max(*counts.values(), scoped),
+        'counts_s': {**counts, f'{_SOME}, in one campaign': scoped},
+        'records_s': _median(lambda: records('labels'), repeats),
+        'status_s': _median(lambda: campaign_status(load_campaign(str(campaign.pk))), repeats),
+    }
 
 
 def _median(function: Callable[[], object], repeats: int) -> float:
     """Return the median of the seconds that a call takes."""
-    times = []
-    for _ in range(repeats):
-        start = time.perf_counter()
-        function()
-        times.append(time.perf_counter() - start)
-    return statistics.median(times)
+    return statistics.median(common.seconds(function) for _ in range(repeats))
 
 
 def _export(path: Path, file_format: str, where: dict[str, Any]) -> Any:
@@ -104,11 +134,13 @@ def _naive_s(campaign: Any) -> float:
 
     uuids = [uuid for shard in campaign.outputs.shards.values() for uuid in shard.labelled.uuids]
     chosen = random.Random(1).sample(uuids, min(_NAIVE, len(uuids)))  # noqa: S311 - no secret
-    start = time.perf_counter()
-    for uuid in chosen:
-        job: Any = orm.load_node(uuid=uuid)
-        pw_label(job.inputs.structure, job.outputs.output_parameters, job.outputs.output_trajectory)
-    return (time.perf_counter() - start) / len(chosen)
+
+    def read() -> None:
+        for uuid in chosen:
+            job: Any = orm.load_node(uuid=uuid)
+            pw_label(job.inputs.structure, job.outputs.output_parameters, job.outputs.output_trajectory)
+
+    return common.seconds(read) / len(chosen)
 
 
 def _import(folder: Path) -> dict[str, Any]:
@@ -120,32 +152,25 @@ def _import(folder: Path) -> dict[str, Any]:
 
     path = folder / 'initial.h5'
     _export(path, 'hdf5', _INITIAL)
-    start = time.perf_counter()
-    dataset = read_dataset(path)
-    (level,) = set(dataset.levels)
-    settings = {
-        **dict.fromkeys(('file_format', 'energy_unit')),
-        'trust_units': False,
-        'level': level,
-        'level_of_theory': dataset.header['levels_of_theory'][level],
-        'max_force_ev_per_angstrom': _MAX_FORCE,
-    }
-    import_dataset(settings=orm.Dict(settings), file=orm.SinglefileData(path.absolute()))
-    return {'import_s': time.perf_counter() - start, 'import_n_labels': len(dataset)}
+
+    def read() -> None:
+        dataset = read_dataset(path)
+        (level,) = set(dataset.levels)
+        settings = {
+            **dict.fromkeys(('file_format', 'energy_unit')),
+            'trust_units': False,
+            'level': level,
+            'level_of_theory': dataset.header['levels_of_theory'][level],
+            'max_force_ev_per_angstrom': _MAX_FORCE,
+        }
+        import_dataset(settings=orm.Dict(settings), file=orm.SinglefileData(path.absolute()))
+
+    return {'import_s': common.seconds(read), 'import_n_labels': len(read_dataset(path))}
 
 
-def _training_links(campaign: Any) -> int:
-    """Return how many inputs the last training job has."""
-    job = campaign.outputs.ensemble.creator
-    return len(job.base.links.get_incoming().all())
-
-
-def _archive(campaign: Any, path: Path, n_labels: int) -> dict[str, float]:
+def _archive(campaign: Any, path: Path) -> dict[str, Any]:
     """Pack the campaign with everything that it came from."""
     from aiida.tools.archive import create_archive
 
-    start = time.perf_counter()
-    create_archive([campaign], filename=path)
-    took = time.perf_counter() - start
-    size = path.stat().st_size
-    return {'archive_s': took, 'archive_bytes': size, 'archive_bytes_per_label': size / n_labels}
+    took = common.seconds(lambda: create_archive([campaign], filename=path))
+    return {'archive_s': took, 'archive_bytes': path.stat().st_size}

@@ -1,89 +1,112 @@
-"""What ``graph.py`` has done in processes of their own: one profile is loaded in each.
+"""What ``graph.py`` has done in processes of their own, with a profile loaded: campaigns, small and large.
 
-The last line that a task prints is a JSON object.
+The small campaign has real labels by ``pw.x``: cells of three or four atoms, trajectories of sixty steps, networks that
+learn nothing. The graph is what counts, and what the large campaigns are built after.
 """
 
 from __future__ import annotations
 
-import json
-import sqlite3
-import sys
-import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
 
-from graph_builder import Plan, build
-from graph_campaign import count_of, run_builder, tiny_campaign
-from graph_measure import measure
+from graph_builder import Builder, Plan
 from graph_template import Template, read_template
-from graph_writer import make_writer
-from profiles import make_profile, sqlite_storage
+from graph_writer import Writer
+from lab import wait
 
-__all__ = ('TASKS', 'archived_template', 'main')
+OVERRIDES: Final[dict[str, Any]] = {
+    'seed': 11,
+    'model': {
+        'descriptor': {
+            'radial_cutoff_angstrom': 5.0,
+            'angular_cutoff_angstrom': 4.0,
+            'radial_shifts_angstrom': [1.5, 2.5, 3.5],
+            'angular_shifts_angstrom': [2.0, 3.0],
+            'angle_shifts_rad': [0.5, 1.5, 2.5],
+        },
+        'hidden_layers': [8, 8],
+        'n_members': 2,
+    },
+    'campaign': {
+        'n_initial_cells': 12,
+        'max_iterations': 2,
+        'max_iterations_is_failure': False,
+        'n_trajectories': [6, 6],
+        'n_cycles': 2,
+        'label_completed_fraction': 1.0,
+        't_max_growth': 0.0,
+    },
+    'cells': {'families': [{'edges_angstrom': [4.0, 4.4], 'n_atoms': [3, 4]}]},
+    'schedules': {'t_max_ps': 0.06, 't_0_ps': [0.02, 0.05]},
+    'sampling': {'dynamics': {'frame_interval': 10, 'min_time_ps': 0.02}},
+    'thresholds': {'mode': 'controlled'},
+    'training': {
+        'initial': {'max_steps': 20, 'batch_size': 8, 'evaluation_interval': 10},
+        'retrain': {'max_steps': 10, 'batch_size': 8, 'evaluation_interval': 10},
+        'final': {'max_steps': 10, 'batch_size': 8, 'evaluation_interval': 10},
+    },
+    'label': {
+        'labeller': 'qe',
+        # One mesh for all, as in the protocol of the paper.
+        'qe': {
+            'ecutwfc_ry': 12,
+            'ecutrho_ry': 48,
+            'kpoints_mesh': [2, 2, 2],
+            'kpoints_distance_per_angstrom': None,
+        },
+        'limits': {'max_force_ev_per_angstrom': 1000.0, 'max_concurrent': 2},
+    },
+}
 
 
-def campaign(*, profile: str, folder: str, archive: str) -> dict[str, Any]:
-    """Run the small campaign in a profile of its own, and pack it.
+def tiny_campaign(changes: Mapping[str, Any] | None = None, **inputs: Any) -> Any:
+    """Return the builder of the small campaign.
 
-    :param folder: of the storage.
+    :param changes: of its settings.
+    :param inputs: ``worker_code``, ``pw_code`` and ``pseudo``.
+    """
+    from aiida_anial.protocols.builder import campaign_builder
+    from aiida_anial.protocols.protocol import campaign_inputs, merged
+
+    return campaign_builder(campaign_inputs('demo', merged(OVERRIDES, changes or {})), **inputs)
+
+
+def run_campaign(*, archive: str) -> dict[str, Any]:
+    """Run the small campaign by the daemon, and pack it.
+
     :param archive: file to write.
     """
     from aiida import orm
+    from aiida.engine import submit
     from aiida.tools.archive import create_archive
 
     from aiida_anial.pseudopotential import PSEUDO_FAMILY
 
-    _do_not_wait_for_the_disk()
-    make_profile(profile, sqlite_storage(Path(folder)))
-    before, start = count_of(), time.perf_counter()
-    node = run_builder(
-        tiny_campaign(
-            worker_code=orm.load_code('anial-worker'),
-            pw_code=orm.load_code('pw'),
-            pseudo=orm.load_group(PSEUDO_FAMILY).get_pseudo('Al'),
-        )
-    )
-    took, made = time.perf_counter() - start, count_of() - before
+    pseudo = orm.load_group(PSEUDO_FAMILY).get_pseudo('Al')
+    worker, pw = orm.load_code('anial-worker'), orm.load_code('pw')
+    before, start = orm.QueryBuilder().append(orm.Node).count(), time.perf_counter()
+    node: Any = submit(tiny_campaign(worker_code=worker, pw_code=pw, pseudo=pseudo))
+    wait(node.pk)
+    if not node.is_finished_ok:
+        raise RuntimeError(f'{node.process_label}: {node.exit_message or node.exception}')
+    took, made = time.perf_counter() - start, orm.QueryBuilder().append(orm.Node).count() - before
     create_archive([node], filename=archive)
     n_labels = sum(shard.n_configurations for shard in node.outputs.shards.values())
     return {'n_labels': n_labels, 'n_label_nodes': read_template(node).n_label_nodes, 'n_nodes': made, 'took_s': took}
 
 
-def build_campaign(
-    *, profile: str, storage: tuple[str, dict[str, Any]], archive: str, n_labels: int, own_files: bool
-) -> dict[str, Any]:
-    """Grow a large campaign after the packed one, in a profile of its own."""
+def build_campaign(*, archive: str, n_labels: int, own_files: bool) -> dict[str, Any]:
+    """Grow a large campaign after the packed one."""
     from aiida import orm
     from aiida.manage import get_manager
 
-    make_profile(profile, (storage[0], storage[1]))
     template, computers = archived_template(Path(archive))
-    start = time.perf_counter()
-    built = build(
-        template,
-        Plan.of_size(n_labels, own_files=own_files),
-        make_writer(get_manager().get_profile_storage()),
-        user=_pk(orm.User.collection.get_default()),
-        computers=computers,
-    )
-    return {'campaign': built.campaign, 'rows': dict(built.counts), 'took_s': time.perf_counter() - start}
-
-
-def measure_profile(*, profile: str, campaign: int, repeats: int, archive: bool) -> dict[str, Any]:
-    """Measure what users wait for."""
-    from aiida import load_profile
-    from aiida.manage import get_manager
-
-    load_profile(profile)
-    repository: Any = get_manager().get_profile_storage().get_repository()
-    with repository._container as container:
-        size = container.get_total_size()
-    with tempfile.TemporaryDirectory() as folder:
-        found = measure(campaign, Path(folder), repeats=repeats, archive=archive)
-    found['repository_bytes'] = size.total_size_packed_on_disk + size.total_size_loose
-    return found
+    writer, user = Writer(get_manager().get_profile_storage()), _pk(orm.User.collection.get_default())
+    plan, start = Plan.of_size(n_labels, own_files=own_files), time.perf_counter()
+    campaign = Builder(template, plan, writer, user=user, computers=computers).run()
+    return {'campaign': campaign, 'rows': writer.counts, 'took_s': time.perf_counter() - start}
 
 
 def archived_template(path: Path) -> tuple[Template, dict[int, int]]:
@@ -102,30 +125,3 @@ def archived_template(path: Path) -> tuple[Template, dict[int, int]]:
 
 def _pk(entity: Any) -> int:
     return int(entity.pk)
-
-
-def _do_not_wait_for_the_disk() -> None:
-    """Spare a database that nobody needs after a power cut thousands of flushes."""
-    from sqlalchemy import event
-    from sqlalchemy.engine import Engine
-
-    @event.listens_for(Engine, 'connect')
-    def connected(connection: Any, _: Any) -> None:
-        if isinstance(connection, sqlite3.Connection):
-            connection.execute('PRAGMA synchronous = OFF')
-
-
-TASKS: Final[dict[str, Callable[..., dict[str, Any]]]] = {
-    task.__name__: task for task in (campaign, build_campaign, measure_profile)
-}
-
-
-def main() -> int:
-    """Do the task that the command line names, with the arguments that it gives as JSON."""
-    name, arguments = sys.argv[1:]
-    print(json.dumps(TASKS[name](**json.loads(arguments))))
-    return 0
-
-
-if __name__ == '__main__':
-    sys.exit(main())

@@ -13,8 +13,6 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, Final
 
-__all__ = ('Link', 'Scope', 'Template', 'TemplateNode', 'file_keys', 'read_template')
-
 Scope = tuple[str, ...]
 """Names of the part and of those that it is in, such as ``('iteration_001', 'cycle_00', 'cell_0002')``."""
 
@@ -55,7 +53,7 @@ class Template:
     :param campaign: pk of its process.
     :param nodes: by pk.
     :param links: all between them.
-    :param logs: rows of the log, by the pk of their process.
+    :param logs: rows of the log without their ids, by the pk of their process.
     :param files: contents of the files of the nodes, by their keys in the repository.
     """
 
@@ -101,14 +99,18 @@ def read_template(campaign: Any) -> Template:
 
     :param campaign: its node, in whatever storage.
     """
+    from aiida import orm
+
     backend = campaign.backend
     calls = _calls(backend, campaign.pk)
     links = tuple(dict.fromkeys(_links(backend, calls)))
     pks = sorted({campaign.pk, *(link.source for link in links), *(link.target for link in links)})
-    rows = {row['id']: row for row in _rows(backend, pks)}
+    rows = {row['id']: row for row in _rows(backend, orm.Node, {'id': {'in': pks}})}
     logs: dict[int, list[dict[str, Any]]] = defaultdict(list)
-    for row in _logs(backend, list(calls)):
-        logs[row['dbnode_id']].append(row)
+    for row in _rows(backend, orm.Log, {'dbnode_id': {'in': list(calls)}}):
+        # The class of the table has no attribute ``metadata``.
+        columns = {('_metadata' if name == 'metadata' else name): value for name, value in row.items() if name != 'id'}
+        logs[row['dbnode_id']].append(columns)
     keys = {key for row in rows.values() for key in file_keys(row['repository_metadata'])}
     repository = backend.get_repository()
     files = {key: stream.read() for key, stream in repository.iter_object_streams(sorted(keys))}
@@ -168,22 +170,12 @@ def _links(backend: Any, processes: Iterable[int]) -> Iterator[Link]:
             yield Link(start, end, kind, label)
 
 
-def _rows(backend: Any, pks: list[int]) -> Iterator[dict[str, Any]]:
+def _rows(backend: Any, entity: Any, filters: dict[str, Any]) -> list[dict[str, Any]]:
+    """Return rows of a table by the names of their columns."""
     from aiida import orm
 
-    query = orm.QueryBuilder(backend=backend)
-    query.append(orm.Node, filters={'id': {'in': pks}}, project='**', tag='node')
-    for found in query.dict():
-        yield found['node']
-
-
-def _logs(backend: Any, pks: list[int]) -> Iterator[dict[str, Any]]:
-    from aiida import orm
-
-    query = orm.QueryBuilder(backend=backend)
-    query.append(orm.Log, filters={'dbnode_id': {'in': pks}}, project='**', tag='log')
-    for found in query.dict():
-        yield found['log']
+    query = orm.QueryBuilder(backend=backend).append(entity, filters=filters, project='**', tag='row')
+    return [found['row'] for found in query.dict()]
 
 
 def _with_scopes(

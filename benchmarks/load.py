@@ -14,22 +14,16 @@ from __future__ import annotations
 
 import argparse
 import os
-import platform
-import signal
 import sys
 import time
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Final
 
 import common
-import load_table
-from load_series import BARE, CHAIN, run_series
-from load_site import site
-
-__all__ = ('SCHEMA_VERSION', 'content', 'main')
+import tables
+from lab import lab
+from load_series import BARE, CHAIN, PROFILE, run_series
 
 SCHEMA_VERSION: Final = 1
 N_LABELS: Final = 2000
@@ -49,7 +43,6 @@ def content(found: Mapping[str, Mapping[str, Any]], given: Mapping[str, Any]) ->
     :param found: the series, by number of workers.
     :param given: what was asked for, and what the stand-in answers.
     """
-    packages = {name: version(name) for name in _PACKAGES}
     chains = [series[kind] for series in found.values() for kind in (CHAIN, 'paced') if kind in series]
     most = [max(chain['most_alive'], chain['most_alive_polled']) for chain in chains]
     main = found.get(MAIN)
@@ -60,12 +53,8 @@ def content(found: Mapping[str, Mapping[str, Any]], given: Mapping[str, Any]) ->
         'never_above_max_concurrent': max(most) <= given['max_concurrent'],
         **given,
         'series': dict(found),
-        'date': datetime.now(UTC).isoformat(timespec='seconds'),
-        'machine': {
-            'cpu': common._cpu(),
-            'cores': len(os.sched_getaffinity(0)),
-            'versions': {'python': platform.python_version(), **packages},
-        },
+        'date': common.now(),
+        'machine': common.machine(_PACKAGES),
     }
 
 
@@ -87,58 +76,51 @@ def _promised(main: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def measured(given: argparse.Namespace) -> dict[str, Any]:
-    """Measure everything."""
+def measured(workers: Sequence[int], *, quick: bool) -> dict[str, Any]:
+    """Measure everything.
+
+    :param workers: their number in each daemon.
+    """
+    n_labels = N_QUICK if quick else N_LABELS
     found: dict[str, Any] = {}
-    with site() as made:
+    with lab() as made:
+        made.production_profile(PROFILE)
         common.progress('one real run of pw.x, for the answer of the stand-in')
-        with made.daemon(1):
-            answer = made.task('make_stand_in', folder=str(made.folder / 'stand-in'), pause_s=PAUSE_S)
-        for number, n_workers in enumerate(given.workers):
+        with made.daemon(PROFILE, 1):
+            folder = str(made.folder / 'stand-in')
+            answer = made.task(PROFILE, 'load_tasks', 'make_stand_in', folder=folder, pause_s=PAUSE_S)
+        for number, n_workers in enumerate(workers):
             load = os.getloadavg()[0]
             # The others show how it scales; all labels with each of them would take hours.
-            labels = given.labels if n_workers == int(MAIN) else max(given.labels // 20, 16)
+            labels = n_labels if n_workers == int(MAIN) else max(n_labels // 20, 16)
             series = run_series(
                 made,
                 n_workers=n_workers,
                 n_labels=labels,
-                cells=given.cells,
-                max_concurrent=given.max_concurrent,
+                cells=CELLS,
+                max_concurrent=MAX_CONCURRENT,
                 seed=1000 * (number + 1),
                 paced=n_workers == int(MAIN),
             )
             found[str(n_workers)] = {**series, 'load_average_at_start': load}
-    return content(
-        found,
-        {'max_concurrent': given.max_concurrent, 'cells_per_chain': given.cells, 'quick': given.quick, **answer},
-    )
-
-
-def _parsed(arguments: Sequence[str] | None) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument('--labels', type=int, help=f'by LabelWorkChain with two workers; default: {N_LABELS}')
-    parser.add_argument('--quick', action='store_true', help=f'{N_QUICK} labels')
-    parser.add_argument('--cells', type=int, default=CELLS, help='of one LabelWorkChain at most; default: %(default)s')
-    parser.add_argument('--max-concurrent', type=int, default=MAX_CONCURRENT, help='default: %(default)s')
-    parser.add_argument('--workers', type=int, nargs='+', default=WORKERS, help='of each daemon; default: 2 1 4')
-    parser.add_argument('--json', type=Path, default=load_table.PAGE.file, help='file to write')
-    given = parser.parse_args(arguments)
-    given.labels = given.labels or (N_QUICK if given.quick else N_LABELS)
-    return given
+    return content(found, {'max_concurrent': MAX_CONCURRENT, 'cells_per_chain': CELLS, 'quick': quick, **answer})
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Measure, write the file and the page; the exit status is 1 if something failed."""
-    given = _parsed(arguments)
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument('--quick', action='store_true', help=f'{N_QUICK} labels with two workers and not {N_LABELS}')
+    parser.add_argument('--workers', type=int, nargs='+', default=WORKERS, help='of each daemon; default: 2 1 4')
+    parser.add_argument('--json', type=Path, default=tables.LOAD.file, help='file to write')
+    given = parser.parse_args(arguments)
     start = time.perf_counter()
-    # A plain kill unwinds as Ctrl-C does, so that no server is left behind.
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    common.unwind_when_killed()
     try:
-        results = measured(given)
+        results = measured(given.workers, quick=given.quick)
     except RuntimeError as exception:
         print(f'bench-load: {exception} Nothing was written.', file=sys.stderr)
         return 1
-    load_table.PAGE.publish(results, given.json, took_s=time.perf_counter() - start)
+    tables.LOAD.publish({**results, 'took_s': time.perf_counter() - start}, given.json)
     return 0
 
 

@@ -2,23 +2,22 @@
 
 from __future__ import annotations
 
+import heapq
 import math
 import statistics
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any, Final
 
 import common
-from load_figures import growth, idle_times, most_alive, thinned
-from load_site import Site
-from load_stand_in import PACED
+from lab import Lab
+from load_tasks import PACED
 from load_watch import Sample, Watch
 
-__all__ = ('BARE', 'CHAIN', 'KINDS', 'Block', 'blocks', 'run_series', 'summary')
+PROFILE: Final = 'production'
 
 CHAIN: Final = 'chain'
 BARE: Final = 'bare'
-KINDS: Final = (CHAIN, BARE)
 # Plugins are loaded by the first labels of a worker.
 _WARM_UP: Final = 8
 # Bare labels between two chains: no more than tell what one costs.
@@ -26,13 +25,21 @@ _LEAST_BARE: Final = 5
 _MOST_BARE: Final = 25
 # So often is a slot filled again when labels take their time.
 _REFILLS: Final = 2
+# What a worker loads and keeps with its first labels is no growth.
+_GROWN_FROM: Final = 0.25
+_LEAST_SAMPLES: Final = 8
+# Of each worker, in the file.
+_KEPT_SAMPLES: Final = 60
+
+# Start and end of each child, in seconds since a common moment.
+Lives = Sequence[tuple[float, float]]
 
 
 @dataclass(frozen=True)
 class Block:
     """Labels that were made together.
 
-    :param kind: one of ``KINDS``.
+    :param kind: ``CHAIN`` or ``BARE``.
     :param found: what the task says, the children's ``lives`` among it.
     :param engine_s: CPU seconds of the workers.
     :param samples: of the time.
@@ -58,36 +65,37 @@ def blocks(n_labels: int, cells: int) -> list[tuple[str, int]]:
 
 
 def run_series(
-    site: Site, *, n_workers: int, n_labels: int, cells: int, max_concurrent: int, seed: int, paced: bool = False
+    lab: Lab, *, n_workers: int, n_labels: int, cells: int, max_concurrent: int, seed: int, paced: bool = False
 ) -> dict[str, Any]:
     """Start a daemon, make the labels block by block, and return what was measured.
 
     :param paced: whether to look at the slots with labels that take their time, too.
     """
-    done: list[Block] = []
-    with site.daemon(n_workers) as workers:
-        site.task(BARE, n_labels=_WARM_UP * n_workers, seed=seed, max_concurrent=max_concurrent)
+    with lab.daemon(PROFILE, n_workers) as workers:
+
+        def made(kind: str, size: int, seed: int, **options: Any) -> Block:
+            with Watch(lab.connect(PROFILE), workers) as watch:
+                given = {'n_labels': size, 'seed': seed, 'max_concurrent': max_concurrent, **options}
+                found = lab.task(PROFILE, 'load_tasks', kind, **given)
+            return Block(kind, size, found, watch.engine_s, watch.samples)
+
+        made(BARE, _WARM_UP * n_workers, seed)
+        done = []
         for number, (kind, size) in enumerate(blocks(n_labels, cells), start=1):
             common.progress(f'{n_workers} workers: {size} labels, {kind}')
-            with Watch(site, workers) as watch:
-                found = site.task(kind, n_labels=size, seed=seed + number, max_concurrent=max_concurrent)
-            done.append(Block(kind, size, found, watch.engine_s, watch.samples))
-        slots = _paced(site, workers, max_concurrent) if paced else {}
-    return {'workers': n_workers, **summary(done), **slots}
-
-
-def _paced(site: Site, workers: Sequence[int], max_concurrent: int) -> dict[str, Any]:
-    """Return what slots do while the workers have time to spare, as they have when ``pw.x`` computes."""
-    size = (1 + _REFILLS) * max_concurrent
-    common.progress(f'{len(workers)} workers: {size} labels that take their time')
-    with Watch(site, workers) as watch:
-        found = site.task(CHAIN, n_labels=size, seed=1, max_concurrent=max_concurrent, code=PACED)
-    return {'paced': _of_kind([Block(CHAIN, size, found, watch.engine_s, watch.samples)])}
+            done.append(made(kind, size, seed + number))
+        found = {'workers': n_workers, **summary(done)}
+        if paced:
+            # The workers have time to spare, as they have when pw.x computes.
+            size = (1 + _REFILLS) * max_concurrent
+            common.progress(f'{n_workers} workers: {size} labels that take their time')
+            found['paced'] = _of_kind([made(CHAIN, size, 1, code=PACED)])
+    return found
 
 
 def summary(done: Sequence[Block]) -> dict[str, Any]:
     """Return figures by kind, their ratios, and those of the workers over all blocks."""
-    kinds = {kind: _of_kind([block for block in done if block.kind == kind]) for kind in KINDS}
+    kinds = {kind: _of_kind([block for block in done if block.kind == kind]) for kind in (CHAIN, BARE)}
     ours, bare = kinds[CHAIN], kinds[BARE]
     return {
         **kinds,
@@ -140,13 +148,69 @@ def _of_workers(done: Sequence[Block]) -> dict[str, Any]:
         'rss_mib_first': [one[0] for one in memory],
         'rss_mib_last': [one[-1] for one in memory],
         'rss_mib_most': [max(one) for one in memory],
-        'growth': [asdict(one) if one else None for one in grown],
+        'growth': grown,
         'connections_most': max(sample.connections for sample in samples),
         'connections_last': samples[-1].connections,
         'files_most': max(max(sample.files) for sample in samples),
         'files_last': max(samples[-1].files),
         'samples': [
             {'labels': at, 'rss_mib': list(sample.rss_mib), 'files': list(sample.files), 'alive': sample.alive}
-            for at, sample in thinned(seen)
+            for at, sample in _thinned(seen)
         ],
     }
+
+
+def most_alive(lives: Lives) -> int:
+    """Return how many children were alive at once at most; one that ends as another begins is gone."""
+    events = sorted([(start, 1) for start, _ in lives] + [(end, -1) for _, end in lives])
+    alive = most = 0
+    for _, change in events:
+        alive += change
+        most = max(most, alive)
+    return most
+
+
+def idle_times(lives: Lives) -> list[float]:
+    """Return how long a slot stood empty before each child that took over one, in seconds.
+
+    A child takes the slot that has been empty for longest. Those that came before any had ended opened theirs, and
+    what is empty when the last child has begun waits for nothing.
+    """
+    free: list[float] = []
+    ends: list[float] = []
+    idle = []
+    for start, end in sorted(lives):
+        while ends and ends[0] <= start:
+            heapq.heappush(free, heapq.heappop(ends))
+        if free:
+            idle.append(start - heapq.heappop(free))
+        heapq.heappush(ends, end)
+    return idle
+
+
+def growth(samples: Sequence[tuple[float, float]]) -> dict[str, float] | None:
+    """Return a line through samples of the memory after the warm-up, and nothing if there are too few of them.
+
+    The slope is in MiB for a thousand labels. The error is its standard error, as if the samples had nothing to do with
+    one another, and ``labels`` is how many labels the samples span.
+
+    :param samples: number of labels done, and memory in MiB.
+    """
+    if not samples:
+        return None
+    first, last = samples[0][0], max(done for done, _ in samples)
+    late = [(done, mib) for done, mib in samples if done >= first + _GROWN_FROM * (last - first)]
+    spread = max((done for done, _ in late), default=0.0) - min((done for done, _ in late), default=0.0)
+    if len(late) < _LEAST_SAMPLES or spread <= 0:
+        return None
+    labels, memory = [done for done, _ in late], [mib for _, mib in late]
+    slope, intercept = statistics.linear_regression(labels, memory)
+    squares = sum((mib - intercept - slope * done) ** 2 for done, mib in late)
+    error = (squares / (len(late) - 2) / sum((done - statistics.fmean(labels)) ** 2 for done in labels)) ** 0.5
+    return {'mib_per_1000': 1000 * slope, 'error': 1000 * error, 'labels': spread}
+
+
+def _thinned(samples: Sequence[Any]) -> list[Any]:
+    """Return every so many of the samples, the last one included."""
+    step = max(1, -(-len(samples) // _KEPT_SAMPLES))
+    return list(samples[::-step][::-1])

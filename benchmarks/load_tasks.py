@@ -1,25 +1,26 @@
-"""What ``load.py`` has done in processes of their own, with the production profile loaded.
+"""What ``load.py`` has done in processes of their own, with the production profile loaded: it labels cells.
 
-The last line that a task prints is a JSON object.
+A stand-in for ``pw.x`` costs nothing: it answers every input with what one real run printed. It computes nothing, and
+no label by it means anything. It is used here alone, in a profile that is thrown away.
 """
 
 from __future__ import annotations
 
-import json
-import sys
+import shlex
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import Any, Final
 
-from load_stand_in import ANSWER, CODE, PACED, write_stand_in
+from lab import POLL_S, alive, wait
 
-__all__ = ('TASKS', 'main')
-
-# As often as the scheduler is asked.
-_POLL_S: Final = 1.0
-_LIMIT_S: Final = 7200.0
+CODE: Final = 'pw-stand-in'
+# The same, but it sleeps first, so that the workers have time to spare; never as long as the one before, as pw.x.
+PACED: Final = 'pw-stand-in-paced'
+# What pw.x prints, and what it writes to the other folder.
+ANSWER: Final = ('aiida.out', 'data-file-schema.xml')
+_XML_FOLDER: Final = 'out/aiida.save'
 _OVERRIDES: Final[dict[str, Any]] = {
     'cells': {'families': [{'edges_angstrom': [4.0, 4.4], 'n_atoms': [4, 4]}]},
     'label': {
@@ -35,16 +36,38 @@ _OVERRIDES: Final[dict[str, Any]] = {
 }
 
 
+def write_stand_in(folder: Path, answer: Mapping[str, bytes], *, pause_s: int = 0) -> Path:
+    """Write the program and its answer, and return the path of the program.
+
+    :param answer: content by name, of the files in ``ANSWER``.
+    :param pause_s: how long it sleeps at least before it answers, and twice that at most.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    comment = '# Stands in for pw.x in a load test: the answer of one real run, whatever the input.'
+    lines = ['#!/bin/sh', comment, 'set -e']
+    if pause_s:
+        lines.append(f'sleep $(({pause_s} + $$ % {pause_s}))')
+    for name in ANSWER:
+        (folder / name).write_bytes(answer[name])
+    printed, xml = (shlex.quote(str(folder / name)) for name in ANSWER)
+    lines += [f'mkdir -p {_XML_FOLDER}', f'cp {xml} {_XML_FOLDER}', f'exec cat {printed}', '']
+    path = folder / (PACED if pause_s else CODE)
+    path.write_text('\n'.join(lines))
+    path.chmod(0o755)
+    return path
+
+
 def make_stand_in(*, folder: str, pause_s: int) -> dict[str, Any]:
     """Run the real ``pw.x`` once, and make a code that answers as it did, and one that sleeps before."""
     from aiida import orm
+    from aiida.engine import submit
 
     from aiida_anial.cli.installation import COMPUTER, PW_CODE
 
     real: Any = orm.load_code(f'{PW_CODE}@{COMPUTER}')
     (cell,) = _cells(1, seed=0)
-    node = _submitted(_bare(_labeller(real).qe, cell))
-    _wait([node.pk])
+    node: Any = submit(_bare(_labeller(real).qe, cell))
+    wait(node.pk)
     if not node.is_finished_ok:
         raise RuntimeError(f'pw.x failed: {node.exit_message}')
     (job,) = node.called
@@ -71,6 +94,7 @@ def make_stand_in(*, folder: str, pause_s: int) -> dict[str, Any]:
 def chain(*, n_labels: int, seed: int, max_concurrent: int, code: str = CODE) -> dict[str, Any]:
     """Label cells by one ``LabelWorkChain``."""
     from aiida import orm
+    from aiida.engine import submit
 
     from aiida_anial.workchains.label import LabelWorkChain
 
@@ -79,8 +103,8 @@ def chain(*, n_labels: int, seed: int, max_concurrent: int, code: str = CODE) ->
     builder.cells = {f'cell_{number:05d}': cell for number, cell in enumerate(_cells(n_labels, seed))}
     builder.limits, builder.qe = campaign.limits, campaign.qe
     start, spent = time.time(), time.process_time()
-    node = _submitted(builder)
-    _wait([node.pk])
+    node: Any = submit(builder)
+    wait(node.pk)
     found = _measured(start, spent, [child.pk for child in node.called if child.process_label == 'PwBaseWorkChain'])
     if not node.is_finished_ok:
         raise RuntimeError(f'LabelWorkChain failed: {node.exit_message or node.exception}')
@@ -95,24 +119,19 @@ def chain(*, n_labels: int, seed: int, max_concurrent: int, code: str = CODE) ->
 def bare(*, n_labels: int, seed: int, max_concurrent: int) -> dict[str, Any]:
     """Label cells by work chains of aiida-quantumespresso, submitted by a loop that counts those alive."""
     from aiida import orm
+    from aiida.engine import submit
 
     qe = _labeller(orm.load_code(CODE)).qe
     waiting = _cells(n_labels, seed)
-    submitted: list[int] = []
+    submitted: list[Any] = []
     start, spent = time.time(), time.process_time()
-    while waiting or _alive(submitted):
-        room = max_concurrent - _alive(submitted)
-        submitted += [_submitted(_bare(qe, cell)).pk for cell in waiting[:room]]
+    while waiting:
+        room = max_concurrent - alive(submitted)
+        submitted += [submit(_bare(qe, cell)).pk for cell in waiting[:room]]
         del waiting[:room]
-        _check_limit(start)
-        time.sleep(_POLL_S)
+        time.sleep(POLL_S)
+    wait(*submitted)
     return _measured(start, spent, submitted)
-
-
-def _submitted(builder: Any) -> Any:
-    from aiida.engine import submit
-
-    return submit(builder)
 
 
 def _labeller(code: Any, max_concurrent: int = 2) -> Any:
@@ -157,27 +176,6 @@ def _bare(qe: Any, cell: Any) -> Any:
     return builder
 
 
-def _alive(pks: Sequence[int]) -> int:
-    """Return how many of these processes have not ended."""
-    from aiida import orm
-
-    ended = ('finished', 'excepted', 'killed')
-    filters = {'id': {'in': list(pks)}, 'attributes.process_state': {'!in': ended}}
-    return int(orm.QueryBuilder().append(orm.ProcessNode, filters=filters).count()) if pks else 0
-
-
-def _wait(pks: Sequence[int]) -> None:
-    start = time.time()
-    while _alive(pks):
-        _check_limit(start)
-        time.sleep(_POLL_S)
-
-
-def _check_limit(start: float) -> None:
-    if time.time() - start > _LIMIT_S:
-        raise RuntimeError(f'Not done after {_LIMIT_S:.0f} s.')
-
-
 def _measured(start: float, spent: float, pks: Sequence[int]) -> dict[str, Any]:
     """Return what the children's nodes say, and what this process used.
 
@@ -193,40 +191,11 @@ def _measured(start: float, spent: float, pks: Sequence[int]) -> dict[str, Any]:
     failed = sum(status != 0 for _, _, status in rows)
     if failed:
         raise RuntimeError(f'{failed} of {len(rows)} labels failed.')
+    since = datetime.fromtimestamp(start).astimezone()
     return {
         'start': start,
         'wall_s': time.time() - start,
         'script_cpu_s': own,
-        'lives': sorted(_lives(rows, start)),
-        'processes': _n_processes(start),
+        'lives': sorted((made.timestamp() - start, changed.timestamp() - start) for made, changed, _ in rows),
+        'processes': orm.QueryBuilder().append(orm.ProcessNode, filters={'ctime': {'>=': since}}).count(),
     }
-
-
-def _lives(rows: Sequence[tuple[datetime, datetime, int]], start: float) -> Iterator[tuple[float, float]]:
-    for created, changed, _ in rows:
-        yield created.timestamp() - start, changed.timestamp() - start
-
-
-def _n_processes(start: float) -> int:
-    """Return how many processes there are since."""
-    from aiida import orm
-
-    since = datetime.fromtimestamp(start).astimezone()
-    return int(orm.QueryBuilder().append(orm.ProcessNode, filters={'ctime': {'>=': since}}).count())
-
-
-TASKS: Final[dict[str, Callable[..., dict[str, Any]]]] = {task.__name__: task for task in (make_stand_in, chain, bare)}
-
-
-def main() -> int:
-    """Do the task that the command line names after the profile, with the arguments that it gives as JSON."""
-    from aiida import load_profile
-
-    profile, name, arguments = sys.argv[1:]
-    load_profile(profile)
-    print(json.dumps(TASKS[name](**json.loads(arguments))))
-    return 0
-
-
-if __name__ == '__main__':
-    sys.exit(main())

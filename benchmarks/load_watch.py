@@ -11,10 +11,6 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Final
 
-from load_site import Site
-
-__all__ = ('Sample', 'Watch', 'cpu_s')
-
 _TICKS: Final = os.sysconf('SC_CLK_TCK')
 _PAGE: Final = os.sysconf('SC_PAGE_SIZE')
 _INTERVAL_S: Final = 2.0
@@ -57,19 +53,19 @@ class Sample:
 class Watch:
     """Takes samples while its block runs.
 
+    :param connection: to the database, closed at the end.
     :param workers: process ids.
     """
 
-    def __init__(self, site: Site, workers: Sequence[int]) -> None:
+    def __init__(self, connection: Any, workers: Sequence[int]) -> None:
         self.samples: list[Sample] = []
         self.engine_s = 0.0
-        self._site, self._workers = site, workers
+        self._connection, self._workers = connection, workers
         self._over = threading.Event()
         self._failed: BaseException | None = None
         self._thread = threading.Thread(target=self._look, daemon=True)
 
     def __enter__(self) -> Watch:
-        self._connection = self._site.connect()
         self._last = self._ask(_LAST)[0]
         self._before = self._cpu()
         self._thread.start()

@@ -1,74 +1,62 @@
-"""Runs the scripts on the speed of the engine one after the other and writes ``benchmarks/results/engine.json``.
+"""Measures the speed of the engine and writes ``benchmarks/results/engine.json``.
 
-``make bench`` runs the short forms of all but the longest, which takes five minutes on two idle cores. The file holds
-the figures by name, and under ``scripts`` what each script found: rows, notes, machine and versions. What a script
-found before stays there if it is not run again, as long as it was found on this machine. The table in
-``docs/topics/engine.md`` is written anew from the file.
+``make bench`` takes the short forms of all but the longest measurement, in some minutes on two idle cores. Each
+measurement runs in a process of its own. The file holds the figures by name, and under ``scripts`` what each
+measurement found: rows, machine and versions. What one found before stays there if it is not made again, as long
+as it was found on this machine. The table in ``docs/topics/engine.md`` is written anew from the file.
 
 Run it from the repository root::
 
-    python benchmarks/run.py                    # as make bench does
-    python benchmarks/run.py --long             # everything, long forms: an hour
-    python benchmarks/run.py accuracy --long    # one script
+    python benchmarks/run.py                                    # as make bench does
+    python benchmarks/run.py --long                             # everything, long forms: an hour
+    python benchmarks/run.py accuracy --long                    # one of them
+    python benchmarks/run.py md --engine torch --json /tmp/md.json
 """
 
 from __future__ import annotations
 
 import argparse
+import importlib
 import json
-import os
-import subprocess
 import sys
-import tempfile
 import time
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Final
 
+import child
 import common
-import table
+import tables
 
 SCHEMA_VERSION: Final = 1
-HERE: Final = Path(__file__).parent
-# In the order of the table; the last one takes a minute even in its short form.
-SCRIPTS: Final = (
-    'md',
-    'allocator',
-    'processes',
-    'training',
-    'neighbours',
-    'scaling',
-    'memory',
-    'floor',
-    'startup',
-    'accuracy',
-)
+# In the order of the table.
+SCRIPTS: Final = ('md', 'processes', 'training', 'memory', 'startup', 'accuracy')
 LONG_ONLY: Final = ('accuracy',)
+_PACKAGES: Final = ('numpy', 'torch', 'torchani', 'numba', 'vesin', 'ase')
 
 
-def run_script(name: str, *, short: bool, threads: int, engine: str) -> dict[str, Any]:
-    """Run one script in a process of its own and return its JSON.
+def measured(name: str, **given: Any) -> dict[str, Any]:
+    """Make a measurement in this process, and return what the file holds of it.
 
-    :raises RuntimeError: if it fails.
+    :param given: what ``Options`` takes.
     """
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / f'{name}.json'
-        command = [sys.executable, str(HERE / f'{name}.py'), '--json', str(path), '--threads', str(threads)]
-        command += ['--engine', engine, *(['--short'] if short else [])]
-        # What torch and numba begin with; the scripts set the threads of each program themselves.
-        environment = {**os.environ, 'OMP_NUM_THREADS': str(threads)}
-        status = subprocess.run(command, env=environment, check=False).returncode
-        if status:
-            raise RuntimeError(f'{name}.py ended with status {status}.')
-        found: dict[str, Any] = json.loads(path.read_text())
-        return found
+    import torch
+
+    options = common.Options(**given)
+    torch.set_num_threads(options.threads)
+    machine = {**common.machine(_PACKAGES), 'threads': options.threads}
+    start = time.perf_counter()
+    result: common.Result = importlib.import_module(name).measure(options)
+    took = {'date': common.now(), 'took_s': time.perf_counter() - start}
+    return {**asdict(result), 'short': options.short, 'engine': options.engine, **took, 'machine': machine}
 
 
 def merged(before: Mapping[str, Any], found: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
-    """Return the content of the file after scripts were run.
+    """Return the content of the file after measurements were made.
 
     :param before: its content so far.
-    :param found: what each script that was run has found.
+    :param found: what each measurement has found now.
     """
     here = next(iter(found.values()))['machine']
     kept = {
@@ -83,32 +71,30 @@ def merged(before: Mapping[str, Any], found: Mapping[str, Mapping[str, Any]]) ->
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the scripts and write the file; the exit status is 1 if one of them failed."""
+    """Measure and write the file; the exit status is 1 if something failed."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument('scripts', nargs='*', help=f'some of {", ".join(SCRIPTS)}')
     parser.add_argument('--long', action='store_true', help='long forms')
     parser.add_argument('--threads', type=int, default=common.Options.threads, help='threads of all programs')
-    parser.add_argument('--engine', default=common.Options.engines[0], help='engine to measure')
-    parser.add_argument('--json', type=Path, default=table.PAGE.file, help='file to write')
+    parser.add_argument('--engine', default=common.Options.engine, help='engine to measure')
+    parser.add_argument('--json', type=Path, default=tables.ENGINE.file, help='file to write')
     given = parser.parse_args(arguments)
     names = given.scripts or [name for name in SCRIPTS if given.long or name not in LONG_ONLY]
     if unknown := sorted(set(names) - set(SCRIPTS)):
-        parser.error(f'there is no script {unknown[0]!r}; there are {", ".join(SCRIPTS)}.')
-    start = time.perf_counter()
+        parser.error(f'there is no measurement {unknown[0]!r}; there are {", ".join(SCRIPTS)}.')
+    # What torch begins with; the measurements set the threads of each program themselves.
+    environment = {'OMP_NUM_THREADS': str(given.threads)}
+    options = {'short': not given.long, 'threads': given.threads, 'engine': given.engine}
     found = {}
     for name in names:
         try:
-            found[name] = run_script(name, short=not given.long, threads=given.threads, engine=given.engine)
-        except RuntimeError as exception:
-            print(f'bench: {exception} Nothing was written.', file=sys.stderr)
+            found[name] = child.run('run', 'measured', environment=environment, name=name, **options)
+        except RuntimeError:
+            print(f'bench: {name} failed. Nothing was written.', file=sys.stderr)
             return 1
+        common.show(name, found[name]['rows'])
     before = json.loads(given.json.read_text()) if given.json.exists() else {}
-    content = merged(before, found)
-    common.write_json(given.json, content)
-    if given.json == table.PAGE.file:
-        table.PAGE.write()
-    common.show(table.summary(content), time.perf_counter() - start)
-    print(f'bench: {given.json}')
+    tables.ENGINE.publish(merged(before, found), given.json)
     return 0
 
 

@@ -18,8 +18,6 @@ from aiida_anial.sampling.random_cells import random_cells
 from aiida_anial.sampling.settings import CellFamily, CellSettings
 from aiida_anial.training.parameters import draw_parameters, to_ensemble
 
-__all__ = ('crystal', 'emt_labels', 'mixed_cells', 'random_ensemble', 'small_cells', 'training_cells')
-
 # Typical of the descriptors of dense aluminium; the weights are drawn for this size.
 _FEATURE_NORM = 3.0
 _SELF_ENERGY_EV = -2.0

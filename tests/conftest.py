@@ -63,7 +63,7 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 # Folders whose files share servers, or an ensemble that takes a while.
-_OF_ONE_PROCESS = ('benchmark', 'production')
+_OF_ONE_PROCESS = ('property_benchmark', 'production')
 
 
 class _Together(LoadFileScheduling):

@@ -1,20 +1,17 @@
 """The committed pseudopotential is what ``ld1.x`` makes of its input, and it describes aluminium."""
 
-import importlib.util
 import shutil
 import subprocess
-import sys
 from dataclasses import replace
 from pathlib import Path
-from types import ModuleType
 from xml.etree import ElementTree
 
 import numpy as np
 import pytest
+from pseudopotential import measure
 
 from aiida_anial.pseudopotential import AL_PBE_UPF, CHARGE_DENSITY_CUTOFF_RY, WAVEFUNCTION_CUTOFF_RY
 
-REPOSITORY = Path(__file__).parents[2]
 # FCC lattice parameter on the 8 x 8 x 8 mesh, from docs/reference/pseudopotential.md.
 LATTICE_PARAMETER_A = 4.0415
 ARRAYS = ('PP_MESH/PP_R', 'PP_MESH/PP_RAB', 'PP_LOCAL', 'PP_NLCC', 'PP_RHOATOM', 'PP_NONLOCAL/PP_DIJ')
@@ -68,21 +65,6 @@ def regenerated(tmp_path_factory: pytest.TempPathFactory) -> ElementTree.Element
     return read(folder / 'Al.upf')
 
 
-@pytest.fixture(scope='module')
-def benchmark() -> ModuleType:
-    """Return the script that measures the documented figures."""
-    spec = importlib.util.spec_from_file_location(
-        'pseudopotential_benchmark', REPOSITORY / 'benchmarks' / 'pseudopotential.py'
-    )
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    # Dataclasses look their module up by name.
-    sys.modules[spec.name] = module
-    spec.loader.exec_module(module)
-    return module
-
-
 @pytest.mark.parametrize('path', paths())
 def test_array_is_regenerated(committed: ElementTree.Element, regenerated: ElementTree.Element, path: str) -> None:
     expected, found = array(committed, path), array(regenerated, path)
@@ -134,16 +116,16 @@ def test_file_carries_no_date(committed: ElementTree.Element) -> None:
     assert 'date' not in AL_PBE_UPF.read_text().split('<PP_HEADER', maxsplit=1)[0].lower()
 
 
-def test_finished_file_is_regenerated_by_the_script(benchmark: ModuleType, tmp_path: Path) -> None:
+def test_finished_file_is_regenerated_by_the_script(tmp_path: Path) -> None:
     require('ld1.x')
-    benchmark.generate(AL_PBE_UPF.with_name('Al.ld1.in'), tmp_path / 'Al.upf')
+    measure.generate(AL_PBE_UPF.with_name('Al.ld1.in'), tmp_path / 'Al.upf')
     expected, found = (find(read(path), 'PP_HEADER').attrib for path in (AL_PBE_UPF, tmp_path / 'Al.upf'))
     assert {name for name in expected if expected[name] != found[name]} <= {'generated', 'total_psenergy'}
 
 
-def test_fcc_lattice_parameter(benchmark: ModuleType) -> None:
+def test_fcc_lattice_parameter() -> None:
     require('pw.x')
-    lattice = replace(benchmark.LATTICES['fcc'], mesh=8)
-    fit = benchmark.equation_of_state(lattice, WAVEFUNCTION_CUTOFF_RY, AL_PBE_UPF)
+    lattice = replace(measure.LATTICES['fcc'], mesh=8)
+    fit = measure.equation_of_state(lattice, WAVEFUNCTION_CUTOFF_RY, AL_PBE_UPF)
     assert lattice.lattice_parameter(fit.volume) == pytest.approx(LATTICE_PARAMETER_A, abs=0.01)
     assert 70 < fit.bulk_modulus < 85

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from contextlib import contextmanager
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -13,14 +14,11 @@ ROOT = Path(__file__).parents[2]
 sys.path.insert(0, str(ROOT / 'benchmarks'))
 
 import accuracy  # noqa: E402 - the path comes first
-import allocator  # noqa: E402
+import child  # noqa: E402
 import common  # noqa: E402
-import floor  # noqa: E402
 import md  # noqa: E402
 import memory  # noqa: E402
-import neighbours  # noqa: E402
 import processes  # noqa: E402
-import scaling  # noqa: E402
 import startup  # noqa: E402
 import systems  # noqa: E402
 import training  # noqa: E402
@@ -28,25 +26,19 @@ import training  # noqa: E402
 from aiida_anial.potential.settings import DescriptorSettings, ModelSettings  # noqa: E402
 
 # No compilation, and no threads that the tests would keep.
-OPTIONS = common.Options(short=True, engines=('torch',), threads=1)
+OPTIONS = common.Options(short=True, engine='torch', threads=1)
 # A turn is one run of the least steps.
 BRIEF = {'budget_s': 1e-6, 'turns': 2}
 
 
-class LocalRun:
-    """Does in this process what ``remote.Remote`` does in another one."""
+class LocalPool:
+    """Does in this process what a pool does in others."""
 
-    def __init__(self, make, *arguments, threads, environment=None):
-        self._run = make(*arguments)
+    def __init__(self, _, prepare, arguments):
+        prepare(*arguments)
 
-    def start(self, steps):
-        self._steps = steps
-
-    def finish(self):
-        return self._run(self._steps)
-
-    def run(self, steps):
-        return self._run(steps)
+    def starmap(self, function, arguments, chunksize):
+        return [function(*given) for given in arguments]
 
     def __enter__(self):
         return self
@@ -55,13 +47,9 @@ class LocalRun:
         pass
 
 
-def local_child(script: str, *arguments: str, environment=None):
-    """Do in this process what a script does with ``--child``."""
-    _, *rest = arguments
-    if script == 'startup.py':
-        return startup.first_forces(int(rest[0]), rest[1])
-    size, _, engine = rest
-    return memory.evaluate_torchani(int(size)) if engine == 'torchani' else memory.evaluate(int(size), OPTIONS)
+def run_here(module, function, *, environment=None, **arguments):
+    """Do in this process what ``child.run`` does in another one."""
+    return getattr(sys.modules[module], function)(**arguments)
 
 
 @pytest.fixture(scope='session')
@@ -114,32 +102,20 @@ def found(coarse_model, tiny_cells, tiny_data):
     with pytest.MonkeyPatch.context() as patch, one_thread():
         patch.setattr(systems, 'random_ensemble', coarse_ensemble)
         patch.setattr(systems, 'mixed_cells', lambda n=16: systems.small_cells(8, n=n))
-        patch.setattr(scaling, 'ATOMS_OF_A_CELL', 8)
-        patch.setattr(scaling, 'ATOMS_FOR_MEMBERS', 32)
-        patch.setattr(allocator, 'Remote', LocalRun)
-        patch.setattr(processes, 'Remote', LocalRun)
-        patch.setattr(common, 'run_child', local_child)
+        patch.setattr('multiprocessing.get_context', lambda _: SimpleNamespace(Pool=LocalPool))
+        patch.setattr(child, 'run', run_here)
+        patch.setattr(md, 'SYSTEMS', dict.fromkeys(md.SYSTEMS, lambda: tiny_cells))
+        patch.setattr(md, '_effort', lambda _: BRIEF)
+        patch.setattr(memory, 'SIZES', {True: (32, 108)})
         patch.setattr(memory, 'NAMED', 100)
+        patch.setattr(memory, 'TORCHANI_ATOMS', 32)
         patch.setattr(accuracy, 'MAX_STEPS', {'EMT': 4, 'ANI-Al': 4})
         patch.delenv('ANIAL_PUBLISHED_MODEL', raising=False)
-        parts = [md.compare(name, tiny_cells, ensemble, OPTIONS, **BRIEF) for name in md.SYSTEMS]
-        lists = [neighbours.compare(name, tiny_cells, ensemble, OPTIONS, **BRIEF) for name in neighbours.SIZES]
         return {
-            'md': merged(parts),
-            'allocator': allocator.compare('108', tiny_cells, OPTIONS, **BRIEF),
+            'md': md.measure(OPTIONS),
             'processes': processes.compare(OPTIONS, n_cells=1, **BRIEF),
             'training': training.compare(tiny_data, ensemble, OPTIONS, n_epochs=2, members=1, batches=1),
-            'neighbours': merged(lists),
-            'scaling': scaling.measure_all(OPTIONS, atoms=(4, 32), cells=(1, 2), members=(1, 2), **BRIEF),
-            'memory': memory.measure_all(OPTIONS, sizes=(32, 108), torchani_atoms=32),
-            'floor': floor.compare(systems.crystal(32), OPTIONS, matrix=16, **BRIEF),
+            'memory': memory.measure(OPTIONS),
             'startup': startup.measure(OPTIONS),
             'accuracy': accuracy.compare(tiny_data.cells, coarse_model, OPTIONS),
         }
-
-
-def merged(parts):
-    """Return the results of several systems as one."""
-    rows = [row for part in parts for row in part.rows]
-    figures = {name: value for part in parts for name, value in part.figures.items()}
-    return common.Result(parts[0].question, rows, figures)

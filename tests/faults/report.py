@@ -1,15 +1,14 @@
-"""Kills what campaigns run on, piece by piece, and writes ``benchmarks/results/faults.json``.
+"""Runs the tests that cause faults, and writes ``results.json`` and the table of ``docs/topics/faults.md``.
 
 ``make faults`` runs the tests with the marker ``faults``, each of which really causes what it is named after in a small
 campaign of its own, with real pw.x, and compares the end with that of a campaign without faults. The file holds an
 object a fault: what it was, in which phase, what was lost, what was paid twice, whether the campaign recovered, and in
-how many seconds. What a partial run has not caused again stays there. The table in ``docs/topics/faults.md`` is
-written anew from the file.
+how many seconds. What a partial run has not caused again stays there.
 
 Run it from the repository root::
 
-    python benchmarks/faults.py                # everything: half an hour to an hour on two cores
-    python benchmarks/faults.py -k directory   # what follows goes to pytest
+    python tests/faults/report.py                # everything: half an hour to an hour on two cores
+    python tests/faults/report.py -k directory   # what follows goes to pytest
 """
 
 from __future__ import annotations
@@ -23,11 +22,11 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Final
 
-from page import Page
-from rich.console import Console
-from rich.table import Table
-
-ROOT: Final = Path(__file__).parents[1]
+ROOT: Final = Path(__file__).parents[2]
+RESULTS: Final = Path(__file__).with_name('results.json')
+PAGE: Final = ROOT / 'docs' / 'topics' / 'faults.md'
+BEGIN: Final = '<!-- Written by tests/faults/report.py from tests/faults/results.json: do not edit. -->'
+END: Final = '<!-- End of what tests/faults/report.py writes. -->'
 
 Row = dict[str, Any]
 COLUMNS: Final = {
@@ -73,33 +72,28 @@ def cells(row: Row) -> list[str]:
     return texts
 
 
-def show(rows: Sequence[Row]) -> None:
-    """Print the rows as a table."""
-    table = Table(title=f'{len(rows)} faults', title_justify='left')
-    for heading in COLUMNS.values():
-        table.add_column(heading)
-    for row in rows:
-        table.add_row(*cells(row))
-    Console(width=max(Console().width, 130)).print(table, markup=False)
-
-
 def render(rows: Sequence[Row]) -> str:
     """Return the rows as a table in Markdown."""
     lines = ['| ' + ' | '.join(COLUMNS.values()) + ' |', '|' + '---|' * len(COLUMNS)]
     return '\n'.join([*lines, *('| ' + ' | '.join(cells(row)) + ' |' for row in rows)])
 
 
-PAGE: Final = Page('faults.md', 'faults.json', 'faults.py', 'faults', render)
+def with_table(page: str, rows: Sequence[Row]) -> str:
+    """Return the text of the page with its table written anew."""
+    before, rest = page.split(BEGIN)
+    _, after = rest.split(END)
+    return f'{before}{BEGIN}\n\n{render(rows)}\n\n{END}{after}'
 
 
 def main(arguments: Sequence[str]) -> int:
     """Run the tests, write file and page, and return the exit status of pytest."""
     status, found = run_tests(arguments)
-    show(found)
     if found:
-        PAGE.file.write_text(json.dumps(merged(PAGE.read() or [], found), indent=1) + '\n')
-        PAGE.write()
-        print(f'faults: {PAGE.file}')
+        print(render(found))
+        rows = merged(json.loads(RESULTS.read_text()), found)
+        RESULTS.write_text(json.dumps(rows, indent=1) + '\n')
+        PAGE.write_text(with_table(PAGE.read_text(), rows))
+        print(f'faults: {RESULTS}')
     return status
 
 

@@ -7,9 +7,9 @@ figures, and writes them as JSON.  It is the source of every number in
 
 Run it from the repository root::
 
-    python benchmarks/pseudopotential.py --cutoffs 12 14 16 20 30
-    python benchmarks/pseudopotential.py --generate
-    python benchmarks/pseudopotential.py --contacts
+    python tests/pseudopotential/measure.py --cutoffs 12 14 16 20 30
+    python tests/pseudopotential/measure.py --generate
+    python tests/pseudopotential/measure.py --contacts
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ from ase.units import GPa, Ry
 
 from aiida_anial.pseudopotential import AL_PBE_UPF, CHARGE_DENSITY_CUTOFF_RY, WAVEFUNCTION_CUTOFF_RY
 
-RESULTS: Final = Path(__file__).parent / 'results' / 'pseudopotential.json'
+RESULTS: Final = Path(__file__).with_name('results.json')
 ANGSTROM_PER_BOHR: Final = 0.529177210903
 STRAINS: Final = np.linspace(0.94, 1.06, 7)
 CUTOFFS_RY: Final = (12.0, 14.0, 16.0, 20.0, 30.0)

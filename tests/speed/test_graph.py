@@ -9,24 +9,20 @@ from collections import defaultdict
 
 import graph
 import graph_builder
-import graph_campaign
 import graph_measure
-import graph_table
+import graph_tasks
 import numpy as np
-import postgres
-import psycopg
 import pytest
 from aiida import orm
 from aiida.manage import get_manager
 from graph_template import read_template
-from graph_writer import make_writer
+from graph_writer import Writer
 
 from aiida_anial.data.pw_outputs import pw_label
 from aiida_anial.formats.datasets import read_dataset
 from aiida_anial.queries.campaign_status import campaign_status
 from aiida_anial.queries.records import count, records
 
-RESULTS = graph_table.PAGE.read()
 PLAN = graph_builder.Plan(n_initial=6, cycles=((5, 4, 3), (2, 4, 2), (1, 1, 2)), n_atoms=(4, 9))
 SMALL = {
     'campaign': {'n_initial_cells': 3, 'n_trajectories': [4, 4]},
@@ -39,10 +35,10 @@ def build(campaign):
     """Build a campaign after another one, and return its node and the pks of its nodes."""
     backend = get_manager().get_profile_storage()
     computers = {pk: pk for pk in orm.QueryBuilder().append(orm.Computer, project='id').all(flat=True)}
-    writer, user = make_writer(backend), orm.User.collection.get_default().pk
+    writer, user = Writer(backend), orm.User.collection.get_default().pk
     first = newest() + 1
-    built = graph_builder.build(read_template(campaign), PLAN, writer, user=user, computers=computers)
-    return orm.load_node(built.campaign), range(first, newest() + 1)
+    pk = graph_builder.Builder(read_template(campaign), PLAN, writer, user=user, computers=computers).run()
+    return orm.load_node(pk), range(first, newest() + 1)
 
 
 def newest():
@@ -93,7 +89,7 @@ def built(campaigns):
 @pytest.fixture(scope='module')
 def labelled_by_pw(run_all, worker_code, pw_code, pseudo):
     """A campaign with real labels, and one that was built after it."""
-    builder = graph_campaign.tiny_campaign(SMALL, worker_code=worker_code, pw_code=pw_code, pseudo=pseudo)
+    builder = graph_tasks.tiny_campaign(SMALL, worker_code=worker_code, pw_code=pw_code, pseudo=pseudo)
     (real,) = run_all(builder, limit_s=580)
     assert real.is_finished_ok, real.exit_message
     campaign, pks = build(real)
@@ -210,18 +206,3 @@ def test_a_plan_shares_the_labels_evenly():
     assert len(plan.cycles) == 30
     assert {len(cycles) for cycles in plan.cycles} == {4}
     assert {size for cycles in plan.cycles for size in cycles} == {49, 50}
-
-
-@pytest.mark.skipif(postgres.find_program('initdb') is None, reason='PostgreSQL is not installed')
-def test_a_server_of_its_own_asks_for_its_password_and_ends():
-    with postgres.server() as server:
-        server.create_database('first')
-        with server.connect('first') as connection:
-            assert connection.execute('SHOW server_encoding').fetchone() == ('UTF8',)
-        assert server.database_size('first') > 0
-        stranger = {'host': '127.0.0.1', 'port': server.port, 'user': server.user, 'dbname': 'first'}
-        with pytest.raises(psycopg.OperationalError):
-            psycopg.connect(**stranger, password='guess')
-    assert not server.folder.exists()
-    with pytest.raises(psycopg.OperationalError):
-        server.connect()

@@ -1,0 +1,254 @@
+"""Writes the tables of ``docs/topics`` from the files in ``benchmarks/results``.
+
+The measurements call it, and a test looks whether pages and files agree. By hand, from the repository root::
+
+    python benchmarks/tables.py
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+import common
+
+_HERE: Final = Path(__file__).parent
+
+
+@dataclass(frozen=True)
+class Page:
+    """A page, a part of which is written from a file of results.
+
+    :param name: of the page, in ``docs/topics``.
+    :param results: name of the file, in ``benchmarks/results``.
+    :param target: of the Makefile, that measures.
+    :param render: returns the part as Markdown, from what the file holds.
+    """
+
+    name: str
+    results: str
+    target: str
+    render: Callable[[Any], str]
+
+    @property
+    def path(self) -> Path:
+        """The page."""
+        return _HERE.parent / 'docs' / 'topics' / self.name
+
+    @property
+    def file(self) -> Path:
+        """The file, which is not there before something was measured."""
+        return _HERE / 'results' / self.results
+
+    @property
+    def begin(self) -> str:
+        """The line before the part."""
+        return f'<!-- Written by benchmarks/tables.py from benchmarks/results/{self.results}: do not edit. -->'
+
+    @property
+    def end(self) -> str:
+        """The line after the part."""
+        return '<!-- End of what benchmarks/tables.py writes. -->'
+
+    def with_part(self, text: str, results: Any) -> str:
+        """Return a page with its part written anew.
+
+        :param text: the page as it is.
+        """
+        before, rest = text.split(self.begin)
+        _, after = rest.split(self.end)
+        part = self.render(results) if results else f'Nothing has been measured yet: `make {self.target}` does it.'
+        return f'{before}{self.begin}\n\n{part}\n\n{self.end}{after}'
+
+    def read(self) -> Any:
+        """Return what the file holds, nothing if it is not there."""
+        return json.loads(self.file.read_text()) if self.file.exists() else {}
+
+    def write(self) -> None:
+        """Write the page from the file."""
+        self.path.write_text(self.with_part(self.path.read_text(), self.read()))
+
+    def publish(self, results: Mapping[str, Any], file: Path) -> None:
+        """Write a file, print what the page says of it, and write the page if the file is the page's own."""
+        common.write_json(file, results)
+        if file == self.file:
+            self.write()
+        print(self.render(json.loads(file.read_text())))
+        print(f'{self.target}: {file}')
+
+
+def _table(head: Iterable[str], rows: Iterable[Iterable[str]]) -> str:
+    """Return a table in Markdown, numbers to the right."""
+    names = list(head)
+    lines = [names, ['---', *['---:'] * (len(names) - 1)], *rows]
+    return '\n'.join('| ' + ' | '.join(cells) + ' |' for cells in lines)
+
+
+def _versions(machine: Mapping[str, Any]) -> str:
+    return ', '.join(f'{name} {number}' for name, number in machine['versions'].items())
+
+
+def _md(name: str, label: str, goal: str = '') -> tuple[str, str, str, str, str]:
+    torchani, own = f'md_{name}_torchani_atom_steps_per_s', f'md_{name}_atom_steps_per_s'
+    return f'MD, {label} (atom-steps/s)', torchani, own, f'md_{name}_ratio_torchani', goal
+
+
+# What was measured; the names of the figures of torchani, of the package, and of the ratio, empty where there is
+# nothing to say; the goal.
+ENGINE_LINES: Final = (
+    _md('55', '55 atoms'),
+    _md('108', '108 atoms', '67,000; 50 times'),
+    _md('256', '256 atoms'),
+    _md('2048', '2,048 atoms'),
+    _md('batch16', '16 cells of 55 to 250 atoms', '60,000'),
+    ('MD, 108 atoms, both with a tuned allocator', '', '', 'md_108_ratio_torchani_tuned', ''),
+    ('MD, 16 cells: a process for each core instead of threads', '', '', 'processes_over_threads', ''),
+    ('Training epoch (s)', 'train_epoch_torchani_s', 'train_epoch_s', 'train_epoch_ratio_torchani', '80 times'),
+    ('Descriptors before the first epoch (s)', '', 'train_preparation_s', '', ''),
+    ('Training to 3 meV/atom on labels by {accuracy_teacher} (s)', 'time_to_3mev_torchani_s', 'time_to_3mev_s', '', ''),
+    ('Memory for 100,000 atoms, forces and stress (GiB)', '', 'memory_100k_atoms_gib', '', '1.86 (2 GB)'),
+    ('Memory for an atom (KiB)', 'memory_torchani_kib_per_atom', 'memory_kib_per_atom', 'memory_ratio_torchani', ''),
+    ('First evaluation, never compiled (s)', '', 'startup_never_compiled_s', '', ''),
+    ('First evaluation, compiled before (s)', '', 'startup_compiled_before_s', '', ''),
+)
+
+
+def _engine(results: Mapping[str, Any]) -> str:
+    """Return the table and a sentence on the machine."""
+    rows = []
+    for label, *names, goal in ENGINE_LINES:
+        cells = [common.text(results.get(name)) for name in names]
+        if any(cells):
+            rows.append([label.format(**results), *cells, goal])
+    machine, scripts = results['machine'], results['scripts']
+    long = [name for name, content in scripts.items() if not content['short']]
+    where = (
+        f'{machine["cpu"]}, {machine["cores"]} cores, {machine["threads"]} threads for every program, '
+        f'{max(content["date"] for content in scripts.values())[:10]}. {_versions(machine)}. '
+        f'Long forms: {", ".join(long) or "none"}.'
+    )
+    return f'{_table(["", "torchani", "aiida-anial", "times better", "goal"], rows)}\n\n{where}'
+
+
+_GRAPHS: Final = ('sqlite', 'postgresql', 'postgresql_100000')
+# What was measured, its key, the goal for SQLite.
+_GRAPH_LINES: Final = (
+    ('Labels', 'n_labels', ''),
+    ('Nodes', 'n_nodes', ''),
+    ('Links', 'links', ''),
+    ('Export of all labels, extended XYZ (s)', 'export_extxyz_s', '5'),
+    ('Export of all labels, HDF5 (s)', 'export_hdf5_s', '3'),
+    ('Export of 11 of 30 iterations, extended XYZ (s)', 'export_extxyz_filtered_s', ''),
+    ('Export of 11 of 30 iterations, HDF5 (s)', 'export_hdf5_filtered_s', ''),
+    ('Count of labels by filters, the slowest (s)', 'count_s', '0.2'),
+    ('Records of all labels (s)', 'records_s', ''),
+    ('Status of the campaign (s)', 'status_s', '1'),
+    ('All labels node by node, from a sample of 100 (s)', 'naive_s', ''),
+    ('The same, times the export to extended XYZ', 'naive_ratio_export_extxyz', ''),
+    ('Import of 400 labels (s)', 'import_s', ''),
+    ('Links into the last training job', 'training_job_links', ''),
+    ('Database, a label (KiB)', 'database_bytes_per_label', ''),
+    ('File repository, a label (KiB)', 'repository_bytes_per_label', ''),
+    ('Archive of the campaign (s)', 'archive_s', ''),
+    ('Archive, a label (KiB)', 'archive_bytes_per_label', ''),
+)
+
+
+def _graph(results: Mapping[str, Any]) -> str:
+    """Return the table and two sentences on the rest."""
+    rows = []
+    for label, key, goal in _GRAPH_LINES:
+        values = [results.get(column, {}).get(key) for column in _GRAPHS]
+        if '(KiB)' in label:
+            values = [value and value / 1024 for value in values]
+        growth = results.get(_GRAPHS[-1], {}).get('growth_exponents', {}).get(key)
+        rows.append([label, *map(common.text, values), '' if growth is None else f'{growth:.2f}', goal])
+    small, machine = results['small_campaign'], results['machine']
+    own, tiny, large = (
+        results[key] for key in ('nodes_per_label', 'campaign_nodes_per_label', 'campaign_nodes_per_label_6352')
+    )
+    nodes = (
+        f'The small campaign has {small["n_labels"]} real labels. Each takes {own:.1f} nodes of its own, those of the '
+        'random cell and the trajectory that it came from included (goal: 12). With all that is there once a cycle, an '
+        f'iteration or a campaign, a label of that small campaign has {tiny:.1f} nodes, and one of '
+        f'{results["sqlite"]["n_labels"]:,} has {large:.1f}.'
+    )
+    loads = [results[column]['load_average_at_start'] for column in _GRAPHS if column in results]
+    where = (
+        f'{machine["cpu"]}, {machine["cores"]} cores, {results["date"][:10]}; load averages before the measurements '
+        f'{", ".join(f"{load:.1f}" for load in loads)}. {_versions(machine)}.'
+    )
+    return f'{_table(["", "SQLite", "PostgreSQL", "PostgreSQL", "growth", "goal"], rows)}\n\n{nodes}\n\n{where}'
+
+
+# What was measured, where it is in a series, and the goal.
+_LOAD_LINES: Final = (
+    ('Labels by `LabelWorkChain`', 'chain.n_labels', ''),
+    ('Labels by bare work chains', 'bare.n_labels', ''),
+    ('Wall time, a label (s)', 'chain.wall_s_per_label', '1, two workers'),
+    ('The same, bare (s)', 'bare.wall_s_per_label', ''),
+    ('Processes an hour', 'chain.processes_per_hour', ''),
+    ('CPU of the workers, a label (s)', 'chain.engine_s_per_label', ''),
+    ('The same, bare (s)', 'bare.engine_s_per_label', ''),
+    ('Ratio', 'engine_ratio', '1.1'),
+    ('Ratio, with the scripts that submit', 'engine_ratio_with_scripts', ''),
+    ('Collecting the labels, a label (s)', 'chain.collecting_s_per_label', ''),
+    ('A child from start to end, median (s)', 'chain.child_s', ''),
+    ('Most children alive, from the graph', 'chain.most_alive', '{max_concurrent}'),
+    ('Most children alive, polled', 'chain.most_alive_polled', '{max_concurrent}'),
+    ('Slot empty, labels of {pause_s} s and more, median (s)', 'paced.slot_idle_median_s', ''),
+    ('Slot empty, labels of {pause_s} s and more, longest (s)', 'paced.slot_idle_max_s', '{poll_s:g}, one poll'),
+    ('Slot empty, workers at their limit, median (s)', 'chain.slot_idle_median_s', ''),
+    ('Slot empty, workers at their limit, longest (s)', 'chain.slot_idle_max_s', ''),
+    ('The same, bare (s)', 'bare.slot_idle_max_s', ''),
+    ('Memory of a worker, last, largest (MiB)', 'rss_mib_last', ''),
+    ('Growth of a worker, largest (MiB for 1,000 labels)', 'most_growth.mib_per_1000', '0'),
+    ('Standard error of that', 'most_growth.error', ''),
+    ('Database connections, most', 'connections_most', ''),
+    ('Open files of a worker, most', 'files_most', ''),
+)
+
+
+def _load(results: Mapping[str, Any]) -> str:
+    """Return the table and two sentences on the rest."""
+    series = {name: results['series'][name] for name in ('1', '2', '4') if name in results['series']}
+    rows = [
+        [label.format(**results), *(common.text(_in(one, names)) for one in series.values()), goal.format(**results)]
+        for label, names, goal in _LOAD_LINES
+    ]
+    machine = results['machine']
+    what = (
+        f'At most {results["max_concurrent"]} calculations at once, {results["cells_per_chain"]} cells a '
+        f'`LabelWorkChain` at most, {results["n_atoms"]} atoms a cell. The first '
+        'quarter of the samples of the memory counts as warm-up and not as growth.'
+    )
+    if results['quick']:
+        what += ' This was the quick form, with too few labels for the growth to mean much.'
+    loads = ', '.join(f'{one["load_average_at_start"]:.1f}' for one in series.values())
+    where = (
+        f'{machine["cpu"]}, {machine["cores"]} cores for daemon and servers, {results["date"][:10]}; load averages '
+        f'before each column {loads}. {_versions(machine)}.'
+    )
+    return f'{_table(["Daemon workers", *series, "goal"], rows)}\n\n{what}\n\n{where}'
+
+
+def _in(series: Mapping[str, Any], names: str) -> Any:
+    """Return the figure; of all workers the one that has most of it."""
+    grown = [one for one in series.get('growth', ()) if one]
+    value: Any = {**series, 'most_growth': max(grown, key=lambda one: one['mib_per_1000'], default=None)}
+    for name in names.split('.'):
+        value = value.get(name) if value is not None else None
+    return max(value) if isinstance(value, list) else value
+
+
+ENGINE: Final = Page('engine.md', 'engine.json', 'bench', _engine)
+GRAPH: Final = Page('graph-size.md', 'graph.json', 'bench-graph', _graph)
+LOAD: Final = Page('load.md', 'load.json', 'bench-load', _load)
+PAGES: Final = (ENGINE, GRAPH, LOAD)
+
+if __name__ == '__main__':
+    for page in PAGES:
+        page.write()
