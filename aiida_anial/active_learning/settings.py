@@ -102,7 +102,7 @@ class CampaignSettings(Settings):
     def _check(self) -> Self:
         if self.n_trajectories[0] > self.n_trajectories[1]:
             raise ValueError(
-                f'n_trajectories: the range is upside down, {self.n_trajectories[0]} > {self.n_trajectories[1]}'
+                f'n_trajectories: the range is reversed, {self.n_trajectories[0]} > {self.n_trajectories[1]}'
             )
         if self.n_cycles > self.n_trajectories[0]:
             raise ValueError(f'n_cycles: {self.n_cycles} cycles need as many trajectories, n_trajectories has fewer')

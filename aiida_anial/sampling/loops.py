@@ -7,7 +7,7 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
-from aiida_anial.common.compiled import compiled
+from aiida_anial.potential.kernels.machine import compiled
 from aiida_anial.potential.neighbours import NeighbourList
 
 __all__ = ('are_within', 'closest_contact', 'least_square', 'move', 'moved_further', 'square_sums')

@@ -33,7 +33,7 @@ class CellFamily(Settings):
         if self.edges_angstrom[1] > 1000:
             raise ValueError('edges_angstrom: edges above 1000 angstrom are not supported')
         if self.n_atoms[0] > self.n_atoms[1]:
-            raise ValueError(f'n_atoms: the range is upside down, {self.n_atoms[0]} > {self.n_atoms[1]}')
+            raise ValueError(f'n_atoms: the range is reversed, {self.n_atoms[0]} > {self.n_atoms[1]}')
         return self
 
 

@@ -17,8 +17,7 @@ from numba import njit, types
 from numba.core import cgutils
 from numba.extending import intrinsic
 
-from aiida_anial.common.compiled import compiled
-from aiida_anial.potential.kernels.machine import FINGERPRINT, flush_denormals, pointers, restore_denormals
+from aiida_anial.potential.kernels.machine import FINGERPRINT, compiled, flush_denormals, pointers, restore_denormals
 from aiida_anial.potential.kernels.simd import fma, load, splat, store
 
 __all__ = ('MEMBERS', 'FeatureGradientsBlock', 'Work', 'apply', 'transpose')

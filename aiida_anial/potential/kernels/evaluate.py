@@ -13,12 +13,12 @@ from typing import Any, NamedTuple
 
 from numba import njit
 
-from aiida_anial.common.compiled import compiled
 from aiida_anial.potential.kernels.features import angular_features, pair_factors, radial_features
 from aiida_anial.potential.kernels.machine import (
     FINGERPRINT,
     LANES,
     claim,
+    compiled,
     flush_denormals,
     pointers,
     read_counter,

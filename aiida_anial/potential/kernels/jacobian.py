@@ -16,13 +16,13 @@ from typing import Any, NamedTuple
 
 from numba import njit
 
-from aiida_anial.common.compiled import compiled
 from aiida_anial.potential.kernels.elementary import exp2, log2
 from aiida_anial.potential.kernels.features import geometry, pair_factors
 from aiida_anial.potential.kernels.machine import (
     FEATURE_LANES,
     FINGERPRINT,
     PAIR_LANES,
+    compiled,
     flush_denormals,
     pointers,
     restore_denormals,

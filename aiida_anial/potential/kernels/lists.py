@@ -12,7 +12,7 @@ import math
 import numpy as np
 from numba import njit
 
-from aiida_anial.common.compiled import compiled
+from aiida_anial.potential.kernels.machine import compiled
 
 __all__ = ('find_pairs',)
 

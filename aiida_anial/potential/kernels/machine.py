@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import hashlib
 import platform
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, ParamSpec, TypeVar, cast
 
 from llvmlite import binding, ir
-from numba import types
+from numba import njit, types
 from numba.core import cgutils, config
 from numba.extending import intrinsic
 
@@ -19,12 +20,16 @@ __all__ = (
     'PAIR_LANES',
     'TILE',
     'claim',
+    'compiled',
     'flush_denormals',
     'pointers',
     'read_counter',
     'restore_denormals',
     'yield_core',
 )
+
+Parameters = ParamSpec('Parameters')
+Result = TypeVar('Result')
 
 # For another processor than the machine's if numba was told to.
 _HAS_AVX512 = (
@@ -45,6 +50,17 @@ FEATURE_LANES = 8
 _IS_X86 = platform.machine().lower() in ('x86_64', 'amd64', 'i386', 'i686')
 # Flush results to zero and take operands as zero, of the control register MXCSR.
 _FLUSH = 0x8040
+
+
+def compiled(function: Callable[Parameters, Result]) -> Callable[Parameters, Result]:
+    """Return ``function``, compiled; it lets other threads of Python run.
+
+    Where nothing can be written, neither beside the sources nor in the user's cache, it is compiled in every process.
+    """
+    try:
+        return cast(Callable[Parameters, Result], njit(nogil=True, cache=True)(function))
+    except RuntimeError:  # numba's for a function that has no place on disk
+        return cast(Callable[Parameters, Result], njit(nogil=True)(function))
 
 
 @intrinsic
