@@ -10,7 +10,7 @@ from typing import Any
 
 from aiida_anial.common.errors import AnialError
 from aiida_anial.formats.files import replaced
-from aiida_anial.formats.neurochem_writer import write_neurochem
+from aiida_anial.potential.neurochem import write_neurochem
 from aiida_anial.potential.potential import Potential, write_potential
 
 __all__ = ('ENSEMBLE_FORMATS', 'EnsembleFormat', 'write_ensemble')

@@ -18,9 +18,8 @@ from ase import units
 from numpy.typing import NDArray
 
 from aiida_anial.common.cells import Cells
-from aiida_anial.potential.engine import Engine
+from aiida_anial.potential.engine import Engine, Prediction
 from aiida_anial.potential.neighbours import NeighbourList
-from aiida_anial.potential.prediction import Prediction
 from aiida_anial.sampling.batch import TrajectoryBatch, masses_of
 from aiida_anial.sampling.loops import closest_contact, move, moved_further, square_sums
 from aiida_anial.sampling.schedules import Schedule

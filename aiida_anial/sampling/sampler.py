@@ -10,8 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from aiida_anial.common.errors import AnialError
-from aiida_anial.potential.engine import Engine
-from aiida_anial.potential.prediction import Prediction
+from aiida_anial.potential.engine import Engine, Prediction
 from aiida_anial.sampling.batch import TrajectoryBatch
 from aiida_anial.sampling.dynamics import Dynamics
 from aiida_anial.sampling.loops import closest_contact

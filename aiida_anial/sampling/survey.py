@@ -8,7 +8,7 @@ from typing import Self
 import numpy as np
 from numpy.typing import NDArray
 
-from aiida_anial.potential.prediction import Prediction
+from aiida_anial.potential.engine import Prediction
 from aiida_anial.sampling.batch import TrajectoryBatch
 from aiida_anial.sampling.dynamics import Dynamics
 from aiida_anial.sampling.loops import are_within

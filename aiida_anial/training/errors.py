@@ -13,9 +13,8 @@ from scipy.stats import spearmanr
 from aiida_anial.common.errors import AnialError
 from aiida_anial.common.labels import LabelledCells
 from aiida_anial.common.tensors import TensorFile, read_tensors, write_tensors
-from aiida_anial.potential.engine import Engine
+from aiida_anial.potential.engine import Engine, Prediction
 from aiida_anial.potential.potential import Potential
-from aiida_anial.potential.prediction import Prediction
 from aiida_anial.training.splits import Role, roles
 
 __all__ = ('ConfigurationErrors', 'configuration_errors', 'summarise', 'summarise_roles')

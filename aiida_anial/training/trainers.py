@@ -7,8 +7,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from aiida_anial.common.labels import LabelledCells
-from aiida_anial.potential.kinds import of_kind
-from aiida_anial.potential.settings import EngineSettings
+from aiida_anial.potential.settings import EngineSettings, of_kind
 from aiida_anial.training.result import TrainingResult
 from aiida_anial.training.settings import TrainingSettings
 

@@ -11,8 +11,8 @@ import pytest
 from numpy.typing import NDArray
 
 from aiida_anial.common.cells import Cells
+from aiida_anial.potential.engine import Prediction
 from aiida_anial.potential.neighbours import NeighbourList, joined, neighbour_lists
-from aiida_anial.potential.prediction import Prediction
 from aiida_anial.sampling.sampler import sample
 from aiida_anial.sampling.schedules import SamplingTask, Schedule
 from aiida_anial.sampling.settings import SamplingSettings, Thresholds

@@ -10,7 +10,7 @@ import torch
 
 from aiida_anial.common.errors import AnialError
 from aiida_anial.common.labels import LabelledCells
-from aiida_anial.potential.prediction import Prediction
+from aiida_anial.potential.engine import Prediction
 from aiida_anial.training import errors as errors_module
 from aiida_anial.training.errors import ConfigurationErrors, configuration_errors, summarise, summarise_roles
 from aiida_anial.training.parameters import draw_parameters, to_ensemble
