@@ -17,7 +17,7 @@ from aiida_anial.common.tensors import parse_tensors
 from aiida_anial.sampling.stop_rules import StopReason
 from aiida_anial.sampling.trajectory import SCALARS, Trajectory
 from aiida_anial.training.errors import ConfigurationErrors
-from aiida_anial.training.result import CURVES
+from aiida_anial.training.trainers import CURVES
 
 DOCS = Path(__file__).parents[2] / 'docs'
 PAGE = (DOCS / 'topics' / 'conventions.md').read_text()
