@@ -131,7 +131,7 @@ class Targets:
         return float(self.features.double().square().sum(dim=1).mean().sqrt())
 
     def batches(self, indices: Sequence[int]) -> Iterator[tuple[slice, Batch]]:
-        """Yield the configurations ``indices`` in batches of ``_MAX_ATOMS`` atoms or fewer, each with its slice."""
+        """Yield the configurations ``indices`` in batches of about ``_MAX_ATOMS`` atoms, each with its slice."""
         first, n_atoms = 0, 0
         for last, index in enumerate(indices):
             of_this = int(self._atoms[index + 1] - self._atoms[index])

@@ -14,8 +14,7 @@ import pytest
 from aiida_anial.common.cells import Cells
 from aiida_anial.common.labels import LabelledCells
 from aiida_anial.common.tensors import parse_tensors
-from aiida_anial.sampling.stop_rules import StopReason
-from aiida_anial.sampling.trajectory import SCALARS, Trajectory
+from aiida_anial.sampling.trajectory import SCALARS, StopReason, Trajectory
 from aiida_anial.training.errors import ConfigurationErrors
 from aiida_anial.training.trainers import CURVES
 
