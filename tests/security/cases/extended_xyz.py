@@ -175,8 +175,8 @@ _OURS = {
         "header: 'pw\\x1b[2J' has characters that cannot be printed",
     ),
     'a key with an escape sequence': ({'\x1b]0;x\x07': 1}, 'has characters that cannot be printed'),
-    'shards that are no UUIDs': ({'shards': ['%']}, 'header: shards: is no list of UUIDs'),
-    'shards that are a text': ({'shards': '../../etc'}, 'header: shards: is no list of UUIDs'),
+    'shards that are no UUIDs': ({'shards': ['%']}, 'header: shards: is not a list of UUIDs'),
+    'shards that are a text': ({'shards': '../../etc'}, 'header: shards: is not a list of UUIDs'),
 }
 
 _OUR_TEXTS = {
