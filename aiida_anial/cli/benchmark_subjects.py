@@ -15,7 +15,7 @@ from aiida_anial.data.ensemble import EnsembleData
 from aiida_anial.data.nodes import loaded_code, loaded_ensemble
 from aiida_anial.labellers.pw_inputs import pseudo_and_cutoffs
 from aiida_anial.potential.source import EAM_SUFFIXES
-from aiida_anial.properties.comparison.subject import DFT
+from aiida_anial.properties.comparison.results import DFT
 from aiida_anial.protocols.benchmark import DFT_SETTINGS, BenchmarkSubjects
 from aiida_anial.protocols.protocol import campaign_inputs
 
