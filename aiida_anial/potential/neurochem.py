@@ -198,7 +198,7 @@ def _read_network(path: Path, directory: Path) -> _Network:
     layers = [_entries(layer) for layer in text.split('layer')[1:]]
     activations = [layer['activation'] for layer in layers]
     if activations != [_CELU] * (len(layers) - 1) + [_LINEAR] or len(layers) < 2:
-        raise FileFormatError(f'{path}: has activations {activations} where CELU (9) and last linear (6) is needed.')
+        raise FileFormatError(f'{path}: has activations {activations} where CELU (9) and a linear layer (6) are known.')
     weights, biases = [], []
     for layer in layers:
         n_out, n_in = int(layer['nodes']), int(layer['blocksize'])
