@@ -1,1 +1,1 @@
-"""A campaign without AiiDA: its settings, and the rules by which the disagreement threshold follows it."""
+"""Settings of a campaign, and the rule of the disagreement thresholds. Never imports AiiDA."""

@@ -1,4 +1,4 @@
-"""Settings of a campaign: everything that a protocol says and that overrides may change."""
+"""Settings of a campaign: all keys of a protocol, which overrides can change."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ MeshCount = Annotated[int, Field(ge=1, le=100)]
 
 _NAMELISTS = ('CONTROL', 'SYSTEM', 'ELECTRONS')
 
-# Keywords of pw.x that have a key of their own, or that AiiDA writes from the structure and the job.
+# Keywords of pw.x that are set by other keys, or that AiiDA derives from the structure and the job.
 _OURS = (
     *('calculation', 'tprnfor', 'tstress', 'occupations', 'smearing', 'degauss', 'ecutwfc', 'ecutrho', 'conv_thr'),
     *('pseudo_dir', 'outdir', 'prefix', 'ibrav', 'nat', 'ntyp', 'celldm', 'a', 'b', 'c', 'cosab', 'cosac', 'cosbc'),
@@ -40,7 +40,7 @@ _OURS = (
 
 
 def _lines(value: Any) -> Any:
-    """Return the lines of a text or a list, and anything else as it is."""
+    """Return the lines of a text or a list as a tuple, and anything else unchanged."""
     value = value.splitlines() if isinstance(value, str) else value
     return tuple(value) if isinstance(value, list) else value
 
@@ -48,19 +48,19 @@ def _lines(value: Any) -> Any:
 def _directives(lines: tuple[str, ...]) -> tuple[str, ...]:
     """Return the lines that are not empty.
 
-    :raises ValueError: if one is no directive, which the shell would run, or the scheduler not read.
+    :raises ValueError: if a line is not a directive: the shell would run it, or the scheduler would not read it.
     """
     single = [line.strip() for text in lines for line in text.splitlines() if line.strip()]
     for line in single:
         if not line.startswith('#'):
-            raise ValueError(f'{line!r} is no line for the scheduler, which begins with #, as #SBATCH does')
+            raise ValueError(f'{line!r} is not a line for the scheduler, which begins with #, as #SBATCH does')
     return tuple(single)
 
 
 def _word(text: str) -> str:
-    """Return the text.
+    """Return ``text`` if it is one word in the script of a job.
 
-    :raises ValueError: if it would be more than a word in the script of a job.
+    :raises ValueError: if it is not.
     """
     if len(text.split()) != 1 or text != text.strip():
         raise ValueError('a name without blanks is needed')
@@ -75,18 +75,18 @@ _RESOURCES = ('num_machines', 'num_mpiprocs_per_machine', 'num_cores_per_mpiproc
 
 
 class CampaignSettings(Settings):
-    """How many of everything, and when to stop.
+    """Sizes of a campaign, and when it ends.
 
     :param n_initial_cells: random cells labelled before the first training (paper: about 400).
-    :param max_iterations: active-learning iterations at most.
-    :param max_iterations_is_failure: whether reaching ``max_iterations`` without convergence is exit code 600, or the
-        planned end.
-    :param n_trajectories: fewest and most trajectories of an iteration, over all its cycles.
-    :param trajectories_fraction: trajectories of an iteration as a fraction of the labels so far, kept in that range.
-    :param n_cycles: sample-and-label cycles that run side by side and meet at the retraining (Fig. 1).
-    :param label_completed_fraction: fraction of the trajectories that reach their end without a stop whose last frame
-        is labelled too. The paper labels none (0).
-    :param t_max_growth: by how much of its first length t_max grows from one iteration to the next.
+    :param max_iterations: largest number of active-learning iterations.
+    :param max_iterations_is_failure: whether reaching ``max_iterations`` without convergence gives exit code 600; if
+        not, it is the planned end.
+    :param n_trajectories: smallest and largest number of trajectories of an iteration, over all its cycles.
+    :param trajectories_fraction: trajectories of an iteration as a fraction of the labels so far, within that range.
+    :param n_cycles: sample-and-label cycles that run in parallel and join at the retraining (Fig. 1).
+    :param label_completed_fraction: fraction of the trajectories that reach t_max whose last frame is labelled, too.
+        The paper labels none (0).
+    :param t_max_growth: growth of t_max from one iteration to the next, as a fraction of its initial value.
     """
 
     n_initial_cells: Count = 400
@@ -102,27 +102,29 @@ class CampaignSettings(Settings):
     def _check(self) -> Self:
         if self.n_trajectories[0] > self.n_trajectories[1]:
             raise ValueError(
-                f'n_trajectories: the range is upside down, {self.n_trajectories[0]} > {self.n_trajectories[1]}'
+                f'n_trajectories: the range is reversed, {self.n_trajectories[0]} > {self.n_trajectories[1]}'
             )
         if self.n_cycles > self.n_trajectories[0]:
-            raise ValueError(f'n_cycles: {self.n_cycles} cycles need as many trajectories, n_trajectories has fewer')
+            raise ValueError(
+                f'n_cycles: {self.n_cycles} cycles need as many trajectories, but n_trajectories has fewer'
+            )
         return self
 
     def trajectories(self, n_labels: int) -> int:
-        """Return how many trajectories an iteration runs when there are ``n_labels`` labels."""
+        """Return the number of trajectories of an iteration when there are ``n_labels`` labels."""
         low, high = self.n_trajectories
         return min(max(round(self.trajectories_fraction * n_labels), low), high)
 
 
 class ThresholdRule(Settings):
-    """The disagreement at which a trajectory stops.
+    """The disagreement above which a trajectory stops.
 
     ``fixed`` keeps ``energy_ev_per_sqrt_atom``. ``controlled`` starts at ``initial_factor`` times the median held-out
-    error of the first ensemble, |E^ - E| / sqrt(N), and after each iteration multiplies the threshold by
-    exp(gain (f - target)), f being the fraction of trajectories that disagreement stopped; never below ``floor``.
+    error of the first ensemble, |E^ - E| / sqrt(N), and multiplies the threshold by exp(gain (f - target)) after each
+    iteration, where f is the fraction of trajectories stopped by disagreement; it never goes below ``floor``.
 
-    :param force_mean_ev_per_angstrom: also stop when the mean over atoms of the force disagreement passes this.
-    :param force_max_ev_per_angstrom: also stop when the largest force disagreement of an atom passes this.
+    :param force_mean_ev_per_angstrom: also stop when the mean force disagreement over atoms exceeds this.
+    :param force_max_ev_per_angstrom: also stop when the largest force disagreement of an atom exceeds this.
     """
 
     mode: Literal['fixed', 'controlled'] = 'fixed'
@@ -136,10 +138,10 @@ class ThresholdRule(Settings):
 
 
 class LabelSettings(Settings):
-    """What all labellers share.
+    """Settings that all labellers share.
 
-    :param max_concurrent: calculations alive at once, over all cycles of an iteration.
-    :param max_failed_fraction: more failed labels than this end the labelling with an exit code.
+    :param max_concurrent: largest number of calculations that run at the same time, over all cycles of an iteration.
+    :param max_failed_fraction: if a larger fraction of labels fails, the labelling ends with an exit code.
     :param max_force_ev_per_angstrom: a label with a larger force on an atom is rejected as unphysical.
     """
 
@@ -149,12 +151,12 @@ class LabelSettings(Settings):
 
 
 class JobSettings(Settings):
-    """The scheduler's view of a kind of job.
+    """Resources that one kind of job requests from the scheduler.
 
     :param max_wallclock_seconds: training and sampling stop shortly before, and continue in a new job.
     :param max_memory_kb: memory on each machine, in units of 1024 bytes; ``null`` leaves it to the scheduler.
-    :param custom_scheduler_commands: lines for the scheduler as they stand, such as ``#SBATCH --gres=gpu:1``; a list,
-        or one text.
+    :param custom_scheduler_commands: lines copied to the scheduler script, such as ``#SBATCH --gres=gpu:1``; a list or
+        one text.
     """
 
     num_machines: Count = 1
@@ -186,20 +188,21 @@ class JobSettings(Settings):
 
     @classmethod
     def from_options(cls, options: Mapping[str, Any]) -> Self:
-        """Return the settings from which ``options`` made the ``metadata.options`` of a CalcJob."""
+        """Return the settings whose ``options()`` are the ``metadata.options`` of a CalcJob."""
         resources = {name: options['resources'].get(name) for name in _RESOURCES}
         known = {**resources, **options}
         return cls.parse({name: known[name] for name in cls.model_fields if known.get(name) is not None})
 
 
 class QeSettings(Settings):
-    """PBE with pw.x. A metal: smearing is always on, and forces and stress are always computed.
+    """PBE with pw.x for metals: always with smearing, and always with forces and stress.
 
     :param pseudo_family: label of an installed aiida-pseudo family; the default one comes with the package.
-    :param ecutwfc_ry: wavefunction cutoff in Ry; ``null`` takes the recommendation of the family, for both cutoffs.
-    :param kpoints_mesh: Monkhorst-Pack mesh (paper: 3 x 3 x 3), or
-    :param kpoints_distance_per_angstrom: largest distance between k-points, for cells of different sizes.
-    :param parameters: further pw.x namelists, such as ``{'ELECTRONS': {'mixing_beta': 0.4}}``.
+    :param ecutwfc_ry: wavefunction cutoff in Ry; with ``null``, the family recommends both cutoffs.
+    :param kpoints_mesh: Monkhorst-Pack mesh of all cells (paper: 3 x 3 x 3).
+    :param kpoints_distance_per_angstrom: instead of a mesh, the largest distance between k-points, for cells of
+        different sizes.
+    :param parameters: further entries of pw.x namelists, such as ``{'ELECTRONS': {'mixing_beta': 0.4}}``.
     """
 
     pseudo_family: str = PSEUDO_FAMILY
@@ -226,18 +229,18 @@ class QeSettings(Settings):
             raise ValueError(f'ecutrho_ry: {self.ecutrho_ry:g} is below four times ecutwfc_ry')
         for namelist, values in self.parameters.items():
             if taken := {key.lower() for key in values} & set(_OURS):
-                raise ValueError(f'parameters.{namelist}.{min(taken)}: this one follows from other keys or the cell')
+                raise ValueError(f'parameters.{namelist}.{min(taken)}: other keys or the cell determine this keyword')
         return self
 
 
 class LabellerSettings(Settings):
-    """Which labeller labels, and its settings.
+    """The labeller and its settings.
 
-    A labeller whose settings are not listed here has them under its own name, beside these keys.
+    Labellers other than ``qe`` have their settings under their own name, next to these keys.
 
-    :param labeller: ``qe``, PBE with pw.x, each cell by itself. Or a potential, all cells in one job, for tests and for
-        studies of the active learning itself: ``emt``, ``eam`` (a potential file), ``ensemble`` (a trained potential as
-        teacher), ``calculator`` (a calculator of ASE by its name).
+    :param labeller: ``qe`` is PBE with pw.x, one calculation for each cell. The others are potentials, which label all
+        cells in one job, for tests and for studies of active learning itself: ``emt``, ``eam`` (a potential file),
+        ``ensemble`` (a trained potential as teacher), ``calculator`` (an ASE calculator by name).
     """
 
     model_config = ConfigDict(**Settings.model_config | {'extra': 'allow'})
@@ -256,12 +259,12 @@ class LabellerSettings(Settings):
 
     @property
     def own(self) -> Any:
-        """What stands under the name of the labeller, not yet validated."""
+        """The settings under the name of the labeller, not yet validated."""
         return (self.__pydantic_extra__ or {}).get(self.labeller, {})
 
 
 class TrainingStages(Settings):
-    """Training of the first ensemble, of the retraining after each iteration, and after the last.
+    """Settings of the first training, of the retraining after each iteration, and of a last one.
 
     :param final: ``null`` keeps the ensemble of the last iteration.
     :param warm_start: whether a retraining starts from the weights of the ensemble before it.
@@ -275,16 +278,17 @@ class TrainingStages(Settings):
 
 
 class SamplingStage(Settings):
-    """The dynamics and its job."""
+    """Settings of the dynamics and of its jobs."""
 
     dynamics: SamplingSettings = SamplingSettings()
     job: JobSettings = JobSettings()
 
 
 class BenchmarkStage(Settings):
-    """Which properties of the ensemble of every iteration are computed, beside the next iteration.
+    """The benchmark of the ensemble of every iteration, which runs in parallel with the next iteration.
 
-    :param properties: ``none``; ``quick``, cold curves, elastic constants and the vacancy, a minute; or ``full``.
+    :param properties: ``none``; ``quick``, which is cold curves, elastic constants and the vacancy and takes a minute;
+        or ``full``.
     """
 
     properties: Literal['none', 'quick', 'full'] = 'none'
@@ -292,9 +296,9 @@ class BenchmarkStage(Settings):
 
 
 class CampaignInputs(Settings):
-    """Everything that a protocol says, and that overrides may change.
+    """All settings of a campaign: the keys of a protocol, which overrides can change.
 
-    :param seed: every random draw of the campaign follows from it.
+    :param seed: determines all random numbers of the campaign.
     """
 
     description: str = ''

@@ -1,4 +1,4 @@
-"""The rule by which the disagreement threshold follows the campaign, and the verdict on an iteration."""
+"""The rule of the disagreement thresholds, and the convergence of a campaign."""
 
 from __future__ import annotations
 
@@ -18,16 +18,16 @@ __all__ = (
 )
 
 DISAGREEMENT_STOPS = ('energy_disagreement', 'force_disagreement_mean', 'force_disagreement_max')
-"""Reasons of a stop that are the disagreement of the members."""
+"""Stop reasons that mean that the members disagree."""
 
 Thresholds = dict[str, Any]
-"""``energy_ev_per_sqrt_atom``, and of forces ``force_mean_ev_per_angstrom`` and ``force_max_ev_per_angstrom``."""
+"""Thresholds by key: ``energy_ev_per_sqrt_atom``, ``force_mean_ev_per_angstrom``, ``force_max_ev_per_angstrom``."""
 
 
 def initial_thresholds(rule: ThresholdRule, heldout_error: float | None) -> Thresholds:
     """Return the thresholds of the first iteration: fixed, or from the held-out error of the first ensemble.
 
-    :param heldout_error: median of |E^ - E| / sqrt(N) over the held-out labels, in eV; None: not known.
+    :param heldout_error: median of |E^ - E| / sqrt(N) over the held-out labels, in eV; None if unknown.
     """
     if rule.mode == 'fixed':
         return _bounded(rule, rule.energy_ev_per_sqrt_atom)
@@ -36,10 +36,13 @@ def initial_thresholds(rule: ThresholdRule, heldout_error: float | None) -> Thre
 
 
 def next_thresholds(rule: ThresholdRule, energy: float, counts: Mapping[str, Any]) -> Thresholds:
-    """Return the thresholds times exp(gain (f - target)), f the fraction of trajectories that disagreement stopped.
+    """Return the thresholds of the next iteration.
 
-    :param rule: with mode ``fixed`` the thresholds stay.
-    :param energy: the present threshold, in eV/sqrt(atom).
+    The energy threshold is multiplied by exp(gain (f - target)), where f is the fraction of trajectories that
+    disagreement stopped.
+
+    :param rule: with mode ``fixed``, the threshold does not change.
+    :param energy: current energy threshold, in eV/sqrt(atom).
     :param counts: ``n_trajectories`` and ``n_stopped`` of the iteration.
     """
     if rule.mode == 'controlled':
@@ -49,21 +52,21 @@ def next_thresholds(rule: ThresholdRule, energy: float, counts: Mapping[str, Any
 
 
 def renewed_thresholds(rule: ThresholdRule, energy: float) -> Thresholds:
-    """Return the thresholds with which a continued campaign begins.
+    """Return the initial thresholds of a continued campaign.
 
-    :param rule: with mode ``fixed`` its own energy counts.
-    :param energy: the threshold that the campaign before had reached, in eV/sqrt(atom).
+    :param rule: with mode ``fixed``, the threshold is that of the rule.
+    :param energy: last energy threshold of the previous campaign, in eV/sqrt(atom).
     """
     return _bounded(rule, rule.energy_ev_per_sqrt_atom if rule.mode == 'fixed' else energy)
 
 
 def iteration_counts(rule: ThresholdRule, energy: float, rows: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
-    """Return what became of the trajectories of an iteration, and whether the campaign has converged.
+    """Return how the trajectories of an iteration ended, and whether the campaign has converged.
 
-    It has converged when the median trajectory reached its end without a stop (Smith et al., II.B), and, where the
-    threshold is controlled, when that has come down to its floor: a threshold that rises stops nothing either.
+    It has converged when the median trajectory reached t_max without a stop (Smith et al., II.B). A controlled
+    threshold must also have come down to its floor, because a high threshold does not stop trajectories, either.
 
-    :param energy: threshold of the iteration, in eV/sqrt(atom).
+    :param energy: energy threshold of the iteration, in eV/sqrt(atom).
     :param rows: ``stop_reason`` and ``stop_time_ps`` of each trajectory.
     """
     reasons = [row['stop_reason'] for row in rows]
@@ -81,7 +84,7 @@ def iteration_counts(rule: ThresholdRule, energy: float, rows: Sequence[Mapping[
 def _bounded(rule: ThresholdRule, energy: float) -> Thresholds:
     """Return the thresholds of an iteration.
 
-    :param energy: in eV/sqrt(atom), not yet held above the floor.
+    :param energy: energy threshold before the floor applies, in eV/sqrt(atom).
     """
     if not math.isfinite(energy):
         energy = rule.energy_ev_per_sqrt_atom

@@ -10,8 +10,7 @@ from aiida.engine import calcfunction
 
 from aiida_anial.properties.evaluation import Task
 from aiida_anial.properties.property import Property
-from aiida_anial.properties.registry import PROPERTIES, required
-from aiida_anial.properties.settings import BenchmarkSettings
+from aiida_anial.properties.registry import PROPERTIES, BenchmarkSettings, required
 from aiida_anial.runtime.kpoints import mesh_of
 
 __all__ = ('make_tasks', 'mesh_name', 'property_of', 'tasks_of')

@@ -11,7 +11,7 @@ from aiida.engine.processes.process_spec import CalcJobProcessSpec
 from aiida_anial.calculations.evaluate import define_labeller, labeller_files
 from aiida_anial.calculations.worker import CopyList, WorkerCalculation
 from aiida_anial.data.validation import settings_validator, validate_property
-from aiida_anial.properties.settings import BenchmarkSettings
+from aiida_anial.properties.registry import BenchmarkSettings
 
 __all__ = ('PropertyCalculation',)
 

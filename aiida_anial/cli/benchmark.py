@@ -63,7 +63,7 @@ def _submitted(options: dict[str, Any]) -> Any:
     from aiida_anial.cli.benchmark_subjects import benchmark_subjects
     from aiida_anial.cli.launching import launched
     from aiida_anial.data.nodes import loaded_code
-    from aiida_anial.properties.settings import BenchmarkSettings, benchmark_set, chosen_properties
+    from aiida_anial.properties.registry import BenchmarkSettings, benchmark_set, chosen_properties
     from aiida_anial.protocols.benchmark import benchmark_builder
     from aiida_anial.protocols.protocol import merged, read_overrides
 

@@ -14,8 +14,8 @@ from aiida_anial.common.errors import AnialError
 from aiida_anial.data.ensemble import EnsembleData
 from aiida_anial.data.nodes import loaded_code, loaded_ensemble
 from aiida_anial.labellers.pw_inputs import pseudo_and_cutoffs
-from aiida_anial.potential.eam import EAM_SUFFIXES
-from aiida_anial.properties.comparison.subject import DFT
+from aiida_anial.potential.source import EAM_SUFFIXES
+from aiida_anial.properties.comparison.results import DFT
 from aiida_anial.protocols.benchmark import DFT_SETTINGS, BenchmarkSubjects
 from aiida_anial.protocols.protocol import campaign_inputs
 
@@ -73,7 +73,7 @@ def _potential(path: Path) -> orm.SinglefileData:
     """
     if not path.is_file():
         raise AnialError(f'--reference: there is no file {str(path)!r}.')
-    from aiida_anial.potential.eam import read_eam
+    from aiida_anial.potential.source import read_eam
 
     read_eam(path)
     return orm.SinglefileData(path.absolute())

@@ -1,1 +1,1 @@
-"""What every layer shares: errors, settings, tensor files, batches of cells and their labels. Never imports AiiDA."""
+"""Errors, settings, tensor files, batches of cells and their labels, for all other packages. Never imports AiiDA."""

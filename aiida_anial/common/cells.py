@@ -17,18 +17,20 @@ from aiida_anial.common.tensors import TensorFile, read_tensors, write_tensors
 __all__ = ('ALUMINIUM', 'Cells', 'stored_species')
 
 ALUMINIUM = 13
-"""Atomic number of the element of all files of the first versions, which name no species."""
+"""Atomic number of aluminium, the only element in files of the first version, which store no species."""
 
 _KIND = 'cells'
 _SCHEMA_VERSION = 2
-# The heaviest element that has a symbol.
+# The largest atomic number of an element with a symbol.
 _MAX_NUMBER = 118
 
 
 def stored_species(content: TensorFile) -> NDArray[np.int16]:
-    """Return ``[N]`` the atomic numbers in a file with ``positions``; in its first version all atoms are aluminium.
+    """Return the atomic numbers ``[N]`` in a file that holds ``positions``.
 
-    :raises KeyError: if a later version has none.
+    Files of the first version store none: all their atoms are aluminium.
+
+    :raises KeyError: if a file of a later version has no ``species``.
     """
     if content.schema_version == 1:
         return np.full(content.arrays['positions'].shape[-2], ALUMINIUM, dtype=np.int16)
@@ -42,8 +44,8 @@ class Cells:
     :param positions: ``[N, 3]`` Cartesian positions in angstrom, float64.
     :param lattices: ``[C, 3, 3]`` lattice vectors in angstrom, one a row, float64.
     :param offsets: ``[C + 1]`` cell ``c`` owns the atoms ``offsets[c]`` to ``offsets[c + 1] - 1``, int64.
-    :param species: ``[N]`` atomic numbers, int16: two bytes an atom in every file, and wide enough for products of two
-        numbers, which int8 is not.
+    :param species: ``[N]`` atomic numbers, int16: compact in files, and wide enough for the product of two of them,
+        which int8 is not.
     :raises AnialError: if the shapes do not fit, a value is not finite, a cell is empty or has no volume, or a species
         is not an element.
     """
@@ -90,7 +92,7 @@ class Cells:
         if [len(part) for part in parts] != [np.size(part) for part in species]:
             raise AnialError('cells: there must be one species for each position.')
         numbers = np.concatenate([np.zeros(0, dtype=np.int64), *(np.ravel(part) for part in species)])
-        # Clipped to what is refused, because a number too large for int16 would wrap around to another.
+        # A number too large for int16 would wrap around to a valid one, so it is clipped to one that is refused.
         numbers = numbers.clip(0, _MAX_NUMBER + 1).astype(np.int16)
         return cls(stacked, np.asarray(lattices, dtype=np.float64).reshape(-1, 3, 3), offsets, numbers)
 
@@ -114,7 +116,7 @@ class Cells:
         write_tensors(path, self.content())
 
     def content(self) -> TensorFile:
-        """Return what ``write`` writes."""
+        """Return the content of the file that ``write`` writes."""
         names = ('positions', 'lattices', 'offsets', 'species')
         arrays: dict[str, np.ndarray] = {name: getattr(self, name) for name in names}
         return TensorFile(_KIND, _SCHEMA_VERSION, {'units': {'length': 'angstrom'}}, arrays)
@@ -130,11 +132,11 @@ class Cells:
         return self.positions[self.offsets[index] : self.offsets[index + 1]], self.lattices[index]
 
     def species_of(self, index: int) -> NDArray[np.int16]:
-        """Return ``[n]`` the atomic numbers of one cell."""
+        """Return the atomic numbers ``[n]`` of one cell."""
         return self.species[self.offsets[index] : self.offsets[index + 1]]
 
     def configurations(self) -> Iterator[tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.int16]]]:
-        """Give positions ``[n, 3]``, lattice ``[3, 3]`` and atomic numbers ``[n]`` of each cell."""
+        """Yield positions ``[n, 3]`` and lattice ``[3, 3]`` in angstrom and atomic numbers ``[n]`` of each cell."""
         return ((*self.one(index), self.species_of(index)) for index in range(len(self)))
 
     def select(self, indices: Sequence[int] | NDArray[np.int64]) -> Cells:
@@ -147,7 +149,7 @@ class Cells:
         )
 
     def moved(self, positions: NDArray[np.float64]) -> Self:
-        """Return the same cells with their atoms elsewhere; what depends on the lattices alone is not worked out again.
+        """Return the same cells with other positions, keeping cached values that depend only on the lattices.
 
         :param positions: ``[N, 3]`` in angstrom.
         :raises AnialError: if there are more or fewer atoms, or a position is not finite.
@@ -155,18 +157,18 @@ class Cells:
         if positions.shape != self.positions.shape or not np.isfinite(positions).all():
             raise AnialError(f'cells: positions {positions.shape} do not fit or are not finite.')
         moved = object.__new__(type(self))
-        # The dictionary, because the class is frozen, and because it holds the cached properties too.
+        # The class is frozen; updating its dictionary also copies the cached properties.
         moved.__dict__.update(self.__dict__, positions=positions)
         return moved
 
     @cached_property
     def n_atoms(self) -> NDArray[np.int64]:
-        """``[C]`` atoms in each cell."""
+        """``[C]`` number of atoms in each cell."""
         return np.diff(self.offsets)
 
     @cached_property
     def cell_of_atom(self) -> NDArray[np.int64]:
-        """``[N]`` the cell that each atom belongs to."""
+        """``[N]`` index of the cell that each atom belongs to."""
         return np.repeat(np.arange(len(self), dtype=np.int64), self.n_atoms)
 
     @cached_property

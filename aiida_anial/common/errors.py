@@ -1,4 +1,4 @@
-"""The errors that users read, and text that a terminal can show on one line."""
+"""Errors for users, and text made safe to print on one line of a terminal."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ __all__ = ('AnialError', 'FileFormatError', 'SettingsError', 'is_printable', 'on
 
 
 class AnialError(Exception):
-    """Base of the errors that a user can cause and mend; the message is one sentence that says how."""
+    """Base of the errors that a user can cause and fix; the message is one sentence that says how."""
 
 
 class SettingsError(AnialError, ValueError):
@@ -21,16 +21,16 @@ _MAX_CHARACTERS = 1000
 
 
 def is_printable(text: str) -> bool:
-    """Whether ``text`` has nothing but characters that take their place on a line.
+    """Whether ``text`` has only visible characters and blanks.
 
-    Control characters, such as those that begin an escape sequence, are none of them; nor are those without a width of
-    their own, which make a text look like another, and halves of a pair.
+    Not allowed are control characters, which can start escape sequences, zero-width characters, which make one text
+    look like another, and unpaired surrogates.
     """
     return text.isprintable()
 
 
 def one_line(text: object) -> str:
-    """Return ``text`` as one line that a terminal only shows: no control characters, no end of it beyond measure."""
+    """Return ``text`` on one line, with control characters escaped and cut at 1000 characters."""
     words = ' '.join(str(text)[: 2 * _MAX_CHARACTERS].split())
     if len(words) > _MAX_CHARACTERS:
         words = f'{words[:_MAX_CHARACTERS].rstrip()}...'

@@ -23,10 +23,10 @@ _UNITS = {'length': 'angstrom', 'energy': 'eV', 'force': 'eV/angstrom', 'stress'
 
 
 def content_hash(positions: NDArray[np.float64], lattice: NDArray[np.float64], species: NDArray[np.integer]) -> str:
-    """Return the SHA-256 of a configuration, the same wherever the configuration turns up.
+    """Return the SHA-256 of a configuration, which identifies it in all files and nodes.
 
-    Lengths are rounded to 1e-6 angstrom first. The structures of this package are whole multiples of that, so that a
-    round trip through a text file with six digits or more does not change their hash.
+    Lengths are rounded to 1e-6 angstrom first. All lengths in the structures of this package are whole multiples of
+    that, so the hash survives a text file with six or more decimals.
 
     :param positions: ``[n, 3]`` in angstrom.
     :param lattice: ``[3, 3]`` in angstrom.
@@ -37,10 +37,10 @@ def content_hash(positions: NDArray[np.float64], lattice: NDArray[np.float64], s
 
 
 def species_bytes(species: NDArray[np.integer]) -> bytes:
-    """Return what the atomic numbers ``[n]`` add to a digest: nothing where all atoms are aluminium.
+    """Return the bytes that the atomic numbers ``[n]`` add to a digest: none if all atoms are aluminium.
 
-    The first datasets had no other element and were hashed without species. Their hashes, and the split of the dataset
-    that follows from them, must stay as they are.
+    The first datasets held only aluminium and were hashed without species. Their hashes, and the split of the data that
+    follows from them, must not change.
     """
     return b'' if np.all(species == ALUMINIUM) else species.astype('<i8').tobytes()
 
@@ -50,10 +50,10 @@ class LabelledCells:
     """C labelled configurations with N atoms in all.
 
     :param cells: the configurations.
-    :param energies: ``[C]`` total energies in eV; from DFT of a metal, the smeared free energy.
+    :param energies: ``[C]`` total energies in eV; with smearing, the free energy.
     :param forces: ``[N, 3]`` in eV/angstrom, minus the gradient of the energy.
     :param stresses: ``[C, 3, 3]`` in eV/angstrom^3, positive in tension (ASE's sign): dE/dstrain / volume.
-    :param uuids: ``[C]`` UUID of the calculation that gave each label.
+    :param uuids: ``[C]`` UUID of the calculation that computed each label.
     :param iterations: ``[C]`` active-learning iteration, int64; 0 is the initial random dataset.
     :param origins: ``[C]`` ``random``, ``active_learning`` or ``imported``.
     """
@@ -87,7 +87,7 @@ class LabelledCells:
 
     @classmethod
     def concatenate(cls, parts: Sequence[LabelledCells]) -> Self:
-        """Return all configurations of ``parts`` in their order."""
+        """Return the configurations of all ``parts``, one part after another."""
         counts = np.cumsum([0, *(len(part.forces) for part in parts)])
         offsets = [part.cells.offsets[1:] + start for part, start in zip(parts, counts[:-1], strict=True)]
         return cls(
@@ -128,9 +128,9 @@ class LabelledCells:
 
     @classmethod
     def read(cls, path: Path) -> Self:
-        """Return what ``write`` put into ``path``.
+        """Return the dataset in the file ``path``.
 
-        :raises FileFormatError: if the file is not a dataset.
+        :raises FileFormatError: if the file is missing or is not a dataset.
         """
         if not path.is_file():
             raise FileFormatError(f'{path}: there is no such file.')
@@ -138,9 +138,9 @@ class LabelledCells:
 
     @classmethod
     def from_bytes(cls, data: bytes, *, source: str = 'dataset') -> Self:
-        """Return the labelled configurations that ``to_bytes`` made ``data`` of.
+        """Return the dataset in ``data``, the bytes of its file.
 
-        :param source: what to call the file in messages.
+        :param source: name of the file, for messages.
         :raises FileFormatError: if the bytes are not a dataset.
         """
         content = parse_tensors(data, source=source, kind=_KIND, schema_version=cls.SCHEMA_VERSION)
@@ -207,9 +207,9 @@ class Label:
     uuid: str
 
     def fault(self, *, max_force: float) -> str | None:
-        """Return why the label is not sound, or ``None``.
+        """Return why the label must be rejected, or ``None`` if it is sound.
 
-        :param max_force: largest force on an atom that is physical, in eV/angstrom.
+        :param max_force: a larger force on an atom, in eV/angstrom, is unphysical.
         """
         if not (np.isfinite(self.energy) and np.isfinite(self.forces).all() and np.isfinite(self.stress).all()):
             return 'the energy, a force or the stress is not finite'
@@ -222,9 +222,11 @@ class Label:
 def assemble(
     labels: Mapping[str, Label], *, max_force: float, iteration: int, origin: str
 ) -> tuple[LabelledCells | None, dict[str, str]]:
-    """Return the sound labels as one dataset, in the order of their names, and the faults of the others by name.
+    """Return the sound labels as one dataset, sorted by name, and the faults of the rejected ones by name.
 
-    :param max_force: largest force on an atom that is physical, in eV/angstrom.
+    The dataset is ``None`` if no label is sound.
+
+    :param max_force: a larger force on an atom, in eV/angstrom, is unphysical.
     :param iteration: active-learning iteration, 0 for the initial random dataset.
     :param origin: ``random``, ``active_learning`` or ``imported``.
     """

@@ -1,4 +1,4 @@
-"""What a label was computed with: two labels may be trained on together only where this is the same."""
+"""The level of theory of labels: only labels of the same level may be trained on together."""
 
 from __future__ import annotations
 
@@ -16,19 +16,19 @@ _Count = Annotated[int, Field(ge=1)]
 
 
 class LevelOfTheory(Settings):
-    """The level of theory of a set of labels; what does not apply to a code is ``None``.
+    """The level of theory of a set of labels; fields that do not apply to the program are ``None``.
 
     :param code: program, such as ``pw.x``, ``emt``, ``eam`` or ``ensemble``.
-    :param version: of the program. Labels of two versions may be mixed.
+    :param version: version of the program; labels of different versions may be mixed.
     :param functional: exchange-correlation functional, such as ``PBE``.
     :param pseudo_md5: MD5 of the pseudopotential file; for several elements ``Al:MD5 Ni:MD5``.
-    :param potential_sha256: SHA-256 of the file of a classical potential or an ensemble.
-    :param ecutwfc_ry: cutoff of the wavefunctions, Ry.
-    :param ecutrho_ry: cutoff of the charge density, Ry.
+    :param potential_sha256: SHA-256 of the file of a classical potential or of an ensemble.
+    :param ecutwfc_ry: wavefunction cutoff, Ry.
+    :param ecutrho_ry: charge-density cutoff, Ry.
     :param smearing: ``cold``, ``gaussian``, ``methfessel-paxton`` or ``fermi-dirac``.
-    :param degauss_ry: width of the smearing, Ry.
-    :param kpoints_mesh: Monkhorst-Pack mesh of all cells, or
-    :param kpoints_distance_per_angstrom: largest distance between k-points in every cell, 1/angstrom.
+    :param degauss_ry: smearing width, Ry.
+    :param kpoints_mesh: Monkhorst-Pack mesh, if it is the same for all cells.
+    :param kpoints_distance_per_angstrom: otherwise the largest distance between k-points in every cell, 1/angstrom.
     """
 
     UNITS: ClassVar[dict[str, str]] = {
@@ -52,12 +52,12 @@ class LevelOfTheory(Settings):
 
     @property
     def key(self) -> str:
-        """A word that stands for this level of theory in exported files; no reader can take it for a number."""
+        """The name of this level of theory in exported files: one word, which no reader can mistake for a number."""
         digest = hashlib.sha256(json.dumps(self.to_dict(), sort_keys=True).encode()).hexdigest()
         return f'theory_{digest[:12]}'
 
     def differences(self, other: LevelOfTheory) -> list[str]:
-        """Return, in words, where the two differ in more than the version of the program."""
+        """Describe each field in which the two levels differ, apart from the version of the program."""
         mine, its = self.to_dict(), other.to_dict()
         return [
             f'{name} {_text(mine[name])} and {_text(its[name])}'

@@ -1,4 +1,4 @@
-"""Settings that refuse what they do not know, in one sentence that names the key."""
+"""Base class of all settings: wrong values and unknown keys raise one sentence that names the key."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ __all__ = ('NonNegative', 'Positive', 'Range', 'Settings', 'check_range', 'unkno
 def check_range(value: tuple[float, float]) -> tuple[float, float]:
     """Return the pair ``(low, high)`` if ``low <= high``.
 
-    :raises ValueError: if the two ends are upside down.
+    :raises ValueError: if ``low > high``.
     """
     if value[0] > value[1]:
-        raise ValueError(f'the range is upside down, {value[0]:g} > {value[1]:g}')
+        raise ValueError(f'the range is reversed, {value[0]:g} > {value[1]:g}')
     return value
 
 
@@ -33,7 +33,7 @@ Range = Annotated[tuple[NonNegative, NonNegative], AfterValidator(check_range)]
 class Settings(BaseModel):
     """Immutable settings: unknown keys, numbers given as text and impossible values are errors.
 
-    Keys end in their unit (``t_max_ps``), so a number never needs one.
+    Keys end in their unit (``t_max_ps``), so values are plain numbers.
     """
 
     model_config = ConfigDict(frozen=True, extra='forbid', strict=True, allow_inf_nan=False)
@@ -42,12 +42,12 @@ class Settings(BaseModel):
     def parse(cls, values: Mapping[str, Any], *, where: str = '') -> Self:
         """Return the settings that ``values`` describe.
 
-        :param values: plain nested dictionaries, as YAML or JSON give them.
-        :param where: the key under which ``values`` stand, put before every key in messages.
-        :raises SettingsError: one sentence naming the key, for the first thing that is wrong.
+        :param values: nested dictionaries, as read from YAML or JSON.
+        :param where: key of the parent settings, a prefix of every key in messages.
+        :raises SettingsError: one sentence that names the key, about the first error.
         """
         try:
-            # Strict JSON mode: lists are tuples, integers are floats, but text is never a number.
+            # Strict JSON mode accepts lists for tuples and integers for floats, but no text for numbers.
             return cls.model_validate_json(json.dumps(values))
         except ValidationError as exception:
             raise SettingsError(one_line(_sentence(cls, exception, where))) from exception
@@ -58,19 +58,19 @@ class Settings(BaseModel):
             raise SettingsError(one_line(f'{where or "the settings"}: {exception}.')) from exception
 
     def to_dict(self) -> dict[str, Any]:
-        """Return plain nested dictionaries and lists that ``parse`` takes back."""
+        """Return nested dictionaries and lists, from which ``parse`` makes the same settings."""
         return self.model_dump(mode='json')
 
 
 def unknown_key(key: str, known: Iterable[str]) -> str:
-    """Return the sentence that refuses a key, with the one that may have been meant or all that are known."""
+    """Return the message about an unknown key: it suggests a similar key, or else lists all known ones."""
     close = difflib.get_close_matches(key, list(known), n=1, cutoff=0.4)
     hint = f'did you mean {close[0]!r}?' if close else f'known keys are {", ".join(sorted(known))}.'
     return f'{key}: unknown key {key!r}; {hint}'
 
 
 def _foreign(values: Any) -> list[str]:
-    """Return the keys that lead to the first value inside ``values`` that JSON does not know."""
+    """Return the path of keys to the first value inside ``values`` that JSON cannot represent."""
     items = values.items() if isinstance(values, Mapping) else enumerate(values) if isinstance(values, list) else ()
     for key, value in items:
         try:
@@ -81,8 +81,8 @@ def _foreign(values: Any) -> list[str]:
 
 
 def _sentence(model: type[BaseModel], exception: ValidationError, where: str) -> str:
-    """Return one sentence for the first error of ``exception``."""
-    # A misspelt key that is required is both unknown and missing: the first says more.
+    """Return one sentence about the first error of ``exception``."""
+    # Misspelling a required key gives two errors, unknown and missing; the unknown key is more helpful.
     errors = exception.errors()
     error = next((entry for entry in errors if entry['type'] == 'extra_forbidden'), errors[0])
     path = [str(part) for part in error['loc']]
@@ -99,14 +99,14 @@ def _sentence(model: type[BaseModel], exception: ValidationError, where: str) ->
     message = message[:1].lower() + message[1:]
     if 'input' in error and not isinstance(error['input'], Mapping):
         message = f'{error["input"]!r} is not allowed: {message}'
-    # What a validator of several keys says begins with the key that it is about.
+    # A validator of several keys begins its message with the key at fault.
     inner = re.match(r'[A-Za-z_][\w.]*(?=: )', message)
     message = message if message.endswith('?') else f'{message.rstrip(".")}.'
     return f'{key}{"." if inner else ": "}{message}'.removeprefix('the settings.')
 
 
 def _known_keys(model: type[BaseModel], path: tuple[int | str, ...]) -> list[str]:
-    """Return the keys that the settings at ``path`` inside ``model`` take."""
+    """Return the keys of the settings class at ``path`` inside ``model``."""
     current: Any = model
     for part in path:
         if isinstance(part, str) and isinstance(current, type) and issubclass(current, BaseModel):

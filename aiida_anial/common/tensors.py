@@ -1,4 +1,4 @@
-"""Named arrays and JSON metadata in one safetensors file: no pickle, the same bytes for the same content."""
+"""Safetensors files with named arrays and JSON metadata: no pickle, and equal content gives equal bytes."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from aiida_anial.common.errors import FileFormatError, one_line
 
 __all__ = ('TensorFile', 'parse_tensors', 'read_tensors', 'tensor_bytes', 'write_tensors')
 
-# One metadata entry, because safetensors writes several in an order that changes from run to run.
+# Everything is in one metadata entry because safetensors writes several in random order.
 _METADATA_KEY = 'anial'
 
 
@@ -25,8 +25,8 @@ class TensorFile:
     """The content of one file.
 
     :param kind: what the file holds, such as ``ensemble`` or ``dataset``.
-    :param schema_version: version of the layout of that kind.
-    :param metadata: JSON values.
+    :param schema_version: version of the file layout of that kind.
+    :param metadata: JSON values by key.
     :param arrays: arrays by name.
     """
 
@@ -44,7 +44,7 @@ def tensor_bytes(content: TensorFile) -> bytes:
 
 
 def write_tensors(path: Path, content: TensorFile) -> None:
-    """Write ``content`` to ``path``; a reader never sees half of it."""
+    """Write ``content`` to ``path`` atomically: a reader never sees an incomplete file."""
     temporary = path.with_name(path.name + '.part')
     temporary.write_bytes(tensor_bytes(content))
     temporary.replace(path)
@@ -53,8 +53,8 @@ def write_tensors(path: Path, content: TensorFile) -> None:
 def read_tensors(path: Path, *, kind: str, schema_version: int) -> TensorFile:
     """Return the content of the file at ``path``.
 
-    :param kind: the kind that the file must be of.
-    :param schema_version: the newest layout that the caller understands.
+    :param kind: required kind.
+    :param schema_version: newest layout that the caller can read.
     :raises FileFormatError: if there is no such file, or it is not a safetensors file of that kind and version.
     """
     if not path.is_file():
@@ -65,8 +65,8 @@ def read_tensors(path: Path, *, kind: str, schema_version: int) -> TensorFile:
 def parse_tensors(data: bytes, *, source: str, kind: str, schema_version: int) -> TensorFile:
     """Return the content of a file whose bytes are ``data``.
 
-    :param source: what to call the file in messages.
-    :raises FileFormatError: as ``read_tensors``.
+    :param source: name of the file, for messages.
+    :raises FileFormatError: see ``read_tensors``.
     """
     try:
         arrays = load(data)

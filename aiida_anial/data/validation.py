@@ -81,7 +81,7 @@ def validate_positive(node: orm.Int | None, _: Any) -> str | None:
 
 def validate_property(node: orm.Str | None, _: Any) -> str | None:
     """Refuse what is no property."""
-    from aiida_anial.properties.settings import check_properties
+    from aiida_anial.properties.registry import check_properties
 
     try:
         check_properties([node.value] if node is not None else [])

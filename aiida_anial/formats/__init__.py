@@ -1,1 +1,1 @@
-"""Files that other programs read and write: datasets, trajectories, ensembles. Never imports AiiDA."""
+"""Files of other programs, read and written: datasets, trajectories, ensembles. Never imports AiiDA."""

@@ -1,4 +1,4 @@
-"""ASE databases, written and read."""
+"""ASE databases: written and read."""
 
 from __future__ import annotations
 
@@ -26,9 +26,9 @@ __all__ = ('read_ase_database', 'write_ase_database')
 
 
 def write_ase_database(path: Path, dataset: ExportedDataset) -> None:
-    """Write one row a configuration; only the antisymmetric part of a stress is lost.
+    """Write one row for each configuration; only the antisymmetric part of a stress is lost.
 
-    The same dataset gives the same bytes: ids follow from the content, and all times are 0, which is the year 2000.
+    The same dataset gives the same bytes: ids are derived from the content, and all times are 0, the year 2000.
     """
     seen: Counter[str] = Counter()
     with connect(path, type='db', append=False, use_lock_file=False) as database:
@@ -39,14 +39,14 @@ def write_ase_database(path: Path, dataset: ExportedDataset) -> None:
             seen[name] += 1
             database.write(_row(dataset, index, columns, unique_id=f'{name} {seen[name]}'))
     with closing(sqlite3.connect(path)) as connection:
-        # ASE writes the clock here, whatever it is given.
+        # ASE always sets mtime to the current time.
         connection.execute('UPDATE systems SET mtime = ctime')
         connection.commit()
         connection.execute('VACUUM')
 
 
 def _row(dataset: ExportedDataset, index: int, columns: dict[str, str | int], *, unique_id: str) -> AtomsRow:
-    """Return one row; pairs of keys and values given in a row may be text that looks like a number."""
+    """Return one row. In a row, unlike in arguments of ``write``, text values may look like numbers."""
     cells = dataset.labelled.cells
     positions, lattice = cells.one(index)
     return AtomsRow(
@@ -70,28 +70,26 @@ _TABLES = "SELECT name FROM sqlite_master WHERE type = 'table' AND rootpage > 0"
 _INFORMATION = "SELECT name, value FROM information WHERE name IN ('version', 'metadata')"
 _ROWS = 'SELECT id, numbers, positions, cell, pbc, energy, forces, stress, key_value_pairs FROM systems ORDER BY id'
 
-# Of the layout, as ASE counts them.
+# Versions of the layout of ASE databases.
 _VERSIONS = range(5, 10)
 
-# A file can say that a column is worked out, and how. So much is read a second on any machine.
+# A malicious file can define computed columns that never end. Any machine reads this many bytes per second.
 _SECONDS, _BYTES_PER_SECOND = 5.0, 1e6
 _STEPS_BETWEEN_LOOKS = 100_000
 
 
 def read_ase_database(path: Path, *, energy: float) -> tuple[list[Record], Any]:
-    """Return the rows of an SQLite database of ASE and its metadata.
+    """Return the rows of an ASE database and its metadata.
 
-    :param energy: the unit of energy in the file, eV; lengths are in angstrom.
-    :raises FileFormatError: if the database is not one of ASE; SQLite raises others.
+    :param energy: the unit of energy in the file, in eV; lengths are in angstrom.
+    :raises FileFormatError: if the SQLite database is not one of ASE. SQLite raises other exceptions.
     """
     with closing(_opened(path)) as connection:
-        # Views and virtual tables, which hold nothing but a way to something else, have no page of their own.
+        # Only real tables have a root page; views and virtual tables, which refer to other data, have none.
         tables = {name for (name,) in connection.execute(_TABLES)}
         if not {'systems', 'information'} <= tables:
             raise FileFormatError(f'{path}: is an SQLite database, but not one of ASE with the table systems.')
-        information = dict(
-            connection.execute("SELECT name, value FROM information WHERE name IN ('version', 'metadata')")
-        )
+        information = dict(connection.execute(_INFORMATION))
         version = int(information.get('version', 0))
         if version not in _VERSIONS:
             raise FileFormatError(
@@ -102,7 +100,7 @@ def read_ase_database(path: Path, *, energy: float) -> tuple[list[Record], Any]:
 
 
 def _opened(path: Path) -> sqlite3.Connection:
-    """Return a connection that cannot write, has no values longer than the file, and ends."""
+    """Return a read-only connection with limits on the length of values and on the run time."""
     size = path.stat().st_size
     connection = sqlite3.connect(f'{path.resolve().as_uri()}?mode=ro', uri=True)
     connection.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, size)
@@ -115,14 +113,14 @@ def _opened(path: Path) -> sqlite3.Connection:
 
 
 def _records(connection: sqlite3.Connection, energy: float) -> Iterator[Record]:
-    """Give the configurations in the order of their ids."""
+    """Yield the configurations in the order of their ids."""
     for identifier, numbers, positions, cell, pbc, total, forces, stress, pairs in connection.execute(_ROWS):
         yield Record(
             where=f'row {int(identifier)}',
             numbers=np.frombuffer(numbers or b'', '<i4'),
             positions=_array(positions or b'', 3),
             lattice=_array(cell or b'', 3),
-            # A bit for each direction.
+            # One bit for each direction.
             is_periodic=pbc == 0b111,
             energy=None if total is None else float(total) * energy,
             forces=None if forces is None else _array(forces, 3) * energy,
@@ -132,9 +130,9 @@ def _records(connection: sqlite3.Connection, energy: float) -> Iterator[Record]:
 
 
 def _array(stored: bytes, n_columns: int) -> NDArray[np.float64]:
-    """Return the numbers of a column as rows.
+    """Return stored numbers as an array ``[n, n_columns]``.
 
-    :raises ValueError: if they do not fill them.
+    :raises ValueError: if they do not fill whole rows.
     """
     return np.frombuffer(stored, '<f8').astype(np.float64).reshape(-1, n_columns)
 
@@ -142,7 +140,7 @@ def _array(stored: bytes, n_columns: int) -> NDArray[np.float64]:
 def _pairs(text: str | None) -> dict[str, Any]:
     """Return the keys and values of a row.
 
-    :raises TypeError: if they are no JSON object.
+    :raises TypeError: if they are not a JSON object.
     """
     pairs = json.loads(text or '{}')
     if not isinstance(pairs, dict):

@@ -1,4 +1,4 @@
-"""Datasets in the formats of others: ``write_dataset`` and ``read_dataset``."""
+"""Datasets in the formats of other programs: ``write_dataset`` and ``read_dataset``."""
 
 from __future__ import annotations
 
@@ -12,8 +12,7 @@ from aiida_anial.formats.ase_database import read_ase_database, write_ase_databa
 from aiida_anial.formats.exported import ExportedDataset, given_header
 from aiida_anial.formats.extxyz import read_extxyz, write_extxyz
 from aiida_anial.formats.files import reading, replaced
-from aiida_anial.formats.hdf5_reader import read_hdf5
-from aiida_anial.formats.hdf5_writer import write_hdf5
+from aiida_anial.formats.hdf5 import read_hdf5, write_hdf5
 from aiida_anial.formats.importing import Record, check_counts, checked_dataset
 from aiida_anial.formats.plausibility import ENERGY_UNITS
 
@@ -22,12 +21,12 @@ __all__ = ('DATASET_FORMATS', 'DatasetFormat', 'read_dataset', 'write_dataset')
 
 @dataclass(frozen=True)
 class DatasetFormat:
-    """A format of datasets.
+    """A file format of datasets.
 
-    :param suffix: usual ending of the name; torchani opens no other than this for HDF5.
-    :param description: for messages, with its article.
-    :param first_bytes: by which a file is known.
-    :param energy_unit: of foreign files that do not say it.
+    :param suffix: usual suffix of file names; for HDF5, torchani requires it.
+    :param description: description for messages, with its article.
+    :param first_bytes: bytes by which files are recognised; empty for text.
+    :param energy_unit: unit of energy in foreign files that do not state it.
     :param write: writes a dataset to a path.
     :param read: returns the records and the header, given a path and the unit of energy in eV.
     """
@@ -55,7 +54,7 @@ def write_dataset(path: Path, dataset: ExportedDataset, *, file_format: str) -> 
     """Write ``dataset`` to ``path``; the same dataset gives the same bytes.
 
     :param file_format: one of ``DATASET_FORMATS``.
-    :raises AnialError: if the format is not known, the dataset is empty, or the file cannot be written.
+    :raises AnialError: if the format is unknown, the dataset is empty, or the file cannot be written.
     """
     if len(dataset) == 0:
         raise AnialError(f'{path}: a dataset without a configuration is not written.')
@@ -73,18 +72,18 @@ def read_dataset(
     may_be_part: bool = False,
     elements: Collection[str] | None = None,
 ) -> ExportedDataset:
-    """Return the dataset in a file of this package or of others.
+    """Return the dataset in a file of this package or of another program.
 
-    Lengths are in angstrom, forces and stresses in the unit of energy and angstrom. Labels of files that this package
-    did not write are compared with effective medium theory, which shows a wrong unit or sign.
+    Lengths must be in angstrom, forces and stresses in the unit of energy and angstrom. Labels in foreign files are
+    compared with effective medium theory, which reveals wrong units and signs.
 
-    :param file_format: one of ``DATASET_FORMATS``; None: what the first bytes say.
-    :param energy_unit: ``eV``, ``hartree`` or ``Ry``; None: hartree for HDF5, as torchani has it, and eV for others.
-        Not to be given for what this package wrote.
-    :param trust_units: leave out that comparison.
-    :param may_be_part: accept a file of this package from which configurations were taken away.
-    :param elements: symbols of those that a configuration may have, such as those of the model; None: any.
-    :raises AnialError: if the format or the unit is not known.
+    :param file_format: one of ``DATASET_FORMATS``; None means that the first bytes decide.
+    :param energy_unit: ``eV``, ``hartree`` or ``Ry``; None means hartree for HDF5, as in torchani, and eV for others.
+        Must not be given for files that this package wrote.
+    :param trust_units: skip that comparison.
+    :param may_be_part: accept a file of this package from which configurations have been removed.
+    :param elements: symbols of the elements that configurations may contain; None means any.
+    :raises AnialError: if the format or the unit is unknown.
     :raises FileFormatError: one sentence about what is wrong in the file, and where.
     """
     if not path.is_file():
@@ -92,11 +91,11 @@ def read_dataset(
     chosen = _format(file_format) if file_format is not None else _recognised(path)
     unit = energy_unit or chosen.energy_unit
     if unit not in ENERGY_UNITS:
-        raise AnialError(f'energy_unit: {unit!r} is none of {", ".join(ENERGY_UNITS)}.')
+        raise AnialError(f'energy_unit: {unit!r} is not one of {", ".join(ENERGY_UNITS)}.')
     with reading(path, kind=chosen.description):
         records, header = chosen.read(path, energy=ENERGY_UNITS[unit])
         if energy_unit is not None and given_header(header) is not None:
-            raise AnialError(f'energy_unit: the file says its units itself, leave {energy_unit!r} out')
+            raise AnialError(f'energy_unit: the file states its units itself, leave {energy_unit!r} out')
         dataset = checked_dataset(
             records, path=path, header=header, energy_unit=unit, trust_units=trust_units, elements=elements
         )
@@ -107,12 +106,12 @@ def read_dataset(
 
 def _format(name: str) -> DatasetFormat:
     if name not in DATASET_FORMATS:
-        raise AnialError(f'format: {name!r} is none of {", ".join(DATASET_FORMATS)}.')
+        raise AnialError(f'format: {name!r} is not one of {", ".join(DATASET_FORMATS)}.')
     return DATASET_FORMATS[name]
 
 
 def _recognised(path: Path) -> DatasetFormat:
-    """Return the format that the first bytes of a file are those of; what is no other is taken for text."""
+    """Return the format that the first bytes of a file indicate, or else that of text files."""
     with path.open('rb') as file:
         start = file.read(max(len(known.first_bytes) for known in DATASET_FORMATS.values()))
     binary = (known for known in DATASET_FORMATS.values() if known.first_bytes and start.startswith(known.first_bytes))

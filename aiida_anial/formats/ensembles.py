@@ -1,4 +1,4 @@
-"""Potentials in the formats of others: ``write_ensemble``."""
+"""Potentials in the formats of other programs: ``write_ensemble``."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Any
 
 from aiida_anial.common.errors import AnialError
 from aiida_anial.formats.files import replaced
-from aiida_anial.formats.neurochem_writer import write_neurochem
+from aiida_anial.potential.neurochem import write_neurochem
 from aiida_anial.potential.potential import Potential, write_potential
 
 __all__ = ('ENSEMBLE_FORMATS', 'EnsembleFormat', 'write_ensemble')
@@ -18,12 +18,12 @@ __all__ = ('ENSEMBLE_FORMATS', 'EnsembleFormat', 'write_ensemble')
 
 @dataclass(frozen=True)
 class EnsembleFormat:
-    """A format of potentials.
+    """A file format of potentials.
 
-    :param suffix: usual ending of the name.
+    :param suffix: usual suffix of file names.
     :param write: writes a potential to a path.
-    :param kind: kind of the potentials that it can hold; None: any.
-    :param is_folder: whether the path is a folder.
+    :param kind: kind of potentials that the format can hold; None means any.
+    :param is_folder: whether the format is a folder of files.
     """
 
     suffix: str
@@ -36,11 +36,11 @@ def write_ensemble(path: Path, ensemble: Potential, *, file_format: str) -> None
     """Write ``ensemble`` to the file or folder ``path``; the same potential gives the same bytes.
 
     :param file_format: one of ``ENSEMBLE_FORMATS``.
-    :raises AnialError: if the format is not known or cannot hold such a potential, the folder exists already, or the
+    :raises AnialError: if the format is unknown or cannot hold such a potential, the folder exists already, or the
         files cannot be written.
     """
     if file_format not in ENSEMBLE_FORMATS:
-        raise AnialError(f'format: {file_format!r} is none of {", ".join(ENSEMBLE_FORMATS)}.')
+        raise AnialError(f'format: {file_format!r} is not one of {", ".join(ENSEMBLE_FORMATS)}.')
     chosen = ENSEMBLE_FORMATS[file_format]
     if chosen.kind not in (None, ensemble.model.kind):
         raise AnialError(
@@ -54,9 +54,9 @@ def write_ensemble(path: Path, ensemble: Potential, *, file_format: str) -> None
 
 
 def _write_folder(path: Path, ensemble: Potential, chosen: EnsembleFormat) -> None:
-    """Write a folder, which appears when it is whole; an existing one is never replaced."""
+    """Write a folder, which appears only when it is complete; an existing one is never replaced."""
     if path.exists():
-        raise AnialError(f'{path}: is there already; give the name of a new folder.')
+        raise AnialError(f'{path}: already exists; give the name of a new folder.')
     temporary = path.with_name(path.name + '.part')
     try:
         temporary.mkdir()
@@ -69,7 +69,7 @@ def _write_folder(path: Path, ensemble: Potential, chosen: EnsembleFormat) -> No
 
 
 def _write_torchani(path: Path, ensemble: Any) -> None:
-    # Loading torch takes seconds.
+    # Imported only here, because loading torch takes seconds.
     from aiida_anial.formats.torch_models import write_torchani_state
 
     write_torchani_state(path, ensemble)

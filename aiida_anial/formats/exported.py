@@ -1,4 +1,4 @@
-"""A dataset as files hold it: labels, their level of theory, and the header that says where they come from."""
+"""The content of a dataset file: labels, their levels of theory, and a header with their origin."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ OWN_KEYS = ('conventions', 'element', 'elements', 'format', 'format_version', 'n
 
 
 def file_header(given: Mapping[str, Any], *, cells: Cells) -> dict[str, Any]:
-    """Return ``given`` and what the formats themselves say.
+    """Return the header of a file: ``given``, and the entries of the format itself.
 
     :param given: JSON values of the caller, without the keys in ``OWN_KEYS``.
     :param cells: the configurations in the file.
@@ -64,9 +64,9 @@ def file_header(given: Mapping[str, Any], *, cells: Cells) -> dict[str, Any]:
 
 
 def header_text(header: Mapping[str, Any]) -> str:
-    """Return the one JSON text for ``header``, in ASCII and without line breaks.
+    """Return ``header`` as JSON in ASCII, without line breaks, with sorted keys.
 
-    :raises AnialError: if a value is not JSON's.
+    :raises AnialError: if a value cannot be represented in JSON.
     """
     try:
         return json.dumps(header, sort_keys=True, allow_nan=False)
@@ -75,9 +75,9 @@ def header_text(header: Mapping[str, Any]) -> str:
 
 
 def given_header(found: Any) -> dict[str, Any] | None:
-    """Return what the caller of ``file_header`` gave, or None if ``found`` is not the header of a dataset of ours.
+    """Return the values given to ``file_header``, or None if ``found`` is not a header written by this package.
 
-    :param found: whatever stands in a file where a header would be.
+    :param found: anything found in a file in place of the header.
     :raises AnialError: if the format is newer than this package, or the units are not those of this package.
     """
     if not isinstance(found, Mapping) or found.get('format') != FORMAT:
@@ -94,17 +94,17 @@ def given_header(found: Any) -> dict[str, Any] | None:
 
 
 def _check_kinds(found: Mapping[str, Any]) -> None:
-    """Raise unless what this package itself looks at is of the kind that it writes."""
+    """Raise an error if an entry that this package uses has the wrong type."""
     levels = found.get('levels_of_theory', {})
     if not isinstance(levels, Mapping):
         raise AnialError(f'header: levels_of_theory: is a {type(levels).__name__} where an object is needed.')
     shards = found.get('shards', [])
     if not isinstance(shards, list) or not all(isinstance(uuid, str) and _UUID.fullmatch(uuid) for uuid in shards):
-        raise AnialError('header: shards: is no list of UUIDs.')
+        raise AnialError('header: shards: is not a list of UUIDs.')
 
 
 def _unprintable(value: Any) -> Iterator[str]:
-    """Give the texts inside a JSON value that a terminal would not only show."""
+    """Yield the texts inside a JSON value that are not printable."""
     left = [value]
     while left:
         one = left.pop()
@@ -119,10 +119,10 @@ def _unprintable(value: Any) -> Iterator[str]:
 
 @dataclass(frozen=True, eq=False)
 class ExportedDataset:
-    """Labelled configurations with what a file says about each, and about all of them.
+    """Labelled configurations with the data that a file holds about each and about all of them.
 
     :param labelled: the configurations and their labels.
-    :param levels: ``[C]`` short key of the level of theory of each label, visible ASCII; there may be several.
+    :param levels: ``[C]`` short key of the level of theory of each label, visible ASCII; labels may differ in it.
     :param header: JSON values of the caller, such as the levels of theory by their keys and the filters of a query.
     :raises AnialError: if there are fewer levels than configurations, or a text or the header cannot be written.
     """
@@ -141,7 +141,7 @@ class ExportedDataset:
             if not _UUID.fullmatch(uuid):
                 raise AnialError(f'dataset: {uuid!r} is not a UUID with its hyphens.')
         if taken := sorted(set(self.header) & set(OWN_KEYS)):
-            raise AnialError(f'header: {", ".join(taken)} is what the format itself says.')
+            raise AnialError(f'header: {", ".join(taken)} is written by the format itself.')
         header_text(self.header)
 
     def __len__(self) -> int:
@@ -153,7 +153,7 @@ class ExportedDataset:
         return tuple(self.labelled.hashes())
 
     def columns(self, index: int) -> dict[str, str | int]:
-        """Return what a file says about one configuration beside its label."""
+        """Return the columns of one configuration that a file holds besides its label."""
         return {
             'calculation': self.labelled.uuids[index],
             'iteration': int(self.labelled.iterations[index]),
@@ -165,5 +165,5 @@ class ExportedDataset:
 
     @property
     def file_header(self) -> dict[str, Any]:
-        """What a file says about all configurations."""
+        """The header of the file, about all configurations."""
         return file_header(self.header, cells=self.labelled.cells)

@@ -1,4 +1,4 @@
-"""Extended XYZ, written and read."""
+"""Extended XYZ: written and read."""
 
 from __future__ import annotations
 
@@ -25,18 +25,18 @@ _SPECIAL = set('\\"\'{}[]=, ')
 
 
 def numbers(values: NDArray[np.float64]) -> str:
-    """Return numbers in quotes with all their digits, those of a matrix row by row."""
+    """Return numbers in quotes with all their digits, a matrix row by row."""
     return '"' + ' '.join(map(repr, values.ravel().tolist())) + '"'
 
 
 def quoted_json(value: Any) -> str:
-    """Return any JSON value in quotes; ASE gives the value back."""
+    """Return any JSON value in quotes, in the form that ASE reads back."""
     content = json.dumps(value, sort_keys=True, allow_nan=False)
     return '"_JSON ' + content.replace('\\', '\\\\').replace('"', '\\"') + '"'
 
 
 def text(value: str) -> str:
-    """Return text that ASE reads as text, also where it could be a number: the digits of a hash, or ``12e5``."""
+    """Return ``value`` in a form that ASE reads as text, even if it looks like a number, such as ``12e5``."""
     is_plain = value and not (value in _READ_AS_BOOLEAN or _SPECIAL & set(value) or _is_number(value))
     return value if is_plain else quoted_json(value)
 
@@ -52,18 +52,18 @@ def _is_number(value: str) -> bool:
 _ATOM = '%s %r %r %r %r %r %r\n'
 _PROPERTIES = 'species:S:1:pos:R:3:forces:R:3'
 
-# MACE's own names are the second choice.
+# If there are no plain names, those of MACE are used.
 _PREFIXES = ('', 'REF_')
 
-# ASE reads a comment letter by letter, and makes a column for every one that it declares.
+# ASE parses comments letter by letter, and allocates every column that they declare.
 _MAX_LINE_BYTES = 2**22
 _MAX_COLUMNS = 1000
 
 
 def write_extxyz(path: Path, dataset: ExportedDataset) -> None:
-    """Write the text; every number has all its digits, only the antisymmetric part of a stress is lost.
+    """Write the file with all digits of every number; only the antisymmetric part of a stress is lost.
 
-    ASE's own writer takes twice as long and keeps eight decimals.
+    The writer of ASE takes twice as long and keeps eight decimals.
     """
     with path.open('w', encoding='ascii', newline='\n') as file:
         for index, (positions, _, species) in enumerate(dataset.labelled.cells.configurations()):
@@ -73,7 +73,7 @@ def write_extxyz(path: Path, dataset: ExportedDataset) -> None:
 
 
 def _comment(dataset: ExportedDataset, index: int) -> str:
-    """Return the comment line of one configuration; that of the first holds the header."""
+    """Return the comment line of one configuration; that of the first one holds the header."""
     labelled = dataset.labelled
     stress = labelled.stresses[index]
     entries = {
@@ -93,13 +93,13 @@ def _comment(dataset: ExportedDataset, index: int) -> str:
 def read_extxyz(path: Path, *, energy: float) -> tuple[list[Record], Any]:
     """Return the configurations of an extended XYZ file and its header, if it has one.
 
-    :param energy: the unit of energy in the file, eV; lengths are in angstrom.
-    :raises FileFormatError: if a configuration is cut short; ASE raises others.
+    :param energy: the unit of energy in the file, in eV; lengths are in angstrom.
+    :raises FileFormatError: if a configuration is incomplete. ASE raises other exceptions.
     """
     _check_frames(path)
     records: list[Record] = []
     header: Any = None
-    # Not by its name, in which ASE finds an index behind an @ and a compression in the ending.
+    # Opened here, because ASE would interpret an @ in the name as an index and suffixes as compression.
     with path.open(encoding='utf-8', newline='\n') as file:
         for number, atoms in enumerate(read_xyz(file, slice(None), _comment_values), start=1):
             header = atoms.info.pop('header', None) if number == 1 else header
@@ -108,15 +108,15 @@ def read_extxyz(path: Path, *, energy: float) -> tuple[list[Record], Any]:
 
 
 def _comment_values(comment: str) -> dict[str, Any]:
-    """Return what a comment says by its keys, as ASE reads it.
+    """Return the entries of a comment line, parsed by ASE.
 
-    :raises ValueError: if it declares columns that no line has.
+    :raises ValueError: if it declares too many columns.
     """
     values: dict[str, Any] = key_val_str_to_dict(comment)
     declared = str(values.get('Properties', '')).split(':')[2::3]
     n_columns = sum(abs(int(count)) for count in declared)
     if n_columns > _MAX_COLUMNS:
-        raise ValueError(f'{n_columns} columns are declared where {_MAX_COLUMNS} are the most')
+        raise ValueError(f'{n_columns} columns are declared where at most {_MAX_COLUMNS} are allowed')
     return values
 
 
@@ -141,7 +141,7 @@ def _record(atoms: Atoms, where: str, energy: float) -> Record:
 
 
 def _matrix(stress: Any) -> NDArray[np.float64]:
-    """Return a stress ``[3, 3]`` whichever way the file has it."""
+    """Return a stress ``[3, 3]`` from any of the forms in files; other shapes are returned unchanged."""
     values = np.asarray(stress, dtype=np.float64)
     if values.shape == (6,):
         values = voigt_6_to_full_3x3_stress(values)
@@ -149,7 +149,7 @@ def _matrix(stress: Any) -> NDArray[np.float64]:
 
 
 def _check_frames(path: Path) -> None:
-    """Raise unless every configuration is there to its last atom; ASE would go on reading behind the end."""
+    """Raise an error if a configuration is incomplete, which ASE would not notice."""
     with path.open('rb') as file:
         for number, n_atoms in enumerate(_atom_counts(file, path), start=1):
             for count in range(n_atoms + 1):
@@ -162,7 +162,7 @@ def _check_frames(path: Path) -> None:
 
 
 def _atom_counts(file: IO[bytes], path: Path) -> Iterator[int]:
-    """Give the number of atoms of each configuration; the caller reads the lines between."""
+    """Yield the number of atoms of each configuration; the caller must read its lines before the next one."""
     number = 0
     while line := file.readline(_MAX_LINE_BYTES):
         number += 1

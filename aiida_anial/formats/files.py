@@ -1,4 +1,4 @@
-"""Files that appear when they are whole, and one sentence for whatever a damaged one makes a library raise."""
+"""Atomic writing of files, and one sentence for any exception that a damaged file causes in a library."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from aiida_anial.common.errors import AnialError, FileFormatError, is_printable,
 
 __all__ = ('check_name', 'reading', 'replaced')
 
-# File systems take 255 bytes; what is being written ends in five more.
+# File systems allow 255 bytes; names of incomplete files have the suffix .part.
 _MAX_NAME_BYTES = 250
 
 _RAISED_BY_LIBRARIES = (
@@ -30,9 +30,9 @@ _RAISED_BY_LIBRARIES = (
 
 
 def check_name(name: str) -> str:
-    """Return ``name`` if it can be that of a file in a folder, and of no file elsewhere.
+    """Return ``name`` if it is a valid name of a file in a folder, without any path.
 
-    :raises AnialError: if it cannot.
+    :raises AnialError: if it is not.
     """
     shown = one_line(repr(name))
     if not name or name in ('.', '..') or '/' in name or '\\' in name:
@@ -46,7 +46,7 @@ def check_name(name: str) -> str:
 
 @contextmanager
 def replaced(path: Path) -> Iterator[Path]:
-    """Give the path of an empty file that takes the place of ``path`` in the end, so that no reader sees half of it.
+    """Yield the path of an empty file that replaces ``path`` at the end, so that readers never see an incomplete file.
 
     :raises AnialError: if the file cannot be written.
     """
@@ -64,7 +64,7 @@ def replaced(path: Path) -> Iterator[Path]:
 
 @contextmanager
 def reading(path: Path, *, kind: str) -> Iterator[None]:
-    """Turn whatever a library raises over a damaged file into one sentence about ``path``.
+    """Turn any exception of a library about a damaged file into one sentence about ``path``.
 
     :param kind: what the file should be, such as ``an ASE database``.
     :raises FileFormatError: if the block raises.

@@ -1,4 +1,4 @@
-"""Configurations from a file of others: one record each, checked and converted to our units and signs."""
+"""Configurations from foreign files: records, their checks, and the dataset that they form."""
 
 from __future__ import annotations
 
@@ -22,10 +22,10 @@ from aiida_anial.sampling.loops import closest_contact
 
 __all__ = ('MIN_DISTANCE', 'Record', 'check_counts', 'checked_dataset')
 
-# Closer than this, in angstrom, no two nuclei of a label come, not even in a shock.
+# In angstrom. No two nuclei of a label come closer than this, not even in a shock wave.
 MIN_DISTANCE = 0.5
 
-# Far beyond what anybody labels. Atoms that are all in one place have as many pairs as their number squared.
+# Far beyond what anybody labels. Atoms at one position have as many pairs as the square of their number.
 _MAX_ATOMS = 2000
 _MAX_LENGTH = 1e6
 _MIN_VOLUME_PER_ATOM = 0.01
@@ -35,15 +35,15 @@ _MIN_VOLUME_PER_ATOM = 0.01
 class Record:
     """A configuration in the units of this package, unchecked.
 
-    :param where: its name in messages, such as ``configuration 3``.
+    :param where: name in messages, such as ``configuration 3``.
     :param numbers: ``[n]`` atomic numbers.
     :param positions: ``[n, 3]`` in angstrom.
     :param lattice: ``[3, 3]`` in angstrom.
-    :param is_periodic: whether it is in all three directions.
-    :param energy: in eV; None where the file has none.
-    :param forces: ``[n, 3]`` in eV/angstrom; None where the file has none.
-    :param stress: ``[3, 3]`` in eV/angstrom^3, positive in tension; None where the file has none.
-    :param columns: what else the file says about it.
+    :param is_periodic: whether the cell is periodic in all three directions.
+    :param energy: total energy in eV; None if the file has none.
+    :param forces: ``[n, 3]`` in eV/angstrom; None if the file has none.
+    :param stress: ``[3, 3]`` in eV/angstrom^3, positive in tension; None if the file has none.
+    :param columns: other values that the file holds about the configuration.
     """
 
     where: str
@@ -57,7 +57,7 @@ class Record:
     columns: Mapping[str, Any]
 
     def fault(self, *, elements: Collection[str] | None) -> str | None:
-        """Return why this is not the label of a periodic cell of ``elements`` (None: of any), or None."""
+        """Return why this is not a label of a periodic cell of ``elements`` (None means any), or None if it is."""
         return self._composition_fault(elements) or self._number_fault() or self._cell_fault()
 
     def _composition_fault(self, elements: Collection[str] | None) -> str | None:
@@ -65,7 +65,7 @@ class Record:
         if n_atoms == 0:
             return 'has no atoms'
         if n_atoms > _MAX_ATOMS:
-            return f'has {n_atoms} atoms where {_MAX_ATOMS} are the most'
+            return f'has {n_atoms} atoms where at most {_MAX_ATOMS} are allowed'
         for number in sorted({int(number) for number in self.numbers}):
             is_element = 0 < number < len(chemical_symbols)
             name = chemical_symbols[number] if is_element else f'atomic number {number}'
@@ -94,7 +94,7 @@ class Record:
         return None
 
     def _cell_fault(self) -> str | None:
-        # The heights of the cell are the volume over the areas of its faces.
+        # The heights of a cell are its volume divided by the areas of its faces.
         volume = float(np.linalg.det(self.lattice))
         if abs(volume) < 1e-3:
             return 'lattice: the cell has no volume'
@@ -109,7 +109,7 @@ class Record:
         return None
 
 
-# Names the labels of files that know of no calculation: equal configurations get equal UUIDs everywhere.
+# Namespace of UUIDs for labels of unknown calculations: equal configurations always get equal UUIDs.
 _NAMESPACE = uuid5(NAMESPACE_URL, 'aiida-anial/imported')
 _UNKNOWN_LEVEL = 'unknown'
 
@@ -123,15 +123,16 @@ def checked_dataset(
     trust_units: bool,
     elements: Collection[str] | None,
 ) -> ExportedDataset:
-    """Return the configurations of a file, or say what is wrong with the first that cannot be used.
+    """Return the configurations of a file as a dataset, or raise an error about the first invalid one.
 
-    Left-handed cells are refused and not turned: another order of the lattice vectors is another content hash.
+    Left-handed cells are refused, not converted: another order of lattice vectors would give another content hash.
 
-    :param path: the file, for messages.
-    :param header: what stands in the place of a header; anything.
-    :param energy_unit: in which the file was read, for messages.
-    :param trust_units: leave out the comparison of foreign labels with effective medium theory.
-    :param elements: symbols of those that a configuration may have; None: any.
+    :param records: the configurations.
+    :param path: path of the file, for messages.
+    :param header: anything found in place of the header.
+    :param energy_unit: unit of energy in which the file was read, for messages.
+    :param trust_units: skip the comparison of foreign labels with effective medium theory.
+    :param elements: symbols of the elements that configurations may contain; None means any.
     :raises FileFormatError: one sentence that names the file, the configuration and the key.
     """
     listed = list(records)
@@ -157,9 +158,9 @@ def checked_dataset(
 
 
 def check_counts(header: Any, cells: Cells) -> None:
-    """Refuse a file of this package that is not as long as it was when it was written.
+    """Refuse a file of this package from which configurations or atoms have been removed.
 
-    :param header: what stands in the place of a header; anything.
+    :param header: anything found in place of the header.
     :raises AnialError: if configurations or atoms are missing.
     """
     if given_header(header) is None:
@@ -168,13 +169,13 @@ def check_counts(header: Any, cells: Cells) -> None:
     for name, count in found.items():
         if header.get(name) != count:
             raise AnialError(
-                f'header: says {name} {header.get(name)} where {count} are there; take the header away if the others '
+                f'header: says {name} {header.get(name)}, but the file has {count}; remove the header if the others '
                 'were left out on purpose'
             )
 
 
 def _check_contacts(cells: Cells, records: list[Record], path: Path) -> None:
-    """Raise if two atoms, or an atom and an image of it, are in one place."""
+    """Raise an error if two atoms, or an atom and its image, are closer than ``MIN_DISTANCE``."""
     for record, (positions, _), pairs in zip(records, cells, neighbour_lists(cells, cutoff=MIN_DISTANCE), strict=True):
         distance = closest_contact(positions, pairs)
         if distance < MIN_DISTANCE:
@@ -182,7 +183,7 @@ def _check_contacts(cells: Cells, records: list[Record], path: Path) -> None:
 
 
 def _dataset(cells: Cells, records: list[Record], path: Path, given: dict[str, Any] | None) -> ExportedDataset:
-    """Return sound records as a dataset."""
+    """Return the dataset of valid records."""
     columns = [_columns(record, path, is_ours=given is not None) for record in records]
     labelled = LabelledCells(
         cells=cells,
@@ -197,7 +198,7 @@ def _dataset(cells: Cells, records: list[Record], path: Path, given: dict[str, A
 
 
 def _columns(record: Record, path: Path, *, is_ours: bool) -> Mapping[str, Any]:
-    """Return what a file says about a configuration, or what stands for it where a file knows nothing of ours."""
+    """Return the columns of a configuration, or defaults if the file does not have the columns of this package."""
     found = content_hash(record.positions, record.lattice, record.numbers)
     given = record.columns
     if not is_ours and 'content_hash' not in given:
@@ -209,9 +210,9 @@ def _columns(record: Record, path: Path, *, is_ours: bool) -> Mapping[str, Any]:
 
 
 def _read(name: str, read: Callable[[Any], Any], record: Record, path: Path) -> Any:
-    """Return what a file says in one column.
+    """Return the value in one column.
 
-    :raises FileFormatError: if the column is not there, or something else is in it.
+    :raises FileFormatError: if the column is missing, or the value is invalid.
     """
     if name not in record.columns:
         raise FileFormatError(f'{path}: {record.where}: has no {name}.')
@@ -222,9 +223,9 @@ def _read(name: str, read: Callable[[Any], Any], record: Record, path: Path) -> 
 
 
 def _whole(value: Any) -> int:
-    """Return a number of whatever library as an integer.
+    """Return a number of any type as an integer.
 
-    :raises ValueError: if it is none.
+    :raises ValueError: if it is not a whole number.
     """
     if int(value) != value:
         raise ValueError(f'{value!r} is not a whole number')

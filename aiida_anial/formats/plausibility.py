@@ -1,9 +1,9 @@
-"""Whether the numbers of a foreign dataset can be in the units that they are read in.
+"""Checks whether a foreign dataset can be in the units in which it is read.
 
-Absolute energies say nothing, since they depend on the pseudopotential. But forces, stresses and differences of energy
-of aluminium are known roughly: ASE's effective medium theory is within a factor of about four of PBE in all of them,
-and nearer in forces (1.3 to 1.9 times, direction cosine above 0.99), in strained crystals, melts and random cells. A
-wrong unit is a factor of ten or more, and a wrong sign shows in the cosine.
+Absolute energies tell nothing, because they depend on the pseudopotential. But forces, stresses and energy differences
+of aluminium are roughly known: in strained crystals, melts and random cells, ASE's effective medium theory agrees with
+PBE within a factor of about four in all of them, and better in forces (1.3 to 1.9 times, direction cosine above 0.99).
+A wrong unit changes numbers by a factor of ten or more, and a wrong sign shows in the cosine.
 """
 
 from __future__ import annotations
@@ -26,12 +26,13 @@ Values = NDArray[np.float64]
 
 ENERGY_UNITS = {'eV': 1.0, 'hartree': float(units.Hartree), 'Ry': float(units.Rydberg)}
 
+# Configurations of a dataset that are checked.
 _SAMPLE = 32
 
-# Medians over atoms are 1.9 to 3.1 angstrom, from random cells to expanded crystals.
+# Distance to the nearest neighbour, median over atoms: 1.9 to 3.1 angstrom from random cells to expanded crystals.
 _NEAREST = (1.6, 3.4)
 _MAX_VOLUME_PER_ATOM = 45.0
-# In close packing the nearest atom is 1.12 cube roots of the volume of an atom away.
+# Search radius in cube roots of the volume per atom; in close packing, the nearest atom is 1.12 away.
 _REACH = 1.6
 
 _CLEAR_COSINE = 0.9
@@ -43,14 +44,14 @@ _ATOMIC = ('hartree', 'Ry')
 
 @dataclass(frozen=True)
 class _Quantity:
-    """What is usual for one kind of label, as a multiple of what effective medium theory gives.
+    """Plausible values of one kind of label, relative to effective medium theory (EMT).
 
-    :param usual: typical multiple.
-    :param plausible: limits of the multiple.
-    :param floor: root mean square by effective medium theory below which it is no guide, in eV and angstrom: it has its
-        own lattice constant, 1 % smaller than PBE's.
-    :param ceiling: root mean square that no label has, in eV and angstrom.
-    :param units: value of each unit that occurs, in eV and angstrom.
+    :param usual: typical ratio to EMT.
+    :param plausible: limits of the ratio.
+    :param floor: smallest root mean square by EMT that allows a comparison, in eV and angstrom: the lattice constant of
+        EMT is 1 % smaller than that of PBE.
+    :param ceiling: root mean square that no label exceeds, in eV and angstrom.
+    :param units: value of each possible unit, in eV and angstrom.
     """
 
     usual: float
@@ -74,7 +75,7 @@ _QUANTITIES = {
 
 
 def implausible_lengths(cells: Cells) -> str | None:
-    """Return in what way the distances of neighbours are not those of aluminium in angstrom, or None."""
+    """Return why the distances of neighbours are not those of aluminium in angstrom, or None if they are plausible."""
     sample = cells.select(_sampled(cells))
     if not len(sample):
         return None
@@ -91,11 +92,11 @@ def implausible_lengths(cells: Cells) -> str | None:
 
 
 def implausible_labels(labelled: LabelledCells, *, energy_unit: str) -> str | None:
-    """Return in what way the labels are not those of aluminium in eV and angstrom, or None.
+    """Return why the labels are not those of aluminium in eV and angstrom, or None if they are plausible.
 
-    None too where nothing can be said, such as for the forces in perfect crystals, or of cells with other elements.
+    Also None if nothing can be decided, such as for forces in perfect crystals or cells with other elements.
 
-    :param energy_unit: in which the file was read, one of ``ENERGY_UNITS``.
+    :param energy_unit: unit of energy in which the file was read, one of ``ENERGY_UNITS``.
     """
     chosen = _sampled(labelled.cells).tolist()
     if not chosen:
@@ -103,7 +104,7 @@ def implausible_labels(labelled: LabelledCells, *, energy_unit: str) -> str | No
     rough = [_rough_labels(*labelled.cells.one(index)) for index in chosen]
     energies = np.array([labelled.energies[index] / labelled.cells.n_atoms[index] for index in chosen])
     rough_energies = np.array([energy for energy, _, _ in rough])
-    # Only differences of energies have a meaning, and few of them may be alike by chance.
+    # Only energy differences have a meaning, and a few of them may agree by chance.
     differences = (energies - energies.mean(), rough_energies - rough_energies.mean())
     pairs = {
         'forces': [(labelled.forces_of(index), forces) for index, (_, forces, _) in zip(chosen, rough, strict=True)],
@@ -115,14 +116,14 @@ def implausible_labels(labelled: LabelledCells, *, energy_unit: str) -> str | No
 
 
 def _sampled(cells: Cells) -> NDArray[np.int64]:
-    """Return the numbers of evenly spread cells among those of pure aluminium, the only ones whose labels are known."""
+    """Return the indices of cells evenly spread among those of pure aluminium, whose labels are roughly known."""
     pure = np.flatnonzero(np.logical_and.reduceat(cells.species == ALUMINIUM, cells.offsets[:-1]))
     return pure[np.unique(np.linspace(0, len(pure) - 1, _SAMPLE).round().astype(np.int64))] if len(pure) else pure
 
 
 def _nearest(cell: Cells) -> float:
     """Return the median over the atoms of a cell of the distance to the nearest other atom or image, in angstrom."""
-    # A cutoff that scales with the cell finds the nearest atoms in whatever unit.
+    # A cutoff that scales with the cell finds the nearest atoms in any unit.
     cutoff = _REACH * float(cell.volumes[0] / cell.n_atoms[0]) ** (1 / 3)
     (pairs,) = neighbour_lists(cell, cutoff=cutoff)
     least = np.full(len(cell.positions), cutoff)
@@ -140,10 +141,10 @@ def _rough_labels(positions: Values, lattice: Values) -> tuple[float, Values, Va
 
 
 def _fault(name: str, pairs: list[tuple[Values, Values]], *, read_as: float) -> str | None:
-    """Return what the sign or the size of values says against their unit, where it says anything.
+    """Return why the sign or the magnitude of values contradicts their unit, or None.
 
-    :param pairs: for each configuration the values and the rough ones, in eV and angstrom.
-    :param read_as: the unit of energy that the file was read in, eV.
+    :param pairs: for each configuration, the values and those by effective medium theory, in eV and angstrom.
+    :param read_as: the unit of energy in which the file was read, in eV.
     """
     quantity = _QUANTITIES[name]
     telling = [(values, rough) for values, rough in pairs if _size(rough) > quantity.floor and np.any(values)]

@@ -1,4 +1,4 @@
-"""Ensembles as files for torch: the state of a torchani model, and TorchScript."""
+"""Ensembles as files for torch: the state of a torchani model, or TorchScript."""
 
 from __future__ import annotations
 
@@ -24,9 +24,9 @@ _SCHEMA_VERSION = 1
 
 
 def write_torchani_state(path: Path, ensemble: Ensemble) -> None:
-    """Write ``state_dict()`` of the ``torchani.arch.ANI`` in float64 to a safetensors file, energies in hartree.
+    """Write the ``state_dict()`` of the ``torchani.arch.ANI`` model to a safetensors file, in float64 and hartree.
 
-    The metadata hold what the constructors of torchani are given, by the names of their arguments.
+    The metadata hold the arguments of the constructors of torchani by name.
     """
     model = to_torchani(ensemble, dtype=torch.float64)
     arrays = {name: tensor.numpy() for name, tensor in model.state_dict().items()}
@@ -60,18 +60,18 @@ _DESCRIPTION = {
     'outputs': 'energy in eV (mean of the members), energies of the members [M] in eV',
 }
 
-# Paths on this machine, for error messages, and a number that is drawn.
+# Members of the archive with local paths for error messages, and with a random number.
 _LEFT_OUT = re.compile(r'\.debug_pkl$|/\.data/serialization_id$')
-# The oldest time that a zip archive knows.
+# The earliest time that a zip archive can store.
 _TIME = (1980, 1, 1, 0, 0, 0)
 
 
 class Potential(torch.nn.Module):
-    """Energy of a periodic cell of one element; forces and stress are its derivatives by torch.
+    """Energy of a periodic cell of one element; torch derives forces and stress from it.
 
-    :param model: torchani's.
+    :param model: model of torchani.
     :param number: atomic number of the element.
-    :param hartree: in eV.
+    :param hartree: one hartree in eV.
     """
 
     def __init__(self, model: torch.nn.Module, number: int, hartree: float) -> None:
@@ -81,9 +81,9 @@ class Potential(torch.nn.Module):
         self.hartree = hartree
 
     def forward(self, positions: torch.Tensor, lattice: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-        """Return the mean energy and those of the members ``[M]``, in eV.
+        """Return the mean energy and the energies of the members ``[M]``, in eV.
 
-        :param positions: ``[n, 3]`` in angstrom, also outside of the cell.
+        :param positions: ``[n, 3]`` in angstrom; they may lie outside the cell.
         :param lattice: ``[3, 3]`` in angstrom, one vector a row.
         """
         species = torch.full((1, positions.shape[0]), self.number, dtype=torch.long, device=positions.device)
@@ -100,7 +100,7 @@ def write_torchscript(path: Path, ensemble: Ensemble) -> None:
     potential.requires_grad_(requires_grad=False)
     buffer = io.BytesIO()
     with warnings.catch_warnings():
-        # torch calls TorchScript deprecated at every function.
+        # torch warns for every function that TorchScript is deprecated.
         warnings.simplefilter('ignore')
         scripted = torch.jit.script(potential.eval())
         description = json.dumps(_DESCRIPTION | {'model': ensemble.model.to_dict()}, sort_keys=True)
@@ -109,7 +109,7 @@ def write_torchscript(path: Path, ensemble: Ensemble) -> None:
 
 
 def _reproducible(archive: bytes) -> bytes:
-    """Return the archive without what differs from one machine and run to the next."""
+    """Return the archive without anything that differs between machines or runs."""
     result = io.BytesIO()
     with zipfile.ZipFile(io.BytesIO(archive)) as source, zipfile.ZipFile(result, 'w') as target:
         for name in source.namelist():
@@ -120,6 +120,6 @@ def _reproducible(archive: bytes) -> bytes:
 
 
 def _in_order(code: bytes) -> bytes:
-    """Return code with the constants of each class sorted, which torch keeps in a set."""
+    """Return code with the constants of each class sorted; torch writes them in the random order of a set."""
     constants = re.compile(rb'(?:^  \w+ : Final\[.*\n)+', re.MULTILINE)
     return constants.sub(lambda match: b''.join(sorted(match[0].splitlines(keepends=True))), code)

@@ -1,4 +1,4 @@
-"""Trajectories as files: extended XYZ, ASE trajectory, LAMMPS dump."""
+"""Trajectories in the formats of other programs: extended XYZ, ASE trajectory, LAMMPS dump."""
 
 from __future__ import annotations
 
@@ -44,14 +44,14 @@ _OWN_KEYS = ('format', 'format_version', 'n_atoms', 'n_frames', 'stop_reason', '
 
 @dataclass(frozen=True, eq=False)
 class TrajectoryFrames:
-    """S frames of n atoms in periodic cells, with what was measured in each: the arrays of a stored trajectory.
+    """S frames of n atoms in periodic cells, with measurements: the arrays of a stored trajectory.
 
     :param symbols: ``[n]`` chemical symbols.
     :param positions: ``[S, n, 3]`` in angstrom, not wrapped into the cell.
     :param lattices: ``[S, 3, 3]`` in angstrom, one vector a row.
-    :param steps: ``[S]`` time steps since the start.
-    :param times_ps: ``[S]``.
-    :param scalars: ``[S]`` by name, such as those of ``sampling.frames.SCALARS``; NaN where nothing was measured.
+    :param steps: ``[S]`` number of time steps since the start.
+    :param times_ps: ``[S]`` time since the start.
+    :param scalars: measurements ``[S]`` by name, such as ``sampling.trajectory.SCALARS``; NaN if not measured.
     :param stop_reason: why the trajectory ended.
     :param header: JSON values of the caller, such as the UUID of the node.
     :raises AnialError: if the shapes do not fit, a position is not finite, or something cannot be written.
@@ -82,21 +82,21 @@ class TrajectoryFrames:
         if unknown := sorted(set(self.symbols) - set(atomic_numbers)):
             raise AnialError(f'trajectory: {unknown[0]!r} is not a chemical symbol.')
         if taken := sorted(set(self.header) & set(_OWN_KEYS)):
-            raise AnialError(f'header: {", ".join(taken)} is what the format itself says.')
+            raise AnialError(f'header: {", ".join(taken)} is written by the format itself.')
         header_text(self.header)
 
     def __len__(self) -> int:
         return len(self.steps)
 
     def measured(self, index: int) -> dict[str, int | float]:
-        """Return what was measured in one frame, without what was not, by names in the singular."""
+        """Return the measurements in one frame that are finite, by name in the singular."""
         values = {SCALARS.get(name, name): float(array[index]) for name, array in self.scalars.items()}
         finite = {name: value for name, value in values.items() if math.isfinite(value)}
         return finite | {'step': int(self.steps[index]), 'time_ps': float(self.times_ps[index])}
 
     @property
     def file_header(self) -> dict[str, Any]:
-        """What a file says about the whole trajectory."""
+        """The header of the file, about the whole trajectory."""
         return {
             **self.header,
             'format': _FORMAT,
@@ -113,11 +113,11 @@ Write = Callable[[Path, TrajectoryFrames], None]
 
 @dataclass(frozen=True)
 class TrajectoryFormat:
-    """A format of trajectories.
+    """A file format of trajectories.
 
-    :param suffix: usual ending of the name.
+    :param suffix: usual suffix of file names.
     :param write: writes a trajectory to a path.
-    :param write_companion: writes what the format has no place for to a file beside it, whose name ends in ``.json``.
+    :param write_companion: writes data that the format cannot hold to a second file, with the suffix ``.json``.
     """
 
     suffix: str
@@ -129,11 +129,11 @@ def write_trajectory(path: Path, frames: TrajectoryFrames, *, file_format: str) 
     """Write ``frames`` to ``path``, positions not wrapped; the same frames give the same bytes.
 
     :param file_format: one of ``TRAJECTORY_FORMATS``.
-    :return: the files that were written.
-    :raises AnialError: if the format is not known, a cell is not possible in it, or the file cannot be written.
+    :return: the written files.
+    :raises AnialError: if the format is unknown, it cannot represent a cell, or the file cannot be written.
     """
     if file_format not in TRAJECTORY_FORMATS:
-        raise AnialError(f'format: {file_format!r} is none of {", ".join(TRAJECTORY_FORMATS)}.')
+        raise AnialError(f'format: {file_format!r} is not one of {", ".join(TRAJECTORY_FORMATS)}.')
     chosen = TRAJECTORY_FORMATS[file_format]
     writers = {path: chosen.write}
     if chosen.write_companion is not None:
@@ -145,7 +145,7 @@ def write_trajectory(path: Path, frames: TrajectoryFrames, *, file_format: str) 
 
 
 def _write_extxyz(path: Path, frames: TrajectoryFrames) -> None:
-    """Write the text; every number has all its digits."""
+    """Write the file with all digits of every number."""
     template = ''.join(f'{symbol} %r %r %r\n' for symbol in frames.symbols)
     with path.open('w', encoding='ascii', newline='\n') as file:
         for index, positions in enumerate(frames.positions):
@@ -154,7 +154,7 @@ def _write_extxyz(path: Path, frames: TrajectoryFrames) -> None:
 
 
 def _comment(frames: TrajectoryFrames, index: int) -> str:
-    """Return the comment line of one frame; that of the first holds the header."""
+    """Return the comment line of one frame; that of the first one holds the header."""
     entries = {
         'Lattice': numbers(frames.lattices[index]),
         'Properties': 'species:S:1:pos:R:3',
@@ -169,7 +169,7 @@ def _comment(frames: TrajectoryFrames, index: int) -> str:
 
 
 def _write_traj(path: Path, frames: TrajectoryFrames) -> None:
-    """Write ASE's own format: the header is its description, and what was measured is in ``atoms.info``."""
+    """Write an ASE trajectory: its description is the header, and ``atoms.info`` holds the measurements."""
     with TrajectoryWriter(path, 'w') as writer:
         writer.set_description(json.loads(header_text(frames.file_header)))
         for index, positions in enumerate(frames.positions):
@@ -181,7 +181,7 @@ def _write_traj(path: Path, frames: TrajectoryFrames) -> None:
 
 
 def _write_lammps(path: Path, frames: TrajectoryFrames) -> None:
-    """Write the text of ``dump custom id type element xu yu zu``, units metal."""
+    """Write the format of the LAMMPS command ``dump custom id type element xu yu zu``, in metal units."""
     types = {symbol: number for number, symbol in enumerate(sorted(set(frames.symbols)), start=1)}
     rows = [f'{number} {types[symbol]} {symbol}' for number, symbol in enumerate(frames.symbols, start=1)]
     template = ''.join(f'{row} %r %r %r\n' for row in rows)
@@ -197,7 +197,7 @@ def _write_lammps(path: Path, frames: TrajectoryFrames) -> None:
 def _in_lammps(
     lattice: NDArray[np.float64], positions: NDArray[np.float64]
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Return lattice and positions turned so that the lattice is lower triangular, which LAMMPS wants.
+    """Return lattice and positions, rotated so that the lattice is lower triangular, as LAMMPS requires.
 
     :raises AnialError: if the cell is left-handed.
     """
@@ -210,7 +210,7 @@ def _in_lammps(
 
 
 def _bounds(lattice: NDArray[np.float64]) -> str:
-    """Return the box of a lower triangular lattice; the bounds of a tilted one are those of the box around it."""
+    """Return the box of a lower triangular lattice; the bounds of a tilted box are those of its bounding box."""
     (xx, _, _), (xy, yy, _), (xz, yz, zz) = lattice.tolist()
     if not (xy or xz or yz):
         return 'ITEM: BOX BOUNDS pp pp pp\n' + ''.join(f'0.0 {edge!r}\n' for edge in (xx, yy, zz))
@@ -224,7 +224,7 @@ def _bounds(lattice: NDArray[np.float64]) -> str:
 
 
 def _write_table(path: Path, frames: TrajectoryFrames) -> None:
-    """Write header and measurements as JSON, for a format without a place for them."""
+    """Write header and measurements as JSON, for a format that cannot hold them."""
     measured = [frames.measured(index) for index in range(len(frames))]
     names = sorted({name for frame in measured for name in frame})
     columns = {name: [frame.get(name) for frame in measured] for name in names}

@@ -1,7 +1,7 @@
-"""Whether a pseudopotential file is one, before anything is paid for with it.
+"""Check of pseudopotential files, before any calculation uses them.
 
-aiida-pseudo looks for the words that give the element and the valence, and for nothing else. The files are no XML to
-rely on, since what a person wrote in them is in no way escaped; so they are searched by the names of their sections.
+aiida-pseudo checks only the entries for the element and the valence. The files are not valid XML, because comments in
+them are not escaped; they are therefore searched for the names of sections.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import numpy as np
 
 __all__ = ('upf_fault',)
 
-# Those of a whole calculation of the electrons on a fine mesh have ten.
+# Files with all-electron data on a fine mesh have some ten megabytes.
 _MAX_BYTES = 2**26
 
 _TABLES = ('PP_R', 'PP_LOCAL', 'PP_RHOATOM')
@@ -21,22 +21,22 @@ _MIN_ROWS = 10
 _HEADER = 10_000
 _ELEMENT = re.compile(r'element\s*=\s*["\']\s*([A-Za-z]{1,2})\s*["\']|^ *([A-Za-z]{1,2}) +Element', re.MULTILINE)
 
-# Fortran leaves out the letter where the exponent has three digits.
+# Fortran omits the letter of an exponent with three digits.
 _LONG_EXPONENT = re.compile(r'(?<=[0-9.])[Dd]?([+-][0-9]{3})\b')
 
 
 def upf_fault(content: bytes, *, element: str) -> str | None:
-    """Return why ``content`` is no pseudopotential of ``element`` in the Unified Pseudopotential Format, or None.
+    """Return why ``content`` is not a pseudopotential of ``element`` in the Unified Pseudopotential Format, or None.
 
     :param element: chemical symbol.
     """
     if len(content) > _MAX_BYTES:
-        return f'it has {len(content)} bytes where {_MAX_BYTES} are the most'
+        return f'it has {len(content)} bytes where at most {_MAX_BYTES} are allowed'
     try:
         text = content.decode('utf-8')
     except UnicodeDecodeError:
-        return 'it is no text'
-    # A few entities can stand for gigabytes in a program that reads XML.
+        return 'it is not text'
+    # A few nested entities can expand to gigabytes in an XML parser.
     if '<!DOCTYPE' in text or '<!ENTITY' in text:
         return 'it declares entities, which no pseudopotential does'
     header = _section(text, 'PP_HEADER')
@@ -50,7 +50,7 @@ def upf_fault(content: bytes, *, element: str) -> str | None:
 
 
 def _section(text: str, name: str) -> str | None:
-    """Return a section behind its name, to its end; None where it does not begin, or does not end."""
+    """Return the text of a section after its name; None if it does not begin or does not end."""
     start = min((at for end in (' ', '\n', '\t', '>', '/') if (at := text.find(f'<{name}{end}')) >= 0), default=-1)
     if start < 0:
         return None

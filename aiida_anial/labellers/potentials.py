@@ -203,7 +203,7 @@ def _potential_file(path: Path | None) -> orm.SinglefileData:
     :raises AnialError: if none is given, it is no EAM file with aluminium, or its name does not tell its style.
     """
     # Loads scipy.
-    from aiida_anial.potential.eam import EAM_SUFFIXES, read_eam
+    from aiida_anial.potential.source import EAM_SUFFIXES, read_eam
 
     if path is None:
         raise AnialError('--potential: the labeller eam needs a potential file.')

@@ -1,1 +1,1 @@
-"""The potential: descriptors, networks, ensembles of them, their files and engines. Never imports AiiDA."""
+"""Descriptors, networks, ensembles, their files, and the engines that evaluate them. Never imports AiiDA."""

@@ -1,4 +1,4 @@
-"""A potential as a calculator of ASE."""
+"""A potential as an ASE calculator."""
 
 from __future__ import annotations
 
@@ -22,14 +22,14 @@ __all__ = ('AnialCalculator',)
 
 
 class AnialCalculator(Calculator):  # type: ignore[misc]
-    """Energies, forces and stresses of the mean of a potential's members, and how far they disagree.
+    """Energy, forces and stress of a potential, which is the mean of its members, and their disagreement.
 
     Beyond ASE's properties, ``calculator.results`` holds ``member_energies`` (``[M]``, eV), ``energy_disagreement``
-    (eV, of :attr:`Prediction.energy_disagreement`) and, once asked for by ``calculator.get_property``,
+    (eV, see :attr:`Prediction.energy_disagreement`) and, if requested by ``calculator.get_property``,
     ``force_disagreement`` (``[n]``, eV/angstrom). Directions that are not periodic get a vacuum wider than the cutoff.
 
     :param potential: the potential, or the path of its file.
-    :param settings: of the engine; double precision on the CPU when left out.
+    :param settings: settings of the engine; by default, double precision on the CPU.
     """
 
     implemented_properties: ClassVar[list[str]] = [
@@ -57,16 +57,16 @@ class AnialCalculator(Calculator):  # type: ignore[misc]
     ) -> None:
         """Fill ``results``; ASE calls this.
 
-        :raises AnialError: if there are other elements than the potential's.
+        :raises AnialError: if ``atoms`` holds other elements than that of the potential.
         """
         super().calculate(atoms, properties, system_changes)
         model = self.potential.model
         others = set(self.atoms.get_chemical_symbols()) - {model.element}
         if others:
-            raise AnialError(f'the potential knows {model.element} and not {", ".join(sorted(others))}.')
+            raise AnialError(f'the potential describes {model.element}, not {", ".join(sorted(others))}.')
         periodic = bool(self.atoms.pbc.all())
         if 'stress' in properties and not periodic:
-            raise PropertyNotImplementedError('there is no stress where a direction is not periodic.')
+            raise PropertyNotImplementedError('the stress is not defined: a direction is not periodic.')
         lattice = _periodic_lattice(self.atoms, model.cutoff_angstrom)
         cells = Cells.from_lists([self.atoms.positions], [lattice], species=[self.atoms.numbers])
         prediction = self._engine.evaluate(cells, stress=periodic, member_forces='force_disagreement' in properties)
@@ -85,12 +85,12 @@ class AnialCalculator(Calculator):  # type: ignore[misc]
 
 
 def _periodic_lattice(atoms: Atoms, cutoff: float) -> NDArray[np.float64]:
-    """Return lattice vectors ``[3, 3]`` in angstrom, so long where ``atoms`` are not periodic that no image is seen."""
+    """Return lattice vectors ``[3, 3]`` in angstrom; those that are not periodic keep images beyond the cutoff."""
     lattice = np.asarray(atoms.cell[:], dtype=np.float64).copy()
     lattice[~atoms.pbc] = 0.0
     lattice = np.asarray(complete_cell(lattice), dtype=np.float64)
     for axis in np.flatnonzero(~atoms.pbc):
-        # complete_cell puts unit vectors, orthogonal to all others, where there was nothing.
+        # complete_cell has replaced missing vectors by unit vectors orthogonal to all others.
         along = atoms.positions @ lattice[axis]
         lattice[axis] *= np.ptp(along) + cutoff + 1.0
     return lattice

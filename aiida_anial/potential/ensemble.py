@@ -22,12 +22,14 @@ _UNITS = {'length': 'angstrom', 'energy': 'eV'}
 
 @dataclass(frozen=True, eq=False)
 class Ensemble:
-    """M networks of one architecture; a member's energy of a cell is the sum over its atoms, the ensemble's their mean.
+    """M networks of one architecture on a shared descriptor.
+
+    A member predicts the energy of a cell as the sum over its atoms; the ensemble predicts the mean of its members.
 
     :param model: the architecture.
-    :param weights: for each layer ``[M, out, in]``, float32 or float64; energies come out in eV.
+    :param weights: for each layer ``[M, out, in]``, float32 or float64; the last layer gives eV.
     :param biases: for each layer ``[M, out]``.
-    :param self_energy: eV added to the energy of every atom.
+    :param self_energy: energy added for every atom, eV.
     :raises AnialError: if a shape does not fit the architecture or a number is not finite.
     """
 
@@ -76,7 +78,7 @@ class Ensemble:
         )
 
     def to_file(self) -> TensorFile:
-        """Return the content of its file."""
+        """Return the content of the file of the ensemble."""
         metadata = {'model': self.model.to_dict(), 'self_energy_ev': self.self_energy, 'units': _UNITS}
         arrays = {f'weight_{layer}': weight for layer, weight in enumerate(self.weights)}
         arrays |= {f'bias_{layer}': bias for layer, bias in enumerate(self.biases)}
@@ -84,7 +86,7 @@ class Ensemble:
 
     @classmethod
     def from_file(cls, content: TensorFile) -> Self:
-        """Return what ``to_file`` gave."""
+        """Return the ensemble of which ``to_file`` gave ``content``."""
         metadata, arrays = content.metadata, content.arrays
         if metadata['units'] != _UNITS:
             raise AnialError(f'has units {metadata["units"]} where {_UNITS} are needed.')
@@ -96,7 +98,7 @@ class Ensemble:
 
 
 def _check(name: str, array: NDArray[np.floating], shape: tuple[int, ...]) -> None:
-    """Raise an error unless ``array`` holds finite numbers in this shape."""
+    """Raise an error unless ``array`` has this shape, is float32 or float64, and is finite."""
     if array.shape != shape:
         raise AnialError(f'ensemble: the {name} have shape {array.shape} where {shape} is needed.')
     if array.dtype not in (np.float32, np.float64):

@@ -1,4 +1,4 @@
-"""Neighbours of every atom as padded arrays, and the triples of the angular terms."""
+"""Neighbours of every atom as padded tables, and the triples of the angular terms."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ __all__ = ('EachTripleOnce', 'Environments', 'NeighbourTable', 'Shell', 'neighbo
 
 
 class EachTripleOnce:
-    """The triples (j, j + 1 + m modulo K) at place ``[m, j]``, ``[..., (K - 1) / 2, K]``, for an odd K.
+    """Layout of the triples: element ``[m, j]`` of ``[..., (K - 1) / 2, K]`` is (j, j + 1 + m modulo K), for an odd K.
 
-    Neighbours on a ring of odd length, each with the half that follows it: every pair once, with no table of indices.
-    The second neighbours are a view of memory, which is an order of magnitude faster than gathering them.
+    On a ring of K neighbours, each is paired with the (K - 1) / 2 that follow it, so every pair comes once and no table
+    of indices is needed. The second neighbours are a view of memory, ten times faster than gathering them.
     """
 
     @staticmethod
@@ -35,13 +35,13 @@ class EachTripleOnce:
 
     @staticmethod
     def gather(of_first: Tensor, of_second: Tensor) -> Tensor:
-        """Return ``[..., K]``: for each neighbour the sum over the triples that it is in.
+        """Return ``[..., K]``: for each neighbour the sum over the triples that contain it.
 
-        :param of_first: ``[..., (K - 1) / 2, K]`` what each triple gives to its first neighbour.
-        :param of_second: the same for its second neighbour.
+        :param of_first: ``[..., (K - 1) / 2, K]`` contribution of each triple to its first neighbour.
+        :param of_second: ``[..., (K - 1) / 2, K]`` contribution of each triple to its second neighbour.
         """
         half, width = of_second.shape[-2:]
-        # Read in rows one shorter than written, row m moves m places to the right: column q holds neighbour q + 1.
+        # Reading rows one element shorter than written shifts row m by m places: column q then holds neighbour q + 1.
         padded = torch.nn.functional.pad(of_second, (0, width)).flatten(-2)[..., : half * (2 * width - 1)]
         ring = padded.view(*padded.shape[:-1], half, 2 * width - 1).sum(-2)
         second = torch.cat([ring[..., width - 1 : width], ring[..., : width - 1] + ring[..., width:]], dim=-1)
@@ -50,13 +50,13 @@ class EachTripleOnce:
 
 @dataclass(frozen=True)
 class Shell:
-    """Q directed pairs within a cutoff, sorted by centre, and one more that stands for nothing.
+    """Q directed pairs within a cutoff, sorted by centre, and a dummy pair that pads tables.
 
-    :param index: ``[Q]`` number of each among all pairs.
-    :param r: ``[Q + 1]`` distances in angstrom; the last is the cutoff, where every term vanishes.
-    :param u: ``[3, Q + 1]`` unit vectors from centre to neighbour; the last one is arbitrary.
-    :param counts: ``[N]`` pairs of each centre.
-    :param starts: ``[N]`` the first pair of each centre.
+    :param index: ``[Q]`` index of each pair in the list of all pairs.
+    :param r: ``[Q + 1]`` distances in angstrom; that of the dummy is the cutoff, where every term vanishes.
+    :param u: ``[3, Q + 1]`` unit vectors from centre to neighbour; that of the dummy is arbitrary.
+    :param counts: ``[N]`` number of pairs of each centre.
+    :param starts: ``[N]`` first pair of each centre.
     """
 
     index: Tensor
@@ -67,7 +67,7 @@ class Shell:
 
     @classmethod
     def of(cls, r: Tensor, u: Tensor, centre: Tensor, n_atoms: int, cutoff: float) -> Self:
-        """Return the pairs among those given that are closer than ``cutoff``."""
+        """Return the shell of the pairs that are closer than ``cutoff``."""
         index = torch.nonzero(r.detach() < cutoff).squeeze(1)
         counts = torch.bincount(centre[index], minlength=n_atoms)
         padded_r = torch.cat([r[index], r.new_full((1,), cutoff)])
@@ -79,7 +79,7 @@ class Shell:
         return self.r[table], self.u[:, table].transpose(0, 1)
 
     def table(self, centres: Tensor, width: int) -> Tensor:
-        """Return ``[n, width]``: the pairs of each of n centres, filled up with the one that stands for nothing."""
+        """Return ``[n, width]``: the pairs of each of n centres, padded with the dummy pair."""
         column = torch.arange(width, device=centres.device)
         table = self.starts[centres, None] + column
         return torch.where(column < self.counts[centres, None], table, len(self.index))
@@ -87,11 +87,11 @@ class Shell:
 
 @dataclass(frozen=True)
 class NeighbourTable:
-    """The pairs of n centres.
+    """The pairs of n centres, padded with dummy pairs.
 
-    :param centres: ``[n]``.
+    :param centres: ``[n]`` indices of the atoms.
     :param radial: ``[n, K_r]`` pairs in the radial shell.
-    :param angular: ``[n, K_a]`` pairs in the angular shell; K_a is odd and 3 at least.
+    :param angular: ``[n, K_a]`` pairs in the angular shell; K_a is odd and at least 3.
     """
 
     centres: Tensor
@@ -112,10 +112,10 @@ class Environments:
 
     @classmethod
     def of(cls, vectors: Tensor, centre: Tensor, n_atoms: int, settings: DescriptorSettings) -> Self:
-        """Return the environments that the pairs make.
+        """Return the environments of N atoms with the given pairs.
 
         :param vectors: ``[P, 3]`` from centres to neighbours in angstrom.
-        :param centre: ``[P]`` index of each centre, ascending.
+        :param centre: ``[P]`` index of the centre of each pair, ascending.
         """
         r = torch.linalg.vector_norm(vectors, dim=1)
         u = (vectors / r[:, None]).T.contiguous()
@@ -134,9 +134,9 @@ class Environments:
 
 
 def neighbour_tables(environments: Environments, *, max_triples: int) -> Iterator[NeighbourTable]:
-    """Yield tables that hold every atom once, those with the most neighbours first.
+    """Yield tables that together hold every atom once, atoms with the most neighbours first.
 
-    :param max_triples: of a table, as far as a table of one atom allows; bounds the memory.
+    :param max_triples: most triples in a table of several atoms; bounds the memory.
     """
     radial, angular = environments.radial, environments.angular
     order = torch.argsort(angular.counts, descending=True, stable=True)

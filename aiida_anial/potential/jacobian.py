@@ -1,7 +1,7 @@
-"""Descriptors of a cell together with all their derivatives, for training on forces and stresses.
+"""Descriptors of a cell and all their derivatives, for training on forces and stresses.
 
-With G and J = dG/dr at hand, forces are -(dE/dG) J, a product that is linear in the derivatives of the networks: a
-loss on forces then costs one backward pass through small matrices.
+With the descriptors G and J = dG/dr computed once, forces are -(dE/dG) J, linear in the derivatives of the networks, so
+a loss on forces costs one backward pass through small matrices.
 """
 
 from __future__ import annotations
@@ -21,23 +21,23 @@ from aiida_anial.potential.settings import DescriptorSettings
 
 __all__ = ('DescriptorJacobian', 'FeatureGradients', 'descriptor_jacobian')
 
-# Atoms whose gradients share arrays, all as wide as the one with the most neighbours needs.
+# Atoms in one block of arrays, which are as wide as the atom with the most neighbours needs.
 _ATOMS_TOGETHER = 32
 
 
 @dataclass(frozen=True)
 class FeatureGradients:
-    """How the descriptors of B atoms change with the vectors to their neighbours.
+    """Derivatives of the descriptors of B atoms by the vectors to their neighbours.
 
-    Neighbours within the angular cutoff come first: the angular features do not change with those after the first K_a.
-    Atoms with about as many neighbours stand together. Those with fewer than K are given more, which stand for nothing:
-    their neighbour is atom 0, their vectors and gradients are zero.
+    Neighbours within the angular cutoff come first, so the angular features depend only on the first K_a of them. Atoms
+    with similar numbers of neighbours share a block; those with fewer than K are padded with dummies, whose neighbour
+    is atom 0 and whose vectors and gradients are zero.
 
-    :param centres: ``[B]`` the atoms.
-    :param neighbours: ``[B, K]`` atoms in the cell of which the neighbours are images.
+    :param centres: ``[B]`` indices of the atoms.
+    :param neighbours: ``[B, K]`` indices of the atoms in the cell whose images are the neighbours.
     :param vectors: ``[B, K, 3]`` from centre to neighbour, angstrom.
-    :param radial: ``[B, K, S]`` derivatives of the radial features by the distance, over the distance, 1/angstrom^2:
-        times the vector, these are the derivatives by the vector.
+    :param radial: ``[B, K, S]`` derivatives of the radial features by the distance, divided by the distance,
+        1/angstrom^2; multiplied by the vector, they give the derivatives by the vector.
     :param angular: ``[B, K_a, 3, A]`` derivatives of the angular features by the vector, 1/angstrom.
     """
 
@@ -50,10 +50,10 @@ class FeatureGradients:
 
 @dataclass(frozen=True)
 class DescriptorJacobian:
-    """The descriptors of the n atoms of a cell and how they change.
+    """The descriptors of the n atoms of a cell and their derivatives.
 
-    :param values: ``[n, F]`` descriptors, S radial and A angular ones.
-    :param pairs: gradients of every atom, once.
+    :param values: ``[n, F]`` descriptors: S radial features, then A angular ones.
+    :param pairs: blocks of derivatives, in which every atom comes once.
     """
 
     values: Tensor
@@ -67,12 +67,12 @@ def descriptor_jacobian(
     *,
     dtype: torch.dtype = torch.float32,
 ) -> DescriptorJacobian:
-    """Return descriptors and derivatives of one cell.
+    """Return the descriptors of one cell and their derivatives.
 
     :param positions: ``[n, 3]`` in angstrom.
     :param lattice: ``[3, 3]`` lattice vectors in angstrom, one a row.
     :param settings: the descriptor.
-    :param dtype: precision of the work and of the result.
+    :param dtype: precision of the computation and of the result.
     """
     cells = Cells.from_lists([positions], [lattice], species=ALUMINIUM)
     lists = neighbour_lists(cells, cutoff=settings.radial_cutoff_angstrom)
@@ -105,8 +105,8 @@ def descriptor_jacobian(
 def _counts(
     pairs: NeighbourList, positions: NDArray[np.float64], settings: DescriptorSettings
 ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Return for each atom no less than the number of its radial neighbours, and of its angular ones."""
+    """Return, for each atom, upper bounds of the numbers of its radial and its angular neighbours."""
     squares = np.einsum('px,px->p', *[pairs.vectors(positions)] * 2)
-    # By rounding, a pair at the cutoff may look a little further away here than it does where it is counted.
+    # Rounding may put a pair at the cutoff on the other side of it than the kernels do.
     near = squares < settings.angular_cutoff_angstrom**2 * (1 + 1e-9)
     return np.diff(pairs.starts), np.bincount(pairs.centre[near], minlength=len(positions))

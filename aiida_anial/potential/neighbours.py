@@ -1,4 +1,4 @@
-"""Lists of neighbours in periodic cells."""
+"""Neighbour lists of periodic cells."""
 
 from __future__ import annotations
 
@@ -14,22 +14,22 @@ from aiida_anial.common.cells import Cells
 
 __all__ = ('NeighbourList', 'joined', 'neighbour_lists')
 
-# More pairs than this times those of an even density are rare; a cell that has them is gone through twice.
+# Room for pairs, relative to a uniform density. It rarely runs out; then the list is made a second time.
 _USUAL_EXCESS = 1.3
 
 
 @dataclass(frozen=True, eq=False)
 class NeighbourList:
-    """P directed pairs of n atoms: each pair of atoms stands there twice, once from either side.
+    """P directed pairs of n atoms: each pair of atoms is listed twice, once from either side.
 
-    The vector of a pair is ``positions[neighbour] - positions[centre] + shift_vectors``. As long as the lattice stays
-    and no atom has moved further than half the skin, no pair within the cutoff less the skin is missing, provided that
-    the positions are not wrapped back into the cell.
+    The vector of a pair is ``positions[neighbour] - positions[centre] + shift_vectors``. The list holds all pairs
+    within the cutoff minus the skin as long as the lattice stays the same, no atom has moved further than half the
+    skin, and positions are not wrapped back into the cell.
 
     :param starts: ``[n + 1]`` the pairs of atom ``i`` are ``starts[i]`` to ``starts[i + 1] - 1``, int64.
-    :param neighbour: ``[P]`` index of the neighbour, int64; an atom may be its own, through images.
+    :param neighbour: ``[P]`` index of the neighbour, int64; an atom can be its own neighbour through an image.
     :param shift_vectors: ``[P, 3]`` lattice translation of the neighbour's image in angstrom, float64.
-    :param cutoff: the largest distance of a listed pair in angstrom, skin included.
+    :param cutoff: largest distance of a listed pair in angstrom, including the skin.
     """
 
     starts: NDArray[np.int64]
@@ -38,13 +38,13 @@ class NeighbourList:
     cutoff: float
 
     def __post_init__(self) -> None:
-        """Bring the arrays into the layout in which compiled code reads them."""
+        """Convert the arrays to the layout that compiled code reads."""
         for name, dtype in (('starts', np.int64), ('neighbour', np.int64), ('shift_vectors', np.float64)):
             object.__setattr__(self, name, np.ascontiguousarray(getattr(self, name), dtype=dtype))
 
     @cached_property
     def addresses(self) -> tuple[int, int, int]:
-        """Where ``starts``, ``neighbour`` and ``shift_vectors`` are in memory, as long as this list exists."""
+        """Addresses of ``starts``, ``neighbour`` and ``shift_vectors`` in memory, valid as long as this list exists."""
         return self.starts.ctypes.data, self.neighbour.ctypes.data, self.shift_vectors.ctypes.data
 
     @cached_property
@@ -64,9 +64,9 @@ class NeighbourList:
 
 
 def neighbour_lists(cells: Cells, *, cutoff: float) -> tuple[NeighbourList, ...]:
-    """Return, for each cell, all pairs no further apart than ``cutoff``, whatever its shape and size.
+    """Return the list of each cell, with all pairs up to ``cutoff``; cells may have any shape and size.
 
-    :param cells: the batch; positions may lie outside of their cell.
+    :param cells: the batch; positions may lie outside their cell.
     :param cutoff: in angstrom.
     """
     return tuple(
@@ -77,7 +77,7 @@ def neighbour_lists(cells: Cells, *, cutoff: float) -> tuple[NeighbourList, ...]
 
 def _list(positions: NDArray[np.float64], lattice: NDArray[np.float64], volume: float, cutoff: float) -> NeighbourList:
     """Return the list of one cell."""
-    # Compiled code is imported where it is used, since much that imports this module has no use for it.
+    # Imported only here: numba takes a while to load, and many importers of this module never call it.
     from aiida_anial.potential.kernels.lists import find_pairs
 
     n_atoms = len(positions)
@@ -93,9 +93,9 @@ def _list(positions: NDArray[np.float64], lattice: NDArray[np.float64], volume: 
 
 
 def joined(lists: Sequence[NeighbourList]) -> NeighbourList:
-    """Return the list of a batch, whose atoms are those of its cells one after another.
+    """Return one list for a batch, whose atoms are those of its cells one after another.
 
-    :param lists: for each cell.
+    :param lists: the list of each cell.
     """
     atoms = np.cumsum([0] + [len(part.starts) - 1 for part in lists])
     pairs = np.cumsum([0] + [len(part.neighbour) for part in lists])

@@ -1,13 +1,14 @@
-"""Ensembles in the files of the NeuroChem program, such as the published ANI-Al.
+"""Ensembles in the file format of the NeuroChem program, such as the published ANI-Al: read and written.
 
 A model is a folder with constants (``*.params``), self energies (``sae*.dat``) and, for member m,
-``train<m>/networks/ANN-<element>.nnf``, which names files of raw float32 weights and biases. torchani has readers of
-these files too, which run a part of them as Python code; here nothing that is read is ever run.
+``train<m>/networks/ANN-<element>.nnf``, which names files of raw float32 weights and biases. The readers of torchani
+execute parts of these files as Python code; this one never executes anything that it reads.
 """
 
 from __future__ import annotations
 
 import bz2
+import itertools
 import math
 import re
 from collections.abc import Callable
@@ -21,9 +22,9 @@ from numpy.typing import NDArray
 
 from aiida_anial.common.errors import AnialError, FileFormatError, one_line
 from aiida_anial.potential.ensemble import Ensemble
-from aiida_anial.potential.settings import ModelSettings
+from aiida_anial.potential.settings import DescriptorSettings, ModelSettings
 
-__all__ = ('read_neurochem',)
+__all__ = ('read_neurochem', 'write_neurochem')
 
 T = TypeVar('T')
 
@@ -38,23 +39,41 @@ _KEYS = {
     'ShfZ': 'angle_shifts_rad',
 }
 
-# NeuroChem's numbers for the activations that ANI networks have, and the alpha that is built into its CELU.
+# NeuroChem's codes for the activations of ANI networks, and the alpha built into its CELU.
 _CELU, _LINEAR, _CELU_ALPHA = '9', '6', 0.1
 
-# The published models' texts have a few kilobytes, and the largest file of numbers a few megabytes.
+# In published models, text files have a few kilobytes and files of numbers at most a few megabytes.
 _MAX_TEXT_BYTES = 2**20
 _MAX_NUMBERS_BYTES = 2**28
+
+_LAYER = """layer [
+nodes={n_out};
+activation={activation};
+type=0;
+blocksize={n_in};
+dropout=0;
+dropset=0.000000;
+maskupdate=0.000000;
+maxnorm=0;
+norm=0.000000;
+normupdate=0.000000;
+l2norm=0;
+l2valu=0.000000;
+btchnorm=0;
+weights=FILE:{name}-l{number}.wparam[{n_weights}];
+biases=FILE:{name}-l{number}.bparam[{n_out}];
+]
+"""
 
 
 def read_neurochem(directory: Path) -> Ensemble:
     """Return the ensemble in a NeuroChem folder of one element.
 
-    Energies are hartree there and eV here, by ASE's conversion (CODATA 2014, 27.211386024 eV, which torchani has too;
-    later recommendations differ from it by 1e-8). All numbers of a network but its last layer's are taken over as they
-    are; those are multiplied in float64.
+    Energies are converted from hartree to eV by ASE's value (CODATA 2014, 27.211386024 eV, as in torchani; later
+    recommendations differ by 1e-8). Only the numbers of the last layer change, in float64.
 
     :param directory: the folder with the ``.params`` file.
-    :raises FileFormatError: if a file is missing or damaged, or the model is not one that this package has.
+    :raises FileFormatError: if a file is missing or damaged, or this package does not support the model.
     """
     parameters = _only_file(directory, '*.params')
     element, descriptor = _guarded(parameters, _read_parameters)
@@ -100,7 +119,7 @@ def _ensemble(
 
 
 def _guarded(path: Path, read: Callable[[Path], T]) -> T:
-    """Return ``read(path)``, with every failure as one sentence about ``path``."""
+    """Return ``read(path)``, turning every failure into one sentence about ``path``."""
     try:
         return read(path)
     except FileFormatError as exception:
@@ -115,7 +134,7 @@ def _guarded(path: Path, read: Callable[[Path], T]) -> T:
 
 
 def _only_file(directory: Path, pattern: str) -> Path:
-    """Return the one file in ``directory`` that matches."""
+    """Return the only file in ``directory`` that matches ``pattern``."""
     found = sorted(directory.glob(pattern))
     if len(found) != 1:
         raise FileFormatError(f'{directory}: {len(found)} files match {pattern} where a NeuroChem model has one.')
@@ -125,29 +144,29 @@ def _only_file(directory: Path, pattern: str) -> Path:
 def _content(path: Path, directory: Path, *, max_bytes: int) -> bytes:
     """Return the bytes of a file of the model.
 
-    :param directory: the folder of the model, which links must not lead out of.
-    :raises FileFormatError: if there is no such file, it lies elsewhere, or it has more than ``max_bytes``.
+    :param directory: the folder of the model; links must not lead out of it.
+    :raises FileFormatError: if the file is missing, lies elsewhere, or has more than ``max_bytes``.
     """
     if not path.exists():
         raise FileFormatError(f'{path}: there is no such file.')
     if not path.resolve().is_relative_to(directory.resolve()):
-        raise FileFormatError(f'{path}: is a link to a file outside of the folder of the model.')
+        raise FileFormatError(f'{path}: is a link to a file outside the folder of the model.')
     if not path.is_file():
-        raise FileFormatError(f'{path}: is no file.')
+        raise FileFormatError(f'{path}: is not a file.')
     if path.stat().st_size > max_bytes:
-        raise FileFormatError(f'{path}: has {path.stat().st_size} bytes where {max_bytes} are the most.')
+        raise FileFormatError(f'{path}: has {path.stat().st_size} bytes where at most {max_bytes} are allowed.')
     return path.read_bytes()
 
 
 def _read_parameters(path: Path) -> tuple[str, dict[str, Any]]:
-    """Return the element and the values of its descriptor settings."""
+    """Return the element, and the descriptor settings by key."""
     text = _content(path, path.parent, max_bytes=_MAX_TEXT_BYTES).decode('utf-8')
     pairs = (line.partition('=') for line in text.splitlines() if '=' in line)
     entries = {name.strip(): value.strip().removeprefix('[').removesuffix(']') for name, _, value in pairs}
     elements = [symbol.strip() for symbol in entries['Atyp'].split(',')]
     if len(elements) != 1:
         raise FileFormatError(f'{path}: describes {len(elements)} elements where one is needed.')
-    # It is a part of the names of files.
+    # The symbol becomes part of file names.
     if re.fullmatch('[A-Z][a-z]?', elements[0]) is None:
         raise FileFormatError(f'{path}: {elements[0][:40]!r} is not a chemical symbol.')
     values: dict[str, Any] = {}
@@ -160,7 +179,7 @@ def _read_parameters(path: Path) -> tuple[str, dict[str, Any]]:
 
 
 def _read_self_energy(path: Path, element: str) -> float:
-    """Return the energy of an atom of ``element`` in hartree."""
+    """Return the self energy of an atom of ``element`` in hartree."""
     for line in _content(path, path.parent, max_bytes=_MAX_TEXT_BYTES).decode('utf-8').splitlines():
         name, _, value = line.partition('=')
         if name.partition(',')[0].strip() == element:
@@ -171,7 +190,7 @@ def _read_self_energy(path: Path, element: str) -> float:
 def _read_network(path: Path, directory: Path) -> _Network:
     """Return the network that an ``.nnf`` file describes."""
     content = _content(path, directory, max_bytes=_MAX_TEXT_BYTES)
-    # Before the compressed text stands its length.
+    # The length of the text precedes the compressed text.
     unpacker = bz2.BZ2Decompressor()
     text = unpacker.decompress(content[content.index(b'BZh') :], max_length=_MAX_TEXT_BYTES).decode('ascii')
     if not unpacker.eof:
@@ -195,7 +214,7 @@ def _entries(layer: str) -> dict[str, str]:
 
 
 def _read_numbers(network: Path, entry: str, shape: tuple[int, ...], directory: Path) -> NDArray[np.float32]:
-    """Return the numbers in the file that an entry ``FILE:<name>[<count>]`` of ``network`` stands for."""
+    """Return the numbers in the file that an entry ``FILE:<name>[<count>]`` of ``network`` names."""
     match = re.fullmatch(r'FILE:([\w.-]+)\[(\d+)\]', entry, re.ASCII)
     if match is None:
         raise ValueError(f'{entry[:100]!r} does not name a file')
@@ -208,3 +227,73 @@ def _read_numbers(network: Path, entry: str, shape: tuple[int, ...], directory: 
         raise FileFormatError(f'{path}: a number in it is not finite.')
     reshaped: NDArray[np.float32] = numbers.astype(np.float32).reshape(shape)
     return reshaped
+
+
+def write_neurochem(directory: Path, ensemble: Ensemble) -> None:
+    """Write a folder like that of the published ANI-Al, without training logs; torchani reads it too.
+
+    Energies are in hartree and weights in float32. An ensemble read from such a folder is written back exactly; one
+    trained in float64 keeps seven digits of each weight.
+
+    :param directory: an empty folder.
+    :raises AnialError: if NeuroChem lacks the activation, or a weight is not finite in float32.
+    """
+    if ensemble.model.celu_alpha != _CELU_ALPHA:
+        raise AnialError(f'celu_alpha: NeuroChem has {_CELU_ALPHA} and not {ensemble.model.celu_alpha:g}.')
+    element, settings = ensemble.model.element, ensemble.model.descriptor
+    name = (
+        f'r{element}-{settings.radial_cutoff_angstrom:.1f}R_{settings.n_radial}-{settings.angular_cutoff_angstrom:.1f}A'
+        f'_a{len(settings.angular_shifts_angstrom)}-{len(settings.angle_shifts_rad)}.params'
+    )
+    (directory / name).write_text(_parameters_text(element, settings), encoding='ascii')
+    (directory / 'sae_linfit.dat').write_text(f'{element},0={ensemble.self_energy / Hartree!r}\n', encoding='ascii')
+    for member in range(ensemble.n_members):
+        folder = directory / f'train{member}' / 'networks'
+        folder.mkdir(parents=True)
+        _write_network(folder, ensemble, member)
+
+
+def _parameters_text(element: str, settings: DescriptorSettings) -> str:
+    """Return the text of the ``.params`` file: the constants of the descriptor."""
+    values = {
+        'EtaR': [settings.radial_eta_per_angstrom2],
+        'ShfR': settings.radial_shifts_angstrom,
+        'Zeta': [settings.angular_zeta],
+        'ShfZ': settings.angle_shifts_rad,
+        'EtaA': [settings.angular_eta_per_angstrom2],
+        'ShfA': settings.angular_shifts_angstrom,
+    }
+    lines = [f'Rcr = {settings.radial_cutoff_angstrom!r}', f'Rca = {settings.angular_cutoff_angstrom!r}']
+    lines += [f'{key} = [{",".join(map(repr, numbers))}]' for key, numbers in values.items()]
+    return '\n'.join(['TM = 1', *lines, f'Atyp = [{element}]', ''])
+
+
+def _write_network(folder: Path, ensemble: Ensemble, member: int) -> None:
+    """Write the description of one member's network and the files of its numbers."""
+    name = f'ANN-{ensemble.model.element}.nnf'
+    sizes = ensemble.model.layer_sizes
+    text = f'inputsize={sizes[0]};\natom_net {ensemble.model.element} $\n'
+    for number, (n_in, n_out) in enumerate(itertools.pairwise(sizes), start=1):
+        is_last = number == len(sizes) - 1
+        text += _LAYER.format(
+            name=name,
+            number=number,
+            n_in=n_in,
+            n_out=n_out,
+            n_weights=n_in * n_out,
+            activation=_LINEAR if is_last else _CELU,
+        )
+        for values, ending in ((ensemble.weights, 'wparam'), (ensemble.biases, 'bparam')):
+            numbers = _raw_numbers(values[number - 1][member], scale=Hartree if is_last else 1.0)
+            (folder / f'{name}-l{number}.{ending}').write_bytes(numbers)
+    content = f'{text}\n $\0'.encode('ascii')
+    (folder / name).write_bytes(f'{len(content)}=\n'.encode('ascii') + bz2.compress(content))
+
+
+def _raw_numbers(values: NDArray[np.floating], *, scale: float) -> bytes:
+    """Return ``values / scale`` as raw float32."""
+    with np.errstate(over='ignore'):
+        numbers = (values.astype(np.float64) / scale).astype('<f4')
+    if not np.isfinite(numbers).all():
+        raise AnialError('ensemble: a weight is too large for float32.')
+    return numbers.tobytes()

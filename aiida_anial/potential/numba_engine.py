@@ -1,4 +1,4 @@
-"""The engine of compiled kernels, which needs nothing but a CPU."""
+"""The engine of compiled kernels, for the CPU."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from typing import NamedTuple
 import numpy as np
 
 from aiida_anial.common.cells import Cells
+from aiida_anial.potential.engine import Prediction, mean_over_members
 from aiida_anial.potential.ensemble import Ensemble
 from aiida_anial.potential.kernels.arrays import (
     batch_arrays,
@@ -24,19 +25,18 @@ from aiida_anial.potential.kernels.arrays import (
 )
 from aiida_anial.potential.kernels.evaluate import PHASES, Batch, Crew, Results, evaluate
 from aiida_anial.potential.neighbours import NeighbourList, neighbour_lists
-from aiida_anial.potential.prediction import Prediction, mean_over_members
 from aiida_anial.potential.settings import EngineSettings
 
 __all__ = ('NumbaEngine',)
 
 
 class _Room(NamedTuple):
-    """For how much the arrays that are used again and again are made.
+    """Sizes for which the work arrays are allocated; they are reused from one evaluation to the next.
 
     :param chunk: atoms that go through the phases together.
-    :param n_pairs: pairs of these.
-    :param n_neighbours: of one atom.
-    :param n_gradients: of an atom.
+    :param n_pairs: pairs of such a chunk.
+    :param n_neighbours: neighbours of one atom.
+    :param n_gradients: gradients of one atom, B.
     """
 
     chunk: int
@@ -45,11 +45,11 @@ class _Room(NamedTuple):
     n_gradients: int
 
     def fits_into(self, other: _Room) -> bool:
-        """Return whether ``other`` is no smaller in anything."""
+        """Return whether no size is larger than that of ``other``."""
         return all(here <= there for here, there in zip(self, other, strict=True))
 
     def with_other(self, other: _Room) -> _Room:
-        """Return room for either, and more of what grew, lest it grow again with every list of neighbours."""
+        """Return room for both, with a quarter more of what grew, so that new neighbour lists rarely outgrow it."""
         chunk, n_pairs, n_neighbours, n_gradients = map(max, self, other)
         n_pairs += n_pairs // 4 if n_pairs > other.n_pairs else 0
         n_neighbours += n_neighbours // 4 if n_neighbours > other.n_neighbours else 0
@@ -57,14 +57,14 @@ class _Room(NamedTuple):
 
 
 class _Prepared(NamedTuple):
-    """What there is to know of a batch before an evaluation.
+    """A batch prepared for evaluation.
 
-    :param lists: the neighbours, which the kernels read where they are.
-    :param batch: what the kernels take.
-    :param n_atoms: of the batch.
+    :param lists: neighbour lists; the kernels read them in place.
+    :param batch: arguments of the kernels.
+    :param n_atoms: number of atoms in the batch.
     :param chunk: atoms that go through the phases together.
-    :param n_pairs: the most pairs that such have.
-    :param n_neighbours: the most that an atom has.
+    :param n_pairs: largest number of pairs of a chunk.
+    :param n_neighbours: largest number of neighbours of an atom.
     """
 
     lists: Sequence[NeighbourList]
@@ -76,9 +76,9 @@ class _Prepared(NamedTuple):
 
     @classmethod
     def of(cls, cells: Cells, lists: Sequence[NeighbourList]) -> _Prepared:
-        """Return it for these cells.
+        """Return the batch of these cells.
 
-        :raises AnialError: if the lists are those of other cells.
+        :raises AnialError: if the lists belong to other cells.
         """
         batch, n_atoms = batch_arrays(cells, lists), len(cells.positions)
         chunk = chunk_of(n_atoms)
@@ -87,13 +87,13 @@ class _Prepared(NamedTuple):
 
 
 class NumbaEngine:
-    """Evaluates an ensemble in kernels compiled at their first use, which takes some seconds, and kept on disk.
+    """Evaluates an ensemble by kernels that are compiled on first use, which takes some seconds, and cached on disk.
 
-    The results are the same bits for any number of threads, and for a cell the same in any batch. One evaluation at a
-    time: a second one waits for the first to end.
+    Results are bitwise the same for any number of threads, and for a cell in any batch. A second evaluation waits until
+    the first has ended.
 
     :param ensemble: the potential.
-    :param settings: precision and threads.
+    :param settings: precision and number of threads.
     """
 
     def __init__(self, ensemble: Ensemble, settings: EngineSettings) -> None:
@@ -110,7 +110,7 @@ class NumbaEngine:
         self._last: _Prepared | None = None
 
     def neighbours(self, cells: Cells, *, skin: float) -> tuple[NeighbourList, ...]:
-        """Return, for each cell, what ``evaluate`` needs until an atom has moved by half of ``skin`` (angstrom)."""
+        """Return a list for each cell, valid in ``evaluate`` until an atom has moved by half of ``skin`` (angstrom)."""
         return neighbour_lists(cells, cutoff=self._model.descriptor.radial_cutoff_angstrom + skin)
 
     def evaluate(
@@ -122,7 +122,7 @@ class NumbaEngine:
         stress: bool = False,
         member_forces: bool = False,
     ) -> Prediction:
-        """Return energies and what else is asked for; see :class:`~aiida_anial.potential.engine.Engine`."""
+        """Return energies, and what else is requested; see :class:`~aiida_anial.potential.engine.Engine`."""
         lists = self.neighbours(cells, skin=0.0) if neighbours is None else neighbours
         n_gradients = self._model.n_members if member_forces else int(forces or stress)
         with self._lock:
@@ -144,16 +144,16 @@ class NumbaEngine:
         )
 
     def _prepare(self, cells: Cells, lists: Sequence[NeighbourList]) -> _Prepared:
-        """Return what the kernels need of a batch, most of it from the last one if that had the same lists."""
+        """Return the prepared batch; most of it is reused if the lists are those of the last evaluation."""
         last = self._last
-        # A tuple cannot have been changed since.
+        # Only a tuple is sure not to have changed since.
         known = last is not None and last.lists is lists and isinstance(lists, tuple)
         if last is None or not known or not np.array_equal(last.batch.offsets, cells.offsets):
             last = self._last = _Prepared.of(cells, lists)
         return last._replace(batch=last.batch._replace(positions=plain(cells.positions)))
 
     def _run(self, prepared: _Prepared, n_gradients: int, *, with_virials: bool) -> Results:
-        """Evaluate a batch on all threads and return what they have written."""
+        """Evaluate a batch on all threads and return the results."""
         batch, chunk = prepared.batch, prepared.chunk
         room = _Room(chunk, prepared.n_pairs, prepared.n_neighbours, n_gradients)
         if not room.fits_into(self._room):
@@ -171,7 +171,7 @@ class NumbaEngine:
         return results
 
     def _make_room(self, room: _Room) -> None:
-        """Make the arrays anew, with no less room than they had."""
+        """Allocate the work arrays anew, no smaller than before."""
         self._room = room.with_other(self._room)
         networks, dtype, n_gradients = self._networks, self._dtype, self._room.n_gradients
         self._shared = shared_arrays(

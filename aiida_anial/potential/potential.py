@@ -1,4 +1,4 @@
-"""What every kind of potential offers, and its file."""
+"""The interface of all kinds of potentials, and their file."""
 
 from __future__ import annotations
 
@@ -8,8 +8,7 @@ from typing import ClassVar, Protocol, Self
 
 from aiida_anial.common.errors import AnialError, FileFormatError, one_line
 from aiida_anial.common.tensors import TensorFile, parse_tensors, read_tensors, tensor_bytes, write_tensors
-from aiida_anial.potential.kinds import DEFAULT_KIND, POTENTIALS, of_kind
-from aiida_anial.potential.settings import PotentialSettings
+from aiida_anial.potential.settings import DEFAULT_KIND, POTENTIALS, PotentialSettings, of_kind
 
 __all__ = (
     'FILE_KIND',
@@ -26,11 +25,12 @@ SCHEMA_VERSION = 1
 
 
 class Potential(Protocol):
-    """The numbers of an ensemble of M members, whose mean is the potential; an engine evaluates them.
+    """An ensemble of M members whose mean is the potential: it holds the parameters, and engines evaluate them.
 
     :cvar SETTINGS: the class of ``model``.
-    :cvar ENGINES: ``module:name`` of each :class:`~aiida_anial.potential.engine.Engine` by its name, that of
-        ``EngineSettings.engine``, the fastest on the CPU first; called with the potential and ``EngineSettings``.
+    :cvar ENGINES: ``module:name`` of each :class:`~aiida_anial.potential.engine.Engine`, by the value of
+        ``EngineSettings.engine`` that selects it, the fastest on the CPU first. Called with the potential and the
+        ``EngineSettings``.
     """
 
     SETTINGS: ClassVar[type[PotentialSettings]]
@@ -42,22 +42,22 @@ class Potential(Protocol):
         ...
 
     def member(self, index: int) -> Self:
-        """Return the potential that is member ``index`` alone.
+        """Return the potential that consists of member ``index`` alone.
 
         :raises AnialError: if there is no such member.
         """
         ...
 
     def to_file(self) -> TensorFile:
-        """Return the content of its file, of kind ``FILE_KIND``; the same for equal potentials.
+        """Return the content of its file, of kind ``FILE_KIND``; equal potentials give equal content.
 
-        The metadata hold ``model``, as ``model.to_dict()`` gives it, ``units``, and numbers to query by.
+        The metadata hold ``model`` (``model.to_dict()``), ``units``, and numbers that queries can use.
         """
         ...
 
     @classmethod
     def from_file(cls, content: TensorFile) -> Self:
-        """Return what ``to_file`` gave.
+        """Return the potential of which ``to_file`` gave ``content``.
 
         :raises AnialError, ArithmeticError, LookupError, TypeError, ValueError: if the numbers do not fit together.
         """
@@ -70,14 +70,14 @@ def write_potential(path: Path, potential: Potential) -> None:
 
 
 def potential_bytes(potential: Potential) -> bytes:
-    """Return the bytes that ``write_potential`` would write, the same for equal potentials."""
+    """Return the bytes of the file of ``potential``; equal potentials give equal bytes."""
     return tensor_bytes(potential.to_file())
 
 
 def read_potential(path: Path) -> Potential:
-    """Return the potential in the file ``path``, of the kind that its metadata name.
+    """Return the potential in the file ``path``; its metadata name the kind.
 
-    :raises FileFormatError: if the file is missing, damaged, of another kind, or its numbers do not fit together.
+    :raises FileFormatError: if the file is missing, damaged or of another kind, or its numbers do not fit together.
     """
     return _potential(read_tensors(path, kind=FILE_KIND, schema_version=SCHEMA_VERSION), str(path))
 
@@ -85,14 +85,14 @@ def read_potential(path: Path) -> Potential:
 def parse_potential(data: bytes, *, source: str) -> Potential:
     """Return the potential in a file whose bytes are ``data``.
 
-    :param source: what to call the file in messages.
-    :raises FileFormatError: as ``read_potential``.
+    :param source: name of the file, for messages.
+    :raises FileFormatError: see ``read_potential``.
     """
     return _potential(parse_tensors(data, source=source, kind=FILE_KIND, schema_version=SCHEMA_VERSION), source)
 
 
 def _potential(content: TensorFile, source: str) -> Potential:
-    """Return the potential that the tensors make."""
+    """Return the potential in the content of a file."""
     try:
         model = content.metadata['model']
         kind = model.get('kind', DEFAULT_KIND) if isinstance(model, Mapping) else DEFAULT_KIND

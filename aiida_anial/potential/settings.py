@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import itertools
 import math
 from collections.abc import Mapping
@@ -18,27 +19,59 @@ from pydantic import (
     model_validator,
 )
 
+from aiida_anial.common.errors import SettingsError
 from aiida_anial.common.settings import NonNegative, Positive, Settings
-from aiida_anial.potential.kinds import DEFAULT_KIND, POTENTIALS, of_kind
 
 __all__ = (
     'COSINE_GUARD',
+    'DEFAULT_KIND',
+    'POTENTIALS',
     'AnyPotentialSettings',
     'DescriptorSettings',
     'EngineSettings',
     'ModelSettings',
     'PotentialSettings',
+    'loaded',
+    'of_kind',
 )
+
+# The kind of settings and files that name none, written before there were kinds.
+DEFAULT_KIND = 'ani'
+
+POTENTIALS = {'ani': 'aiida_anial.potential.ensemble:Ensemble'}
+"""For each ``model.kind`` the class that implements :class:`~aiida_anial.potential.potential.Potential`.
+
+The daemon imports these modules to check inputs, so they must not import torch or compile anything.
+"""
+
+
+def of_kind(registry: Mapping[str, str], kind: object, *, where: str = 'model.kind') -> Any:
+    """Import and return the object that ``registry`` names for a kind of potential.
+
+    :param registry: ``module:name`` by kind, such as ``POTENTIALS``.
+    :param kind: value of ``model.kind``.
+    :param where: its key, for the message.
+    :raises SettingsError: if the kind is unknown.
+    """
+    if not isinstance(kind, str) or kind not in registry:
+        raise SettingsError(f'{where}: unknown kind {str(kind)[:40]!r}; known kinds are {", ".join(sorted(registry))}.')
+    return loaded(registry[kind])
+
+
+def loaded(path: str) -> Any:
+    """Import and return the object at ``module:name``."""
+    module, _, name = path.partition(':')
+    return getattr(importlib.import_module(module), name)
 
 
 class EngineSettings(Settings):
-    """How a potential is evaluated; the results do not depend on it but for rounding.
+    """How a potential is evaluated; it changes results by rounding only.
 
     :param engine: ``numba``, compiled kernels for the CPU; ``torch``, which runs on any device and is the reference;
         ``auto``, the faster one for the device.
     :param device: ``cpu``, ``cuda`` or ``cuda:1``.
-    :param dtype: precision of descriptors and networks; sums over atoms are in float64 always.
-    :param threads: CPU threads of numba's kernels, and of torch in the programs that set them for their whole process.
+    :param dtype: precision of descriptors and networks; sums over atoms are always in float64.
+    :param threads: CPU threads of the numba kernels, and of torch in programs that set them for the whole process.
     """
 
     engine: Literal['auto', 'numba', 'torch'] = 'auto'
@@ -49,16 +82,16 @@ class EngineSettings(Settings):
     @model_validator(mode='after')
     def _check_device(self) -> Self:
         if self.engine == 'numba' and self.device != 'cpu':
-            raise ValueError(f'engine: numba computes on the CPU alone, and not on device {self.device!r}')
+            raise ValueError(f'engine: numba runs on the CPU only, not on device {self.device!r}')
         return self
 
 
 class PotentialSettings(Settings):
-    """What the settings of all kinds of potentials share.
+    """Settings that all kinds of potentials share.
 
-    :param kind: which kind of potential it is.
+    :param kind: kind of the potential.
     :param element: chemical symbol.
-    :param n_members: members of the ensemble.
+    :param n_members: number of members of the ensemble.
     """
 
     kind: str
@@ -67,14 +100,14 @@ class PotentialSettings(Settings):
 
     @property
     def cutoff_angstrom(self) -> float:
-        """The distance beyond which atoms do not see each other."""
+        """The distance beyond which atoms do not interact."""
         raise NotImplementedError
 
     @classmethod
     def parse(cls, values: Mapping[str, Any], *, where: str = '') -> Self:
-        """Return the settings that ``values`` describe; called on this class, those of the kind that they name.
+        """Return the settings that ``values`` describe; called on this base class, those of the kind in ``values``.
 
-        :raises SettingsError: as ``Settings.parse``, and if the kind is unknown.
+        :raises SettingsError: see ``Settings.parse``; also if the kind is unknown.
         """
         if cls is not PotentialSettings or not isinstance(values, Mapping):
             return super().parse(values, where=where)
@@ -85,17 +118,17 @@ class PotentialSettings(Settings):
 
 
 def _of_its_kind(values: Any, validate: ValidatorFunctionWrapHandler) -> Any:
-    """Return the settings of the kind that ``values`` name, and leave what is no mapping to pydantic."""
+    """Return the settings of the kind in ``values``; pydantic reports anything that is not a mapping."""
     return PotentialSettings.parse(values) if isinstance(values, Mapping) else validate(values)
 
 
 AnyPotentialSettings = Annotated[SerializeAsAny[PotentialSettings], WrapValidator(_of_its_kind)]
-"""Type of a field that holds the settings of a potential of any kind."""
+"""Type of a field for the settings of any kind of potential."""
 
-# Keeps the sine of an angle away from zero, where the derivative of the angle is infinite.
+# Multiplies the cosines of angles: keeps sines away from zero, where the derivative of the angle is infinite.
 COSINE_GUARD = 0.95
 
-# The largest exponent whose exponential a float32 holds with room to spare; `descriptor` factorises a Gaussian.
+# Largest exponent in the factors of a Gaussian in `descriptor`: its exponential is far from overflow in float32.
 _MAX_EXPONENT = 80.0
 
 
@@ -115,7 +148,7 @@ class DescriptorSettings(Settings):
     """The atomic environment vector of one element (Smith et al., Chem. Sci. 8, 3192 (2017), Eqs. 2 to 4).
 
     The defaults are those of ANI-Al (Smith et al., Nat. Commun. 12, 1257 (2021)): 32 radial and 8 x 8 angular features.
-    The angles are pi/16 + k pi/8; a model read from NeuroChem files keeps the eight digits that these print.
+    The angles are pi/16 + k pi/8; a model read from NeuroChem files has them rounded to the eight digits in the files.
     """
 
     radial_cutoff_angstrom: Positive = 7.0
@@ -139,7 +172,7 @@ class DescriptorSettings(Settings):
 
     @property
     def angular_centre_angstrom(self) -> float:
-        """The middle of the angular shifts, from which `descriptor` counts distances."""
+        """The middle of the angular shifts s_m, from which `descriptor` measures distances."""
         return (self.angular_shifts_angstrom[0] + self.angular_shifts_angstrom[-1]) / 2
 
     @property
@@ -154,18 +187,18 @@ class DescriptorSettings(Settings):
 
     @property
     def n_features(self) -> int:
-        """The length of an atom's descriptor: the radial features, then the angular ones, shift major, angle minor."""
+        """The length of a descriptor: the radial features, then the angular ones, where the angle varies fastest."""
         return self.n_radial + self.n_angular
 
 
 class ModelSettings(PotentialSettings):
     """An ensemble of networks on one shared descriptor (Smith et al., Nat. Commun. 12, 1257 (2021), section II.A).
 
-    :param kind: which kind of potential it is; ``ani``, networks on atomic environment vectors, is the one there is.
+    :param kind: kind of the potential; ``ani`` means networks on atomic environment vectors.
     :param element: chemical symbol.
     :param hidden_layers: neurons of each hidden layer of a member.
-    :param celu_alpha: alpha of the CELU activation, 1.0 being plain ELU.
-    :param n_members: members of the ensemble.
+    :param celu_alpha: alpha of the CELU activation; 1.0 is plain ELU.
+    :param n_members: number of members of the ensemble.
     """
 
     kind: Literal['ani'] = 'ani'
@@ -175,17 +208,17 @@ class ModelSettings(PotentialSettings):
 
     @model_serializer(mode='wrap')
     def _without_kind(self, serialize: SerializerFunctionWrapHandler) -> dict[str, Any]:
-        """Leave out the kind: files, nodes and their hashes stay as they were before there were kinds."""
+        """Leave out the kind, so that files, nodes and their hashes are the same as before there were kinds."""
         values: dict[str, Any] = serialize(self)
         del values['kind']
         return values
 
     @property
     def cutoff_angstrom(self) -> float:
-        """The distance beyond which atoms do not see each other."""
+        """The distance beyond which atoms do not interact."""
         return self.descriptor.radial_cutoff_angstrom
 
     @property
     def layer_sizes(self) -> tuple[int, ...]:
-        """Neurons from the descriptor to the energy, such as ``(96, 96, 96, 64, 1)``."""
+        """Numbers of neurons from the descriptor to the energy, such as ``(96, 96, 96, 64, 1)``."""
         return (self.descriptor.n_features, *self.hidden_layers, 1)

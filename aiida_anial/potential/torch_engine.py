@@ -1,4 +1,4 @@
-"""The engine that needs nothing but torch."""
+"""The engine that runs on any device of torch; the reference for the compiled one."""
 
 from __future__ import annotations
 
@@ -13,33 +13,39 @@ from torch import Tensor
 
 from aiida_anial.common.cells import Cells
 from aiida_anial.common.errors import SettingsError
-from aiida_anial.potential.descriptor import angular_features, angular_terms, constants, radial_terms
+from aiida_anial.potential.descriptor import (
+    angular_features,
+    angular_pair_gradients,
+    angular_terms,
+    constants,
+    radial_derivatives,
+    radial_terms,
+)
+from aiida_anial.potential.engine import Prediction, mean_over_members
 from aiida_anial.potential.ensemble import Ensemble
 from aiida_anial.potential.environments import Environments, NeighbourTable, neighbour_tables
 from aiida_anial.potential.neighbours import NeighbourList, joined, neighbour_lists
 from aiida_anial.potential.networks import atomic_energies, atomic_energies_and_gradients
-from aiida_anial.potential.pair_gradients import angular_pair_gradients, radial_derivatives
-from aiida_anial.potential.prediction import Prediction, mean_over_members
 from aiida_anial.potential.settings import EngineSettings
 
 __all__ = ('TorchEngine',)
 
-# Triples worked on at once: what one kernel hands to the next stays in the cache of a core, even when it does so for
-# every member; half of the fewer triples that would take may be filling.
+# Triples in one table: few enough for intermediates to stay in the cache of a core, also when there is one for every
+# member; with still fewer, half of the triples could be padding.
 _MAX_TRIPLES = 32_000
 _MAX_TRIPLES_MEMBERS = 8_000
-# A GPU has no such cache and wants much to do at once: some 200 bytes a triple, and as much again for every member.
+# A GPU needs large tables to be busy. A triple takes some 200 bytes, and as much again for every member.
 _MAX_TRIPLES_GPU = 2_000_000
 
 
 @dataclass(frozen=True)
 class _Pairs:
-    """The pairs of a batch on the device.
+    """The pairs of a batch, on the device.
 
-    :param lists: of its cells.
-    :param centre: ``[P]``.
-    :param neighbour: ``[P]``.
-    :param shift_vectors: ``[P, 3]`` angstrom, float64.
+    :param lists: neighbour lists of the cells.
+    :param centre: ``[P]`` index of the centre.
+    :param neighbour: ``[P]`` index of the neighbour.
+    :param shift_vectors: ``[P, 3]`` lattice translation of the neighbour, angstrom, float64.
     """
 
     lists: Sequence[NeighbourList]
@@ -49,7 +55,7 @@ class _Pairs:
 
     @classmethod
     def of(cls, lists: Sequence[NeighbourList], device: torch.device) -> Self:
-        """Return the pairs of the cells with these lists."""
+        """Return the pairs in these lists."""
         pairs = joined(lists)
         arrays = (pairs.centre, pairs.neighbour, pairs.shift_vectors)
         return cls(lists, *(torch.from_numpy(array).to(device) for array in arrays))
@@ -60,14 +66,14 @@ class _Pairs:
 
 
 class TorchEngine:
-    """Evaluates an ensemble table by table: descriptors, networks, and the gradients by hand.
+    """Evaluates an ensemble table by table: descriptors, networks, and gradients by the chain rule written out.
 
-    An atom's energy depends on its own descriptor alone, so some atoms at a time go through all steps and no
-    intermediate of the whole batch is ever kept.
+    The energy of an atom depends on its own descriptor only, so the atoms go through all steps in small tables, and
+    intermediates of the whole batch are never stored.
 
     :param ensemble: the potential.
     :param settings: precision and device.
-    :raises SettingsError: if this machine does not have the device.
+    :raises SettingsError: if this machine lacks the device.
     """
 
     def __init__(self, ensemble: Ensemble, settings: EngineSettings) -> None:
@@ -81,7 +87,7 @@ class TorchEngine:
         self._pairs: _Pairs | None = None
 
     def neighbours(self, cells: Cells, *, skin: float) -> tuple[NeighbourList, ...]:
-        """Return, for each cell, what ``evaluate`` needs until an atom has moved by half of ``skin`` (angstrom)."""
+        """Return a list for each cell, valid in ``evaluate`` until an atom has moved by half of ``skin`` (angstrom)."""
         return neighbour_lists(cells, cutoff=self._model.descriptor.radial_cutoff_angstrom + skin)
 
     @torch.no_grad()
@@ -94,7 +100,7 @@ class TorchEngine:
         stress: bool = False,
         member_forces: bool = False,
     ) -> Prediction:
-        """Return energies and what else is asked for; see :class:`~aiida_anial.potential.engine.Engine`."""
+        """Return energies, and what else is requested; see :class:`~aiida_anial.potential.engine.Engine`."""
         pairs = self._pairs_of(self.neighbours(cells, skin=0.0) if neighbours is None else neighbours)
         centre, vectors = pairs.centre, pairs.vectors(torch.from_numpy(cells.positions).to(self._device))
         wanted = self._model.n_members if member_forces else int(forces or stress)
@@ -120,19 +126,19 @@ class TorchEngine:
         )
 
     def _pairs_of(self, lists: Sequence[NeighbourList]) -> _Pairs:
-        """Return the pairs on the device, where those of the last evaluation still are."""
-        # A tuple cannot have been changed since.
+        """Return the pairs on the device, reusing those of the last evaluation."""
+        # Only a tuple is sure not to have changed since.
         if self._pairs is None or self._pairs.lists is not lists or not isinstance(lists, tuple):
             self._pairs = _Pairs.of(lists, self._device)
         return self._pairs
 
     def _atoms_and_pairs(self, vectors: Tensor, centre: Tensor, n_atoms: int, wanted: int) -> tuple[Tensor, Tensor]:
-        """Return the energies ``[M, N]`` of the atoms and the gradients ``[B, P, 3]`` by the vectors of the pairs.
+        """Return the energies ``[M, N]`` of the atoms and the pair gradients ``[B, P, 3]``.
 
         :param vectors: ``[P, 3]`` in angstrom, float64.
-        :param centre: ``[P]``.
-        :param n_atoms: N.
-        :param wanted: B, 0 for none, 1 for those of the mean energy, M for those of every member's.
+        :param centre: ``[P]`` index of the centre of each pair.
+        :param n_atoms: the number of atoms N.
+        :param wanted: B: 0 for no gradients, 1 for those of the mean energy, M for those of every member.
         """
         environments = Environments.of(vectors.to(self._dtype), centre, n_atoms, self._model.descriptor)
         energies = vectors.new_empty(self._model.n_members, n_atoms)
@@ -150,7 +156,7 @@ class TorchEngine:
         return energies, gradients.transpose(1, 2)
 
     def _table(self, environments: Environments, table: NeighbourTable, radial: Tensor, angular: Tensor) -> Tensor:
-        """Return the energies ``[M, n]`` of a table's atoms and write their gradients by the pairs.
+        """Return the energies ``[M, n]`` of the atoms in a table, and write their derivatives by the pairs.
 
         :param radial: ``[B, Q_r + 1]`` derivatives by the distances of the radial shell.
         :param angular: ``[B, 3, Q_a + 1]`` gradients by the vectors of the angular shell.
@@ -174,7 +180,7 @@ class TorchEngine:
         return energies
 
     def _forces(self, gradients: Tensor, pairs: _Pairs, n_atoms: int) -> NDArray[np.float64]:
-        """Return the forces ``[B, N, 3]``: a pair's gradient acts on its centre, and reversed on its neighbour."""
+        """Return the forces ``[B, N, 3]``: a pair gradient acts on the centre, and its opposite on the neighbour."""
         by_pair = gradients.transpose(0, 1).contiguous()
         forces = gradients.new_zeros(n_atoms, len(gradients), 3)
         forces.index_add_(0, pairs.centre, by_pair)
@@ -184,9 +190,9 @@ class TorchEngine:
 
 
 def _device(name: str) -> torch.device:
-    """Return the device called ``name``.
+    """Return the device ``name``.
 
-    :raises SettingsError: if this machine does not have it.
+    :raises SettingsError: if this machine lacks it.
     """
     device = torch.device(name)
     if device.type == 'cuda' and (device.index or 0) >= torch.cuda.device_count():

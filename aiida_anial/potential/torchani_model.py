@@ -14,18 +14,18 @@ from aiida_anial.potential.settings import DescriptorSettings
 
 __all__ = ('to_torchani',)
 
-# The alpha of torchani's own CELU, the only one that its optimised networks know.
+# The alpha of torchani's own CELU, the only one that its optimised networks support.
 _TIGHT_ALPHA = 0.1
 
 
 def to_torchani(ensemble: Ensemble, *, dtype: torch.dtype = torch.float32) -> Any:
-    """Return the ``torchani.arch.ANI`` model with the energies and forces of ``ensemble``, in torchani's unit hartree.
+    """Return ``ensemble`` as a ``torchani.arch.ANI`` model, whose energies are in hartree.
 
     :param ensemble: the potential.
-    :param dtype: precision; torchani keeps the constants of descriptors in float32, here they are in ``dtype``.
+    :param dtype: precision, also of the constants of the descriptor, which torchani itself rounds to float32.
     """
     with warnings.catch_warnings():
-        # torchani tells at its import that it was built without CUDA.
+        # On import, torchani warns that it was built without CUDA.
         warnings.simplefilter('ignore')
         from torchani.arch import ANI
         from torchani.nn import ANINetworks
@@ -43,7 +43,7 @@ def to_torchani(ensemble: Ensemble, *, dtype: torch.dtype = torch.float32) -> An
 
 
 def _network(ensemble: Ensemble, member: int) -> Any:
-    """Return one member's network in float64, with energies in hartree."""
+    """Return the network of one member in float64, with energies in hartree."""
     from torchani.nn import AtomicNetwork
 
     alpha = ensemble.model.celu_alpha
@@ -58,7 +58,7 @@ def _network(ensemble: Ensemble, member: int) -> Any:
 
 
 def _descriptor(settings: DescriptorSettings) -> Any:
-    """Return torchani's computer of the descriptors, for cells of any size."""
+    """Return torchani's ``AEVComputer``, for cells of any size."""
     from torchani.aev import AEVComputer
 
     return AEVComputer.from_constants(
@@ -77,7 +77,7 @@ def _descriptor(settings: DescriptorSettings) -> Any:
 
 
 def _set_constants(descriptor: Any, settings: DescriptorSettings, dtype: torch.dtype) -> None:
-    """Put the constants into torchani's descriptor once more, this time not rounded to float32."""
+    """Set the constants of torchani's descriptor again, without rounding to float32."""
     radial, angular = descriptor.radial, descriptor.angular
     radial.eta = torch.tensor([settings.radial_eta_per_angstrom2], dtype=dtype)
     radial.shifts = torch.tensor(settings.radial_shifts_angstrom, dtype=dtype)

@@ -1,4 +1,4 @@
-"""Energy against volume of FCC and its competitors."""
+"""Energy-volume curves of FCC and its competitors."""
 
 from __future__ import annotations
 
@@ -34,13 +34,12 @@ def _check_crystal(name: str) -> str:
 
 
 class ColdCurveSettings(Settings):
-    """Which crystals are computed at which volumes.
+    """Crystals and volumes of the curves.
 
-    :param crystals: names; FCC, which the others are compared with, is computed in any case.
-    :param range_relative: least and greatest volume over the typical volume of each crystal, which is its multiple of
-        that of FCC at the lattice constant.
+    :param crystals: names of the crystals; FCC, with which the others are compared, is always computed.
+    :param range_relative: smallest and largest volume, relative to the typical volume of each crystal.
     :param n_points: number of volumes, evenly spaced.
-    :param fit_window: points whose volume is within this fraction of that of the lowest one are fitted.
+    :param fit_window: the fit includes points whose volume is within this fraction of that of the lowest point.
     """
 
     crystals: tuple[Annotated[str, AfterValidator(_check_crystal)], ...] = tuple(CRYSTALS)
@@ -64,10 +63,10 @@ def _panel(name: str, crystal: Crystal) -> Curve:
 
 
 class ColdCurves(Property[ColdCurveSettings]):
-    """Minima of the crystals by fits of the Birch-Murnaghan equation, and their energies above FCC.
+    """Minima of the crystals by Birch-Murnaghan fits, and their energies above FCC.
 
-    A crystal with an axis relaxes its c/a at each volume. Curves are above the lowest of the points of FCC, so that
-    the members of an ensemble disagree on what differs between crystals only.
+    Crystals with a c axis relax c/a at each volume. Curves are relative to the lowest point of FCC, so that the
+    disagreement of members is that on energy differences.
     """
 
     name = 'cold_curves'
@@ -96,21 +95,21 @@ class ColdCurves(Property[ColdCurveSettings]):
         ),
         Column(quantity='X_minus_fcc', unit='meV/atom', help='Energy of any crystal X above FCC, each at its minimum'),
         Column(quantity='X_v0', unit='angstrom3/atom', help='Volume at the minimum'),
-        Column(quantity='X_b0', unit='GPa', help='Bulk modulus there'),
-        Column(quantity='X_b0_prime', unit='1', help='Its derivative by the pressure'),
-        Column(quantity='X_c_over_a', unit='1', help='c/a at the volume that is nearest to the minimum'),
-        Column(quantity='fcc_a0', unit='angstrom', help='Lattice constant of `fcc_v0`'),
+        Column(quantity='X_b0', unit='GPa', help='Bulk modulus at the minimum'),
+        Column(quantity='X_b0_prime', unit='1', help='Pressure derivative of the bulk modulus'),
+        Column(quantity='X_c_over_a', unit='1', help='c/a at the computed volume nearest to the minimum'),
+        Column(quantity='fcc_a0', unit='angstrom', help='Lattice constant at `fcc_v0`'),
         Column(quantity='X_rmse', unit='meV/atom', help='Deviation of the curve from that of the reference'),
         Column(quantity='X_minus_fcc_error', unit='meV/atom', help='Difference of `X_minus_fcc` from the reference'),
     )
     curves = (
         ('X_volume_angstrom3_per_atom', 'volumes'),
-        ('X_energy_ev_per_atom', 'energy above the lowest of the points of FCC'),
-        ('X_disagreement_ev_per_atom', 'disagreement of the members on it'),
+        ('X_energy_ev_per_atom', 'energy above the lowest point of FCC'),
+        ('X_disagreement_ev_per_atom', 'disagreement of the members on that energy'),
     )
     panels = (
         *(_panel(name, crystal) for name, crystal in CRYSTALS.items()),
-        # Close-packed crystals are tens of meV above FCC, and diamond nearly a thousand.
+        # Close-packed crystals are tens of meV/atom above FCC, diamond nearly a thousand.
         Points(
             figure='crystals',
             labels={
@@ -140,7 +139,7 @@ class ColdCurves(Property[ColdCurveSettings]):
         return tasks
 
     def analyse(self, requirements: Requirements, evaluations: Mapping[str, Evaluation]) -> PropertyResult:  # noqa: ARG002
-        """Return the minima, the curves, and the rank of FCC among the crystals."""
+        """Return the minima and curves of the crystals, and the rank of FCC among them."""
         found = {
             name: [evaluations[_task(name, index)] for index in range(self.settings.n_points)]
             for name in self._crystals
@@ -162,7 +161,7 @@ class ColdCurves(Property[ColdCurveSettings]):
         return PropertyResult(_quantities(fitted), curves, tuple(notes))
 
     def _near(self, points: list[Evaluation], volume: float) -> list[Evaluation]:
-        """Return the points within the window of the fit about ``volume``, in angstrom^3 per atom."""
+        """Return the points within the fit window around ``volume``, in angstrom^3/atom."""
         limit = self.settings.fit_window * volume * (1 + 1e-6)
         return [one for one in points if abs(one.volume_per_atom - volume) <= limit]
 
@@ -176,13 +175,13 @@ def _energies(points: Sequence[Evaluation]) -> NDArray[np.float64]:
 
 
 def _fit(points: Sequence[Evaluation], energies: NDArray[np.float64]) -> EquationOfStateFit:
-    """Return the fit per atom to total energies ``[T]`` in eV."""
+    """Return the fit per atom to total energies ``[T]`` in eV of the ``points``."""
     per_atom = energies / np.array([len(one.atoms) for one in points])
     return fit_equation_of_state([one.volume_per_atom for one in points], per_atom)
 
 
 def _quantities(fitted: Mapping[str, list[Evaluation]]) -> dict[str, Quantity]:
-    """Return what follows from the points that can be fitted, by crystal."""
+    """Return the quantities of all crystals, given the points of those that can be fitted."""
     quantities: dict[str, Quantity] = {}
     for name, points in fitted.items():
         quantities |= _minimum(name, points)
@@ -200,7 +199,7 @@ def _quantities(fitted: Mapping[str, list[Evaluation]]) -> dict[str, Quantity]:
 
 
 def _minimum(name: str, points: list[Evaluation]) -> dict[str, Quantity]:
-    """Return where one crystal has its minimum, and what it is like there."""
+    """Return the volume of one crystal at its minimum, with bulk modulus and c/a."""
     volume = from_energies(points, lambda energies: _fit(points, energies).volume, 'angstrom3/atom')
     quantities = {
         f'{name}_v0': volume,
@@ -225,7 +224,7 @@ def _above(points: list[Evaluation], fcc: list[Evaluation]) -> Quantity:
 
 
 def _curves(name: str, points: list[Evaluation], reference: Evaluation) -> dict[str, NDArray[np.float64]]:
-    """Return the curve of one crystal above ``reference``."""
+    """Return the curve of one crystal, with energies relative to ``reference``."""
     energies, disagreement = relative_energies(points, reference)
     return {
         f'{name}_volume_angstrom3_per_atom': np.array([one.volume_per_atom for one in points]),

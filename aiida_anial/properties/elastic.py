@@ -25,14 +25,14 @@ _ROUNDING = 1 + 1e-9
 
 
 class ElasticSettings(Settings):
-    """How far FCC is strained.
+    """Strains of FCC.
 
-    The energy of a network ripples, and its elastic constants depend on the window: the smallest one gives the
-    curvature at the minimum, as published for ANI-Al; larger ones average. The stress of DFT carries noise, and wants
-    one of 0.01.
+    The energy of a network has small ripples, so elastic constants depend on the window of strains: the smallest gives
+    the curvature at the minimum, as published for ANI-Al, and larger ones an average. Stresses of DFT are noisy and
+    need a window of 0.01.
 
-    :param strains: magnitudes, each taken with both signs; of shear the engineering strain.
-    :param window: the constants follow from strains up to this one; those of every other window are reported as well.
+    :param strains: magnitudes of the strains, used with both signs; for shear, the engineering strain.
+    :param window: the constants are computed from strains up to this one; those of other windows are reported, too.
     """
 
     strains: Annotated[tuple[Magnitude, ...], Field(min_length=1)] = (0.002, 0.005, 0.01)
@@ -41,7 +41,7 @@ class ElasticSettings(Settings):
     @model_validator(mode='after')
     def _check_window(self) -> Self:
         if self.window * _ROUNDING < min(self.strains):
-            raise ValueError('window: there is no strain within it')
+            raise ValueError('window: it contains none of the strains')
         return self
 
 
@@ -60,11 +60,11 @@ def _column(name: str, what: str) -> Column:
 class ElasticConstants(Property[ElasticSettings]):
     """C11, C12, C44 and B of FCC.
 
-    The cubic cell is stretched along x, with C11 = d(stress_xx)/d(strain), C12 = d(stress_yy)/d(strain) and
-    B = (C11 + 2 C12) / 3, and sheared by 2 strain_yz = 2 strain_zy, the engineering strain, with C44 =
-    d(stress_yz)/d(engineering strain). Stresses are Cauchy's, and the constants those of the stress at the lattice
-    constant; only without pressure are they the second derivatives of the energy (D. C. Wallace, Thermodynamics of
-    Crystals, 1972).
+    The cubic cell is stretched along x, which gives C11 = d(stress_xx)/d(strain), C12 = d(stress_yy)/d(strain) and
+    B = (C11 + 2 C12) / 3, and sheared by the engineering strain 2 strain_yz = 2 strain_zy, which gives C44 =
+    d(stress_yz)/d(engineering strain). Stresses are Cauchy stresses, and the constants are their derivatives at the
+    lattice constant; they equal the second derivatives of the energy only at zero pressure (D. C. Wallace,
+    Thermodynamics of Crystals, 1972).
     """
 
     name = 'elastic'
@@ -74,7 +74,7 @@ class ElasticConstants(Property[ElasticSettings]):
     columns = (
         _column('b', 'Bulk modulus, (C11 + 2 C12) / 3'),
         *(_column(name, name.upper()) for name in ('c11', 'c12', 'c44')),
-        Column(quantity='C_strain_E', unit='GPa', help='Each of them from strains up to E, for every other window'),
+        Column(quantity='C_strain_E', unit='GPa', help='Each constant from strains up to E, for every other window'),
     )
     curves = (
         ('strain', 'strain xx'),
@@ -98,7 +98,7 @@ class ElasticConstants(Property[ElasticSettings]):
                 ('shear_strain', 'yz', 'engineering strain yz'),
             )
         ),
-        # A panel a constant: what differs between subjects is small beside what differs between constants.
+        # One panel per constant, because subjects differ much less than constants.
         *(
             Points(figure='elastic', labels={name: label}, y_label='elastic constant (GPa)', width=1.8)
             for name, label in {'c11': 'C₁₁', 'c12': 'C₁₂', 'c44': 'C₄₄', 'b': 'B'}.items()
@@ -111,11 +111,11 @@ class ElasticConstants(Property[ElasticSettings]):
 
     @classmethod
     def for_dft(cls, settings: ElasticSettings) -> ElasticSettings:
-        """Return larger strains: the stress of DFT carries noise."""
+        """Return settings with larger strains, because stresses of DFT are noisy."""
         return settings.model_copy(update={'strains': (0.005, 0.01), 'window': 0.01})
 
     def tasks(self, requirements: Requirements) -> dict[str, Task]:
-        """Return FCC strained along x, ``strain_xx_``, and sheared, ``strain_yz_``, minus and plus."""
+        """Return FCC strained along x (``strain_xx_*``) and sheared (``strain_yz_*``), with both signs."""
         return {
             _task(direction, sign, strain): Task(
                 _strained(requirements['lattice_constant'], direction, _SIGNS[sign] * strain), group='strained'
@@ -126,7 +126,7 @@ class ElasticConstants(Property[ElasticSettings]):
         }
 
     def analyse(self, requirements: Requirements, evaluations: Mapping[str, Evaluation]) -> PropertyResult:  # noqa: ARG002
-        """Return the constants, for the window of the settings and for every other one, and the stresses."""
+        """Return the constants for all windows, and the stresses as curves."""
         signed = np.array([*(-e for e in reversed(self._strains)), *self._strains])
         uniaxial = np.array([evaluations[_signed_task('xx', e)].stress for e in signed]) / units.GPa
         sheared = np.array([evaluations[_signed_task('yz', e)].stress for e in signed]) / units.GPa
@@ -151,20 +151,20 @@ class ElasticConstants(Property[ElasticSettings]):
         return PropertyResult(quantities, curves)
 
     def _windows(self) -> dict[str, float]:
-        """Return the windows by what the names of their constants end in."""
+        """Return the windows by the suffix of the names of their constants."""
         own = max(strain for strain in self._strains if strain <= self.settings.window * _ROUNDING)
         return {'': own} | {f'_strain_{_label(strain)}': strain for strain in self._strains if strain != own}
 
     def _constant(self, stress: NDArray[np.float64], window: float) -> Quantity:
         """Return the slope of a stress within a window, with its standard error.
 
-        A window of one magnitude has no residual; the next window stands for its error, where there is one.
+        A window of one magnitude has no residual; its error is then the change from the next window, if there is one.
 
         :param stress: ``[2 S]`` in GPa, from the most negative strain to the most positive one.
         """
         strains = np.array(self._strains)
         n_strains = len(strains)
-        # The part that is even in the strain, the stress at rest included, says nothing about the slope.
+        # Only the part that is odd in the strain contributes to the slope; the stress at rest is even.
         odd = (stress[n_strains:] - stress[:n_strains][::-1]) / 2
         count = int(np.sum(strains <= window))
         slope, error = _slope(strains[:count], odd[:count])
@@ -183,7 +183,7 @@ def _slope(x: NDArray[np.float64], y: NDArray[np.float64]) -> tuple[float, float
 
 
 def _strained(lattice_constant: float, direction: str, strain: float) -> Atoms:
-    """Return FCC's primitive cell with each lattice vector v turned into v + strain v."""
+    """Return the primitive cell of FCC with each lattice vector v changed to v + strain v."""
     deformation = np.eye(3)
     if direction == 'xx':
         deformation[0, 0] += strain

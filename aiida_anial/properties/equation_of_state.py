@@ -1,4 +1,4 @@
-"""Equations of state, and the volumes at which they are sampled."""
+"""Fits of equations of state."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ _N_PARAMETERS = 4
 
 @dataclass(frozen=True)
 class EquationOfStateFit:
-    """The minimum of an energy against volume, and the curvature there.
+    """The minimum of an energy-volume curve, and its curvature.
 
-    :param volume: V0, in the unit that the volumes had.
-    :param energy: E0, in eV.
+    :param volume: V0 in angstrom^3, for the same number of atoms as the volumes.
+    :param energy: E0 in eV.
     :param bulk_modulus: B0 in GPa.
-    :param bulk_modulus_derivative: B0', the derivative of B with the pressure at V0.
+    :param bulk_modulus_derivative: B0', the pressure derivative of B at V0.
     """
 
     volume: float
@@ -41,18 +41,18 @@ def fit_equation_of_state(volumes: ArrayLike, energies: ArrayLike) -> EquationOf
 
     :param volumes: ``[n]`` in angstrom^3, at least four of them.
     :param energies: ``[n]`` in eV, for the same number of atoms as the volumes.
-    :raises ValueError: if there are too few points, or the fit has no minimum within the range of the volumes.
+    :raises ValueError: if there are too few points, or the fit has no minimum within the range of volumes.
     """
     volume, energy = np.asarray(volumes, dtype=np.float64), np.asarray(energies, dtype=np.float64)
     if len(volume) < _N_PARAMETERS:
         raise ValueError(f'{len(volume)} points are too few for an equation of state')
     from ase.eos import EquationOfState
 
-    # Total energies are thousands of times their differences, and the fit stops at a relative change.
+    # Total energies are thousands of times larger than their differences, and the fit ends at a relative change.
     lowest = energy.min()
     equation = EquationOfState(volume, energy - lowest, eos='birchmurnaghan')
     with warnings.catch_warnings():
-        # A fit that goes astray is refused below, whatever it says on its way.
+        # Failed fits are detected below, so their warnings are not needed.
         warnings.simplefilter('ignore')
         try:
             equation.fit(warn=False)
@@ -66,9 +66,9 @@ def fit_equation_of_state(volumes: ArrayLike, energies: ArrayLike) -> EquationOf
 
 def _check(value: tuple[float, float]) -> tuple[float, float]:
     if value[0] >= value[1]:
-        raise ValueError('it must end above where it begins')
+        raise ValueError('the second value must be larger than the first')
     return value
 
 
 Span = Annotated[tuple[Positive, Positive], AfterValidator(_check)]
-"""From low to high, both above 0."""
+"""Type of a range (low, high) with 0 < low < high."""

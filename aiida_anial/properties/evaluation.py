@@ -1,4 +1,4 @@
-"""Structures to evaluate, and what an ASE calculator says about them."""
+"""Structures to evaluate, and the results of an ASE calculator for them."""
 
 from __future__ import annotations
 
@@ -19,23 +19,23 @@ _MAX_STEPS = 500
 
 
 class Relaxation(StrEnum):
-    """What may move before energy, forces and stress are taken."""
+    """Degrees of freedom that are relaxed before energy, forces and stress are computed."""
 
     NONE = 'none'
     POSITIONS = 'positions'
     NORMAL = 'normal'
-    """The positions along z alone, as the layers of a generalised stacking fault do."""
+    """Positions along z only, for the layers of a generalised stacking fault."""
     SHAPE = 'shape'
-    """The shape of the cell at constant volume, and the positions: c/a."""
+    """Positions, and the shape of the cell (c/a) at constant volume."""
 
 
 @dataclass(frozen=True, eq=False)
 class Task:
     """One structure to evaluate.
 
-    :param atoms: aluminium in a cell that is periodic in all directions; a surface has its vacuum in it.
-    :param relaxation: what may move first.
-    :param group: tasks of one group are compared with each other closely, and DFT uses one mesh of k-points for all.
+    :param atoms: aluminium in a cell that is periodic in all directions; cells of surfaces contain vacuum.
+    :param relaxation: what is relaxed first.
+    :param group: name of a group of tasks whose energies are subtracted; DFT uses the same k-point mesh for all.
     """
 
     atoms: Atoms
@@ -45,15 +45,15 @@ class Task:
 
 @dataclass(frozen=True, eq=False)
 class Evaluation:
-    """What an engine says about one task.
+    """The result for one task.
 
-    :param atoms: as the relaxation left them, without calculator.
+    :param atoms: relaxed structure, without calculator.
     :param energy: total energy in eV.
     :param forces: ``[n, 3]`` in eV/angstrom.
     :param stress: ``[3, 3]`` in eV/angstrom^3, positive in tension.
-    :param member_energies: ``[M]`` total energies by each member of an ensemble for the same atoms, eV; None for what
-        is no ensemble.
-    :param converged: whether the relaxation ended below its tolerance; true where nothing was relaxed.
+    :param member_energies: ``[M]`` total energies by each member of an ensemble for the same atoms, eV; None without an
+        ensemble.
+    :param converged: whether the relaxation reached its tolerance; true if nothing was relaxed.
     """
 
     atoms: Atoms
@@ -75,14 +75,14 @@ class Evaluation:
 
 
 def evaluate_all(tasks: Mapping[str, Task], calculator: Calculator) -> dict[str, Evaluation]:
-    """Return what ``calculator`` says about each task, by name."""
+    """Evaluate all tasks, and return the results by name."""
     return {name: evaluate(task, calculator) for name, task in tasks.items()}
 
 
 def evaluate(task: Task, calculator: Calculator) -> Evaluation:
-    """Return what ``calculator`` says about one task, relaxed as it asks.
+    """Relax and evaluate the structure of one task.
 
-    Relaxations go on until no force is above 1 meV/angstrom, or for 500 steps.
+    Relaxations end when no force is above 1 meV/angstrom, or after 500 steps.
     """
     atoms = task.atoms.copy()
     atoms.calc = calculator
@@ -97,10 +97,10 @@ def evaluate(task: Task, calculator: Calculator) -> Evaluation:
 
 
 def _relax(atoms: Atoms, relaxation: Relaxation) -> bool:
-    """Move what may move; return whether that ended well."""
+    """Relax ``atoms``, and return whether the relaxation converged."""
     if relaxation == Relaxation.NONE:
         return True
-    # Here, because they bring scipy.optimize: a second for commands that only ask which properties there are.
+    # Imported only here: scipy.optimize takes a second to load, too long for commands that only list properties.
     from ase.constraints import FixCartesian
     from ase.filters import FrechetCellFilter
     from ase.optimize import FIRE, BFGSLineSearch
@@ -110,7 +110,7 @@ def _relax(atoms: Atoms, relaxation: Relaxation) -> bool:
         atoms.set_constraint(FixCartesian(range(len(atoms)), mask=(True, True, False)))
     elif relaxation == Relaxation.SHAPE:
         moving = FrechetCellFilter(atoms, constant_volume=True)
-    # A line search is fast but gives up on the small ripples of a network; FIRE does not.
+    # A line search is fast, but fails on the small ripples of a network; FIRE does not.
     for optimizer in (BFGSLineSearch, FIRE):
         try:
             if optimizer(moving, logfile=None).run(fmax=FORCE_TOLERANCE_EV_PER_ANGSTROM, steps=_MAX_STEPS):

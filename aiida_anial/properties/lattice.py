@@ -27,16 +27,16 @@ __all__ = (
     'relaxed_lattice_constant',
 )
 
-# Far below the distance between the ripples of a network's curve, which is that of its radial shifts.
+# Far below the distance between ripples in the energy of a network, which is that of its radial shifts.
 _STEP_ANGSTROM = 0.005
 _TOLERANCE_ANGSTROM = 1e-7
 _MAX_CHANGE = 0.1
 
 
 class LatticeSettings(Settings):
-    """Which FCC cells the equation of state is fitted to.
+    """FCC cells to which the equation of state is fitted.
 
-    :param range_angstrom: least and greatest lattice constant.
+    :param range_angstrom: smallest and largest lattice constant.
     :param n_points: number of cells, evenly spaced in the lattice constant.
     """
 
@@ -45,12 +45,12 @@ class LatticeSettings(Settings):
 
 
 class Lattice(Property[LatticeSettings]):
-    """Lattice constant of FCC at the minimum of its energy, and a Birch-Murnaghan fit around it.
+    """Lattice constant of FCC at the minimum of the energy, and a Birch-Murnaghan fit.
 
-    For a potential it is the minimum of its own energy that lies downhill from that of the fit. The energy of a network
-    ripples on the scale of its radial shifts: a fit goes across the ripples, and elastic constants at its minimum would
-    be those of a crystal under stress. For DFT it is the minimum of the fit, because with a finite basis the pressure
-    does not vanish where the energy is lowest.
+    For a potential, it is the true minimum of the energy that lies downhill from the minimum of the fit. The energy of
+    a network has ripples on the scale of its radial shifts; a fit averages over them, and elastic constants at the
+    minimum of the fit would be those of a crystal under stress. For DFT, it is the minimum of the fit, because with a
+    finite basis set the pressure does not vanish at the minimum of the energy.
     """
 
     name = 'lattice'
@@ -67,13 +67,13 @@ class Lattice(Property[LatticeSettings]):
             in_status=True,
             provides='lattice_constant',
         ),
-        Column(quantity='a0_fit', unit='angstrom', help='The same from the fit, which goes across ripples'),
+        Column(quantity='a0_fit', unit='angstrom', help='Lattice constant from the fit, which averages over ripples'),
         Column(quantity='b0_fit', unit='GPa', help='Bulk modulus of the fit'),
     )
     curves = (
         ('lattice_constant_angstrom', 'lattice constants'),
-        ('energy_ev_per_atom', 'energy above the lowest of the points'),
-        ('disagreement_ev_per_atom', 'disagreement of the members on it'),
+        ('energy_ev_per_atom', 'energy above the lowest point'),
+        ('disagreement_ev_per_atom', 'disagreement of the members on that energy'),
     )
     panels = (
         Curve(
@@ -87,7 +87,7 @@ class Lattice(Property[LatticeSettings]):
         ),
     )
 
-    def tasks(self, requirements: Requirements) -> dict[str, Task]:  # noqa: ARG002 - it requires nothing
+    def tasks(self, requirements: Requirements) -> dict[str, Task]:  # noqa: ARG002 - there are no requirements
         """Return the FCC cells to evaluate."""
         constants = np.linspace(*self.settings.range_angstrom, self.settings.n_points)
         return {f'fcc_{index:02d}': Task(fcc(float(a)), group='fcc') for index, a in enumerate(constants)}
@@ -99,7 +99,7 @@ class Lattice(Property[LatticeSettings]):
     def measure(
         self, requirements: Requirements, calculator: Calculator, report: Callable[[str], None]
     ) -> PropertyResult:
-        """Return the lattice constant at the minimum of the calculator's own energy, and the curve."""
+        """Return the lattice constant at the true minimum of the energy, and the curve."""
         evaluations = evaluate_all(self.tasks(requirements), calculator)
         lattice_constant = relaxed_lattice_constant(calculator, fitted_lattice_constant(evaluations))
         report(f'{self.name}: {lattice_constant:.4f} angstrom')
@@ -107,7 +107,7 @@ class Lattice(Property[LatticeSettings]):
 
 
 def lattice_constant_of(volume_per_atom: float) -> float:
-    """Return the edge in angstrom of FCC's cubic cell of four atoms.
+    """Return the edge of the cubic cell of FCC, with four atoms, in angstrom.
 
     :param volume_per_atom: in angstrom^3.
     """
@@ -117,8 +117,8 @@ def lattice_constant_of(volume_per_atom: float) -> float:
 def fitted_lattice_constant(evaluations: Mapping[str, Evaluation]) -> float:
     """Return the lattice constant in angstrom at the minimum of the Birch-Murnaghan fit.
 
-    :param evaluations: of FCC cells of one atom.
-    :raises AnialError: if there is no minimum within the range.
+    :param evaluations: results for FCC cells of one atom.
+    :raises AnialError: if there is no minimum within the range of volumes.
     """
     found = list(evaluations.values())
     try:
@@ -128,9 +128,9 @@ def fitted_lattice_constant(evaluations: Mapping[str, Evaluation]) -> float:
 
 
 def relaxed_lattice_constant(calculator: Calculator, start: float) -> float:
-    """Return the lattice constant at the minimum that lies downhill from ``start``, in angstrom, to 1e-6.
+    """Return the lattice constant at the minimum downhill from ``start``, in angstrom, to 1e-6.
 
-    :param calculator: whose stress is the exact derivative of its energy.
+    :param calculator: calculator whose stress is the exact derivative of its energy.
     :param start: in angstrom.
     :raises AnialError: if there is no minimum within a tenth of ``start``.
     """
@@ -147,7 +147,7 @@ def relaxed_lattice_constant(calculator: Calculator, start: float) -> float:
 
 
 def _result(lattice_constant: float, evaluations: Mapping[str, Evaluation]) -> PropertyResult:
-    """Return a lattice constant in angstrom, and what the equation of state says."""
+    """Return the result with the given lattice constant in angstrom, the fit and the curve."""
     found = sorted(evaluations.values(), key=lambda one: one.volume_per_atom)
     quantities = {
         'a0': Quantity(lattice_constant, 'angstrom'),
@@ -169,7 +169,7 @@ def _fit(evaluations: list[Evaluation], energies: np.ndarray) -> EquationOfState
 
 
 def _mean_stress(calculator: Calculator, lattice_constant: float) -> float:
-    """Return a third of the trace of the stress of FCC in GPa: its sign is that of dE/da."""
+    """Return a third of the trace of the stress of FCC in GPa, which has the sign of dE/da."""
     atoms = fcc(lattice_constant)
     atoms.calc = calculator
     return float(atoms.get_stress()[:3].mean() / units.GPa)

@@ -1,4 +1,4 @@
-"""What the figures show of a property, in words: `figures` draws it."""
+"""Descriptions of the panels in which figures show a property; the package `figures` draws them."""
 
 from __future__ import annotations
 
@@ -15,8 +15,9 @@ __all__ = ('Bands', 'Curve', 'Panel', 'Points', 'Sizes')
 class Panel(ABC):
     """One panel of a figure.
 
-    :param figure: name of its file; panels of several properties may share a figure, all of one kind.
-    :param title: above the panel.
+    :param figure: name of the file of the figure. Panels of several properties may share a figure; all must be of one
+        class.
+    :param title: title of the panel.
     """
 
     figure: str
@@ -24,7 +25,7 @@ class Panel(ABC):
 
     @abstractmethod
     def is_in(self, result: PropertyResult) -> bool:
-        """Return whether the result has what the panel shows."""
+        """Return whether the result contains the data of the panel."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -33,14 +34,14 @@ class Curve(Panel):
 
     :param x: name of the curve with the abscissae.
     :param y: name of the curve with the ordinates.
-    :param x_label: with its unit.
-    :param y_label: with its unit.
+    :param x_label: label of the abscissa, with its unit.
+    :param y_label: label of the ordinate, with its unit.
     :param disagreement: name of the curve with the standard deviation over members, in the unit of the ordinates.
-    :param scale: from the unit of the curves to that of the label, and of ``rmse``.
-    :param ticks: names of points on the abscissa, for the upper edge.
-    :param literature: quantities of which numbers from the literature are drawn, by their abscissae.
-    :param rmse: name of the quantity that is the root mean square deviation from the curve of a reference; empty where
-        the curves are not compared.
+    :param scale: factor from the unit of the curve to that of ``y_label`` and of ``rmse``.
+    :param ticks: names of points on the abscissa, shown at the upper edge.
+    :param literature: quantities whose literature values are drawn, by abscissa.
+    :param rmse: name of the quantity for the root mean square deviation from the curve of a reference; empty if the
+        curves are not compared.
     """
 
     x: str
@@ -54,20 +55,20 @@ class Curve(Panel):
     rmse: str = ''
 
     def is_in(self, result: PropertyResult) -> bool:
-        """Return whether both curves are there."""
+        """Return whether the result has both curves."""
         return self.x in result.curves and self.y in result.curves
 
 
 @dataclass(frozen=True, kw_only=True)
 class Points(Panel):
-    """Quantities of one unit side by side, with the literature.
+    """Quantities of one unit side by side, with literature values.
 
-    :param labels: of the quantities, by name.
-    :param y_label: with its unit.
-    :param width: in inches.
+    :param labels: labels of the quantities, by name.
+    :param y_label: label of the ordinate, with its unit.
+    :param width: width in inches.
     :param zero: whether a line marks 0.
-    :param linear_below: the ordinate is logarithmic above this value; None: linear everywhere.
-    :param levels: quantities of the literature that are drawn as a horizontal line, and what they are of.
+    :param linear_below: the ordinate is logarithmic above this value; None means linear everywhere.
+    :param levels: quantities whose literature values are drawn as horizontal lines, with the text for the legend.
     """
 
     labels: Mapping[str, str]
@@ -78,21 +79,21 @@ class Points(Panel):
     levels: Mapping[str, str] = field(default_factory=dict)
 
     def is_in(self, result: PropertyResult) -> bool:
-        """Return whether any of the quantities is there."""
+        """Return whether the result has any of the quantities."""
         return not self.labels.keys().isdisjoint(result.quantities)
 
 
 @dataclass(frozen=True, kw_only=True)
 class Sizes(Panel):
-    """A quantity against the inverse size of the cell, and its limit.
+    """A quantity against the inverse size of the cell, with its limit for an infinite cell.
 
     :param n: name of the curve with the sizes.
     :param y: name of the curve with the values.
-    :param x_label: of the inverse size.
-    :param y_label: with its unit.
+    :param x_label: label of the inverse size.
+    :param y_label: label of the ordinate, with its unit.
     :param disagreement: name of the curve with the standard deviation over members.
-    :param limit: name of the quantity in an infinite cell.
-    :param literature: name of the quantity of which numbers from the literature stand beside the limit.
+    :param limit: name of the quantity for an infinite cell.
+    :param literature: name of the quantity whose literature values are drawn next to the limit.
     """
 
     n: str
@@ -104,23 +105,23 @@ class Sizes(Panel):
     literature: str
 
     def is_in(self, result: PropertyResult) -> bool:
-        """Return whether there is a value for any size."""
+        """Return whether the result has both curves."""
         return self.n in result.curves and self.y in result.curves
 
 
 @dataclass(frozen=True, kw_only=True)
 class Bands(Panel):
-    """Frequencies along a path through the Brillouin zone, and their density of states beside them.
+    """Frequencies along a path through the Brillouin zone, with their density of states.
 
     :param distance: name of the curve with the distances along the path, ``[K]``.
-    :param frequencies: name of the curve with the frequencies, ``[K, B]``, of B branches.
+    :param frequencies: name of the curve with the frequencies ``[K, B]`` of B branches.
     :param ticks: name of the curve with the distances of the named points.
     :param tick_labels: names of these points.
     :param states_frequency: name of the curve with the frequencies of the density of states.
     :param states: name of the curve with the density of states.
-    :param y_label: of the frequencies, with its unit.
-    :param states_label: of the density of states, with its unit.
-    :param literature: quantities of which numbers from the literature are drawn, by the index of their point.
+    :param y_label: label of the frequencies, with its unit.
+    :param states_label: label of the density of states, with its unit.
+    :param literature: quantities whose literature values are drawn, by the index of their named point.
     """
 
     distance: str
@@ -134,6 +135,6 @@ class Bands(Panel):
     literature: Mapping[int, tuple[str, ...]] = field(default_factory=dict)
 
     def is_in(self, result: PropertyResult) -> bool:
-        """Return whether all of the curves are there."""
+        """Return whether the result has all of the curves."""
         needed = (self.distance, self.frequencies, self.ticks, self.states_frequency, self.states)
         return result.curves.keys() >= set(needed)

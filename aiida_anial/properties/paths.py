@@ -29,21 +29,21 @@ _TRIGONAL_CRYSTALS = {'fcc': 1.0, 'sc': 0.5, 'bcc': 0.25}
 
 
 def _check_range(key: str, span: tuple[float, float], n_points: int, crystals: Mapping[str, float]) -> None:
-    """Refuse a range that leaves out a crystal of the path, or points too far apart for two of them.
+    """Refuse a range that does not contain all crystals of the path, or points too far apart to separate them.
 
     :raises ValueError: a sentence that begins with ``key``.
     """
     values = sorted(crystals.values())
     if not 0 < span[0] <= values[0] or not values[-1] <= span[1]:
-        raise ValueError(f'{key}: it must begin above 0 and hold {", ".join(f"{value:.4g}" for value in values)}')
+        raise ValueError(f'{key}: it must begin above 0 and contain {", ".join(f"{value:.4g}" for value in values)}')
     if (span[1] - span[0]) / (n_points - 1) > np.diff(values).min():
         raise ValueError(f'{key}: {n_points} points are too few for it')
 
 
 class BainSettings(Settings):
-    """Which part of the path is computed.
+    """Range of the path.
 
-    :param range_c_over_a: of the body-centred tetragonal cell; it must hold 1, BCC, and sqrt 2, FCC.
+    :param range_c_over_a: c/a of the body-centred tetragonal cell; must contain 1 (BCC) and sqrt 2 (FCC).
     :param n_points: number of cells.
     """
 
@@ -52,7 +52,7 @@ class BainSettings(Settings):
 
     @property
     def span(self) -> tuple[float, float]:
-        """Least and greatest value of the coordinate."""
+        """Smallest and largest value of the coordinate."""
         return self.range_c_over_a
 
     @model_validator(mode='after')
@@ -62,9 +62,9 @@ class BainSettings(Settings):
 
 
 class TrigonalSettings(Settings):
-    """Which part of the path is computed.
+    """Range of the path.
 
-    :param range_stretch_ratio: it must hold 0.25, BCC, 0.5, SC, and 1, FCC.
+    :param range_stretch_ratio: must contain 0.25 (BCC), 0.5 (SC) and 1 (FCC).
     :param n_points: number of cells.
     """
 
@@ -73,7 +73,7 @@ class TrigonalSettings(Settings):
 
     @property
     def span(self) -> tuple[float, float]:
-        """Least and greatest value of the coordinate."""
+        """Smallest and largest value of the coordinate."""
         return self.range_stretch_ratio
 
     @model_validator(mode='after')
@@ -100,7 +100,7 @@ def _curves(coordinate: str, meaning: str) -> tuple[tuple[str, str], ...]:
     return (
         (coordinate, meaning),
         ('energy_ev_per_atom', 'energy above FCC'),
-        ('disagreement_ev_per_atom', 'disagreement of the members on it'),
+        ('disagreement_ev_per_atom', 'disagreement of the members on that energy'),
     )
 
 
@@ -122,27 +122,27 @@ def _panel(title: str, coordinate: str, label: str, crystals: Mapping[str, float
 class ConstantVolumePath(Property[BainSettings | TrigonalSettings]):
     """Energy above FCC of cells of one atom along a coordinate, at the volume of FCC.
 
-    The coordinate takes evenly spaced values, but that those next to the crystals are moved onto them.
+    The values of the coordinate are evenly spaced, except that those nearest to the crystals are moved onto them.
     """
 
     coordinate: ClassVar[str]
     """Name of the coordinate, which has no unit."""
 
     crystals: ClassVar[Mapping[str, float]]
-    """Where on the coordinate crystals lie, by name; FCC is among them."""
+    """Coordinates of the crystals on the path by name; FCC is one of them."""
 
     requires = ('lattice',)
 
     @abstractmethod
     def cell(self, volume: float, coordinate: float) -> Atoms:
-        """Return a cell of one atom.
+        """Return the cell of one atom at ``coordinate``.
 
-        :param volume: in angstrom^3.
+        :param volume: volume in angstrom^3.
         """
 
     @property
     def grid(self) -> NDArray[np.float64]:
-        """The values of the coordinate."""
+        """``[T]`` values of the coordinate."""
         grid = np.linspace(*self.settings.span, self.settings.n_points)
         for value in self.crystals.values():
             grid[np.argmin(np.abs(grid - value))] = value
@@ -157,7 +157,7 @@ class ConstantVolumePath(Property[BainSettings | TrigonalSettings]):
         }
 
     def analyse(self, requirements: Requirements, evaluations: Mapping[str, Evaluation]) -> PropertyResult:  # noqa: ARG002
-        """Return the energy above FCC along the path, and that of the other crystals on it."""
+        """Return the energy above FCC along the path, and the energies of the other crystals."""
         grid = self.grid
         found = [evaluations[self._task(index)] for index in range(len(grid))]
         on_path = {name: found[int(np.argmin(np.abs(grid - value)))] for name, value in self.crystals.items()}
@@ -197,8 +197,8 @@ class BainPath(ConstantVolumePath):
 class TrigonalPath(ConstantVolumePath):
     """Energy above FCC against the stretch along [111], at the volume of FCC.
 
-    The stretch ratio is that of Smith et al., Nat. Commun. 12, 1257 (2021): the distance between {111} layers over that
-    between neighbours within one, relative to FCC.
+    The stretch ratio is defined as in Smith et al., Nat. Commun. 12, 1257 (2021): the distance between {111} layers
+    over the distance of neighbours within a layer, relative to FCC.
     """
 
     name = 'trigonal'

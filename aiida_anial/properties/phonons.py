@@ -26,9 +26,9 @@ __all__ = ('TICK_LABELS', 'PhononSettings', 'Phonons')
 Array = NDArray[np.float64]
 
 TICK_LABELS = ('Gamma', 'X', 'U|K', 'Gamma', 'L')
-"""Of ``tick_distances_per_angstrom``."""
+"""Labels of ``tick_distances_per_angstrom``."""
 
-# In units of the reciprocal vectors of the primitive cell.
+# Wave vectors in units of the reciprocal vectors of the primitive cell.
 _GAMMA = (0.0, 0.0, 0.0)
 _X = (1 / 2, 0.0, 1 / 2)
 _U = (5 / 8, 1 / 4, 5 / 8)
@@ -38,12 +38,12 @@ _SEGMENTS = ((_GAMMA, _X), (_X, _U), (_K, _GAMMA), (_GAMMA, _L))
 
 
 class PhononSettings(Settings):
-    """How force constants, dispersion and density of states are made.
+    """Settings of the force constants, the dispersion and the density of states.
 
-    :param supercell: conventional cells along each edge.
-    :param displacement_angstrom: of one atom.
-    :param n_points: wave vectors on each segment of the path.
-    :param n_mesh: wave vectors along each reciprocal vector, for the density of states.
+    :param supercell: number of conventional cells along each edge.
+    :param displacement_angstrom: displacement of one atom.
+    :param n_points: number of wave vectors on each segment of the path.
+    :param n_mesh: number of wave vectors along each reciprocal vector, for the density of states.
     """
 
     supercell: Annotated[int, Field(ge=1)] = 4
@@ -93,9 +93,9 @@ class Phonons(Property[PhononSettings]):
     )
 
     def tasks(self, requirements: Requirements) -> dict[str, Task]:
-        """Return supercells with a displaced atom: one, by the symmetry of FCC.
+        """Return supercells with a displaced atom; by the symmetry of FCC, there is only one.
 
-        Without displacement there are no forces on the atoms of FCC, whatever the engine, and none to subtract.
+        Without displacements, all forces in FCC are zero by symmetry, so none need to be subtracted.
         """
         supercells = self._phonopy(requirements['lattice_constant']).supercells_with_displacements or ()
         return {
@@ -106,11 +106,10 @@ class Phonons(Property[PhononSettings]):
         }
 
     def analyse(self, requirements: Requirements, evaluations: Mapping[str, Evaluation]) -> PropertyResult:
-        """Return frequencies in THz, imaginary ones as negative.
+        """Return frequencies in THz; imaginary ones are negative.
 
-        Distances along the path are of wave vectors with their factor of 2 pi; the density of states has an integral
-        of 3. ``lowest`` is the lowest frequency on the path: 0, where the acoustic branches begin, in a crystal that
-        is stable.
+        Distances along the path are those of wave vectors including the factor 2 pi. The integral of the density of
+        states is 3. ``lowest`` is the lowest frequency on the path, which is 0 (at Gamma) in a stable crystal.
         """
         phonons = self._phonopy(requirements['lattice_constant'])
         phonons.forces = [evaluations[f'displaced_{index}'].forces for index in range(len(evaluations))]
@@ -129,7 +128,7 @@ class Phonons(Property[PhononSettings]):
         )
 
     def _phonopy(self, lattice_constant: float) -> Phonopy:
-        """Return phonopy's description of the displacements, without forces."""
+        """Return phonopy's object with displacements, but without forces."""
         from phonopy import Phonopy
         from phonopy.structure.atoms import PhonopyAtoms
 
@@ -151,7 +150,7 @@ class Phonons(Property[PhononSettings]):
         distances = [start + fractions[:, 0] * (end - start) for start, end in pairwise(ticks)]
         points = points.reshape(-1, 3)
         frequencies = _frequencies(phonons, points)
-        frequencies[~points.any(axis=1)] = 0.0  # at Gamma there is nothing but rounding
+        frequencies[~points.any(axis=1)] = 0.0  # at Gamma, anything else is rounding
         curves = {
             'distance_per_angstrom': np.concatenate(distances),
             'frequencies_thz': frequencies,
@@ -160,7 +159,7 @@ class Phonons(Property[PhononSettings]):
         return curves, float(frequencies.min())
 
     def _density_of_states(self, phonons: Phonopy) -> dict[str, Array]:
-        """Return the density of states by tetrahedra."""
+        """Return the density of states by the tetrahedron method."""
         phonons.run_mesh([self.settings.n_mesh] * 3, is_gamma_center=True)
         phonons.run_total_dos()
         found = phonons.total_dos
@@ -172,22 +171,22 @@ class Phonons(Property[PhononSettings]):
 
 
 def _reciprocal(phonons: Phonopy) -> Array:
-    """Return the reciprocal vectors of the primitive cell as columns, with their factor of 2 pi, 1/angstrom."""
+    """Return the reciprocal vectors of the primitive cell as columns, including the factor 2 pi, in 1/angstrom."""
     return np.asarray(2 * np.pi * np.linalg.inv(phonons.primitive.cell), dtype=np.float64)
 
 
 def _frequencies(phonons: Phonopy, points: Sequence[Sequence[float]] | Array) -> Array:
-    """Return frequencies ``[Q, 3]`` in THz, ascending."""
+    """Return the frequencies ``[Q, 3]`` at Q wave vectors in THz, ascending."""
     phonons.run_qpoints(points)
     assert phonons.qpoints is not None
     return np.asarray(phonons.qpoints.frequencies, dtype=np.float64)
 
 
 def _polarised(phonons: Phonopy, point: tuple[float, ...]) -> dict[str, float]:
-    """Return the longitudinal and the twofold transverse frequency at a point on an axis of symmetry, THz.
+    """Return the longitudinal and the degenerate transverse frequency at a wave vector on a symmetry axis, in THz.
 
-    One atom a cell moves either along the wave vector or across, so the dynamical matrix D has the eigenvalues q.D.q,
-    with q normalised, and half of what is left of its trace.
+    With one atom per cell, displacements are parallel or perpendicular to the wave vector q. The eigenvalues of the
+    dynamical matrix D are q.D.q, with q normalised, and half of the rest of its trace.
     """
     along = _reciprocal(phonons) @ point
     along /= np.linalg.norm(along)

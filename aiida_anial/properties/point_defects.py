@@ -24,9 +24,9 @@ Supercells = Annotated[tuple[Annotated[int, Field(ge=2)], ...], Field(min_length
 
 
 class PointDefectSettings(Settings):
-    """Which cells hold the defect.
+    """Supercells with the defect.
 
-    :param supercells: conventional cells along each edge, ascending; n of them have 4 n^3 sites.
+    :param supercells: numbers of conventional cells along each edge, ascending; n of them have 4 n^3 sites.
     """
 
     supercells: Supercells = (2, 3, 4)
@@ -34,7 +34,7 @@ class PointDefectSettings(Settings):
     @model_validator(mode='after')
     def _check_order(self) -> Self:
         if list(self.supercells) != sorted(set(self.supercells)):
-            raise ValueError('supercells: they must ascend')
+            raise ValueError('supercells: they must be in ascending order')
         return self
 
 
@@ -59,7 +59,7 @@ def _curves(unit: str) -> tuple[tuple[str, str], ...]:
     return (
         ('n_sites', 'number of sites'),
         (f'formation_energy_{unit.lower()}', 'formation energy'),
-        (f'disagreement_{unit.lower()}', 'disagreement of the members on it'),
+        (f'disagreement_{unit.lower()}', 'disagreement of the members on that energy'),
     )
 
 
@@ -78,7 +78,7 @@ def _panel(title: str, unit: str) -> Sizes:
 
 
 class PointDefect(Property[PointDefectSettings]):
-    """A defect whose atoms relax in the cell of the crystal."""
+    """A point defect, relaxed in the fixed cell of the crystal."""
 
     unit: ClassVar[str]
     unit_ev: ClassVar[float]
@@ -90,9 +90,9 @@ class PointDefect(Property[PointDefectSettings]):
         """Return ``crystal`` with the defect at its first site."""
 
     def tasks(self, requirements: Requirements) -> dict[str, Task]:
-        """Return crystal and defect, by number of sites.
+        """Return crystal and defect for each number of sites.
 
-        The crystal has the cell of the defect, so that the errors of a mesh of k-points cancel.
+        The crystal has the same cell as the defect, so that errors of the k-point mesh cancel.
         """
         lattice_constant = requirements['lattice_constant']
         tasks = {}
@@ -105,11 +105,11 @@ class PointDefect(Property[PointDefectSettings]):
         return tasks
 
     def analyse(self, requirements: Requirements, evaluations: Mapping[str, Evaluation]) -> PropertyResult:  # noqa: ARG002
-        """Return E(defect) - N(defect)/N(bulk) E(bulk) by number of sites, in the largest cell, and in an infinite one.
+        """Return E(defect) - N(defect)/N(bulk) E(bulk) for each number of sites, and its limit for an infinite cell.
 
-        At constant volume the energy of the strain around a defect in a periodic cell goes with 1/N (Varvenne et al.,
-        Phys. Rev. B 88, 134102 (2013), doi:10.1103/PhysRevB.88.134102), and a line in 1/N through the two largest
-        cells gives the limit.
+        At constant volume, the elastic energy of a defect in a periodic cell is proportional to 1/N (Varvenne et al.,
+        Phys. Rev. B 88, 134102 (2013), doi:10.1103/PhysRevB.88.134102), so the limit is that of a line in 1/N through
+        the two largest cells.
         """
         sizes = self._n_sites()
         energies = [self._quantity(evaluations, n_sites) for n_sites in sizes]
@@ -129,15 +129,16 @@ class PointDefect(Property[PointDefectSettings]):
         return [4 * n_cells**3 for n_cells in self.settings.supercells]
 
     def _quantity(self, evaluations: Mapping[str, Evaluation], *sizes: int) -> Quantity:
-        """Return the formation energy in a cell of one size, or the limit that two sizes lead to."""
+        """Return the formation energy in a cell of one size, or the limit from two sizes."""
         chosen = [evaluations[f'{kind}_{n_sites}'] for n_sites in sizes for kind in ('bulk', self.name)]
         return from_energies(chosen, _analysis([len(one.atoms) for one in chosen], self.unit_ev), self.unit)
 
 
 def _analysis(n_atoms: list[int], unit_ev: float) -> Callable[[NDArray[np.float64]], float]:
-    """Return what makes a formation energy of the energies of crystal and defect in one cell, or in two.
+    """Return the function from energies of crystal and defect, in one or two cells, to the formation energy.
 
-    :param n_atoms: of the evaluations, crystal and defect in turn.
+    :param n_atoms: numbers of atoms of the evaluations, crystal and defect in turn.
+    :param unit_ev: unit of the result in eV.
     """
     n_sites, n_in_defect = np.array(n_atoms[::2], dtype=np.float64), np.array(n_atoms[1::2], dtype=np.float64)
 
@@ -161,17 +162,17 @@ class Vacancy(PointDefect):
     unit = 'meV'
     unit_ev = 1e-3
 
-    def make(self, crystal: Atoms, lattice_constant: float) -> Atoms:  # noqa: ARG002 - of every defect
+    def make(self, crystal: Atoms, lattice_constant: float) -> Atoms:  # noqa: ARG002 - other defects need it
         """Return ``crystal`` without its first atom."""
         return crystal[1:]
 
 
 _HALF_LENGTH = 0.3
-"""Of the unrelaxed dumbbell, in lattice constants: its atoms stay about a nearest neighbour's distance apart."""
+"""Half the length of the unrelaxed dumbbell, in lattice constants: about half a nearest-neighbour distance."""
 
 
 class Dumbbell(PointDefect):
-    """Formation energy of the <100> dumbbell, two atoms that share a site, in eV."""
+    """Formation energy of the <100> dumbbell, two atoms that share one site, in eV."""
 
     name = 'dumbbell'
     defaults = PointDefectSettings()

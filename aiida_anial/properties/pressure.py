@@ -24,9 +24,9 @@ _REPORTED = (0.9, 0.8)
 
 
 class PressureSettings(Settings):
-    """Which volumes the pressure is taken at.
+    """Volumes at which the pressure is computed.
 
-    :param range_relative: least and greatest volume over that at the lattice constant.
+    :param range_relative: smallest and largest volume, relative to that at the lattice constant.
     :param n_points: number of volumes, evenly spaced.
     """
 
@@ -37,8 +37,8 @@ class PressureSettings(Settings):
 class PressureVolume(Property[PressureSettings]):
     """Static pressure of FCC, from the stress.
 
-    Between the volumes it is a cubic spline. The disagreement is that of the derivatives of splines through the
-    energies of the members, which have no stress of their own.
+    It is interpolated by a cubic spline. Members have no stresses of their own, so their disagreement is that of the
+    derivatives of splines through their energies.
     """
 
     name = 'pressure'
@@ -49,7 +49,7 @@ class PressureVolume(Property[PressureSettings]):
         ('relative_volume', 'volume over that at rest'),
         ('volume_angstrom3_per_atom', 'volume'),
         ('pressure_gpa', 'pressure, positive in compression'),
-        ('pressure_disagreement_gpa', 'disagreement of the members on it'),
+        ('pressure_disagreement_gpa', 'disagreement of the members on the pressure'),
     )
     panels = (
         Curve(
@@ -68,7 +68,7 @@ class PressureVolume(Property[PressureSettings]):
         return {_name(index): Task(fcc(float(edge)), group='fcc') for index, edge in enumerate(edges)}
 
     def analyse(self, requirements: Requirements, evaluations: Mapping[str, Evaluation]) -> PropertyResult:
-        """Return the pressure against the volume, and at nine and eight tenths of the volume at rest."""
+        """Return the pressure as a function of volume, and at 0.9 and 0.8 of the volume at rest."""
         from scipy.interpolate import CubicSpline  # a second to import
 
         relative = self._relative_volumes
@@ -103,7 +103,7 @@ def _name(index: int) -> str:
 
 
 def _disagreement(found: list[Evaluation], volumes: NDArray[np.float64], volume: float) -> float | None:
-    """Return the standard deviation over the members of the pressure at ``volume`` in GPa; None without members."""
+    """Return the standard deviation over members of the pressure at ``volume``, in GPa; None without members."""
     from scipy.interpolate import CubicSpline
 
     def pressure(energies: NDArray[np.float64]) -> float:

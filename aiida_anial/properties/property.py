@@ -1,4 +1,4 @@
-"""What a property is: its settings, what it starts from, structures, analysis, and how its numbers are shown."""
+"""The interface of properties: settings, requirements, structures, analysis, and how results are shown."""
 
 from __future__ import annotations
 
@@ -20,23 +20,22 @@ __all__ = ('Column', 'Property', 'Requirements')
 S = TypeVar('S', bound=Settings)
 
 Requirements = Mapping[str, float]
-"""Numbers that a property starts from, by the ``Column.provides`` of the quantities that they are, in their units."""
+"""Values that a property requires from others, by ``Column.provides`` and in the unit of that column."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Column:
-    """A quantity as the reference, the tables of the command line and the queries describe it.
+    """Description of a quantity for the documentation, tables and queries.
 
-    :param quantity: its name; a capital letter stands for what differs between quantities of one kind, such as X in
-        ``X_minus_fcc`` for a crystal.
-    :param unit: such as ``GPa``; ``1`` where there is none.
-    :param help: what it is, without its unit.
-    :param key: by which records of ``aiida-anial query benchmarks`` have it, ending in its unit; empty: not at all.
-    :param heading: of the table for a terminal; empty where the table leaves the column out.
-    :param digits: behind the point, in that table.
+    :param quantity: name of the quantity; a capital letter is a placeholder, such as X for a crystal in
+        ``X_minus_fcc``.
+    :param unit: unit, such as ``GPa``; ``1`` if there is none.
+    :param help: meaning, without the unit.
+    :param key: key in records of ``aiida-anial query benchmarks``, which ends in the unit; empty if they lack it.
+    :param heading: heading in the table for terminals; empty if the table lacks it.
+    :param digits: decimals in that table.
     :param in_status: whether ``aiida-anial status`` shows it for the ensembles of a campaign.
-    :param provides: the name by which other properties require it, and that of its link in the graph; empty where none
-        starts from it.
+    :param provides: name by which other properties require it, and of its link in the graph; empty if none does.
     """
 
     quantity: str
@@ -49,45 +48,45 @@ class Column:
     provides: str = ''
 
     def describes(self, name: str) -> bool:
-        """Return whether this is the column of the quantity ``name``."""
+        """Return whether this column describes the quantity ``name``."""
         return re.fullmatch(re.sub('[A-Z]', r'\\w+', self.quantity), name) is not None
 
 
 class Property(ABC, Generic[S]):
     """A property of FCC aluminium or of its competitors.
 
-    Structures and analysis are functions of the settings, the requirements and the evaluations alone, so that they can
-    run on different machines, days apart, with DFT in between. What is declared here is all that tables, figures,
-    queries, work chains and pages know of a property.
+    Structures and analysis depend only on settings, requirements and evaluations, so that they can run on different
+    machines, days apart, with DFT in between. Tables, figures, queries, work chains and documentation use only what a
+    property declares here.
     """
 
     name: ClassVar[str]
     """Key of its settings and of its results."""
 
     defaults: ClassVar[Settings]
-    """Its settings in the full benchmark."""
+    """Settings in the full benchmark."""
 
     quick: ClassVar[Settings | None] = None
-    """Its settings in the quick set, which takes seconds in all; None: it is not in the set."""
+    """Settings in the quick set, which takes seconds in all; None if the property is not in it."""
 
     requires: ClassVar[tuple[str, ...]] = ()
-    """Properties that it starts from: they are computed before it, by the same engine."""
+    """Names of properties that must be computed first, by the same calculator."""
 
     columns: ClassVar[tuple[Column, ...]]
-    """Its quantities. ``Q_error`` is the difference of the quantity ``Q`` from that of a reference."""
+    """Descriptions of its quantities. ``Q_error`` is the difference of quantity ``Q`` from that of a reference."""
 
     curves: ClassVar[tuple[tuple[str, str], ...]] = ()
-    """Names of its curves, with capital letters as in ``Column.quantity``, and what they are."""
+    """Names of its curves, with placeholders as in ``Column.quantity``, and their meanings."""
 
     panels: ClassVar[tuple[Panel, ...]] = ()
-    """What the figures show of it."""
+    """Panels that show it in figures."""
 
     def __init__(self, settings: S) -> None:
         self.settings = settings
 
     @classmethod
     def for_dft(cls, settings: S) -> S:
-        """Return what DFT uses in place of ``settings``."""
+        """Return the settings that DFT uses instead of ``settings``."""
         return settings
 
     @abstractmethod
@@ -96,20 +95,20 @@ class Property(ABC, Generic[S]):
 
     @abstractmethod
     def analyse(self, requirements: Requirements, evaluations: Mapping[str, Evaluation]) -> PropertyResult:
-        """Return what follows from the evaluations of all tasks.
+        """Return the result from the evaluations of all tasks.
 
-        :raises AnialError: if nothing follows, in one sentence.
+        :raises AnialError: if there is no result; one sentence says why.
         """
 
     def measure(
         self, requirements: Requirements, calculator: Calculator, report: Callable[[str], None]
     ) -> PropertyResult:
-        """Return what a calculator at hand has of the property.
+        """Compute the property with a calculator.
 
-        A property overrides this where a calculator can say more than the evaluations of single structures do.
+        Properties override this if a calculator allows more than evaluations of given structures.
 
-        :param report: is given a line on what is about to be done.
-        :raises AnialError: if nothing follows, in one sentence.
+        :param report: called with a line on the progress.
+        :raises AnialError: if there is no result; one sentence says why.
         """
         tasks = self.tasks(requirements)
         report(f'{self.name}: {len(tasks)} structures')
@@ -117,6 +116,6 @@ class Property(ABC, Generic[S]):
 
     @classmethod
     def column(cls, quantity: str) -> Column | None:
-        """Return what is said about a quantity, by its own name before a general one; None where nothing is."""
+        """Return the description of a quantity, preferring its exact name to placeholders; None if there is none."""
         found = [one for one in cls.columns if one.describes(quantity)]
         return min(found, key=lambda one: one.quantity != quantity, default=None)

@@ -1,4 +1,4 @@
-"""What is found of a property: quantities and curves, with the spread over the members of an ensemble."""
+"""The result of a property: quantities and curves, with the disagreement of the members of an ensemble."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ Energies = NDArray[np.float64]
 
 @dataclass(frozen=True)
 class Quantity:
-    """A value that a property has.
+    """A value with its unit and uncertainty.
 
-    :param value: in ``unit``.
-    :param unit: such as ``GPa``, ``angstrom``, ``meV``, ``meV/atom`` or ``mJ/m2``; ``1`` where there is none.
-    :param uncertainty: one standard deviation in ``unit``, over the members of an ensemble or of a fit; None where
-        neither says anything.
+    :param value: value in ``unit``.
+    :param unit: such as ``GPa``, ``angstrom``, ``meV``, ``meV/atom`` or ``mJ/m2``; ``1`` if there is none.
+    :param uncertainty: one standard deviation in ``unit``, over the members of an ensemble or of a fit; None if
+        unknown.
     """
 
     value: float
@@ -32,7 +32,7 @@ class Quantity:
     uncertainty: float | None = None
 
     def to_dict(self) -> dict[str, Any]:
-        """Return ``{value, unit, uncertainty}``, what is not finite as None."""
+        """Return ``{value, unit, uncertainty}``, with None for numbers that are not finite."""
         uncertainty = self.uncertainty
         return {
             'value': self.value if math.isfinite(self.value) else None,
@@ -42,18 +42,18 @@ class Quantity:
 
     @classmethod
     def parse(cls, content: Mapping[str, Any]) -> Self:
-        """Return the quantity that ``to_dict`` wrote."""
+        """Return the quantity of which ``to_dict`` gave ``content``."""
         value = content['value']
         return cls(math.nan if value is None else float(value), str(content['unit']), content.get('uncertainty'))
 
 
 @dataclass(frozen=True, eq=False)
 class PropertyResult:
-    """What was found.
+    """The result of a property.
 
-    :param quantities: numbers by name; one that cannot be determined is left out, and ``notes`` says why.
-    :param curves: arrays by name; names end in the unit, and arrays that belong to one curve begin alike.
-    :param notes: sentences that whoever reads the numbers has to know.
+    :param quantities: quantities by name; those that cannot be determined are left out, and ``notes`` say why.
+    :param curves: arrays by name; names end in the unit, and those of arrays of one curve share a prefix.
+    :param notes: sentences that readers of the numbers need to know.
     """
 
     quantities: Mapping[str, Quantity]
@@ -62,11 +62,12 @@ class PropertyResult:
 
 
 def from_energies(evaluations: Sequence[Evaluation], analysis: Callable[[Energies], float], unit: str) -> Quantity:
-    """Return what ``analysis`` makes of the energies, with its standard deviation over the members.
+    """Apply ``analysis`` to the energies, and return the result with its standard deviation over the members.
 
-    :param evaluations: T of them.
-    :param analysis: from total energies ``[T]`` in eV, in the order of ``evaluations``, to a number in ``unit``; a
-        member for which it fails with ``ValueError`` or ``RuntimeError`` is left out.
+    :param evaluations: T evaluations.
+    :param analysis: function from total energies ``[T]`` in eV, in the order of ``evaluations``, to a number in
+        ``unit``; members for which it raises ``ValueError`` or ``RuntimeError`` are left out.
+    :param unit: unit of the result.
     """
     value = float(analysis(np.array([one.energy for one in evaluations])))
     members = _member_energies(evaluations)
@@ -78,10 +79,10 @@ def from_energies(evaluations: Sequence[Evaluation], analysis: Callable[[Energie
 
 
 def relative_energies(evaluations: Sequence[Evaluation], reference: Evaluation) -> tuple[Energies, Energies]:
-    """Return energies ``[T]`` above that of ``reference``, and how far the members disagree on them, in eV/atom.
+    """Return the energies ``[T]`` above that of ``reference``, and the disagreement of members on them, in eV/atom.
 
-    The disagreement is the standard deviation over the members of the difference, 0 without members: what is common to
-    both structures cancels.
+    The disagreement is the standard deviation over the members of the difference, in which common errors cancel; it is
+    0 without members.
     """
     energies = np.array([one.energy_per_atom - reference.energy_per_atom for one in evaluations])
     members = _member_energies([*evaluations, reference])
@@ -92,7 +93,7 @@ def relative_energies(evaluations: Sequence[Evaluation], reference: Evaluation) 
 
 
 def _member_energies(evaluations: Sequence[Evaluation]) -> Energies | None:
-    """Return ``[M, T]`` in eV, or None where an evaluation has none."""
+    """Return the energies of members ``[M, T]`` in eV, or None if an evaluation has none."""
     rows = [one.member_energies for one in evaluations]
     return None if any(row is None for row in rows) else np.array(rows, dtype=np.float64).T
 
@@ -105,7 +106,7 @@ def _try(analysis: Callable[[Energies], Any], energies: Energies) -> float:
 
 
 def unconverged_notes(evaluations: Mapping[str, Evaluation]) -> tuple[str, ...]:
-    """Return a sentence for each task whose relaxation did not converge."""
+    """Return a note for each task whose relaxation did not converge."""
     return tuple(
         f'The relaxation of {name} did not converge.' for name, one in evaluations.items() if not one.converged
     )

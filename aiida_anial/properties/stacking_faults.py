@@ -1,12 +1,13 @@
-"""Generalised stacking faults: FCC that slips along <112> on {111}, and then twins.
+"""Generalised stacking faults: slip of FCC along <112> on {111}, and twinning.
 
-The path is one, in units of the partial Burgers vector b_p = a/sqrt(6): from 0 to 1 all layers above a plane glide into
-the intrinsic fault, from 1 to 2 those above the next plane follow, which leaves a twin of two layers (the extrinsic
-fault); see Kibey et al., Acta Mater. 55, 6843 (2007), doi:10.1016/j.actamat.2007.08.042.
+Both are parts of one path, in units of the partial Burgers vector b_p = a/sqrt(6). From 0 to 1, all layers above a
+plane glide until they form the intrinsic fault; from 1 to 2, the layers above the next plane follow, which leaves a
+twin of two layers (the extrinsic fault). See Kibey et al., Acta Mater. 55, 6843 (2007),
+doi:10.1016/j.actamat.2007.08.042.
 
-Each cell is periodic and holds one fault: the lattice vector that is not in the plane glides along. There is no vacuum,
-and its length along the normal stays what it is in the crystal, so that a fault that wants to be thicker compresses the
-layers between it and its images; that decays with the number of layers.
+Each cell is periodic and contains one fault: the lattice vector out of the plane glides along. There is no vacuum, and
+the height of the cell is that of the crystal, so a fault that tends to expand compresses the layers between it and its
+images; this effect decreases with the number of layers.
 """
 
 from __future__ import annotations
@@ -19,8 +20,8 @@ from numpy.typing import NDArray
 from pydantic import Field, model_validator
 
 from aiida_anial.common.settings import Settings
+from aiida_anial.properties.crystals import MJ_PER_M2, Layers
 from aiida_anial.properties.evaluation import Evaluation, Relaxation, Task
-from aiida_anial.properties.layers import MJ_PER_M2, Layers
 from aiida_anial.properties.panels import Curve
 from aiida_anial.properties.property import Column, Property, Requirements
 from aiida_anial.properties.quantity import PropertyResult, from_energies, relative_energies, unconverged_notes
@@ -31,10 +32,10 @@ _PERFECT = 'displaced_0000'
 
 
 class StackingFaultSettings(Settings):
-    """How faults are made.
+    """Cells of the faults.
 
-    :param n_layers: close-packed layers from one fault to the next.
-    :param n_points: displacements from one end of the path to the other, an odd number.
+    :param n_layers: number of close-packed layers from one fault to the next.
+    :param n_points: number of displacements along the path, odd.
     """
 
     n_layers: Annotated[int, Field(ge=6)] = 12
@@ -65,7 +66,7 @@ _DEVIATION = Column(quantity='rmse', unit='mJ/m2', help='Deviation of the path f
 
 
 class _FaultPath(Property[StackingFaultSettings]):
-    """One half of the path."""
+    """One half of the path: slip or twinning."""
 
     start: ClassVar[int]
     fault: ClassVar[str]
@@ -75,11 +76,11 @@ class _FaultPath(Property[StackingFaultSettings]):
     curves = (
         ('displacement', 'in units of the partial Burgers vector a/√6, from 0 to 1 for `slip` and to 2 for `twin`'),
         ('energy_mj_per_m2', 'energy above the perfect crystal'),
-        ('disagreement_mj_per_m2', 'disagreement of the members on it'),
+        ('disagreement_mj_per_m2', 'disagreement of the members on that energy'),
     )
 
     def tasks(self, requirements: Requirements) -> dict[str, Task]:
-        """Return the perfect crystal and the points of the path, by displacement in thousandths of b_p."""
+        """Return the perfect crystal and the points of the path, named by displacement in thousandths of b_p."""
         layers = Layers.fcc('111', requirements['lattice_constant'])
         n_layers = self.settings.n_layers
         return {
@@ -92,8 +93,8 @@ class _FaultPath(Property[StackingFaultSettings]):
     def analyse(self, requirements: Requirements, evaluations: Mapping[str, Evaluation]) -> PropertyResult:
         """Return the energies of the fault and of the barrier before it, above the perfect crystal.
 
-        The barrier is the maximum of a cubic spline; the path ends in sites of threefold symmetry, where its slope is
-        zero.
+        The barrier is the maximum of a cubic spline, whose slope is zero at both ends of the path, sites of threefold
+        symmetry.
         """
         displacements = self._displacements()
         perfect = evaluations[_PERFECT]
@@ -122,7 +123,7 @@ class _FaultPath(Property[StackingFaultSettings]):
         return PropertyResult(quantities, curves, notes)
 
     def _displacements(self) -> NDArray[np.float64]:
-        """Return where the points are, in units of b_p."""
+        """Return the displacements of the points, in units of b_p."""
         last = self.settings.n_points - 1
         return self.start + np.arange(last + 1) / last
 
@@ -138,7 +139,7 @@ class SlipPath(_FaultPath):
             help='Energy of the intrinsic stacking fault',
             key='stable_fault_mj_per_m2',
         ),
-        Column(quantity='unstable_fault', unit='mJ/m2', help='Barrier before it'),
+        Column(quantity='unstable_fault', unit='mJ/m2', help='Barrier before the intrinsic fault'),
         _DEVIATION,
     )
     panels = (_panel('slip', {1.0: 'stable_fault'}),)
@@ -152,7 +153,7 @@ class TwinPath(_FaultPath):
     name = 'twin'
     columns = (
         Column(quantity='stable_twin', unit='mJ/m2', help='Energy of the twin of two layers'),
-        Column(quantity='unstable_twin', unit='mJ/m2', help='Barrier before it'),
+        Column(quantity='unstable_twin', unit='mJ/m2', help='Barrier before the twin'),
         _DEVIATION,
     )
     panels = (_panel('twin', {}),)
@@ -161,9 +162,9 @@ class TwinPath(_FaultPath):
 
 
 def _glides(displacement: float, n_layers: int) -> NDArray[np.float64]:
-    """Return how far the layers 0 to ``n_layers`` glide, in units of b_p.
+    """Return the displacements of the layers 0 to ``n_layers``, in units of b_p.
 
-    The first fault is between the last layer and the image of the first, the second between the first two.
+    The first fault is between the last layer and the image of the first one, the second between the first two layers.
     """
     second = max(displacement - 1.0, 0.0)
     glides = np.full(n_layers + 1, second)
@@ -179,13 +180,13 @@ def _task_name(displacement: float) -> str:
 def _barrier(displacements: NDArray[np.float64], energies: NDArray[np.float64]) -> float:
     """Return the maximum of a spline between the ends of the path.
 
-    :raises ValueError: if nothing is higher than the ends.
+    :raises ValueError: if there is no maximum above the ends.
     """
     from scipy.interpolate import CubicSpline  # a second to import
 
     spline = CubicSpline(displacements, energies, bc_type='clamped')
     highest = float(np.max(spline(spline.derivative().roots(extrapolate=False)), initial=-np.inf))
-    # The ends are stationary themselves, and found as far above their own energies as rounding goes.
+    # The ends are stationary points, too; rounding may put them slightly above their energies.
     if not highest > max(energies[0], energies[-1]) + 1e-6:
         raise ValueError('no barrier')
     return highest

@@ -1,4 +1,4 @@
-"""Surface energies of FCC aluminium, and how the layers below relax."""
+"""Surface energies of FCC aluminium, and the relaxation of the outermost layers."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 from pydantic import Field
 
 from aiida_anial.common.settings import Positive, Settings
+from aiida_anial.properties.crystals import FACES, MJ_PER_M2, Layers
 from aiida_anial.properties.evaluation import Evaluation, Relaxation, Task
-from aiida_anial.properties.layers import FACES, MJ_PER_M2, Layers
 from aiida_anial.properties.panels import Points
 from aiida_anial.properties.property import Column, Property, Requirements
 from aiida_anial.properties.quantity import PropertyResult, Quantity, from_energies, unconverged_notes
@@ -20,10 +20,10 @@ __all__ = ('SurfaceSettings', 'Surfaces')
 
 
 class SurfaceSettings(Settings):
-    """How slabs are made.
+    """Cells of the slabs.
 
-    :param n_layers: of each slab.
-    :param vacuum_angstrom: from the outermost layer of a slab to that of its image.
+    :param n_layers: number of layers of each slab.
+    :param vacuum_angstrom: distance from the outermost layer of a slab to that of its image.
     """
 
     n_layers: Annotated[int, Field(ge=6)] = 12
@@ -34,16 +34,16 @@ _SHOWN = ('111', '100', '110')
 
 
 class Surfaces(Property[SurfaceSettings]):
-    """Energies of (100), (110) and (111) in mJ/m2, relaxed, and the change of their first two spacings in percent."""
+    """Relaxed energies of (100), (110) and (111) in mJ/m2, and changes of their first two layer spacings in percent."""
 
     name = 'surfaces'
     defaults = SurfaceSettings()
     requires = ('lattice',)
     columns = (
         Column(quantity='energy_F', unit='mJ/m2', help='Energy of the relaxed surface F: 100, 110 or 111'),
-        Column(quantity='d12_F', unit='%', help='Change of the distance of its first two layers against the crystal'),
-        Column(quantity='d23_F', unit='%', help='Change of the distance of the next two'),
-        Column(quantity='energy_polycrystal', unit='mJ/m2', help='Mean over surfaces; from the literature only'),
+        Column(quantity='d12_F', unit='%', help='Change of the spacing of its first two layers against the crystal'),
+        Column(quantity='d23_F', unit='%', help='Change of the spacing of its second and third layer'),
+        Column(quantity='energy_polycrystal', unit='mJ/m2', help='Mean over surfaces; literature only'),
     )
     panels = (
         Points(
@@ -56,7 +56,7 @@ class Surfaces(Property[SurfaceSettings]):
         Points(
             figure='surfaces',
             labels={f'{gap}_{face}': f'{gap}\n({face})' for face in _SHOWN for gap in ('d12', 'd23')},
-            y_label='change of the distance of layers (%)',
+            y_label='change of layer spacing (%)',
             width=4.8,
             zero=True,
         ),
@@ -65,7 +65,7 @@ class Surfaces(Property[SurfaceSettings]):
     def tasks(self, requirements: Requirements) -> dict[str, Task]:
         """Return a slab and the crystal for each face.
 
-        The crystal has as many layers and the same cell within the layer, so that the errors of a mesh of k-points
+        The crystal has the same number of layers and the same cell within a layer, so that errors of the k-point mesh
         cancel.
         """
         n_layers, vacuum = self.settings.n_layers, self.settings.vacuum_angstrom
@@ -78,9 +78,9 @@ class Surfaces(Property[SurfaceSettings]):
         return tasks
 
     def analyse(self, requirements: Requirements, evaluations: Mapping[str, Evaluation]) -> PropertyResult:
-        """Return surface energies (E(slab) - E(crystal)) / 2A, and spacings against the crystal's.
+        """Return surface energies (E(slab) - E(crystal)) / 2A, and changes of spacings relative to the crystal.
 
-        Both sides of the slab are the same, and their mean is taken.
+        Spacings are means over both sides of the slab, which are equivalent.
         """
         quantities = {}
         for face in FACES:
@@ -93,12 +93,12 @@ class Surfaces(Property[SurfaceSettings]):
 
 
 def _energy(slab: Evaluation, crystal: Evaluation, layers: Layers) -> Quantity:
-    """Return the energy of one side of the slab."""
+    """Return the surface energy of one side of the slab."""
     unit = 2 * layers.area * MJ_PER_M2
     return from_energies([slab, crystal], lambda energies: (energies[0] - energies[1]) / unit, 'mJ/m2')
 
 
 def _spacing_changes(slab: Evaluation, layers: Layers) -> NDArray[np.float64]:
-    """Return the change of the spacings in percent, from the outside in."""
+    """Return the changes of the spacings in percent, from the surface inwards."""
     spacings = np.diff(slab.atoms.positions[:, 2])
     return np.asarray(100 * ((spacings + spacings[::-1]) / 2 / layers.spacing - 1), dtype=np.float64)

@@ -14,7 +14,7 @@ from aiida_anial.active_learning.settings import JobSettings, QeSettings
 from aiida_anial.data.ensemble import EnsembleData
 from aiida_anial.labellers.pw_inputs import pw_inputs
 from aiida_anial.potential.settings import EngineSettings
-from aiida_anial.properties.settings import BenchmarkSettings
+from aiida_anial.properties.registry import BenchmarkSettings
 from aiida_anial.workchains.benchmark import BenchmarkWorkChain
 
 __all__ = ('DFT_SETTINGS', 'BenchmarkSubjects', 'benchmark_builder')

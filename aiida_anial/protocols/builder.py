@@ -9,7 +9,7 @@ from aiida.engine import ProcessBuilder
 
 from aiida_anial.active_learning.settings import CampaignInputs
 from aiida_anial.labellers.registry import labeller_named
-from aiida_anial.properties.settings import benchmark_set
+from aiida_anial.properties.registry import benchmark_set
 from aiida_anial.workchains.active_learning import ActiveLearningWorkChain
 
 __all__ = ('campaign_builder',)

@@ -15,7 +15,7 @@ import yaml
 
 from aiida_anial.active_learning.settings import CampaignInputs
 from aiida_anial.common.errors import SettingsError, is_printable, one_line
-from aiida_anial.potential.kinds import DEFAULT_KIND
+from aiida_anial.potential.settings import DEFAULT_KIND
 from aiida_anial.sampling.random_cells import check_fillable
 
 __all__ = ('campaign_inputs', 'changed_inputs', 'default_protocol', 'merged', 'protocols', 'read_overrides')

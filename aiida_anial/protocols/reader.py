@@ -11,7 +11,7 @@ from aiida import orm
 from aiida_anial.active_learning.settings import CampaignInputs, JobSettings
 from aiida_anial.labellers.labeller import Nodes
 from aiida_anial.labellers.registry import labeller_of
-from aiida_anial.properties.settings import benchmark_set
+from aiida_anial.properties.registry import benchmark_set
 
 __all__ = ('CampaignNodes', 'campaign_nodes', 'inferred_campaign_inputs', 'read_campaign_inputs')
 

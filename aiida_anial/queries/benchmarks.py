@@ -11,7 +11,7 @@ from aiida.common.exceptions import MultipleObjectsError, NotExistent
 from aiida_anial.common.errors import AnialError
 from aiida_anial.data.ensemble import EnsembleData
 from aiida_anial.data.nodes import is_beyond
-from aiida_anial.properties.comparison.subject import DFT, DFT_KIND, MAIN, Subject
+from aiida_anial.properties.comparison.results import DFT, DFT_KIND, MAIN, Subject
 from aiida_anial.properties.quantity import PropertyResult, Quantity
 
 __all__ = ('benchmark_results', 'benchmarks_of', 'compared_subjects', 'load_benchmark')

@@ -10,7 +10,7 @@ from aiida import orm
 from aiida_anial.common.errors import AnialError, one_line
 from aiida_anial.data.nodes import loaded
 from aiida_anial.labellers.registry import known_labellers
-from aiida_anial.properties.comparison.subject import MAIN
+from aiida_anial.properties.comparison.results import MAIN
 from aiida_anial.properties.registry import keyed_columns
 from aiida_anial.queries.graph import called_by, inputs_of, outputs_of
 from aiida_anial.runtime.pausing import last_words

@@ -1,4 +1,4 @@
-"""State of the trajectories that are running."""
+"""The state of the running trajectories."""
 
 from __future__ import annotations
 
@@ -20,26 +20,26 @@ __all__ = ('TrajectoryBatch', 'masses_of')
 
 
 def masses_of(species: NDArray[np.integer]) -> NDArray[np.float64]:
-    """Return ``[n]`` the masses of atoms in eV fs^2/angstrom^2, given their atomic numbers."""
+    """Return the masses ``[n]`` of atoms in eV fs^2/angstrom^2, given their atomic numbers."""
     masses: NDArray[np.float64] = atomic_masses[species] / units.fs**2
     return masses
 
 
 @dataclass(eq=False)
 class TrajectoryBatch:
-    """State of the T trajectories that are running, with N atoms in all; changed in place.
+    """The state of T running trajectories with N atoms in all; changed in place.
 
-    :param indices: ``[T]`` numbers of the trajectories.
-    :param steps: ``[T]`` time steps since the start of each.
+    :param indices: ``[T]`` index of each trajectory in its task.
+    :param steps: ``[T]`` number of time steps since the start of each trajectory.
     :param lattices: ``[T, 3, 3]`` angstrom.
     :param offsets: ``[T + 1]`` first atom of each trajectory.
     :param species: ``[N]`` atomic numbers.
     :param positions: ``[N, 3]`` angstrom, never wrapped.
     :param velocities: ``[N, 3]`` angstrom/fs.
     :param forces: ``[N, 3]`` eV/angstrom at ``positions``.
-    :param references: ``[N, 3]`` positions at which the neighbours were listed. They are part of the state: the order
-        in which forces are summed depends on the list, so the same last digits need the same list.
-    :param generators: T sources of random numbers.
+    :param references: ``[N, 3]`` positions for which the neighbours were listed, angstrom. They belong to the state,
+        because the order in which forces are summed, and so their last digits, depends on the list.
+    :param generators: random number generator of each trajectory.
     """
 
     ARRAYS: ClassVar[tuple[str, ...]] = (
@@ -69,12 +69,12 @@ class TrajectoryBatch:
     def start(
         cls, cells: Cells, *, indices: Sequence[int], schedules: Sequence[Schedule], seed: int
     ) -> TrajectoryBatch:
-        """Return trajectories at their first step, velocities from the Maxwell-Boltzmann distribution at T(0).
+        """Return trajectories at their start, with velocities from the Maxwell-Boltzmann distribution at T(0).
 
-        :param cells: where they start.
-        :param indices: number of each trajectory.
-        :param schedules: of all trajectories, by their number.
-        :param seed: trajectory ``i`` draws its random numbers from ``(seed, i)`` alone.
+        :param cells: initial cells.
+        :param indices: index of each trajectory in its task.
+        :param schedules: schedules of all trajectories of the task.
+        :param seed: the random numbers of trajectory ``i`` depend only on ``(seed, i)``.
         """
         generators = [Generator(stream(Purpose.DYNAMICS, seed=seed, index=index)) for index in indices]
         temperatures = np.array([schedules[index].temperature(0.0) for index in indices])
@@ -100,15 +100,15 @@ class TrajectoryBatch:
 
     @property
     def n_atoms(self) -> NDArray[np.int64]:
-        """``[T]`` atoms of each trajectory."""
+        """``[T]`` number of atoms in each trajectory."""
         return np.diff(self.offsets)
 
     def atoms(self, trajectory: int) -> slice:
-        """Return where the atoms of a trajectory, counted among those running, are."""
+        """Return the range of the atoms of the running trajectory at position ``trajectory``."""
         return slice(int(self.offsets[trajectory]), int(self.offsets[trajectory + 1]))
 
     def select(self, keep: NDArray[np.bool_]) -> TrajectoryBatch:
-        """Return the trajectories where ``keep`` ``[T]`` is true: copies of the arrays, and the same generators."""
+        """Return the trajectories where ``keep`` ``[T]`` is true, with copied arrays and the same generators."""
         atoms = np.repeat(keep, self.n_atoms)
         return TrajectoryBatch(
             indices=self.indices[keep],
@@ -131,5 +131,5 @@ class TrajectoryBatch:
 
 
 def _offsets(n_atoms: NDArray[np.int64]) -> NDArray[np.int64]:
-    """Return the first atom of each cell of ``n_atoms`` atoms, and the number of all atoms."""
+    """Return the first atom of each cell, and last the total number of atoms."""
     return np.concatenate([[0], np.cumsum(n_atoms)]).astype(np.int64)

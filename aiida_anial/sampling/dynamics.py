@@ -1,10 +1,10 @@
-"""Langevin dynamics of many independent trajectories that step together.
+"""Langevin dynamics of many independent trajectories, integrated together.
 
 BAOAB splitting (Leimkuhler and Matthews, Appl. Math. Res. Express 2013, 34; J. Chem. Phys. 138, 174102 (2013)): half a
-kick (B), half a drift (A), the exact Ornstein-Uhlenbeck step of the whole time step (O), half a drift, half a kick. For
-no friction it is velocity Verlet.
+kick (B), half a drift (A), the exact Ornstein-Uhlenbeck step of the whole time step (O), half a drift, half a kick.
+Without friction it is velocity Verlet.
 
-A trajectory is the same to the last bit whatever else is in the batch, if the engine's results are.
+A trajectory is bitwise the same in any batch, provided that the results of the engine are.
 """
 
 from __future__ import annotations
@@ -18,9 +18,8 @@ from ase import units
 from numpy.typing import NDArray
 
 from aiida_anial.common.cells import Cells
-from aiida_anial.potential.engine import Engine
+from aiida_anial.potential.engine import Engine, Prediction
 from aiida_anial.potential.neighbours import NeighbourList
-from aiida_anial.potential.prediction import Prediction
 from aiida_anial.sampling.batch import TrajectoryBatch, masses_of
 from aiida_anial.sampling.loops import closest_contact, move, moved_further, square_sums
 from aiida_anial.sampling.schedules import Schedule
@@ -30,15 +29,15 @@ __all__ = ('Dynamics',)
 
 
 class Dynamics:
-    """Moves trajectories on the mean energy of an ensemble.
+    """Integrates trajectories on the mean energy of an ensemble.
 
-    Each trajectory has a neighbour list of its own, renewed when one of its own atoms has moved by half the skin.
+    Each trajectory has its own neighbour list, renewed when one of its atoms has moved by half the skin.
 
-    :param batch: where they are; ``forces`` must be those at ``positions``, see ``evaluate``.
-    :param schedules: of all trajectories, by their number.
+    :param batch: state of the trajectories; ``forces`` must be those at ``positions``, see ``evaluate``.
+    :param schedules: schedules of all trajectories of the task.
     :param engine: evaluates the ensemble.
     :param settings: time step, friction and skin.
-    :param lists: the neighbours of each trajectory at its references; listed when left out.
+    :param lists: neighbour list of each trajectory at its references; computed if left out.
     """
 
     def __init__(
@@ -68,7 +67,7 @@ class Dynamics:
         if lists is None:
             lists = engine.neighbours(cells.moved(batch.references - self._images), skin=settings.skin_angstrom)
         self._lists = lists
-        # The engine sees wrapped positions because it may work in float32, and atoms wander far in a long trajectory.
+        # The engine gets wrapped positions, because it may use float32 and atoms diffuse far in a long trajectory.
         self._cells = cells.moved(batch.positions - self._images)
 
     def select(self, keep: NDArray[np.bool_]) -> Dynamics:
@@ -83,17 +82,17 @@ class Dynamics:
         return Dynamics(batch, schedules=self._schedules, engine=self._engine, settings=self._settings, lists=lists)
 
     def times_ps(self, *, offset: float = 0.0) -> list[float]:
-        """Return the time of each trajectory in ps, ``offset`` time steps from now."""
+        """Return the time ``[T]`` of each trajectory in ps, ``offset`` time steps from now."""
         return [(step + offset) * self._settings.time_step_fs / 1000.0 for step in self.batch.steps.tolist()]
 
     def target_temperatures(self, *, offset: float = 0.0) -> NDArray[np.float64]:
-        """Return ``[T]`` target temperatures in K, ``offset`` time steps from now."""
+        """Return the target temperatures ``[T]`` in K, ``offset`` time steps from now."""
         numbers, times = self.batch.indices.tolist(), self.times_ps(offset=offset)
         return np.array([self._schedules[n].temperature(time) for n, time in zip(numbers, times, strict=True)])
 
     def temperatures(self) -> NDArray[np.float64]:
-        """Return ``[T]`` kinetic temperatures in K, 2 E_kin / (3 n k): no degree of freedom is fixed."""
-        # Masses over that of the first atom are 1 where all atoms are alike: then no product rounds anything.
+        """Return the kinetic temperatures ``[T]`` in K, 2 E_kin / (3 n k): all degrees of freedom count."""
+        # Masses relative to the first atom are exactly 1 in a pure element, so multiplying by them does not round.
         first = self._masses[self.batch.offsets[:-1]]
         ratios = self._masses / np.repeat(first, self._cells.n_atoms)
         squares = square_sums(self.batch.velocities, ratios, self.batch.offsets)
@@ -101,15 +100,15 @@ class Dynamics:
         return temperatures
 
     def closest_contacts(self) -> list[float]:
-        """Return for each trajectory the distance of its closest two atoms in angstrom, periodic images included."""
+        """Return the distance ``[T]`` of the closest two atoms of each trajectory in angstrom, images included."""
         return [
             closest_contact(positions, pairs) for (positions, _), pairs in zip(self._cells, self._lists, strict=True)
         ]
 
     def step(self, *, member_forces: bool) -> Prediction:
-        """Move all trajectories by one time step and return the prediction at their new positions.
+        """Advance all trajectories by one time step and return the prediction at the new positions.
 
-        :param member_forces: whether the prediction shall hold the forces of each member.
+        :param member_forces: whether to compute the forces of each member.
         """
         batch, half = self.batch, 0.5 * self._settings.time_step_fs
         widths = self._draw_noise()
@@ -130,7 +129,7 @@ class Dynamics:
         return prediction
 
     def evaluate(self, *, member_forces: bool) -> Prediction:
-        """Return the prediction at the present positions, and make its forces those of the trajectories."""
+        """Return the prediction at the current positions, and store its forces in the batch."""
         self._cells = self._cells.moved(self.batch.positions - self._images)
         prediction = self._engine.evaluate(self._cells, neighbours=self._lists, member_forces=member_forces)
         assert prediction.forces is not None
@@ -138,22 +137,22 @@ class Dynamics:
         return prediction
 
     def _draw_noise(self) -> NDArray[np.float64]:
-        """Draw the noise of each trajectory from its own generator, and return ``[N]`` its widths in angstrom/fs."""
+        """Draw the noise of each trajectory from its own generator; return its widths ``[N]`` in angstrom/fs."""
         batch = self.batch
         if self._damping == 1:
             return np.zeros(len(self._masses))
         for generator, noise in zip(batch.generators, self._noise_of, strict=True):
             generator.standard_normal(out=noise)
-        # The temperature at the middle of the step, where the noise acts.
+        # The noise acts at the middle of the time step.
         temperatures = np.repeat(self.target_temperatures(offset=0.5), self._cells.n_atoms)
         widths: NDArray[np.float64] = np.sqrt((1.0 - self._damping**2) * units.kB / self._masses * temperatures)
         return widths
 
     def _renew_lists(self) -> None:
-        """List the neighbours of the trajectories of which an atom has moved by half the skin."""
+        """Renew the neighbour lists of the trajectories in which an atom has moved by half the skin."""
         batch, skin = self.batch, self._settings.skin_angstrom
         stale = moved_further(batch.positions, batch.references, batch.offsets, 0.5 * skin)
-        if not len(stale):  # the same tuple as before, so that an engine can see that nothing is new
+        if not len(stale):  # engines recognise the same tuple, and reuse what they derived from it
             return
         lists = list(self._lists)
         for trajectory in stale.tolist():
@@ -165,7 +164,7 @@ class Dynamics:
         self._lists = tuple(lists)
 
     def _home_images(self, trajectory: int) -> NDArray[np.float64]:
-        """Return ``[n, 3]`` the lattice vector (angstrom) to each atom's reference from its image inside the cell."""
+        """Return the lattice vectors ``[n, 3]`` from the images inside the cell to the references, in angstrom."""
         references = self.batch.references[self.batch.atoms(trajectory)]
         images: NDArray[np.float64] = (
             np.floor(references @ self._inverses[trajectory]) @ self.batch.lattices[trajectory]

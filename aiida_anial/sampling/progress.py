@@ -1,4 +1,4 @@
-"""How far a task has come, and the file it goes on from."""
+"""The progress of a task, and its checkpoint."""
 
 from __future__ import annotations
 
@@ -23,10 +23,10 @@ _SCHEMA_VERSION = 3
 
 @dataclass(eq=False)
 class Record:
-    """What is kept of a running trajectory.
+    """The record of a running trajectory.
 
-    :param frames: those stored, of which the first is the initial cell.
-    :param last_sound: the configuration at the last check, stored or not.
+    :param frames: stored frames, the first of which is the initial cell.
+    :param last_sound: configuration at the last check, whether or not it is stored.
     :param max_temperature_k: highest kinetic temperature at a check.
     """
 
@@ -35,24 +35,24 @@ class Record:
     max_temperature_k: float
 
     def add(self, frame: Frame, *, store: bool) -> None:
-        """Take a sound configuration, and store it if asked to."""
+        """Record a sound configuration, and store it as a frame if ``store`` is true."""
         if frame.step > self.last_sound.step:
             self.last_sound = frame
             if store:
                 self.frames.append(frame)
 
     def all_frames(self) -> list[Frame]:
-        """Return the stored frames, and the last sound configuration as the last one."""
+        """Return the stored frames, with the last sound configuration at the end."""
         return self.frames if self.last_sound is self.frames[-1] else [*self.frames, self.last_sound]
 
 
 @dataclass(eq=False)
 class Progress:
-    """A task under way; the trajectories that are named nowhere have not begun.
+    """The state of a task; trajectories that are neither running nor ended have not begun.
 
-    :param batch: those running.
-    :param records: what is kept of them, by their number.
-    :param ended: those that have ended, by their number.
+    :param batch: state of the running trajectories.
+    :param records: records of the running trajectories, by index.
+    :param ended: trajectories that have ended, by index.
     """
 
     batch: TrajectoryBatch
@@ -61,9 +61,9 @@ class Progress:
 
 
 def write_checkpoint(path: Path, progress: Progress, *, fingerprint: str) -> None:
-    """Write all that is needed to go on as if nothing had happened, to the last digit.
+    """Write a checkpoint, from which the task continues to bitwise the same trajectories.
 
-    :param fingerprint: of the inputs of the task.
+    :param fingerprint: identifies the inputs of the task.
     """
     batch = progress.batch
     arrays = {f'batch.{name}': getattr(batch, name) for name in TrajectoryBatch.ARRAYS}
@@ -84,17 +84,17 @@ def write_checkpoint(path: Path, progress: Progress, *, fingerprint: str) -> Non
 
 
 def read_checkpoint(path: Path, *, fingerprint: str) -> Progress:
-    """Return what ``write_checkpoint`` put into ``path``.
+    """Return the progress in the checkpoint ``path``.
 
-    :raises FileFormatError: if the file is not such a checkpoint.
+    :raises FileFormatError: if the file is not a complete checkpoint.
     :raises AnialError: if it belongs to a task with other inputs.
     """
     content = read_tensors(path, kind=_KIND, schema_version=_SCHEMA_VERSION)
     metadata, arrays = content.metadata, content.arrays
     if metadata.get('fingerprint') != fingerprint:
-        raise AnialError(f'{path}: belongs to a sampling with other inputs; remove it to begin anew.')
+        raise AnialError(f'{path}: belongs to a sampling with other inputs; remove it to start again.')
     try:
-        # Copies, because the batch is changed in place.
+        # Copies, because the batch changes in place.
         state = {name: np.array(arrays[f'batch.{name}']) for name in TrajectoryBatch.ARRAYS}
         generators = [_generator(values) for values in metadata['generators']]
         records = {
@@ -125,7 +125,7 @@ def _unprefixed(prefix: str, arrays: Mapping[str, np.ndarray]) -> dict[str, np.n
 
 
 def _generator_state(generator: Generator) -> dict[str, Any]:
-    """Return the state in JSON's types; its two 128-bit integers as text, which no JSON reader rounds."""
+    """Return the state as JSON values, with its two 128-bit integers as text, because JSON readers may round them."""
     state: Any = generator.bit_generator.state
     return {
         'state': str(state['state']['state']),

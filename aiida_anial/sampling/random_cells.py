@@ -1,7 +1,7 @@
-"""Random disordered cells of one element, the beginning of every trajectory.
+"""Random disordered cells of one element, from which all trajectories start.
 
-Smith et al., Nat. Commun. 12, 1257 (2021), II.B.2. The same seed gives the same cells on every machine: all geometry is
-done with whole numbers of 1e-6 angstrom (and 1e-6 g/cm^3), which no compiler, library or processor rounds differently.
+Smith et al., Nat. Commun. 12, 1257 (2021), II.B.2. The same seed gives the same cells on every machine, because all
+geometry uses integers, in units of 1e-6 angstrom (and 1e-6 g/cm^3), which are not subject to rounding.
 """
 
 from __future__ import annotations
@@ -23,21 +23,22 @@ __all__ = ('check_fillable', 'random_cell', 'random_cells')
 
 _UNITS_PER_ANGSTROM = 10**6
 _UNITS_PER_DENSITY = 10**6
+# 1e-3 u as a product of density and volume, in units of 1e-24 g/cm^3 angstrom^3.
 _ATOMIC_MASS_UNIT = 166053906660 * 10**10
 
-# Spheres placed one by one at random jam at this packing fraction (Torquato et al., Phys. Rev. E 74, 061308 (2006)).
+# Packing fraction at which spheres placed at random one by one jam (Torquato et al., Phys. Rev. E 74, 061308 (2006)).
 _JAMMING = 0.384
 _BLOCK = 128
 _CANDIDATES_PER_TRY = 256 * _BLOCK
 _TRIES = 60
 _DRAWS_PER_TRY = 20000
-# 2^64 over the golden ratio: multiples of it modulo 2^64 are spread as evenly as a sequence without end can be.
+# 2^64 over the golden ratio: its multiples modulo 2^64 are spread as evenly as an infinite sequence can be.
 _GOLDEN = 0x9E3779B97F4A7C15
 
 
 @dataclass(frozen=True)
 class _Limits:
-    """A family of cells in whole units."""
+    """The limits of a family of cells, in integer units."""
 
     edges: tuple[int, int]
     density: tuple[int, int]
@@ -46,20 +47,20 @@ class _Limits:
     density_of_atom: int
 
     def atoms(self, edges: tuple[int, ...], density: int) -> int:
-        """Return the whole number of atoms that comes nearest to ``density``."""
+        """Return the number of atoms whose density is nearest to ``density``."""
         return (2 * density * math.prod(edges) + self.density_of_atom) // (2 * self.density_of_atom)
 
     def allow(self, edges: tuple[int, ...], n_atoms: int) -> bool:
-        """Whether ``n_atoms`` atoms in a cell of ``edges`` keep to the limits of number and density."""
+        """Whether the number and the density of ``n_atoms`` atoms in a cell of ``edges`` are within the limits."""
         volume = math.prod(edges)
         low, high = (density * volume for density in self.density)
         return self.n_atoms[0] <= n_atoms <= self.n_atoms[1] and low <= n_atoms * self.density_of_atom <= high
 
 
 def check_fillable(settings: CellSettings) -> None:
-    """Refuse ranges that no cell can be in.
+    """Refuse settings that no cell can satisfy.
 
-    :raises SettingsError: one sentence that names the key and why.
+    :raises SettingsError: one sentence that names the key and the reason.
     """
     distance, density = settings.min_distance_angstrom, settings.density_g_per_cm3
     packing = _atoms_per_volume(settings, density[0]) * math.pi / 6 * distance**3
@@ -73,7 +74,7 @@ def check_fillable(settings: CellSettings) -> None:
 
 
 def _check_family(family: CellFamily, settings: CellSettings, *, key: str) -> None:
-    """Raise if no cell of ``family`` is possible."""
+    """Raise an error if no cell of ``family`` is possible."""
     distance, density = settings.min_distance_angstrom, settings.density_g_per_cm3
     if family.edges_angstrom[0] < distance:
         raise SettingsError(
@@ -91,27 +92,27 @@ def _check_family(family: CellFamily, settings: CellSettings, *, key: str) -> No
 
 
 def _density_of_atom(settings: CellSettings) -> int:
-    """Return g/cm^3 of one atom in a volume of 1 angstrom^3, in the units of density times volume, 1e-24.
+    """Return the density of an atom in 1 angstrom^3, times that volume, in integer units of 1e-24 g/cm^3 angstrom^3.
 
-    The atomic mass is rounded to 1e-3 u, so that a revision of it in ASE does not change the cells.
+    The atomic mass is rounded to 1e-3 u, so that a revision of the mass in ASE does not change the cells.
     """
     return round(float(atomic_masses[atomic_numbers[settings.element]]) * 1000) * _ATOMIC_MASS_UNIT
 
 
 def _atoms_per_volume(settings: CellSettings, density: float) -> float:
-    """Return the atoms per angstrom^3 at a mass density in g/cm^3."""
+    """Return the number of atoms per angstrom^3 at a mass density in g/cm^3."""
     return density / (_density_of_atom(settings) / 1e24)
 
 
 def random_cell(settings: CellSettings, *, seed: int, index: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Return cell ``index`` of those that follow from ``seed``, whatever other cells are drawn.
+    """Return cell ``index`` of ``seed``; it does not depend on other cells.
 
-    Edges and density are drawn until the whole number of atoms nearest to that density keeps to the limits; then the
-    atoms are placed one by one, each uniform in the cell, and a place closer than ``min_distance_angstrom`` to an atom
-    is rejected. If the atoms jam, all is drawn anew.
+    Edges and density are drawn until the number of atoms nearest to that density is within the limits. Then the atoms
+    are placed one by one, each uniformly in the cell; positions closer than ``min_distance_angstrom`` to another atom
+    are rejected. If the atoms jam, everything is drawn again.
 
     :return: lattice vectors ``[3, 3]`` and positions ``[n, 3]`` in angstrom.
-    :raises SettingsError: if the settings cannot be fulfilled, or so rarely that no cell was found.
+    :raises SettingsError: if the settings cannot be satisfied, or so rarely that no cell was found.
     """
     check_fillable(settings)
     limits = _limits(settings, _family(settings, seed=seed, index=index))
@@ -140,8 +141,8 @@ def random_cells(settings: CellSettings, *, seed: int, n: int) -> Cells:
 def _family(settings: CellSettings, *, seed: int, index: int) -> CellFamily:
     """Return the family of cell ``index``.
 
-    The multiples of the golden ratio, shifted by a number that follows from the seed, are spread so evenly that any
-    run of cells has its share of every family to within about one cell.
+    Multiples of the golden ratio, shifted by a number drawn from the seed, are spread so evenly that any consecutive
+    cells contain the share of every family to within about one cell.
     """
     shift = int(PCG64(seed).random_raw())
     point = ((shift + index * _GOLDEN) % 2**64) / 2**64
@@ -150,7 +151,7 @@ def _family(settings: CellSettings, *, seed: int, index: int) -> CellFamily:
 
 
 def _limits(settings: CellSettings, family: CellFamily) -> _Limits:
-    """Return the limits in whole units."""
+    """Return the limits of a family in integer units."""
     edges = [round(edge * _UNITS_PER_ANGSTROM) for edge in family.edges_angstrom]
     density = [round(density * _UNITS_PER_DENSITY) for density in settings.density_g_per_cm3]
     min_distance = round(settings.min_distance_angstrom * _UNITS_PER_ANGSTROM)
@@ -160,7 +161,7 @@ def _limits(settings: CellSettings, family: CellFamily) -> _Limits:
 
 
 def _draw_edges(source: PCG64, limits: _Limits) -> tuple[tuple[int, ...], int]:
-    """Return three edges and the number of atoms, within the limits."""
+    """Draw three edges and the number of atoms within the limits."""
     low = np.array([limits.edges[0]] * 3 + [limits.density[0]])
     high = np.array([limits.edges[1]] * 3 + [limits.density[1]])
     for _ in range(_DRAWS_PER_TRY):
@@ -175,9 +176,9 @@ def _draw_edges(source: PCG64, limits: _Limits) -> tuple[tuple[int, ...], int]:
 
 
 def _place_atoms(source: PCG64, *, edges: tuple[int, ...], n_atoms: int, min_distance: int) -> NDArray[np.int64] | None:
-    """Return ``n_atoms`` random positions ``[n, 3]`` in whole units, or None if they jam.
+    """Return ``n_atoms`` random positions ``[n, 3]`` in integer units, or None if they jam.
 
-    Candidates are drawn in blocks for speed only: each is accepted or not as if it had been drawn alone.
+    Candidates are drawn in blocks for speed; the result is as if they were drawn one by one.
     """
     box = np.array(edges)
     placed = np.empty((n_atoms, 3), dtype=np.int64)
@@ -201,9 +202,9 @@ def _place_atoms(source: PCG64, *, edges: tuple[int, ...], n_atoms: int, min_dis
 def _apart(
     first: NDArray[np.int64], second: NDArray[np.int64], box: NDArray[np.int64], min_distance: int
 ) -> NDArray[np.bool_]:
-    """Return ``[a, b]`` whether atoms of ``first`` and ``second`` are ``min_distance`` apart, nearest images taken.
+    """Return ``[a, b]``: whether atom a of ``first`` and the nearest image of b of ``second`` are far enough apart.
 
-    Exact: the sum of three squares stays below 2^63 for edges up to 1000 angstrom.
+    This is exact, because the sum of three squares is below 2^63 for edges up to 1000 angstrom.
     """
     distance = np.abs(first[:, None, :] - second[None, :, :])
     distance = np.minimum(distance, box - distance)

@@ -1,4 +1,4 @@
-"""Molecular dynamics that stop where the ensemble disagrees: the sampling of active learning."""
+"""The sampling of active learning: molecular dynamics that stop where the members of the ensemble disagree."""
 
 from __future__ import annotations
 
@@ -10,28 +10,26 @@ from pathlib import Path
 import numpy as np
 
 from aiida_anial.common.errors import AnialError
-from aiida_anial.potential.engine import Engine
-from aiida_anial.potential.prediction import Prediction
+from aiida_anial.potential.engine import Engine, Prediction
 from aiida_anial.sampling.batch import TrajectoryBatch
 from aiida_anial.sampling.dynamics import Dynamics
 from aiida_anial.sampling.loops import closest_contact
 from aiida_anial.sampling.progress import Progress, Record, read_checkpoint, write_checkpoint
 from aiida_anial.sampling.schedules import SamplingTask
-from aiida_anial.sampling.stop_rules import Measurement, StopReason, judge
-from aiida_anial.sampling.survey import Survey, are_finite
-from aiida_anial.sampling.trajectory import Trajectory, stack
+from aiida_anial.sampling.stop_rules import Measurement, Survey, are_finite, judge
+from aiida_anial.sampling.trajectory import StopReason, Trajectory, stack
 
 __all__ = ('SamplingInterrupted', 'sample')
 
 _CHECKPOINT_EVERY_S = 60.0
-# The first ones come sooner, so that a short job that is killed has something to go on from too.
+# The first checkpoints come sooner, so that a short job that is killed can continue, too.
 _FIRST_CHECKPOINT_S = 5.0
-# Checkpoints grow with the stored frames; writing them shall not take more than this share of the time.
+# Checkpoints grow with the stored frames; writing them takes at most this share of the time.
 _CHECKPOINT_SHARE = 0.05
 _REPORT_EVERY_S = 30.0
 
 
-class SamplingInterrupted(Exception):  # noqa: N818 - not an error: the sampling goes on from its checkpoint
+class SamplingInterrupted(Exception):  # noqa: N818 - not an error: the sampling continues from its checkpoint
     """The sampling was asked to stop; its checkpoint has been written."""
 
 
@@ -46,14 +44,15 @@ def sample(
 ) -> tuple[Trajectory, ...]:
     """Run all trajectories to their end and return them in the order of their cells.
 
+    :param task: cells, schedules and settings.
     :param engine: evaluates the ensemble.
-    :param checkpoint: file to go on from if it is there, written every minute, sooner at first, and when interrupted.
-        A continued sampling gives the same trajectories, to the last digit, as one that was never interrupted.
-    :param fingerprint: of all inputs, the ensemble too; a checkpoint with another one is refused.
-    :param interrupted: whether to stop now.
-    :param report: takes lines on the progress.
-    :raises SamplingInterrupted: if ``interrupted`` said so, after having written the checkpoint.
-    :raises AnialError: if a cell is unphysical from the beginning, or the checkpoint cannot be used.
+    :param checkpoint: file to continue from if it exists; written every minute, more often at first, and on
+        interruption. A continued sampling gives bitwise the same trajectories as an uninterrupted one.
+    :param fingerprint: identifies all inputs, including the ensemble; a checkpoint with another one is refused.
+    :param interrupted: called before each time step; if it returns true, the sampling stops.
+    :param report: called with lines on the progress.
+    :raises SamplingInterrupted: if ``interrupted`` returned true; the checkpoint has been written.
+    :raises AnialError: if an initial cell is unphysical, or the checkpoint cannot be used.
     """
     sampler = _Sampler(task, engine, report)
     if checkpoint.exists():
@@ -77,7 +76,7 @@ def sample(
 
 
 class _Clock:
-    """Saves and reports from time to time."""
+    """Calls ``save`` and ``report`` at intervals."""
 
     def __init__(self, save: Callable[[], None], report: Callable[[], None]) -> None:
         self._save, self._report = save, report
@@ -86,7 +85,7 @@ class _Clock:
         self._next_save, self._next_report = now + self._interval, now + _REPORT_EVERY_S
 
     def tick(self) -> None:
-        """Do what is due."""
+        """Save and report if it is time."""
         now = time.monotonic()
         if now >= self._next_report:
             self._report()
@@ -99,7 +98,7 @@ class _Clock:
 
 
 class _Sampler:
-    """Lets trajectories begin, steps the dynamics, looks at them, and takes out the trajectories that end."""
+    """Starts trajectories, steps the dynamics, applies the stop rules, and collects the trajectories that end."""
 
     def __init__(self, task: SamplingTask, engine: Engine, report: Callable[[str], None]) -> None:
         self.ended: dict[int, Trajectory] = {}
@@ -113,11 +112,11 @@ class _Sampler:
 
     @property
     def is_running(self) -> bool:
-        """Whether a trajectory has not ended."""
+        """Whether there are trajectories that have not ended."""
         return len(self.ended) < len(self._task.cells)
 
     def status(self) -> str:
-        """Return one line on how far the task has come."""
+        """Return one line on the progress of the task."""
         furthest = max(self._dynamics.times_ps(), default=0.0)
         return (
             f'{len(self.ended)} of {len(self._task.cells)} trajectories have ended, {len(self._records)} are running, '
@@ -125,30 +124,30 @@ class _Sampler:
         )
 
     def progress(self) -> Progress:
-        """Return what is needed to go on later."""
+        """Return the state from which the task can continue."""
         return Progress(self._dynamics.batch, self._records, self.ended)
 
     def resume(self, progress: Progress) -> None:
-        """Go on from there, with trajectories that have not begun waiting."""
+        """Continue from ``progress``."""
         self.ended, self._records = progress.ended, progress.records
         self._waiting = deque(index for index in self._waiting if index not in self.ended | self._records)
         self._dynamics = self._of(progress.batch)
 
     def fill(self) -> None:
-        """Let trajectories begin where there is room for them, until as many run as may."""
+        """Start waiting trajectories until the batch is full."""
         while room := self._room():
             self._begin([self._waiting.popleft() for _ in range(room)])
 
     def advance(self) -> None:
-        """Make one time step of the trajectories that are running, and let others take the places of those that end."""
+        """Advance the running trajectories by one time step, and replace those that end."""
         self._step()
         self.fill()
 
     def _room(self) -> int:
-        """Return how many trajectories may begin now.
+        """Return the number of trajectories that may start now.
 
-        They begin when a check of those running is due, so that checks, for which an evaluation costs more where the
-        members' forces are needed, are due for all of them at the same time.
+        They start only at a check of the running ones, so that all trajectories are checked at the same steps: checks
+        may need the forces of all members, which cost more.
         """
         settings, steps = self._task.settings, self._dynamics.batch.steps
         if len(steps) and (not settings.refill or steps[0] % settings.check_interval):
@@ -157,7 +156,7 @@ class _Sampler:
         return max(0, min(size - len(steps), len(self._waiting)))
 
     def _start(self, indices: list[int]) -> Dynamics:
-        """Return the dynamics of trajectories at their first step, forces not evaluated."""
+        """Return the dynamics of trajectories at their start, without forces."""
         cells = self._task.cells.select(indices)
         task = self._task
         return self._of(TrajectoryBatch.start(cells, indices=indices, schedules=task.schedules, seed=task.seed))
@@ -167,7 +166,7 @@ class _Sampler:
         return Dynamics(batch, schedules=task.schedules, engine=self._engine, settings=task.settings)
 
     def _begin(self, indices: list[int]) -> None:
-        """Let trajectories begin."""
+        """Start the trajectories ``indices``, and check them."""
         fresh = self._start(indices)
         survey = self._survey(fresh, fresh.evaluate(member_forces=self._task.thresholds.need_forces))
         for trajectory, index in enumerate(indices):
@@ -176,32 +175,32 @@ class _Sampler:
         self._dynamics = self._dynamics.joined(self._look(fresh, survey))
 
     def _step(self) -> None:
-        """Make one time step, and look at the trajectories when a check is due or something is wrong."""
+        """Make one time step, and apply the stop rules at checks, at the end, and to broken trajectories."""
         dynamics, settings, need_forces = self._dynamics, self._task.settings, self._task.thresholds.need_forces
         batch = dynamics.batch
-        # For one as for all, see _room.
+        # All trajectories are in step, see _room.
         is_check = (batch.steps[0] + 1) % settings.check_interval == 0
         prediction = dynamics.step(member_forces=need_forces and bool(is_check))
         if is_check:
             self._dynamics = self._look(dynamics, self._survey(dynamics, prediction))
             return
-        # At every step, lest a broken trajectory drag the engine into numbers that it cannot handle.
+        # At every step, so that a broken trajectory never gives the engine numbers that it cannot handle.
         are_sound = are_finite(prediction, batch) & (dynamics.temperatures() <= settings.max_temperature_k)
         are_ending = ~are_sound | (batch.steps == self._n_steps[batch.indices])
         if are_ending.any():
-            # Once more and for themselves: whether another ends here must not decide what is evaluated for those that
-            # go on, since the last digits of the mean force may depend on whether the members' are computed.
+            # Those that end are evaluated again, separately. The last digits of the mean force may depend on whether
+            # the forces of members are computed, and the others must not depend on whether a trajectory ends here.
             ending = dynamics.select(are_ending)
             survey = self._survey(ending, ending.evaluate(member_forces=need_forces))
             self._dynamics = dynamics.select(~are_ending).joined(self._look(ending, survey))
 
     def _survey(self, dynamics: Dynamics, prediction: Prediction) -> Survey:
-        """Return what there is to measure."""
+        """Return the measurements on all trajectories of ``dynamics``."""
         batch = dynamics.batch
         return Survey.take(dynamics, prediction, are_last=batch.steps == self._n_steps[batch.indices])
 
     def _look(self, dynamics: Dynamics, survey: Survey) -> Dynamics:
-        """Apply the stop rules, and return the dynamics of the trajectories that go on."""
+        """Apply the stop rules, and return the dynamics of the trajectories that continue."""
         batch, settings = dynamics.batch, self._task.settings
         keep = np.ones(len(batch), dtype=bool)
         for trajectory, index in enumerate(batch.indices.tolist()):
@@ -218,7 +217,7 @@ class _Sampler:
         return dynamics if keep.all() else dynamics.select(keep)
 
     def _end(self, index: int, reason: StopReason, step: int, measured: Measurement) -> None:
-        """Move a trajectory from the running ones to those that have ended."""
+        """Move a trajectory from the running to the ended ones."""
         record = self._records.pop(index)
         frames = record.all_frames()
         contact = measured.closest_contact_angstrom
@@ -241,9 +240,9 @@ class _Sampler:
 
 
 def _refuse_close_contacts(task: SamplingTask, engine: Engine) -> None:
-    """Look at the initial cells.
+    """Check the contacts in the initial cells.
 
-    :raises AnialError: if two atoms of one are closer than ``min_contact_angstrom``, or could not be seen in a list.
+    :raises AnialError: if two atoms are closer than ``min_contact_angstrom``, or that exceeds the cutoff.
     """
     limit = task.settings.min_contact_angstrom
     for index in range(len(task.cells)):

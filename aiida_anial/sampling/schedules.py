@@ -1,4 +1,4 @@
-"""Temperature schedules, and the task of one trajectory: cell, schedule and seed."""
+"""Temperature schedules, and sampling tasks: cells, schedules, settings and seed."""
 
 from __future__ import annotations
 
@@ -39,12 +39,12 @@ class Schedule(Settings):
         return ramp + self.t_mod_k * math.sin(math.pi * time_ps / self.t_0_ps) ** 2
 
     def n_steps(self, time_step_fs: float) -> int:
-        """Return the number of time steps to t_max, at least one."""
+        """Return the number of time steps until t_max, at least one."""
         return max(1, round(self.t_max_ps * 1000.0 / time_step_fs))
 
 
 def draw_schedule(settings: ScheduleSettings, *, seed: int, index: int) -> Schedule:
-    """Return schedule ``index`` of those that follow from ``seed``; each parameter is uniform in its range."""
+    """Return schedule ``index`` of ``seed``; each parameter is uniform in its range."""
     source = stream(Purpose.SCHEDULE, seed=seed, index=index)
 
     def draw(bounds: tuple[float, float]) -> float:
@@ -68,11 +68,11 @@ def draw_schedules(settings: ScheduleSettings, *, seed: int, n: int) -> tuple[Sc
 class SamplingTask:
     """A batch of trajectories to run.
 
-    :param cells: where they start.
-    :param schedules: target temperatures, one for each cell.
+    :param cells: initial cells.
+    :param schedules: target temperatures, one schedule for each cell.
     :param settings: dynamics and checks.
-    :param thresholds: disagreement at which they stop.
-    :param seed: of velocities and noise; trajectory ``i`` draws its random numbers from ``(seed, i)`` alone.
+    :param thresholds: disagreement above which trajectories stop.
+    :param seed: seed of velocities and noise; the random numbers of trajectory ``i`` depend only on ``(seed, i)``.
     :raises SettingsError: if the settings contradict each other.
     """
 

@@ -1,4 +1,4 @@
-"""What the random cells, the schedules, the dynamics and the stop rules are set to."""
+"""Settings of random cells, schedules, dynamics and stop rules."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ AtomRange = tuple[Annotated[int, Field(ge=1)], Annotated[int, Field(ge=1)]]
 class CellFamily(Settings):
     """One kind of random cell; the defaults are the paper's (Smith et al., Nat. Commun. 12, 1257 (2021), II.B.2).
 
-    :param fraction: share of the cells that are of this family; the shares are relative to their sum.
-    :param edges_angstrom: each edge of the orthorhombic cell is uniform in this range.
-    :param n_atoms: least and greatest number of atoms in a cell.
+    :param fraction: share of the cells in this family, relative to the sum over all families.
+    :param edges_angstrom: range of each edge of the orthorhombic cell, uniformly distributed.
+    :param n_atoms: smallest and largest number of atoms in a cell.
     """
 
     fraction: Positive = 1.0
@@ -33,14 +33,14 @@ class CellFamily(Settings):
         if self.edges_angstrom[1] > 1000:
             raise ValueError('edges_angstrom: edges above 1000 angstrom are not supported')
         if self.n_atoms[0] > self.n_atoms[1]:
-            raise ValueError(f'n_atoms: the range is upside down, {self.n_atoms[0]} > {self.n_atoms[1]}')
+            raise ValueError(f'n_atoms: the range is reversed, {self.n_atoms[0]} > {self.n_atoms[1]}')
         return self
 
 
 def _check_element(symbol: str) -> str:
-    """Return the symbol of an element that has a mass.
+    """Return ``symbol`` if it is that of an element with a known mass.
 
-    :raises ValueError: if it is not one.
+    :raises ValueError: if it is not.
     """
     if not atomic_numbers.get(symbol) or not atomic_masses[atomic_numbers[symbol]] > 0:
         raise ValueError(f'{symbol!r} is not the symbol of an element')
@@ -50,10 +50,10 @@ def _check_element(symbol: str) -> str:
 class CellSettings(Settings):
     """How random cells are drawn; the defaults are the paper's.
 
-    :param element: of all atoms.
-    :param families: kinds of cells, for mixtures of small and large ones.
-    :param density_g_per_cm3: the mass density is uniform in this range.
-    :param min_distance_angstrom: no two atoms are closer, periodic images included.
+    :param element: chemical symbol of all atoms.
+    :param families: families of cells, such as small and large ones.
+    :param density_g_per_cm3: range of the mass density, uniformly distributed.
+    :param min_distance_angstrom: smallest distance of two atoms, periodic images included.
     """
 
     element: Annotated[str, AfterValidator(_check_element)] = 'Al'
@@ -69,9 +69,9 @@ class CellSettings(Settings):
 
 
 class ScheduleSettings(Settings):
-    """Ranges of the temperature schedules; each parameter is uniform in its range, the defaults are the paper's.
+    """Ranges of the parameters of temperature schedules, uniformly distributed; the defaults are the paper's.
 
-    See :class:`aiida_anial.sampling.schedules.Schedule` for what the parameters do.
+    See :class:`aiida_anial.sampling.schedules.Schedule` for the parameters.
     """
 
     t_start_k: Range = (10.0, 1000.0)
@@ -83,19 +83,19 @@ class ScheduleSettings(Settings):
     @model_validator(mode='after')
     def _check_period(self) -> Self:
         if self.t_0_ps[0] <= 0:
-            raise ValueError('t_0_ps: a modulation of period 0 is impossible, the range must begin above 0')
+            raise ValueError('t_0_ps: a modulation of period 0 is impossible, the range must start above 0')
         return self
 
 
 class Thresholds(Settings):
     """Disagreement of the ensemble above which a trajectory stops.
 
-    :param energy_ev_per_sqrt_atom: of the energy: standard deviation over the members / sqrt(atoms).
-    :param force_mean_ev_per_angstrom: of the forces, mean over atoms; None: not looked at.
-    :param force_max_ev_per_angstrom: of the forces, largest of all atoms; None: not looked at.
-
-    The forces of each member cost about as much again as the mean's, so they are computed only if one of their
+    The forces of each member cost about as much again as the mean force, so they are computed only if one of their
     thresholds is given.
+
+    :param energy_ev_per_sqrt_atom: energy disagreement: standard deviation over the members / sqrt(atoms).
+    :param force_mean_ev_per_angstrom: force disagreement, mean over atoms; None means no threshold.
+    :param force_max_ev_per_angstrom: force disagreement, largest of all atoms; None means no threshold.
     """
 
     energy_ev_per_sqrt_atom: Positive
@@ -104,30 +104,29 @@ class Thresholds(Settings):
 
     @property
     def need_forces(self) -> bool:
-        """Whether the forces of each member are needed."""
+        """Whether checks need the forces of each member."""
         return self.force_mean_ev_per_angstrom is not None or self.force_max_ev_per_angstrom is not None
 
 
 class SamplingSettings(Settings):
-    """Dynamics, and when a trajectory is looked at.
+    """Settings of the dynamics and of the checks of trajectories.
 
     :param time_step_fs: time step.
-    :param friction_per_fs: Langevin friction; 0 makes the dynamics Newton's.
+    :param friction_per_fs: Langevin friction; 0 gives Newtonian dynamics.
     :param check_interval: steps between checks of the stop rules.
-    :param min_time_ps: disagreement counts from this time on. Every random cell is far from what the ensemble knows,
-        so counting from the first step would stop all trajectories there and sample nothing but random cells.
+    :param min_time_ps: disagreement counts from this time on. Random cells are far from the training data, so counting
+        it from the first step would stop all trajectories at once and sample only random cells.
     :param frame_interval: steps between stored frames, a multiple of ``check_interval``.
-    :param min_contact_angstrom: a closer contact is unphysical. Random cells begin at 1.8, and while they
-        relax on the published ANI-Al, up to 3000 K, their atoms come no closer than 1.72. At 1.5 the cores of a
-        pseudopotential of 1.4 angstrom overlap by half, and a label would mean nothing.
-    :param max_temperature_k: a higher kinetic temperature is unphysical. A random cell of a few atoms on the published
-        ANI-Al reaches 15,500 K for some femtoseconds when it relaxes; a broken potential passes any limit at once.
-    :param skin_angstrom: margin of the neighbour lists; that of a trajectory is renewed when one of its atoms has moved
-        half of it.
-    :param batch_size: trajectories that step together; None: all of the task, which keeps the machine busy for longest
-        if there is memory for it. It changes no trajectory.
-    :param refill: whether the next trajectory of the task begins when one ends, instead of the next batch when all
-        have ended. It changes no trajectory.
+    :param min_contact_angstrom: a closer contact is unphysical. Random cells start with at least 1.8, and
+        while they relax on the published ANI-Al at up to 3000 K, atoms come no closer than 1.72. At 1.5 the cores of
+        pseudopotentials with radii of 1.4 angstrom overlap by half, and a label would be meaningless.
+    :param max_temperature_k: a higher kinetic temperature is unphysical. Relaxing on the published ANI-Al, a random
+        cell of a few atoms reaches 15,500 K for some femtoseconds; a broken potential exceeds any limit at once.
+    :param skin_angstrom: margin of the neighbour lists; a list is renewed when an atom has moved by half of it.
+    :param batch_size: trajectories that are integrated together; None means all of the task, which uses the machine
+        best if there is enough memory. It does not change trajectories.
+    :param refill: whether the next trajectory starts as soon as one ends, instead of the next batch when all have
+        ended. It does not change trajectories.
     """
 
     time_step_fs: Positive = 1.0

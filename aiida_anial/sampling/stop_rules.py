@@ -1,44 +1,38 @@
-"""When a trajectory ends, and why."""
+"""The stop rules: what is measured on trajectories, when one ends, and why."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from enum import StrEnum
+from typing import Self
 
+import numpy as np
+from numpy.typing import NDArray
+
+from aiida_anial.potential.engine import Prediction
+from aiida_anial.sampling.batch import TrajectoryBatch
+from aiida_anial.sampling.dynamics import Dynamics
+from aiida_anial.sampling.loops import are_within
 from aiida_anial.sampling.settings import SamplingSettings, Thresholds
+from aiida_anial.sampling.trajectory import Frame, StopReason
 
-__all__ = ('Measurement', 'StopReason', 'judge')
+__all__ = ('Measurement', 'Survey', 'are_finite', 'judge')
 
-
-class StopReason(StrEnum):
-    """Why a trajectory ended."""
-
-    COMPLETED = 'completed'
-    ENERGY_DISAGREEMENT = 'energy_disagreement'
-    FORCE_DISAGREEMENT_MEAN = 'force_disagreement_mean'
-    FORCE_DISAGREEMENT_MAX = 'force_disagreement_max'
-    CLOSE_CONTACT = 'close_contact'
-    TEMPERATURE = 'temperature'
-    NOT_FINITE = 'not_finite'
-
-    @property
-    def is_physical(self) -> bool:
-        """Whether the last configuration makes sense, so that it is itself the candidate for a label."""
-        return self not in (StopReason.CLOSE_CONTACT, StopReason.TEMPERATURE, StopReason.NOT_FINITE)
+# In eV/angstrom. A larger force moves an atom across any cell in one time step, so far that coordinates lose digits.
+_MEANINGLESS_FORCE = 1e5
 
 
 @dataclass(frozen=True)
 class Measurement:
-    """What the rules look at.
+    """Measurements on one trajectory, to which the stop rules apply.
 
     :param time_ps: time since the start.
     :param is_last: whether t_max is reached.
-    :param is_finite: whether energy, forces and velocities are finite.
+    :param is_finite: whether energies and forces are finite.
     :param temperature_k: kinetic temperature.
     :param closest_contact_angstrom: distance of the closest two atoms, periodic images included.
-    :param energy_disagreement: standard deviation of the energy over sqrt(atoms), eV.
-    :param force_disagreement_mean: mean over atoms, eV/angstrom; NaN: not computed.
-    :param force_disagreement_max: largest of all atoms, eV/angstrom; NaN: not computed.
+    :param energy_disagreement: standard deviation over the members / sqrt(atoms), eV.
+    :param force_disagreement_mean: mean over atoms, eV/angstrom; NaN if not computed.
+    :param force_disagreement_max: largest of all atoms, eV/angstrom; NaN if not computed.
     """
 
     time_ps: float
@@ -52,9 +46,9 @@ class Measurement:
 
 
 def judge(measured: Measurement, *, settings: SamplingSettings, thresholds: Thresholds) -> StopReason | None:
-    """Return why the trajectory ends here, or None if it goes on.
+    """Return why the trajectory ends here, or None if it continues.
 
-    What is unphysical comes first, and at any time; disagreement counts from ``min_time_ps`` on; t_max comes last.
+    Unphysical states come first, at any time; then disagreement, from ``min_time_ps`` on; then t_max.
     """
     reason = _unphysical(measured, settings)
     if reason is None and measured.time_ps >= settings.min_time_ps * (1 - 1e-9):
@@ -65,7 +59,7 @@ def judge(measured: Measurement, *, settings: SamplingSettings, thresholds: Thre
 
 
 def _unphysical(measured: Measurement, settings: SamplingSettings) -> StopReason | None:
-    """Return what is unphysical, if anything."""
+    """Return why the state is unphysical, or None."""
     if not measured.is_finite:
         return StopReason.NOT_FINITE
     if measured.temperature_k > settings.max_temperature_k:
@@ -76,7 +70,7 @@ def _unphysical(measured: Measurement, settings: SamplingSettings) -> StopReason
 
 
 def _disagreement(measured: Measurement, thresholds: Thresholds) -> StopReason | None:
-    """Return the first disagreement above its threshold, if any; comparisons with NaN are false."""
+    """Return the first disagreement above its threshold, or None; comparisons with NaN are false."""
     limits = (
         (StopReason.ENERGY_DISAGREEMENT, measured.energy_disagreement, thresholds.energy_ev_per_sqrt_atom),
         (StopReason.FORCE_DISAGREEMENT_MAX, measured.force_disagreement_max, thresholds.force_max_ev_per_angstrom),
@@ -86,3 +80,103 @@ def _disagreement(measured: Measurement, thresholds: Thresholds) -> StopReason |
         if limit is not None and value > limit:
             return reason
     return None
+
+
+@dataclass(frozen=True, eq=False)
+class Survey:
+    """Measurements on T trajectories, each ``[T]``.
+
+    :param steps: number of time steps since the start.
+    :param times_ps: time since the start.
+    :param are_last: whether t_max is reached.
+    :param are_finite: whether energies and forces are finite.
+    :param temperatures_k: kinetic temperatures.
+    :param targets_k: target temperatures of the schedules.
+    :param contacts_angstrom: distance of the closest two atoms.
+    :param energies: potential energies, mean of the members, eV.
+    :param energy_disagreement: standard deviation over the members / sqrt(atoms), eV.
+    :param force_mean: force disagreement, mean over atoms, eV/angstrom; NaN if not computed.
+    :param force_max: force disagreement, largest of all atoms, eV/angstrom; NaN if not computed.
+    """
+
+    steps: list[int]
+    times_ps: list[float]
+    are_last: NDArray[np.bool_]
+    are_finite: NDArray[np.bool_]
+    temperatures_k: NDArray[np.float64]
+    targets_k: NDArray[np.float64]
+    contacts_angstrom: list[float]
+    energies: NDArray[np.float64]
+    energy_disagreement: NDArray[np.float64]
+    force_mean: NDArray[np.float64]
+    force_max: NDArray[np.float64]
+
+    @classmethod
+    def take(cls, dynamics: Dynamics, prediction: Prediction, *, are_last: NDArray[np.bool_]) -> Self:
+        """Measure all trajectories of ``dynamics``; ``prediction`` must be that at the current positions."""
+        batch = dynamics.batch
+        force_mean, force_max = _force_disagreement(prediction, batch)
+        # Arithmetic with values that are not finite would raise warnings.
+        with np.errstate(invalid='ignore', over='ignore'):
+            energy_disagreement = prediction.energy_disagreement
+        return cls(
+            steps=batch.steps.tolist(),
+            times_ps=dynamics.times_ps(),
+            are_last=are_last,
+            are_finite=are_finite(prediction, batch),
+            temperatures_k=dynamics.temperatures(),
+            targets_k=dynamics.target_temperatures(),
+            contacts_angstrom=dynamics.closest_contacts(),
+            energies=prediction.energies,
+            energy_disagreement=energy_disagreement,
+            force_mean=force_mean,
+            force_max=force_max,
+        )
+
+    def measurement(self, trajectory: int) -> Measurement:
+        """Return the measurements on one trajectory."""
+        return Measurement(
+            time_ps=self.times_ps[trajectory],
+            is_last=bool(self.are_last[trajectory]),
+            is_finite=bool(self.are_finite[trajectory]),
+            temperature_k=float(self.temperatures_k[trajectory]),
+            closest_contact_angstrom=self.contacts_angstrom[trajectory],
+            energy_disagreement=float(self.energy_disagreement[trajectory]),
+            force_disagreement_mean=float(self.force_mean[trajectory]),
+            force_disagreement_max=float(self.force_max[trajectory]),
+        )
+
+    def frame(self, trajectory: int, batch: TrajectoryBatch) -> Frame:
+        """Return the current frame of one trajectory."""
+        atoms = batch.atoms(trajectory)
+        return Frame(
+            positions=batch.positions[atoms].copy(),
+            velocities=batch.velocities[atoms].astype(np.float32),
+            step=self.steps[trajectory],
+            time_ps=self.times_ps[trajectory],
+            energy=float(self.energies[trajectory]),
+            energy_disagreement=float(self.energy_disagreement[trajectory]),
+            force_disagreement_mean=float(self.force_mean[trajectory]),
+            force_disagreement_max=float(self.force_max[trajectory]),
+            target_temperature_k=float(self.targets_k[trajectory]),
+            temperature_k=float(self.temperatures_k[trajectory]),
+        )
+
+
+def are_finite(prediction: Prediction, batch: TrajectoryBatch) -> NDArray[np.bool_]:
+    """Return ``[T]``: whether the energies of all members are finite and no force is larger than meaningful or NaN."""
+    energies = np.isfinite(prediction.member_energies).all(axis=0)
+    return np.asarray(energies & are_within(batch.forces, batch.offsets, _MEANINGLESS_FORCE))
+
+
+def _force_disagreement(
+    prediction: Prediction, batch: TrajectoryBatch
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Return mean and maximum over atoms, each ``[T]``, NaN if the members' forces were not computed."""
+    if prediction.member_forces is None:
+        unknown = np.full(len(batch), np.nan)
+        return unknown, unknown
+    with np.errstate(invalid='ignore', over='ignore'):
+        by_atom = prediction.force_disagreement
+        first = batch.offsets[:-1]
+        return np.add.reduceat(by_atom, first) / batch.n_atoms, np.maximum.reduceat(by_atom, first)

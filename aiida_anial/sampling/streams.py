@@ -1,7 +1,7 @@
-"""Random streams: every draw follows from a seed and an index, on every machine and with every version of NumPy.
+"""Random streams: every draw is determined by a seed and an index, on every machine and with every version of NumPy.
 
-NumPy promises that the raw numbers of ``PCG64`` and ``SeedSequence`` stay the same for ever, but not what
-``Generator`` makes of them (NEP 19). So what must be reproducible to the last digit is made from raw numbers here.
+NumPy guarantees that the raw numbers of ``PCG64`` and ``SeedSequence`` never change, but not the distributions of
+``Generator`` (NEP 19). Numbers that must be bitwise reproducible are therefore made from raw numbers here.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ __all__ = ('Purpose', 'integers', 'stream', 'uniform')
 
 
 class Purpose(IntEnum):
-    """What a stream is for; streams of different purpose are independent under one seed and index."""
+    """The purpose of a stream; streams of different purposes are independent for the same seed and index."""
 
     CELL = 0
     SCHEDULE = 1
@@ -24,7 +24,7 @@ class Purpose(IntEnum):
 
 
 def stream(purpose: Purpose, *, seed: int, index: int) -> PCG64:
-    """Return the random stream of item ``index`` under ``seed``.
+    """Return the random stream of item ``index`` of ``seed``.
 
     :raises ValueError: if ``seed`` or ``index`` is negative.
     """
@@ -34,8 +34,8 @@ def stream(purpose: Purpose, *, seed: int, index: int) -> PCG64:
 def integers(source: PCG64, *, bounds: NDArray[np.int64]) -> NDArray[np.int64]:
     """Return uniform integers in ``0 ... bounds - 1``, one for each element of ``bounds``, drawn in C order.
 
-    The upper 32 bits of a raw number times the bound, over 2^32: exact in 64 bits for bounds below 2^32, and no
-    integer is likelier than another by more than bound / 2^32.
+    They are the upper 32 bits of a raw number, times the bound, over 2^32. This is exact in 64 bits for bounds below
+    2^32, and the probabilities of integers differ by less than bound / 2^32.
     """
     high = source.random_raw(bounds.size).reshape(bounds.shape) >> np.uint64(32)
     result: NDArray[np.int64] = ((high * bounds.astype(np.uint64)) >> np.uint64(32)).astype(np.int64)

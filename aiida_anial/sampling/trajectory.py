@@ -1,9 +1,10 @@
-"""A trajectory: stored frames, the reason it stopped, and its file."""
+"""A trajectory: its frames, why it ended, and its file."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
+from enum import StrEnum
 from pathlib import Path
 from typing import Any, ClassVar, Self
 
@@ -13,25 +14,41 @@ from numpy.typing import NDArray
 from aiida_anial.common.cells import stored_species
 from aiida_anial.common.errors import AnialError, FileFormatError
 from aiida_anial.common.tensors import TensorFile, read_tensors, write_tensors
-from aiida_anial.sampling.stop_rules import StopReason
 
-__all__ = ('SCALARS', 'Frame', 'Trajectory', 'stack', 'unstack')
+__all__ = ('SCALARS', 'Frame', 'StopReason', 'Trajectory', 'stack', 'unstack')
+
+
+class StopReason(StrEnum):
+    """Why a trajectory ended."""
+
+    COMPLETED = 'completed'
+    ENERGY_DISAGREEMENT = 'energy_disagreement'
+    FORCE_DISAGREEMENT_MEAN = 'force_disagreement_mean'
+    FORCE_DISAGREEMENT_MAX = 'force_disagreement_max'
+    CLOSE_CONTACT = 'close_contact'
+    TEMPERATURE = 'temperature'
+    NOT_FINITE = 'not_finite'
+
+    @property
+    def is_physical(self) -> bool:
+        """Whether the configuration at the end is physical, and therefore the candidate for a label."""
+        return self not in (StopReason.CLOSE_CONTACT, StopReason.TEMPERATURE, StopReason.NOT_FINITE)
 
 
 @dataclass(frozen=True, eq=False)
 class Frame:
-    """A configuration of n atoms on a trajectory, and what was measured there.
+    """A configuration of n atoms on a trajectory, with measurements.
 
     :param positions: ``[n, 3]`` angstrom, float64, not wrapped into the cell.
     :param velocities: ``[n, 3]`` angstrom/fs, float32.
-    :param step: time steps since the start.
+    :param step: number of time steps since the start.
     :param time_ps: time since the start.
     :param energy: potential energy, mean of the members, eV.
     :param energy_disagreement: standard deviation over the members / sqrt(n), eV.
     :param force_disagreement_mean: mean over atoms, eV/angstrom; NaN where no force threshold is set.
     :param force_disagreement_max: largest of all atoms, eV/angstrom; NaN where no force threshold is set.
-    :param target_temperature_k: of the schedule.
-    :param temperature_k: kinetic, all 3 n degrees of freedom counted.
+    :param target_temperature_k: temperature of the schedule.
+    :param temperature_k: kinetic temperature of all 3 n degrees of freedom.
     """
 
     positions: NDArray[np.float64]
@@ -46,7 +63,7 @@ class Frame:
     temperature_k: float
 
 
-# Name of the array over frames -> name of the value in one frame.
+# Name of the array over frames, and name of the value in one frame.
 SCALARS = {
     'steps': 'step',
     'times_ps': 'time_ps',
@@ -62,12 +79,12 @@ assert set(_ARRAYS.values()) == {field.name for field in fields(Frame)}
 
 
 def stack(frames: Sequence[Frame]) -> dict[str, np.ndarray]:
-    """Return the values of all frames by name, frames along the first axis; there must be one at least."""
+    """Return the values of all frames by name, with frames along the first axis; there must be at least one."""
     return {name: np.stack([np.asarray(getattr(frame, key)) for frame in frames]) for name, key in _ARRAYS.items()}
 
 
 def unstack(arrays: Mapping[str, np.ndarray]) -> list[Frame]:
-    """Return the frames that ``stack`` was given."""
+    """Return the frames that ``stack`` joined into ``arrays``."""
     frames = []
     for row in range(len(arrays['steps'])):
         values = {key: arrays[name][row] for name, key in _ARRAYS.items()}
@@ -93,30 +110,29 @@ _OPTIONAL_END = ('closest_contact_angstrom',)
 class Trajectory:
     """S thinned frames of n atoms in a fixed cell, and how the trajectory ended.
 
-    All frames are sound. The first is the initial cell and the last is the candidate for a label: where disagreement
-    (or t_max) ended the trajectory, the configuration at its end, and where something unphysical did, the last sound
-    one before.
+    All frames are sound. The first is the initial cell, and the last is the candidate for a label: the configuration at
+    the end if disagreement or t_max ended the trajectory, otherwise the last sound one before the end.
 
-    :param index: number of the trajectory in its batch, that of its cell and schedule.
+    :param index: index of the trajectory in its task, also that of its cell and schedule.
     :param species: ``[n]`` atomic numbers, int16.
     :param lattice: ``[3, 3]`` lattice vectors, angstrom.
     :param positions: ``[S, n, 3]`` angstrom, not wrapped into the cell, float64.
     :param velocities: ``[S, n, 3]`` angstrom/fs, float32.
-    :param steps: ``[S]`` time steps since the start.
-    :param times_ps: ``[S]``.
+    :param steps: ``[S]`` number of time steps since the start.
+    :param times_ps: ``[S]`` time since the start.
     :param energies: ``[S]`` potential energies, eV.
     :param energy_disagreement: ``[S]`` standard deviation over the members / sqrt(n), eV.
     :param force_disagreement_mean: ``[S]`` mean over atoms, eV/angstrom; NaN where no force threshold was set.
     :param force_disagreement_max: ``[S]`` largest of all atoms, eV/angstrom; NaN where no force threshold was set.
-    :param target_temperatures_k: ``[S]`` of the schedule.
-    :param temperatures_k: ``[S]`` kinetic, all 3 n degrees of freedom counted.
+    :param target_temperatures_k: ``[S]`` temperatures of the schedule.
+    :param temperatures_k: ``[S]`` kinetic temperatures of all 3 n degrees of freedom.
     :param stop_reason: why the trajectory ended.
-    :param stop_step: time steps to the end, which is after the last frame where the end was unphysical.
-    :param stop_time_ps: time to the end.
-    :param candidate_frame: the frame that is the candidate for a label.
+    :param stop_step: number of time steps until the end, which is after the last frame if the end was unphysical.
+    :param stop_time_ps: time until the end.
+    :param candidate_frame: index of the frame that is the candidate for a label.
     :param max_temperature_k: highest kinetic temperature at a check, the end included.
-    :param closest_contact_angstrom: distance of the closest two atoms at the end, periodic images included; None where
-        it is beyond the cutoff of the potential.
+    :param closest_contact_angstrom: distance of the closest two atoms at the end, periodic images included; None if it
+        is beyond the cutoff of the potential.
     :raises AnialError: if the shapes do not fit.
     """
 
@@ -160,7 +176,7 @@ class Trajectory:
         return int(self.positions.shape[1])
 
     def row(self) -> dict[str, Any]:
-        """Return what a table of trajectories says about this one, in JSON's types."""
+        """Return the row of this trajectory in a table of trajectories, as JSON values."""
         return {
             'index': self.index,
             'n_atoms': self.n_atoms,
@@ -185,9 +201,9 @@ class Trajectory:
 
     @classmethod
     def from_arrays(cls, metadata: Mapping[str, Any], arrays: Mapping[str, np.ndarray]) -> Self:
-        """Return the trajectory of which ``content`` gave this metadata and these arrays.
+        """Return the trajectory whose ``content`` has this metadata and these arrays.
 
-        :raises FileFormatError: if something is missing or makes no sense.
+        :raises FileFormatError: if anything is missing or invalid.
         """
         try:
             end = {name: metadata['end'][name] for name in (*_END, *_OPTIONAL_END)}
@@ -204,7 +220,7 @@ class Trajectory:
 
     @classmethod
     def read(cls, path: Path) -> Self:
-        """Return the trajectory that ``write`` put into ``path``.
+        """Return the trajectory in the file ``path``.
 
         :raises FileFormatError: if the file is not a trajectory.
         """
@@ -218,5 +234,5 @@ class Trajectory:
 
 
 def _finite(value: float | np.float64) -> float | None:
-    """Return ``value`` for JSON and for AiiDA's attributes, which know no NaN and no infinity."""
+    """Return ``value``, or None if it is not finite: neither JSON nor attributes of nodes can hold NaN or infinity."""
     return float(value) if np.isfinite(value) else None

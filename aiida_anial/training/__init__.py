@@ -1,1 +1,1 @@
-"""Training of an ensemble of networks on energies, forces and stresses. Never imports AiiDA."""
+"""Training of ensembles on energies, forces and stresses. Never imports AiiDA."""

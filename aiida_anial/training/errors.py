@@ -1,4 +1,4 @@
-"""Errors of a potential on labelled configurations, and how well its disagreement foretells them."""
+"""Errors of a potential on labelled configurations, and how well its disagreement predicts them."""
 
 from __future__ import annotations
 
@@ -13,9 +13,8 @@ from scipy.stats import spearmanr
 from aiida_anial.common.errors import AnialError
 from aiida_anial.common.labels import LabelledCells
 from aiida_anial.common.tensors import TensorFile, read_tensors, write_tensors
-from aiida_anial.potential.engine import Engine
+from aiida_anial.potential.engine import Engine, Prediction
 from aiida_anial.potential.potential import Potential
-from aiida_anial.potential.prediction import Prediction
 from aiida_anial.training.splits import Role, roles
 
 __all__ = ('ConfigurationErrors', 'configuration_errors', 'summarise', 'summarise_roles')
@@ -28,25 +27,27 @@ _UNITS = {
     'stresses': 'eV/angstrom^3',
     'energy_disagreement': 'eV/sqrt(atom)',
 }
+# Atoms in one evaluation, about.
 _MAX_ATOMS = 500
 
 
 @dataclass(frozen=True, eq=False)
 class ConfigurationErrors:
-    """Errors of M members and of their mean on C configurations.
+    """Errors of M members and of their mean, the ensemble, on C configurations.
 
-    :param n_atoms: ``[C]`` atoms in each configuration, int64.
+    :param n_atoms: ``[C]`` number of atoms in each configuration, int64.
     :param label_energies: ``[C]`` total energies of the labels, eV.
     :param member_energies: ``[M, C]`` total energies by each member, eV.
-    :param energy_disagreement: ``[C]`` standard deviation over the members over the square root of the atoms, eV.
-    :param force_rmse: ``[C]`` root mean square error of the force components of the ensemble's mean, eV/angstrom.
-    :param force_max_error: ``[C]`` largest error of a force component of the ensemble's mean, eV/angstrom.
-    :param force_mae: ``[C]`` mean absolute error of the force components of the ensemble's mean, eV/angstrom.
+    :param energy_disagreement: ``[C]`` standard deviation over the members, divided by the square root of the number
+        of atoms, eV.
+    :param force_rmse: ``[C]`` root mean square error of the force components of the ensemble, eV/angstrom.
+    :param force_max_error: ``[C]`` largest absolute error of a force component of the ensemble, eV/angstrom.
+    :param force_mae: ``[C]`` mean absolute error of the force components of the ensemble, eV/angstrom.
     :param force_disagreement_mean: ``[C]`` mean over atoms of the force disagreement, eV/angstrom.
     :param force_disagreement_max: ``[C]`` largest force disagreement of an atom, eV/angstrom.
-    :param stress_rmse: ``[C]`` root mean square error of the nine stress components of the mean, eV/angstrom^3.
-    :param member_force_rmse: ``[M, C]`` as ``force_rmse``, of each member.
-    :param member_force_mae: ``[M, C]`` as ``force_mae``, of each member.
+    :param stress_rmse: ``[C]`` root mean square error of the nine stress components of the ensemble, eV/angstrom^3.
+    :param member_force_rmse: ``[M, C]`` ``force_rmse`` of each member.
+    :param member_force_mae: ``[M, C]`` ``force_mae`` of each member.
     :param roles: ``[M, C]`` role of the configuration for each member (``splits.Role``), int8.
     """
 
@@ -69,20 +70,20 @@ class ConfigurationErrors:
 
     @property
     def energy_errors(self) -> NDArray[np.float64]:
-        """``[C]`` total energy of the ensemble's mean minus that of the label, eV."""
+        """``[C]`` total energy predicted by the ensemble minus that of the label, eV."""
         errors: NDArray[np.float64] = self.member_energies.mean(axis=0) - self.label_energies
         return errors
 
     @property
     def member_energy_errors(self) -> NDArray[np.float64]:
-        """``[M, C]`` total energy of each member minus that of the label, eV."""
+        """``[M, C]`` total energy predicted by each member minus that of the label, eV."""
         return self.member_energies - self.label_energies
 
     @classmethod
     def read(cls, path: Path) -> Self:
-        """Return what ``write`` put into ``path``.
+        """Return the errors in the file ``path``.
 
-        :raises FileFormatError: if the file is not one of errors.
+        :raises FileFormatError: if the file is not of kind ``errors``.
         """
         arrays = read_tensors(path, kind=_KIND, schema_version=_SCHEMA_VERSION).arrays
         return cls(**{field.name: arrays[field.name] for field in fields(cls)})
@@ -96,8 +97,8 @@ class ConfigurationErrors:
 def configuration_errors(potential: Potential, data: LabelledCells, engine: Engine) -> ConfigurationErrors:
     """Return the errors of ``potential`` on ``data``.
 
-    :param potential: the one that ``engine`` evaluates.
-    :param data: labelled configurations, one at least.
+    :param potential: the potential that ``engine`` evaluates.
+    :param data: labelled configurations, at least one.
     :param engine: evaluates the potential.
     :raises AnialError: if there are no configurations.
     """
@@ -114,13 +115,13 @@ def configuration_errors(potential: Potential, data: LabelledCells, engine: Engi
 
 
 def _chunks(n_atoms: NDArray[np.int64]) -> list[NDArray[np.int64]]:
-    """Return consecutive runs of configurations of about as many atoms as an engine takes at once."""
+    """Divide the configurations into consecutive chunks of about ``_MAX_ATOMS`` atoms, given as indices."""
     run = np.cumsum(n_atoms) // _MAX_ATOMS
     return np.split(np.arange(len(n_atoms)), np.flatnonzero(np.diff(run)) + 1)
 
 
 def _errors(data: LabelledCells, chunk: NDArray[np.int64], engine: Engine) -> dict[str, NDArray[np.float64]]:
-    """Return the errors on the configurations ``chunk``, by the names of ``ConfigurationErrors``."""
+    """Return the errors on the configurations ``chunk``, by field of ``ConfigurationErrors``."""
     cells = data.cells.select(chunk)
     prediction: Prediction = engine.evaluate(cells, forces=True, stress=True, member_forces=True)
     assert prediction.forces is not None
@@ -151,10 +152,10 @@ def _errors(data: LabelledCells, chunk: NDArray[np.int64], engine: Engine) -> di
 
 
 def summarise(errors: ConfigurationErrors) -> dict[str, Any]:
-    """Return the errors of the ensemble's mean in a few numbers.
+    """Return a summary of the errors of the ensemble.
 
-    Rank correlations (Spearman's) say how well the disagreement orders configurations by their true error; they are
-    None where they are not defined.
+    Spearman rank correlations measure how well the disagreement orders configurations by their true error; they are
+    None where they are undefined.
     """
     per_atom = 1e3 * errors.energy_errors / errors.n_atoms
     per_sqrt_atom = np.abs(errors.energy_errors) / np.sqrt(errors.n_atoms)
@@ -176,10 +177,10 @@ def summarise(errors: ConfigurationErrors) -> dict[str, Any]:
 
 
 def summarise_roles(errors: ConfigurationErrors) -> dict[str, Any]:
-    """Return the errors of the single members, pooled over each member's own training, validation and test blocks.
+    """Return the errors of single members, pooled over the training, validation and test blocks of each member.
 
-    A number is None where no configuration has that role. ``median_heldout_error_ev_per_sqrt_atom`` is the median
-    over configurations of abs(E_m - E) / sqrt(n) with m the member that the configuration validates.
+    A number is None if no configuration has the role. ``median_heldout_error_ev_per_sqrt_atom`` is the median over
+    configurations of abs(E_m - E) / sqrt(n), with m the member that the configuration validates.
     """
     heldout = (np.abs(errors.member_energy_errors) / np.sqrt(errors.n_atoms))[errors.roles == Role.VALIDATION]
     return {
@@ -189,7 +190,7 @@ def summarise_roles(errors: ConfigurationErrors) -> dict[str, Any]:
 
 
 def _pooled(errors: ConfigurationErrors, mask: NDArray[np.bool_]) -> dict[str, float | int | None]:
-    """Return the errors over the pairs of member and configuration in ``mask`` ``[M, C]``."""
+    """Return the errors pooled over the pairs of member and configuration in ``mask`` ``[M, C]``."""
     numbers: dict[str, float | int | None] = {'n_configurations': int(mask.any(axis=0).sum())}
     names = (
         'energy_rmse_mev_per_atom',
@@ -216,7 +217,7 @@ def _rms(values: NDArray[np.float64], weights: NDArray[np.int64]) -> float:
 
 
 def _rank_correlation(first: NDArray[np.float64], second: NDArray[np.float64]) -> float | None:
-    """Return Spearman's correlation, or None for fewer than three values or constant ones."""
+    """Return the Spearman correlation, or None for fewer than three values or constant ones."""
     if len(first) < 3 or np.ptp(first) == 0 or np.ptp(second) == 0:
         return None
     return float(spearmanr(first, second).statistic)

@@ -1,4 +1,4 @@
-"""Jacobians of the descriptor and their contraction with energy gradients."""
+"""Jacobians of the descriptors of a cell, in three forms, and their products with energy gradients."""
 
 from __future__ import annotations
 
@@ -36,13 +36,16 @@ def _pool(n_threads: int) -> ThreadPoolExecutor:
 
 
 def map_in_threads(function: Callable[..., _T], *arguments: Iterable[Any]) -> list[_T]:
-    """Return what ``function`` gives for each of the arguments; it must not leave the work to torch's own threads."""
+    """Return the results of ``function`` for all arguments, computed in as many threads as torch may use.
+
+    ``function`` must not use torch's own threads.
+    """
     n_threads = torch.get_num_threads()
     mapped = map(function, *arguments) if n_threads == 1 else _pool(n_threads).map(function, *arguments)
     return list(mapped)
 
 
-# The six independent strains in Voigt's order.
+# The six independent strains in Voigt order.
 VOIGT = ((0, 0), (1, 1), (2, 2), (1, 2), (0, 2), (0, 1))
 N_STRAINS = len(VOIGT)
 _ROWS, _COLUMNS = np.transpose(VOIGT)
@@ -53,7 +56,7 @@ class Jacobian(Protocol):
 
     @property
     def n_bytes(self) -> int:
-        """The memory that it takes."""
+        """The memory that the map takes, in bytes."""
         ...
 
     def apply(self, gradients: Tensor) -> tuple[Tensor, Tensor]:
@@ -64,20 +67,20 @@ class Jacobian(Protocol):
         ...
 
     def adjoint(self, by_position: Tensor, by_strain: Tensor) -> Tensor:
-        """Return the transpose of the map, which carries derivatives of a loss back: ``[M, n, F]``.
+        """Apply the transpose of the map, which back-propagates derivatives of a loss; return ``[M, n, F]``.
 
-        :param by_position: ``[M, n, 3]``.
-        :param by_strain: ``[M, 6]``.
+        :param by_position: ``[M, n, 3]`` derivatives of the loss by dE/dr.
+        :param by_strain: ``[M, 6]`` derivatives of the loss by dE/dstrain.
         """
         ...
 
 
 @dataclass(frozen=True)
 class SparseJacobian:
-    """The derivatives by the vectors to the neighbours: of a size per atom that does not grow with the cell.
+    """The map by way of the vectors to the neighbours, on the CPU: its size per atom does not grow with the cell.
 
-    :param blocks: feature gradients of every atom, once.
-    :param n_atoms: n.
+    :param blocks: blocks of feature gradients, in which every atom comes once.
+    :param n_atoms: number of atoms of the cell, n.
     """
 
     blocks: tuple[FeatureGradientsBlock, ...]
@@ -85,7 +88,7 @@ class SparseJacobian:
 
     @classmethod
     def of(cls, jacobian: DescriptorJacobian) -> Self:
-        """Return the map of ``jacobian``, whose arrays are not copied."""
+        """Return the map of ``jacobian``, sharing its arrays."""
         blocks = []
         for pairs in jacobian.pairs:
             (n_atoms, n_near, _, n_angular), (n_neighbours, n_radial) = pairs.angular.shape, pairs.radial.shape[1:]
@@ -95,22 +98,22 @@ class SparseJacobian:
 
     @property
     def n_bytes(self) -> int:
-        """The memory that it takes."""
+        """The memory that the map takes, in bytes."""
         return sum(array.nbytes for block in self.blocks for array in block[5:])
 
     @property
     def n_features(self) -> int:
-        """F."""
+        """The length of a descriptor, F."""
         return int(self.blocks[0].n_radial + self.blocks[0].n_angular)
 
     @property
     def dtype(self) -> torch.dtype:
-        """The precision."""
+        """The precision of the feature gradients."""
         return torch.from_numpy(self.blocks[0].vectors).dtype
 
     @property
     def n_bytes_dense(self) -> int:
-        """The memory that a `DenseJacobian` takes."""
+        """The memory that the equivalent `DenseJacobian` would take, in bytes."""
         return (3 * self.n_atoms + N_STRAINS) * self.n_atoms * self.n_features * self.dtype.itemsize
 
     def apply(self, gradients: Tensor) -> tuple[Tensor, Tensor]:
@@ -128,7 +131,7 @@ class SparseJacobian:
         return by_position, by_strain
 
     def adjoint(self, by_position: Tensor, by_strain: Tensor) -> Tensor:
-        """Return the transpose of ``apply``."""
+        """Apply the transpose of ``apply``."""
         gradients = by_position.new_empty(len(by_position), self.n_atoms, self.n_features)
         for first in range(0, len(gradients), MEMBERS):
             members = slice(first, min(first + MEMBERS, len(gradients)))
@@ -143,16 +146,16 @@ class SparseJacobian:
 
 @dataclass(frozen=True)
 class DenseJacobian:
-    """All derivatives in a matrix, periodic images merged: the smallest one for cells of up to some thirty atoms.
+    """The map as a matrix, in which periodic images are merged: the smallest form for cells of up to about 30 atoms.
 
-    :param matrix: ``[3 n + 6, n F]`` derivatives by the positions (1/angstrom) and then the strains.
+    :param matrix: ``[3 n + 6, n F]`` derivatives by the positions (1/angstrom), then by the strains.
     """
 
     matrix: Tensor
 
     @classmethod
     def of(cls, sparse: SparseJacobian, device: str) -> Self:
-        """Return the matrix of the same map."""
+        """Return the same map as a matrix on ``device``."""
         n_rows = 3 * sparse.n_atoms + N_STRAINS
         unit = torch.eye(n_rows, dtype=sparse.dtype)
         by_position, by_strain = unit[:, :-N_STRAINS].view(n_rows, -1, 3), unit[:, -N_STRAINS:]
@@ -160,7 +163,7 @@ class DenseJacobian:
 
     @property
     def n_bytes(self) -> int:
-        """The memory that it takes."""
+        """The memory that the map takes, in bytes."""
         return self.matrix.nbytes
 
     def apply(self, gradients: Tensor) -> tuple[Tensor, Tensor]:
@@ -170,28 +173,28 @@ class DenseJacobian:
         return by_position, derivatives[:, -N_STRAINS:]
 
     def adjoint(self, by_position: Tensor, by_strain: Tensor) -> Tensor:
-        """Return the transpose of ``apply``."""
+        """Apply the transpose of ``apply``."""
         derivatives = torch.cat([by_position.flatten(1), by_strain], dim=1)
         return (derivatives @ self.matrix).view(*by_position.shape[:2], -1)
 
 
 @dataclass(frozen=True)
 class SparseTensorJacobian:
-    """The same as `SparseJacobian` on a GPU.
+    """The map by way of the vectors to the neighbours, on a GPU.
 
-    :param pairs: feature gradients of every atom, once.
+    :param pairs: blocks of feature gradients, in which every atom comes once.
     """
 
     pairs: tuple[FeatureGradients, ...]
 
     @classmethod
     def of(cls, jacobian: DescriptorJacobian, device: str) -> Self:
-        """Return the map of ``jacobian``."""
+        """Return the map of ``jacobian`` on ``device``."""
         return cls(tuple(FeatureGradients(*(part.to(device) for part in _tensors(pairs))) for pairs in jacobian.pairs))
 
     @property
     def n_bytes(self) -> int:
-        """The memory that it takes."""
+        """The memory that the map takes, in bytes."""
         return sum(part.nbytes for pairs in self.pairs for part in _tensors(pairs))
 
     def apply(self, gradients: Tensor) -> tuple[Tensor, Tensor]:
@@ -203,7 +206,7 @@ class SparseTensorJacobian:
         for pairs in self.pairs:
             g = of_atoms[pairs.centres].transpose(1, 2)
             n_radial = pairs.radial.shape[2]
-            # By the vectors of the pairs, [B, K, 3, M].
+            # Derivatives by the vectors of the pairs, [B, K, 3, M].
             by_vector = pairs.vectors[..., None] * torch.bmm(pairs.radial, g[:, :n_radial])[:, :, None]
             angular = torch.bmm(pairs.angular.flatten(1, 2), g[:, n_radial:])
             by_vector[:, : pairs.angular.shape[1]] += angular.view(*pairs.angular.shape[:3], n_members)
@@ -215,7 +218,7 @@ class SparseTensorJacobian:
         return by_position.view(n_atoms, 3, n_members).permute(2, 0, 1), voigt.T
 
     def adjoint(self, by_position: Tensor, by_strain: Tensor) -> Tensor:
-        """Return the transpose of ``apply``."""
+        """Apply the transpose of ``apply``."""
         n_members, n_atoms = by_position.shape[:2]
         of_atoms = by_position.permute(1, 2, 0).reshape(n_atoms, 3 * n_members)
         of_cell = by_strain.new_zeros(3, 3, n_members)
@@ -242,7 +245,7 @@ def _tensors(pairs: FeatureGradients) -> tuple[Tensor, ...]:
 def apply_each(
     jacobians: Sequence[Jacobian], gradients: Sequence[Tensor]
 ) -> tuple[tuple[Tensor, ...], tuple[Tensor, ...]]:
-    """Return what ``apply`` gives for each cell, by positions and by strains."""
+    """Apply the map of each cell; return the derivatives by positions and those by strains."""
     by_position, by_strain = zip(
         *_map_for(jacobians)(lambda jacobian, g: jacobian.apply(g), jacobians, gradients), strict=True
     )
@@ -252,18 +255,18 @@ def apply_each(
 def adjoint_each(
     jacobians: Sequence[Jacobian], by_position: Sequence[Tensor], by_strain: Sequence[Tensor]
 ) -> list[Tensor]:
-    """Return what ``adjoint`` gives for each cell."""
+    """Apply the transposed map of each cell."""
     mapped = _map_for(jacobians)
     return list(mapped(lambda jacobian, *parts: jacobian.adjoint(*parts), jacobians, by_position, by_strain))
 
 
 def _map_for(jacobians: Sequence[Jacobian]) -> Callable[..., Iterable[Any]]:
-    """Return what maps a function of Jacobians; torch shares out products with matrices by itself."""
+    """Return the ``map`` function for these Jacobians: torch already uses threads for products of matrices."""
     return map_in_threads if all(isinstance(jacobian, SparseJacobian) for jacobian in jacobians) else map
 
 
 def smaller_jacobian(jacobian: DescriptorJacobian, device: str) -> Jacobian:
-    """Return that form of ``jacobian`` on ``device`` that takes the least memory."""
+    """Return the form of ``jacobian`` that takes the least memory, on ``device``."""
     sparse = SparseJacobian.of(jacobian)
     if sparse.n_bytes_dense <= sparse.n_bytes:
         return DenseJacobian.of(sparse, device)

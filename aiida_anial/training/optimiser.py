@@ -1,4 +1,4 @@
-"""Adam for all members at once, the learning rate by step, and the order of the batches."""
+"""Adam for all members at once, learning-rate schedules, and the order of the batches."""
 
 from __future__ import annotations
 
@@ -23,8 +23,8 @@ class Adam:
     """The optimiser of Kingma and Ba, arXiv:1412.6980, Algorithm 1.
 
     :param first: ``[M, P]`` running mean of the gradients.
-    :param second: ``[M, P]`` running mean of their squares.
-    :param counts: ``[M]`` steps that each member has taken, int64.
+    :param second: ``[M, P]`` running mean of the squared gradients.
+    :param counts: ``[M]`` number of steps that each member has taken, int64.
     """
 
     first: Tensor
@@ -38,16 +38,16 @@ class Adam:
         return cls(torch.zeros_like(parameters), torch.zeros_like(parameters), counts)
 
     def forget(self, members: Tensor) -> None:
-        """Start again for the members with these indices."""
+        """Reset the state of the members with these indices."""
         self.first[members] = 0
         self.second[members] = 0
         self.counts[members] = 0
 
     def step(self, parameters: Tensor, gradients: Tensor, rates: Tensor) -> None:
-        """Change ``parameters`` in place; members whose rate is 0 stay as they are.
+        """Update ``parameters`` in place; members whose rate is 0 do not change.
 
-        :param parameters: ``[M, P]``.
-        :param gradients: ``[M, P]``, finite.
+        :param parameters: ``[M, P]`` parameters of all members.
+        :param gradients: ``[M, P]`` gradients of the loss, finite.
         :param rates: ``[M]`` learning rates, float64.
         """
         moving = rates > 0
@@ -58,15 +58,15 @@ class Adam:
         counts = self.counts.clamp(min=1).to(torch.float64)
         sizes = (rates / (1 - _BETA1**counts)).to(parameters.dtype)[:, None]
         corrections = (1 - _BETA2**counts).to(parameters.dtype)[:, None]
-        # A size of zero makes the denominator infinite and the change zero.
+        # A rate of zero makes the denominator infinite and the update zero.
         denominators = (self.second / corrections).sqrt_().add_(_EPSILON).div_(sizes)
         parameters.addcdiv_(self.first, denominators, value=-1)
 
 
 def learning_rates(settings: TrainingSettings, step: int, halvings: NDArray[np.int64]) -> NDArray[np.float64]:
-    """Return the learning rate of each member ``[M]`` for optimiser step ``step`` (from 0).
+    """Return the learning rate ``[M]`` of each member for optimiser step ``step``, counted from 0.
 
-    :param halvings: ``[M]`` how often the rate of a member has been halved; used by ``plateau`` only.
+    :param halvings: ``[M]`` number of times that the rate of a member has been halved; used by ``plateau`` only.
     """
     high, low = settings.learning_rate, settings.final_learning_rate
     if settings.schedule == 'plateau':
@@ -76,20 +76,22 @@ def learning_rates(settings: TrainingSettings, step: int, halvings: NDArray[np.i
     return np.full(len(halvings), low + 0.5 * (high - low) * (1 + math.cos(math.pi * fraction)))
 
 
-# Keeps the shuffles apart from the draws of initial parameters, whose second key is a member's index.
+# Separates the random streams of shuffles from those of initial parameters, whose second key is the index of a member.
 _STREAM = 2**31
 
 
 def batch_indices(n_configurations: int, batch_size: int, *, seed: int, attempt: int, step: int) -> NDArray[np.int64]:
-    """Return the configurations of the batch at ``step``, a function of the arguments alone.
+    """Return the configurations of the batch at ``step``, a function of the arguments only.
 
-    The batches cut an endless sequence of shuffles of all configurations into equal pieces, so every configuration
-    comes up equally often. All members share the batches, so that each Jacobian is used for all of them at once; a
-    configuration counts in the loss of those members only that train on it.
+    Batches are consecutive pieces of an endless sequence of shuffles of all configurations, so every configuration
+    comes equally often. All members share the batches, so that each Jacobian serves all of them at once; a
+    configuration counts only in the loss of the members that train on it.
 
-    :param n_configurations: C.
-    :param batch_size: configurations in a batch; C if there are fewer.
+    :param n_configurations: number of configurations C.
+    :param batch_size: configurations in a batch, C at most.
+    :param seed: seed of the training.
     :param attempt: number of the round of the training.
+    :param step: optimiser step in this round.
     """
     size = min(batch_size, n_configurations)
     wanted = np.arange(step * size, (step + 1) * size)

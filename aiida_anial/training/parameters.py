@@ -1,4 +1,4 @@
-"""All parameters of all members in one matrix, so that optimiser and checkpoint handle one array."""
+"""The parameters of all members as one matrix ``[M, P]``, for the optimiser and the checkpoint."""
 
 from __future__ import annotations
 
@@ -23,9 +23,9 @@ def n_parameters(model: ModelSettings) -> int:
 
 
 def split(parameters: Tensor, model: ModelSettings) -> tuple[list[Tensor], list[Tensor]]:
-    """Return the weights ``[M, out, in]`` and the biases ``[M, out]`` of each layer as views.
+    """Return views of the weights ``[M, out, in]`` and the biases ``[M, out]`` of each layer.
 
-    :param parameters: ``[M, P]``, layer after layer, the weights of a layer before its biases.
+    :param parameters: ``[M, P]``, layer by layer, the weights of a layer before its biases.
     """
     shapes = list(pairwise(model.layer_sizes))
     sizes = [size for n_in, n_out in shapes for size in (n_in * n_out, n_out)]
@@ -43,9 +43,9 @@ def pack(ensemble: Ensemble) -> NDArray[np.float64]:
 
 
 def to_ensemble(parameters: Tensor, model: ModelSettings, *, self_energy: float) -> Ensemble:
-    """Return the ensemble with these parameters ``[M, P]``.
+    """Return the ensemble with the given parameters ``[M, P]``.
 
-    :param self_energy: eV per atom.
+    :param self_energy: energy added for every atom, eV.
     """
     weights, biases = split(parameters.detach().cpu(), model)
     return Ensemble(
@@ -61,14 +61,14 @@ def draw_parameters(
 ) -> NDArray[np.float64]:
     """Return random parameters ``[P]`` of one member.
 
-    Weights are normal with zero mean and a variance that keeps the size of the activations from layer to layer. In
-    the first layer that takes the mean squared norm of the descriptors, one number for all of them: scaling feature
-    by feature blows up features of tiny variance. Untrained members differ by 0.1 to 0.2 eV an atom. Biases start at
-    zero.
+    Weights are normally distributed, with mean zero and a variance that preserves the magnitude of the activations from
+    layer to layer. The first layer is scaled by the norm of the descriptors, one number for all features, because
+    scaling each feature would inflate those of tiny variance. Biases start at zero. Untrained members differ by 0.1 to
+    0.2 eV/atom.
 
-    :param seed: of the training; together with ``member`` and ``attempt`` it decides every number.
+    :param seed: seed of the training; with ``member`` and ``attempt``, it determines every number.
     :param feature_norm: root mean square over atoms of the norm of their descriptors.
-    :raises AnialError: if the norm is zero: no atom has a neighbour.
+    :raises AnialError: if the norm is zero, because no atom has a neighbour.
     """
     if not feature_norm > 0:
         raise AnialError('training: no atom of the dataset has a neighbour inside the cutoff.')
@@ -84,9 +84,9 @@ def draw_parameters(
     return np.concatenate(parts)
 
 
-# The first layer starts small: activations grow along the features that the labels ask for, and the potential stays
-# smooth along the others (untrained curvature shows in crystals, of which random cells say little). Between hidden
-# layers CELU with alpha 0.1 halves the mean square as ReLU does: He et al., arXiv:1502.01852.
+# The first layer starts small: activations grow along the features that the labels determine, and the potential stays
+# smooth along the others. (Untrained curvature would show in crystals, which random cells hardly determine.) Between
+# hidden layers, CELU with alpha 0.1 halves the mean square like ReLU: He et al., arXiv:1502.01852.
 _FIRST_GAIN = 0.3
 _HIDDEN_GAIN = math.sqrt(2.0)
 _LAST_GAIN = 0.5

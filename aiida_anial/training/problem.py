@@ -1,4 +1,4 @@
-"""What stays the same in the course of a training."""
+"""The fixed part of a training: data, architecture, settings and targets."""
 
 from __future__ import annotations
 
@@ -25,23 +25,23 @@ from aiida_anial.training.targets import JacobianStore, Targets, least_squares_s
 
 __all__ = ('Problem',)
 
-# Settings that change neither the numbers nor what a checkpoint means.
+# Settings that do not change the result and may differ between a checkpoint and its continuation.
 _WITHOUT_EFFECT = ('memory_gib', 'checkpoint_interval_s')
 
 
 @dataclass(frozen=True, eq=False)
 class Problem:
-    """A dataset, an architecture and the settings of a training.
+    """Everything that does not change during a training of M members on C configurations.
 
     :param model: architecture.
-    :param settings: of the training.
-    :param seed: of every random number.
-    :param initial: ensemble whose weights the first attempt of each member starts from, or None.
-    :param self_energy: eV per atom; of ``initial`` if there is one, else by least squares.
-    :param targets: labels and descriptors of the C configurations.
-    :param n_atoms: ``[C]``.
-    :param roles: ``[M, C]`` values of ``Role``.
-    :param fingerprint: SHA-256 of all that the result depends on.
+    :param settings: settings of the training.
+    :param seed: seed of all random numbers.
+    :param initial: ensemble with the initial weights of the first attempt of each member, or None.
+    :param self_energy: energy per atom in eV, that of ``initial`` or else by least squares.
+    :param targets: labels and descriptors of the configurations.
+    :param n_atoms: ``[C]`` number of atoms in each configuration.
+    :param roles: ``[M, C]`` role of each configuration for each member, values of ``Role``.
+    :param fingerprint: SHA-256 of everything that the result depends on.
     :param loss_bound: ``[M]`` training loss in eV^2 above which a member has diverged.
     """
 
@@ -68,11 +68,12 @@ class Problem:
         engine: EngineSettings,
         check: Callable[[int], None],
     ) -> Self:
-        """Return the problem, after having computed descriptors and Jacobians.
+        """Compute descriptors and Jacobians, and return the problem.
 
-        :param engine: gives precision and device of the training.
-        :param check: called with the index of each configuration before its Jacobian is computed.
-        :raises AnialError: if a member has nothing to train on, or ``initial`` is of another architecture.
+        :param data: labelled configurations.
+        :param engine: precision and device of the training.
+        :param check: called with the index of each configuration before its Jacobian is computed; may raise.
+        :raises AnialError: if a member has nothing to train on, or ``initial`` has another architecture.
         """
         split = roles(data.hashes(), model.n_members)
         _check_split(split)
@@ -102,7 +103,7 @@ class Problem:
         )
 
     def initial_parameters(self, members: NDArray[np.int64], *, attempt: int) -> Tensor:
-        """Return the parameters ``[len(members), P]`` that these members start from."""
+        """Return the initial parameters ``[len(members), P]`` of the members with these indices."""
         if self.initial is not None and attempt == 0:
             drawn = pack(self.initial)[members]
         else:
@@ -135,7 +136,7 @@ def _check_split(split: NDArray[np.int8]) -> None:
 def _loss_bound(
     data: LabelledCells, settings: TrainingSettings, split: NDArray[np.int8], self_energy: float
 ) -> NDArray[np.float64]:
-    """Return ten times the loss of a member that predicts no forces and energies wrong by one more eV an atom."""
+    """Return ten times the loss ``[M]`` of the self energy alone, with an additional error of 1 eV/atom, in eV^2."""
     n_atoms = data.cells.n_atoms
     forces = np.add.reduceat((data.forces**2).sum(axis=1), data.cells.offsets[:-1])
     virials = data.cells.volumes**2 * (data.stresses**2).sum(axis=(1, 2))
@@ -145,7 +146,7 @@ def _loss_bound(
 
 
 def _fingerprint(data: LabelledCells, initial: Ensemble | None, settings: list[Any]) -> str:
-    """Return a hash of everything that the course of the training depends on."""
+    """Return the SHA-256 of everything that the result of the training depends on."""
     digest = hashlib.sha256(json.dumps(settings, sort_keys=True).encode())
     cells = data.cells
     for array in (cells.positions, cells.lattices, cells.offsets, data.energies, data.forces, data.stresses):

@@ -1,4 +1,4 @@
-"""Settings of a training, and how it fails."""
+"""Settings of a training, and the exceptions that end it."""
 
 from __future__ import annotations
 
@@ -18,25 +18,25 @@ Fraction = Annotated[float, Field(ge=0, le=1)]
 class TrainingSettings(Settings):
     """How the members of an ensemble are trained; all of them in one stacked computation.
 
-    The defaults suit some tens of small cells and random initial weights; from an earlier ensemble a learning rate of
-    2e-3 forgets less. Errors of the virial are larger numbers than those of forces (a cell of 15 atoms under 20 GPa
-    has 30 eV on the diagonal): above a hundredth of the force weight, the stress weight begins to harm the forces.
+    The defaults suit some tens of small cells and random initial weights; starting from an earlier ensemble, a learning
+    rate of 2e-3 forgets less. Errors of the virial are larger numbers than those of forces (a cell of 15 atoms under
+    20 GPa has 30 eV on the diagonal): a stress weight above a hundredth of the force weight begins to harm the forces.
 
     :param max_steps: optimiser steps; one step takes one batch.
-    :param batch_size: configurations in a batch, the same ones for all members, each of which counts only those of
+    :param batch_size: configurations in a batch. All members share the batches; each counts only the configurations of
         its own training blocks.
-    :param learning_rate: of Adam, at the first step.
-    :param final_learning_rate: where the schedule ends.
+    :param learning_rate: learning rate of Adam at the first step.
+    :param final_learning_rate: learning rate at the end of the schedule.
     :param schedule: ``cosine`` falls from ``learning_rate`` to ``final_learning_rate`` over ``max_steps``;
-        ``plateau`` halves the learning rate of a member that has not improved for ``plateau_evaluations``, and stops
-        the member once the rate would fall below ``final_learning_rate`` (the paper's).
-    :param plateau_evaluations: evaluations without improvement after which ``plateau`` halves.
+        ``plateau``, the schedule of the paper, halves the learning rate of a member that has not improved for
+        ``plateau_evaluations``, and stops the member once the rate would fall below ``final_learning_rate``.
+    :param plateau_evaluations: evaluations without improvement after which ``plateau`` halves the learning rate.
     :param force_weight: l0^2 of Eq. 1, in angstrom^2: weight of the squared force errors.
     :param stress_weight: weight of the squared errors of the virial (volume times stress, eV); 0 leaves stress out.
-    :param evaluation_interval: steps between two evaluations of all configurations; left out, 50 or, if these are more,
-        the steps of two epochs, so that evaluations take a sixth of the time at most.
-    :param early_stopping_evaluations: evaluations without improvement after which a member stops; 0 never.
-    :param memory_gib: memory for descriptor Jacobians in GiB; those that do not fit are computed anew in every batch.
+    :param evaluation_interval: steps between two evaluations of all configurations. The default is 50 or two epochs,
+        whichever is longer, so that evaluations take at most a sixth of the time.
+    :param early_stopping_evaluations: evaluations without improvement after which a member stops; 0 means never.
+    :param memory_gib: memory for descriptor Jacobians in GiB; those that do not fit are recomputed in every batch.
     :param max_restarts: how often a diverged member is trained again from another seed.
     :param max_diverged_fraction: the training fails at once when more than this fraction of the members diverge.
     :param checkpoint_interval_s: least wall-clock seconds between two checkpoints.
@@ -67,7 +67,7 @@ class TrainingSettings(Settings):
 
 
 class TrainingFailed(AnialError):  # noqa: N818 - an outcome of the method, not a programming error
-    """Too many members diverged, or one did every time it was tried."""
+    """Too many members diverged, or one diverged in all of its attempts."""
 
 
 class TrainingInterrupted(Exception):  # noqa: N818 - not an error: the training continues from its checkpoint

@@ -1,4 +1,4 @@
-"""Everything that changes in the course of a training, and its checkpoint."""
+"""The changing part of a training, and its checkpoint."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from torch import Tensor
 from aiida_anial.common.errors import FileFormatError
 from aiida_anial.common.tensors import TensorFile, read_tensors, write_tensors
 from aiida_anial.training.optimiser import Adam
-from aiida_anial.training.result import CURVES, LearningCurves
+from aiida_anial.training.trainers import CURVES, LearningCurves
 
 __all__ = ('TrainingState',)
 
@@ -24,22 +24,22 @@ _SCHEMA_VERSION = 1
 
 @dataclass
 class TrainingState:
-    """The state between two optimiser steps. Batches follow from seed, round and step: there is no generator to keep.
+    """The state of a training between two optimiser steps.
 
-    A training is a sequence of rounds. The first trains all members; each further one, from step 0, those that
-    diverged in the round before.
+    A training is a sequence of rounds. The first round trains all members; each further one trains, from step 0, those
+    that diverged in the round before. Batches follow from seed, round and step, so no random generator is stored.
 
-    :param parameters: ``[M, P]`` of all members.
+    :param parameters: ``[M, P]`` parameters of all members.
     :param adam: the optimiser.
-    :param best_parameters: ``[M, P]`` of each member at its best evaluation.
-    :param best_score: ``[M]`` selection loss there, infinite before the first evaluation.
+    :param best_parameters: ``[M, P]`` parameters of each member at its best evaluation.
+    :param best_score: ``[M]`` selection loss there in eV^2, infinite before the first evaluation.
     :param best_step: ``[M]`` step of that evaluation.
     :param active: ``[M]`` whether the member is being trained.
     :param diverged: ``[M]`` whether it has diverged in this round.
-    :param attempts: ``[M]`` how often the member has been started again from another seed.
-    :param stalled: ``[M]`` evaluations since the best one.
-    :param waited: ``[M]`` evaluations since the best one or the last halving of the learning rate.
-    :param halvings: ``[M]`` how often the learning rate has been halved.
+    :param attempts: ``[M]`` number of times that the member has been restarted from another seed.
+    :param stalled: ``[M]`` number of evaluations since the best one.
+    :param waited: ``[M]`` number of evaluations since the best one or the last halving of the learning rate.
+    :param halvings: ``[M]`` number of times that the learning rate has been halved.
     :param curves: learning curves.
     :param step: steps taken in this round.
     :param round: number of this round, from 0.
@@ -62,7 +62,7 @@ class TrainingState:
 
     @classmethod
     def start(cls, parameters: Tensor, evaluation_steps: NDArray[np.int64]) -> Self:
-        """Return the state before the first step."""
+        """Return the state before the first step, from the initial parameters ``[M, P]``."""
         n_members = len(parameters)
         counters: dict[str, Any] = {name: np.zeros(n_members, dtype=np.int64) for name in _COUNTERS}
         return cls(
@@ -77,9 +77,9 @@ class TrainingState:
         )
 
     def keep_best(self, scores: NDArray[np.float64]) -> None:
-        """Remember the parameters of the active members that have never been better.
+        """Store the parameters of the active members whose score is their best so far.
 
-        :param scores: ``[M]`` selection loss of the present parameters.
+        :param scores: ``[M]`` selection loss of the current parameters, eV^2.
         """
         better = self.active & (scores < self.best_score)
         index = torch.tensor(better, device=self.parameters.device)
@@ -91,7 +91,7 @@ class TrainingState:
             counter[better] = 0
 
     def begin_round(self, members: NDArray[np.int64], parameters: Tensor) -> None:
-        """Begin a round that trains ``members`` again from ``parameters`` ``[len(members), P]``."""
+        """Begin a round that trains ``members`` anew from ``parameters`` ``[len(members), P]``."""
         index = torch.tensor(members, device=self.parameters.device)
         self.parameters[index] = parameters
         self.best_parameters[index] = parameters
@@ -109,9 +109,9 @@ class TrainingState:
         self.round += 1
 
     def write(self, path: Path, *, fingerprint: str) -> None:
-        """Write the checkpoint; a reader, or a continued training after a kill, never sees half of it.
+        """Write the checkpoint atomically: even after a kill, the file is complete.
 
-        :param fingerprint: says which training the state belongs to.
+        :param fingerprint: identifies the training that the state belongs to.
         """
         arrays = {f'curves.{name}': array for name, array in self.curves.arrays().items()}
         arrays |= {name: getattr(self, name) for name in (*_COUNTERS, *_FLAGS, 'best_score')}
@@ -123,9 +123,10 @@ class TrainingState:
 
     @classmethod
     def read(cls, path: Path, *, fingerprint: str, device: str) -> Self:
-        """Return the state that ``write`` put into ``path``.
+        """Return the state in the checkpoint ``path``.
 
-        :raises FileFormatError: if the file is no checkpoint, or one of a training with other data, settings or seed.
+        :raises FileFormatError: if the file is not a checkpoint, or belongs to a training with other data, settings or
+            seed.
         """
         content = read_tensors(path, kind=_KIND, schema_version=_SCHEMA_VERSION)
         if content.metadata['fingerprint'] != fingerprint:

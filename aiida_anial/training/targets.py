@@ -1,4 +1,4 @@
-"""What the members are trained towards: descriptors, Jacobians and labels, kept in memory."""
+"""Descriptors, Jacobians and labels of the training data, kept in memory."""
 
 from __future__ import annotations
 
@@ -23,11 +23,12 @@ class JacobianStore:
     """Descriptors of C cells and their Jacobians.
 
     :param cells: the cells.
-    :param settings: of the descriptor.
-    :param dtype: precision of everything kept.
-    :param device: where everything is kept.
-    :param memory_gib: Jacobians are kept up to this size; the others are computed anew whenever they are asked for.
+    :param settings: the descriptor.
+    :param dtype: precision of descriptors and Jacobians.
+    :param device: device on which they are kept.
+    :param memory_gib: memory for Jacobians; those that do not fit are recomputed on every request.
     :param check: called before each cell; an exception that it raises ends the computation.
+    :ivar features: ``[N, F]`` descriptors of all atoms.
     """
 
     def __init__(
@@ -44,7 +45,7 @@ class JacobianStore:
         self._kept: dict[int, Jacobian] = {}
         free = int(memory_gib * 2**30)
         features = []
-        # Cells for all threads between two checks.
+        # Between two checks, each thread computes one cell.
         n_together = torch.get_num_threads()
         for first in range(0, len(cells), n_together):
             indices = range(first, min(first + n_together, len(cells)))
@@ -59,11 +60,11 @@ class JacobianStore:
 
     @property
     def n_kept(self) -> int:
-        """The number of cells whose Jacobians are in memory."""
+        """The number of Jacobians kept in memory."""
         return len(self._kept)
 
     def jacobians(self, indices: Sequence[int]) -> tuple[Jacobian, ...]:
-        """Return the Jacobians of some cells."""
+        """Return the Jacobians of the cells ``indices``."""
         missing = [index for index in indices if index not in self._kept]
         computed = dict(zip(missing, [jacobian for _, jacobian in map_in_threads(self._compute, missing)], strict=True))
         return tuple(computed[index] if index in computed else self._kept[index] for index in indices)
@@ -74,20 +75,20 @@ class JacobianStore:
         return jacobian.values.to(self._device), smaller_jacobian(jacobian, self._device)
 
 
-# Atoms of a batch: enough for matrix products to be fast, few enough for the networks' numbers to stay in the cache.
+# Atoms in a batch: enough for fast matrix products, few enough for the activations to stay in the cache.
 _MAX_ATOMS = 320
 
 
 @dataclass(frozen=True)
 class Batch:
-    """C configurations with N atoms.
+    """C configurations with N atoms in all.
 
     :param features: ``[N, F]`` descriptors.
-    :param jacobians: of each configuration.
-    :param n_atoms: atoms of each.
-    :param energies: ``[C]`` energies relative to free atoms of the self energy, eV.
+    :param jacobians: the Jacobian of each configuration.
+    :param n_atoms: number of atoms in each configuration.
+    :param energies: ``[C]`` total energies minus the self energy of the atoms, eV.
     :param by_position: ``[N, 3]`` dE/dr = -f, eV/angstrom.
-    :param by_strain: ``[C, 6]`` dE/dstrain = volume * stress in Voigt's order, eV.
+    :param by_strain: ``[C, 6]`` dE/dstrain = volume * stress, Voigt order, eV.
     """
 
     features: Tensor
@@ -99,11 +100,12 @@ class Batch:
 
 
 class Targets:
-    """The labels of a dataset next to its descriptors.
+    """The labels of a dataset, with its descriptors and Jacobians.
 
     :param data: the labelled configurations.
     :param store: their descriptors and Jacobians.
-    :param self_energy: eV per atom, taken off the energies in float64 before they are rounded to the store's precision.
+    :param self_energy: eV per atom, subtracted from the energies in float64 before they are rounded to the precision
+        of the store.
     """
 
     def __init__(self, data: LabelledCells, store: JacobianStore, *, self_energy: float) -> None:
@@ -129,7 +131,7 @@ class Targets:
         return float(self.features.double().square().sum(dim=1).mean().sqrt())
 
     def batches(self, indices: Sequence[int]) -> Iterator[tuple[slice, Batch]]:
-        """Yield the configurations ``indices`` in pieces of a size that is worked on best, each with its place."""
+        """Yield the configurations ``indices`` in batches of about ``_MAX_ATOMS`` atoms, each with its slice."""
         first, n_atoms = 0, 0
         for last, index in enumerate(indices):
             of_this = int(self._atoms[index + 1] - self._atoms[index])
@@ -140,7 +142,7 @@ class Targets:
         yield slice(first, len(indices)), self.batch(indices[first:])
 
     def batch(self, indices: Sequence[int]) -> Batch:
-        """Return the configurations ``indices``."""
+        """Return the batch of the configurations ``indices``."""
         atoms = [slice(int(self._atoms[index]), int(self._atoms[index + 1])) for index in indices]
         return Batch(
             features=torch.cat([self.features[part] for part in atoms]),
@@ -156,6 +158,6 @@ class Targets:
 
 
 def least_squares_self_energy(data: LabelledCells) -> float:
-    """Return the energy per atom in eV that describes the energies of all configurations best, in float64."""
+    """Return the energy per atom in eV that fits the energies of all configurations best."""
     n_atoms = data.cells.n_atoms.astype(np.float64)
     return float(data.energies @ n_atoms / (n_atoms @ n_atoms))

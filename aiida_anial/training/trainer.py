@@ -15,15 +15,14 @@ from torch import Tensor
 from aiida_anial.common.labels import LabelledCells
 from aiida_anial.potential.ensemble import Ensemble
 from aiida_anial.potential.settings import EngineSettings, ModelSettings
-from aiida_anial.training.evaluation import Evaluation, evaluate, mean_over, selection_mask
-from aiida_anial.training.loss import add_loss_gradients
+from aiida_anial.training.loss import Evaluation, add_loss_gradients, evaluate, mean_over, selection_mask
 from aiida_anial.training.optimiser import batch_indices, learning_rates
 from aiida_anial.training.parameters import to_ensemble
 from aiida_anial.training.problem import Problem
-from aiida_anial.training.result import TrainingResult, evaluation_steps
 from aiida_anial.training.settings import TrainingFailed, TrainingInterrupted, TrainingSettings
 from aiida_anial.training.splits import Role
 from aiida_anial.training.state import TrainingState
+from aiida_anial.training.trainers import TrainingResult, evaluation_steps
 
 __all__ = ('train_ensemble',)
 
@@ -42,9 +41,9 @@ def train_ensemble(
 ) -> TrainingResult:
     """Return an ensemble trained on ``data``; see :class:`~aiida_anial.training.trainers.Trainer`.
 
-    :raises TrainingInterrupted: when ``interrupted`` said so; there is no checkpoint if it did before the first step.
-    :raises TrainingFailed: if too many members diverged, or one did at every attempt.
-    :raises AnialError: if there is too little to train on, or the initial ensemble or the checkpoint does not fit.
+    :raises TrainingInterrupted: if ``interrupted`` returned true; before the first step, no checkpoint is written.
+    :raises TrainingFailed: if too many members diverged, or one diverged in all of its attempts.
+    :raises AnialError: if there are too few configurations, or the initial ensemble or the checkpoint does not fit.
     """
     engine = engine or EngineSettings()
     n_cells, n_atoms = len(data), len(data.cells.positions)
@@ -66,7 +65,7 @@ def train_ensemble(
 
 
 def _members(state: TrainingState, seed: int) -> list[dict[str, Any]]:
-    """Return what became of each member."""
+    """Return, for each member, its seed, its attempts and its best evaluation."""
     return [
         {
             'seed': [seed, member, int(attempt)],
@@ -79,7 +78,7 @@ def _members(state: TrainingState, seed: int) -> list[dict[str, Any]]:
 
 
 class _Trainer:
-    """Takes a training from its state to its end."""
+    """Runs a training from its checkpoint, or from the start, to its end."""
 
     def __init__(
         self,
@@ -98,16 +97,16 @@ class _Trainer:
         self._state = self._first_state(device)
 
     def _first_state(self, device: str) -> TrainingState:
-        """Return the state in the checkpoint, or that of a fresh training."""
+        """Return the state in the checkpoint, or that of a new training."""
         if self._checkpoint.exists():
             state = TrainingState.read(self._checkpoint, fingerprint=self._problem.fingerprint, device=device)
-            self._report(f'going on from step {state.step} of {self._settings.max_steps}')
+            self._report(f'continuing from step {state.step} of {self._settings.max_steps}')
             return state
         members = np.arange(self._problem.model.n_members)
         return TrainingState.start(self._problem.initial_parameters(members, attempt=0), self._evaluation_steps)
 
     def run(self) -> TrainingState:
-        """Return the state at the end of the training."""
+        """Train until the end and return the final state."""
         self._run_round()
         while self._state.diverged.any():
             self._begin_next_round()
@@ -115,9 +114,9 @@ class _Trainer:
         return self._state
 
     def _begin_next_round(self) -> None:
-        """Give the diverged members new random weights.
+        """Restart the diverged members from new random weights.
 
-        :raises TrainingFailed: if the settings do not allow it.
+        :raises TrainingFailed: if the settings do not allow another attempt.
         """
         members = np.flatnonzero(self._state.diverged)
         n_members = len(self._state.diverged)
@@ -160,12 +159,12 @@ class _Trainer:
             step=state.step,
         )
         gradients = self._gradients(indices)
-        # A sum is finite only if all of its terms are; this costs less than looking at each of them.
+        # A sum is finite only if all of its terms are; checking the sum is faster.
         finite = torch.isfinite(gradients.sum(dim=1))
         if not finite.all():
             gradients[~finite] = 0
             self._drop(np.flatnonzero(~finite.cpu().numpy()))
-        # A member that trains on none of these configurations stays where it is.
+        # A member that trains on none of these configurations does not move.
         rates = learning_rates(settings, state.step, state.halvings) * state.active
         moving = self._train[:, indices].any(dim=1)
         state.adam.step(state.parameters, gradients, torch.as_tensor(rates, device=gradients.device) * moving)
@@ -182,10 +181,10 @@ class _Trainer:
         return gradients
 
     def _loss_gradients(self, parameters: Tensor, trained: Tensor, indices: NDArray[np.int64]) -> Tensor:
-        """Return the gradients of the mean loss over those configurations of a batch that each member trains on.
+        """Return the gradients of the mean loss over the configurations of a batch that each member trains on.
 
-        :param parameters: ``[M, P]``.
-        :param trained: ``[M, C]`` the configurations that the members train on.
+        :param parameters: ``[M, P]`` parameters of the members.
+        :param trained: ``[M, C]`` whether a member trains on a configuration.
         """
         counted = trained[:, indices]
         shares = counted.to(parameters.dtype) / counted.sum(dim=1, keepdim=True).clamp(min=1)
@@ -203,12 +202,12 @@ class _Trainer:
         return gradients
 
     def _drop(self, members: NDArray[np.int64]) -> None:
-        """Take diverged members out of this round."""
+        """Remove diverged members from this round."""
         self._state.diverged[members] = True
         self._state.active[members] = False
 
     def _evaluate(self) -> None:
-        """Compute all errors, keep the best states, and stop or slow down the members that have stalled."""
+        """Evaluate all members, store the best states, drop diverged members, and stop or slow down stalled ones."""
         state, settings = self._state, self._settings
         evaluation = evaluate(
             state.parameters,
@@ -226,7 +225,7 @@ class _Trainer:
         self._slow_down_or_stop()
 
     def _record(self, evaluation: Evaluation, train_loss: NDArray[np.float64], scores: NDArray[np.float64]) -> None:
-        """Add an evaluation to the learning curves of the active members, and report it."""
+        """Add an evaluation to the learning curves of the active members and report it."""
         state, problem = self._state, self._problem
         values = {'train_loss': train_loss, 'selection_loss': scores}
         values['learning_rate'] = learning_rates(self._settings, state.step, state.halvings)
@@ -240,7 +239,7 @@ class _Trainer:
         self._report(_progress(state, values, self._settings.max_steps))
 
     def _slow_down_or_stop(self) -> None:
-        """Stop the members that have not improved for long, or halve their learning rate."""
+        """Stop the members that have not improved for some time, or halve their learning rates."""
         state, settings = self._state, self._settings
         if settings.early_stopping_evaluations:
             state.active &= state.stalled < settings.early_stopping_evaluations
@@ -248,16 +247,16 @@ class _Trainer:
             waiting = state.active & (state.waited >= settings.plateau_evaluations)
             state.halvings[waiting] += 1
             state.waited[waiting] = 0
-            # A relative margin, because a rate halved many times is not exactly the final one.
+            # With a margin for rounding, because halving may not give exactly the final rate.
             rates = settings.learning_rate * 0.5**state.halvings
             state.active &= rates > (1 - 1e-9) * settings.final_learning_rate
 
 
 def _progress(state: TrainingState, values: dict[str, NDArray[np.float64]], max_steps: int) -> str:
-    """Return a line on the median errors of the active members."""
+    """Return a line with the median errors of the active members."""
     parts = []
     for name in ('train', 'validation'):
         energy, force = values[f'{name}_energy_rmse'][state.active], values[f'{name}_force_rmse'][state.active]
         if np.isfinite(energy).any():
             parts.append(f'{name} {np.nanmedian(energy):.1f} meV/atom {np.nanmedian(force):.3f} eV/A')
-    return f'step {state.step} of {max_steps}: ' + ', '.join(parts or ['no member is sound'])
+    return f'step {state.step} of {max_steps}: ' + ', '.join(parts or ['no member has finite errors'])

@@ -14,9 +14,15 @@ from aiida_anial.calculations.property import PropertyCalculation
 from aiida_anial.common.errors import SettingsError
 from aiida_anial.data.ensemble import EnsembleData
 from aiida_anial.data.validation import settings_validator, validate_positive
-from aiida_anial.properties.comparison.subject import DFT, MAIN
-from aiida_anial.properties.registry import PROPERTIES, all_provided, provided, with_requirements
-from aiida_anial.properties.settings import BenchmarkSettings, check_properties
+from aiida_anial.properties.comparison.results import DFT, MAIN
+from aiida_anial.properties.registry import (
+    PROPERTIES,
+    BenchmarkSettings,
+    all_provided,
+    check_properties,
+    provided,
+    with_requirements,
+)
 from aiida_anial.runtime.work_chain import AnialWorkChain
 from aiida_anial.workchains.dft_property import DftPropertyWorkChain
 from aiida_anial.workchains.reasons import reason

@@ -17,8 +17,7 @@ from aiida_anial.common.errors import AnialError
 from aiida_anial.data.validation import settings_validator, validate_positive, validate_property
 from aiida_anial.labellers.pw_base import PwBaseWorkChain
 from aiida_anial.properties.evaluation import Relaxation, Task
-from aiida_anial.properties.registry import all_provided, required
-from aiida_anial.properties.settings import BenchmarkSettings
+from aiida_anial.properties.registry import BenchmarkSettings, all_provided, required
 from aiida_anial.runtime.launch_once import fingerprint, finished_twins
 from aiida_anial.runtime.work_chain import AnialWorkChain
 from aiida_anial.workchains.reasons import reason

@@ -8,14 +8,12 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from aiida_anial.common.errors import AnialError
+from aiida_anial.potential.source import NamedCalculator, open_potential
 from aiida_anial.properties.comparison.rendering import comparison_notes, comparison_records, comparison_text
-from aiida_anial.properties.comparison.results import write_subject
-from aiida_anial.properties.comparison.subject import Subject
+from aiida_anial.properties.comparison.results import Subject, write_subject
 from aiida_anial.properties.comparison.table import comparison_table
 from aiida_anial.properties.figures.write import write_figures
-from aiida_anial.properties.potentials import NamedCalculator, open_potential
-from aiida_anial.properties.run import run_properties
-from aiida_anial.properties.settings import BenchmarkSettings, benchmark_set, chosen_properties
+from aiida_anial.properties.registry import BenchmarkSettings, benchmark_set, chosen_properties, run_properties
 
 __all__ = ('run',)
 

@@ -125,7 +125,7 @@ def _eam(directory: Path) -> Evaluate:
 
     :raises FileFormatError: if there is no file of one, or it is not one with aluminium.
     """
-    from aiida_anial.potential.eam import read_eam
+    from aiida_anial.potential.source import read_eam
 
     paths = [directory / name for name in EAM_FILES if (directory / name).is_file()]
     if not paths:

@@ -8,10 +8,8 @@ from typing import Any
 from aiida_anial.common.errors import FileFormatError
 from aiida_anial.common.tensors import TensorFile, write_tensors
 from aiida_anial.potential.settings import EngineSettings
-from aiida_anial.potential.source import PotentialSource
-from aiida_anial.properties.potentials import EMT_NAME, NamedCalculator, open_potential
-from aiida_anial.properties.run import run_properties
-from aiida_anial.properties.settings import BenchmarkSettings, check_properties
+from aiida_anial.potential.source import EMT_NAME, NamedCalculator, PotentialSource, open_potential
+from aiida_anial.properties.registry import BenchmarkSettings, check_properties, run_properties
 from aiida_anial.worker.evaluate import EAM_FILES
 from aiida_anial.worker.job import Job, JobInputs
 

@@ -13,9 +13,9 @@ from aiida_anial.common.cells import Cells
 from aiida_anial.common.errors import AnialError
 from aiida_anial.common.settings import Positive
 from aiida_anial.common.tensors import TensorFile
+from aiida_anial.potential.engine import Prediction, mean_over_members
 from aiida_anial.potential.neighbours import NeighbourList, joined, neighbour_lists
 from aiida_anial.potential.potential import FILE_KIND, SCHEMA_VERSION
-from aiida_anial.potential.prediction import Prediction, mean_over_members
 from aiida_anial.potential.settings import EngineSettings, PotentialSettings
 
 _UNITS = {'length': 'angstrom', 'energy': 'eV'}

@@ -1,4 +1,4 @@
-"""Batches of cells: what goes in comes out, and what makes no sense does not go in."""
+"""Batches of cells: round trips, and refusal of impossible cells."""
 
 from __future__ import annotations
 
@@ -103,7 +103,7 @@ def test_every_atom_keeps_its_species_wherever_its_cell_goes(tmp_path):
     assert Cells.read(tmp_path / 'cells.safetensors').species.tolist() == [13, 28, 29, 13, 28]
 
 
-# The last is aluminium modulo 2^16.
+# The last number equals that of aluminium modulo 2^16.
 @pytest.mark.parametrize('species', [[[13]], [[13, 0]], [[13, 119]], [[13, -13]], [[13, 2**16 + 13]]])
 def test_species_that_do_not_fit_or_are_not_elements_are_refused(species):
     with pytest.raises(AnialError, match=r'cells: .*species'):

@@ -1,4 +1,4 @@
-"""Labels: their hash, their file, and what is not one."""
+"""Labels: content hashes, files, and rejected labels."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which layer may import what; each question is asked in a fresh interpreter."""
+"""Import rules between packages; most are checked in a fresh interpreter."""
 
 from __future__ import annotations
 
@@ -137,7 +137,7 @@ DEPTH = {package: depth for depth, row in enumerate(reversed(ROWS)) for package 
 
 
 def imported(file: Path) -> Iterator[str]:
-    """Return the packages of this project that a file imports, also within functions."""
+    """Yield the packages of this project that a file imports, also inside functions."""
     for node in ast.walk(ast.parse(file.read_text())):
         if isinstance(node, ast.ImportFrom) and (node.module or '').startswith('aiida_anial'):
             names = node.module.split('.')[1:2] or [alias.name for alias in node.names]

@@ -1,4 +1,4 @@
-"""What a user gets wrong is named in one sentence."""
+"""Every mistake in settings gives one sentence that names the key."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from aiida_anial.common.settings import NonNegative, Positive, Range, Settings
 
 
 class Inner(Settings):
-    """A part."""
+    """Nested settings."""
 
     edge_angstrom: Positive = 1.0
     band: Range = (0.0, 1.0)
 
 
 class Outer(Settings):
-    """A whole."""
+    """Settings with nested ones."""
 
     number: int = 1
     flag: bool = False
@@ -30,7 +30,7 @@ class Outer(Settings):
 
 
 class Needy(Settings):
-    """Has a key without a default."""
+    """Settings with a required key."""
 
     seed: int
 
@@ -43,7 +43,7 @@ class Needy(Settings):
         ({'parts': [{}, {'edgs_angstrom': 1.0}]}, r"^parts\.1\.edgs_angstrom: .*did you mean 'edge_angstrom'\?$"),
         ({'maybe': {'bnad': [0, 1]}}, r"^maybe\.bnad: .*did you mean 'band'\?$"),
         ({'zzzzzzzz': 1}, r'^zzzzzzzz: unknown key .*known keys are flag, maybe, number, one, parts, shift\.$'),
-        ({'one': {'band': [2.0, 1.0]}}, r'^one\.band: .*upside down, 2 > 1\.$'),
+        ({'one': {'band': [2.0, 1.0]}}, r'^one\.band: .*reversed, 2 > 1\.$'),
         ({'one': {'band': [0.0, math.nan]}}, r'^one\.band\.1: .*finite'),
         ({'one': {'band': [0.0, 1.0, 2.0]}}, r'^one\.band'),
         ({'one': {'band': 3.0}}, r'^one\.band'),

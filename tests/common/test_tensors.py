@@ -1,4 +1,4 @@
-"""Files that are not what they should be are refused; those that are give the same arrays and the same bytes."""
+"""Tensor files: round trips, reproducible bytes, and refusal of damaged or foreign files."""
 
 from __future__ import annotations
 

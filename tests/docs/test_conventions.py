@@ -14,10 +14,9 @@ import pytest
 from aiida_anial.common.cells import Cells
 from aiida_anial.common.labels import LabelledCells
 from aiida_anial.common.tensors import parse_tensors
-from aiida_anial.sampling.stop_rules import StopReason
-from aiida_anial.sampling.trajectory import SCALARS, Trajectory
+from aiida_anial.sampling.trajectory import SCALARS, StopReason, Trajectory
 from aiida_anial.training.errors import ConfigurationErrors
-from aiida_anial.training.result import CURVES
+from aiida_anial.training.trainers import CURVES
 
 DOCS = Path(__file__).parents[2] / 'docs'
 PAGE = (DOCS / 'topics' / 'conventions.md').read_text()

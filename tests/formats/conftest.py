@@ -1,4 +1,4 @@
-"""Cells of several sizes and shapes with labels by effective medium theory, on their way into files."""
+"""Cells of several sizes and shapes, with labels by effective medium theory."""
 
 from __future__ import annotations
 
@@ -17,17 +17,17 @@ from aiida_anial.common.labels import LabelledCells
 from aiida_anial.formats.datasets import DATASET_FORMATS
 from aiida_anial.formats.exported import ExportedDataset
 
-# The second could be a number, which readers of text are fond of finding.
+# The second looks like a number, which readers of text could convert.
 LEVELS = ('3fa0c11d22ab', '0123456789e5')
 
 
 def sheared(n_atoms: int, generator: np.random.Generator) -> Atoms:
-    """Return a strained and jittered crystal with its edges along no axis, atoms outside of the cell among them."""
+    """Return a strained, rotated and jittered crystal, with atoms outside the cell."""
     atoms = bulk('Al', 'fcc', a=4.05, cubic=True).repeat((n_atoms // 4, 1, 1))
     atoms.set_cell(atoms.cell.array @ (np.eye(3) + 0.06 * generator.standard_normal((3, 3))), scale_atoms=True)
     atoms.positions += 0.1 * generator.standard_normal((n_atoms, 3))
     atoms.positions[0] -= atoms.cell.array[1]
-    # Whole millionths, as all structures of this package.
+    # Whole multiples of 1e-6, like all structures of this package.
     return Atoms(atoms.numbers, atoms.positions.round(6), cell=atoms.cell.array.round(6), pbc=True, calculator=EMT())
 
 
@@ -44,12 +44,12 @@ def make_atoms() -> Callable[..., list[Atoms]]:
 
 @pytest.fixture(scope='session')
 def atoms(make_atoms) -> list[Atoms]:
-    """Five cells of three sizes, in no order of the sizes."""
+    """Five cells of three sizes, not ordered by size."""
     return make_atoms()
 
 
 def emt_labels(images: list[Atoms]) -> LabelledCells:
-    """Return what ASE's EMT says about ``images``."""
+    """Return labels of ``images`` by ASE's EMT."""
     return LabelledCells(
         cells=Cells.from_lists([one.positions for one in images], [one.cell.array for one in images], species=13),
         energies=np.array([one.get_potential_energy() for one in images]),

@@ -1,4 +1,4 @@
-"""What holds for every format of datasets."""
+"""Tests of all formats of datasets."""
 
 from __future__ import annotations
 
@@ -131,7 +131,7 @@ def test_a_file_that_lost_its_last_configuration_is_refused(tmp_path, dataset):
     # ASE reads backslashes of a header, but does not write them.
     write_dataset(path, replace(dataset, header={}), file_format='extxyz')
     ase.io.write(path, ase.io.read(path, ':-1'), format='extxyz')
-    with pytest.raises(FileFormatError, match='header: says n_configurations 6 where 5 are there'):
+    with pytest.raises(FileFormatError, match='header: says n_configurations 6, but the file has 5'):
         read_dataset(path)
 
 
@@ -157,16 +157,16 @@ def test_files_that_are_missing_or_not_of_any_format_are_refused(tmp_path):
 
 
 def test_unknown_formats_and_units_are_named(tmp_path, dataset):
-    with pytest.raises(AnialError, match="format: 'xyz' is none of extxyz, hdf5, ase_db"):
+    with pytest.raises(AnialError, match="format: 'xyz' is not one of extxyz, hdf5, ase_db"):
         write_dataset(tmp_path / 'data', dataset, file_format='xyz')
     write_dataset(tmp_path / 'data', dataset, file_format='extxyz')
-    with pytest.raises(AnialError, match="energy_unit: 'J' is none of eV, hartree, Ry"):
+    with pytest.raises(AnialError, match="energy_unit: 'J' is not one of eV, hartree, Ry"):
         read_dataset(tmp_path / 'data', energy_unit='J')
 
 
 def test_no_unit_is_put_upon_a_file_of_ours(tmp_path, dataset, file_format):
     write_dataset(tmp_path / 'data', dataset, file_format=file_format)
-    with pytest.raises(FileFormatError, match='energy_unit: the file says its units itself'):
+    with pytest.raises(FileFormatError, match='energy_unit: the file states its units itself'):
         read_dataset(tmp_path / 'data', energy_unit='Ry')
 
 
@@ -209,7 +209,7 @@ def test_a_folder_that_is_not_there_is_named(tmp_path, dataset, file_format):
         ({'levels': ('a',)}, '1 levels of theory for 6 configurations'),
         ({'levels': ('two words',) * 6}, "'two words' is not a name"),
         ({'levels': ('',) * 6}, "'' is not a name"),
-        ({'header': {'units': 'mine'}}, 'header: units is what the format itself says'),
+        ({'header': {'units': 'mine'}}, 'header: units is written by the format itself'),
         ({'header': {'a': float('nan')}}, 'header: not made of JSON values'),
         ({'header': {'a': object()}}, 'header: not made of JSON values'),
     ],
@@ -227,7 +227,7 @@ def test_uuids_are_uuids(dataset, uuid):
 
 
 def test_every_atom_of_an_alloy_keeps_its_species(tmp_path, dataset, file_format):
-    """Cells of one size are one array of HDF5, whichever elements they hold."""
+    """HDF5 stores cells of one size in one array, whatever elements they contain."""
     cells = dataset.labelled.cells
     species = np.where(np.arange(len(cells.positions)) % 3, 13, 28).astype(np.int16)
     labelled = replace(dataset.labelled, cells=replace(cells, species=species))

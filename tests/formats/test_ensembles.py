@@ -1,4 +1,4 @@
-"""Ensembles as other programs load them, in processes that have no other package to help."""
+"""Ensembles as other programs load them, in processes that cannot import this package."""
 
 from __future__ import annotations
 
@@ -83,7 +83,7 @@ def ensemble(make_ensemble) -> Ensemble:
 
 @pytest.fixture(scope='module')
 def single(ensemble) -> Ensemble:
-    """Weights that were float32 in NeuroChem's units, as those of an imported model."""
+    """Weights that are float32 in NeuroChem's units, as in an imported model."""
     generator = np.random.default_rng(8)
     sizes, members = ensemble.model.layer_sizes, ensemble.n_members
     weights = [generator.normal(size=(members, n, m)).astype(np.float32) for m, n in pairwise(sizes)]
@@ -95,12 +95,12 @@ def single(ensemble) -> Ensemble:
 
 @pytest.fixture(scope='module')
 def cells(atoms) -> Cells:
-    """Sheared cells smaller than the cutoff, with atoms outside of them."""
+    """Sheared cells smaller than the cutoff, with atoms outside them."""
     return Cells.from_lists([one.positions for one in atoms[:3]], [one.cell.array for one in atoms[:3]], species=13)
 
 
 def _run(folder: Path, cells: Cells, code: str, *blocked: str) -> dict[str, np.ndarray]:
-    """Return what ``code`` saves in a fresh process that cannot import ``blocked``."""
+    """Return the arrays that ``code`` saves in a new process that cannot import ``blocked``."""
     arrays = {f'positions_{index}': positions for index, (positions, _) in enumerate(cells)}
     np.savez(folder / 'cells.npz', lattices=cells.lattices, **arrays)
     result = subprocess.run(
@@ -126,7 +126,7 @@ def test_torch_alone_runs_torchscript(tmp_path, ensemble, cells):
             key = f'{index}_{repetition}'
             assert found[f'energy_{key}'] == pytest.approx(expected.energies[index], abs=1e-9)
             np.testing.assert_allclose(found[f'members_{key}'], expected.member_energies[:, index], atol=1e-9)
-            # torch.celu is exact to 7e-9 only.
+            # torch.celu has an error of 7e-9.
             np.testing.assert_allclose(found[f'forces_{key}'], forces, atol=1e-6)
             np.testing.assert_allclose(found[f'stress_{key}'], expected.stresses[index], atol=1e-6)
 
@@ -228,7 +228,7 @@ def test_the_same_ensemble_gives_the_same_bytes_in_every_process(tmp_path, ensem
 def test_a_folder_that_is_there_is_never_replaced(tmp_path, ensemble):
     (tmp_path / 'model').mkdir()
     (tmp_path / 'model' / 'mine').write_text('kept')
-    with pytest.raises(AnialError, match='model: is there already; give the name of a new folder'):
+    with pytest.raises(AnialError, match='model: already exists; give the name of a new folder'):
         write_ensemble(tmp_path / 'model', ensemble, file_format='neurochem')
     assert [path.name for path in tmp_path.rglob('*')] == ['model', 'mine']
 
@@ -249,5 +249,5 @@ def test_where_nothing_can_be_written_is_named(tmp_path, ensemble, file_format):
 
 
 def test_an_unknown_format_is_named(tmp_path, ensemble):
-    with pytest.raises(AnialError, match="format: 'onnx' is none of safetensors, neurochem, torchani, torchscript"):
+    with pytest.raises(AnialError, match="format: 'onnx' is not one of safetensors, neurochem, torchani, torchscript"):
         write_ensemble(tmp_path / 'model', ensemble, file_format='onnx')

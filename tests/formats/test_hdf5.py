@@ -1,4 +1,4 @@
-"""HDF5 as torchani and pyanitools read and write it, and files that are traps."""
+"""HDF5 as torchani and pyanitools read and write it, and malicious files."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from aiida_anial.potential.settings import EngineSettings
 from aiida_anial.potential.torchani_model import to_torchani
 
 with warnings.catch_warnings():
-    # torchani tells at its import that it was built without CUDA.
+    # On import, torchani warns that it was built without CUDA.
     warnings.simplefilter('ignore')
     from torchani.datasets import ANIDataset
 
@@ -77,7 +77,7 @@ def test_a_torchani_model_gives_the_labels_that_it_was_exported_with(tmp_path, d
             energy = model(inputs, group['cell'][row], group['pbc'][row]).energies
             (gradient,) = torch.autograd.grad(energy.sum(), coordinates)
             assert energy.item() == pytest.approx(group['energies'][row].item(), rel=1e-12)
-            # torch.celu, in torchani, is exact to 7e-9 only.
+            # torch.celu, in torchani, has an error of 7e-9.
             np.testing.assert_allclose(-gradient[0], group['forces'][row], atol=1e-7)
 
 
@@ -186,7 +186,7 @@ def _declare(group, name, shape, **options):
 
 
 def _peak_of_refusal(path, message) -> int:
-    """Return the most memory, in bytes, that was taken until the file was refused."""
+    """Return the peak memory, in bytes, until the file was refused."""
     tracemalloc.start()
     try:
         with pytest.raises(FileFormatError, match=message):

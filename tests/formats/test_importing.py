@@ -1,4 +1,4 @@
-"""What a file of others becomes, and which configurations are none."""
+"""Import of foreign files, and refusal of invalid configurations."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from aiida_anial.formats.datasets import read_dataset
 
 
 def _written(path, images) -> None:
-    """Write labels with ASE, some of whose numbers may be nonsense."""
+    """Write labels with ASE, some of which may be invalid."""
     labelled = []
     for image in images:
         one = image.copy()
@@ -96,7 +96,7 @@ def test_a_file_of_no_model_may_hold_any_element_but_no_dummy_atom(tmp_path):
 
 
 def test_units_are_judged_by_the_cells_of_aluminium_alone(tmp_path, atoms):
-    """Forces in hartree/angstrom show among cells of an alloy, of which nothing is known."""
+    """Forces in hartree/angstrom are noticed among cells of an alloy, whose labels are not known."""
     alloys = [Atoms('AlNi', positions=[[0, 0, 0], [2, 2, 2]], cell=[4, 4, 4], pbc=True) for _ in range(40)]
     _written(tmp_path / 'alloys.xyz', alloys)
     assert len(read_dataset(tmp_path / 'alloys.xyz')) == 40

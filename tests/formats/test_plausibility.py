@@ -1,4 +1,4 @@
-"""Foreign labels in other units and signs than they are read in."""
+"""Foreign labels in other units and signs than those in which they are read."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ def _labelled(cells: Cells, energies, forces, stresses) -> LabelledCells:
 
 
 def _emt(cells: Cells, factor: float = 1.6) -> LabelledCells:
-    """Return labels as large as PBE's about are, from effective medium theory, with a large energy of each atom."""
+    """Return labels by effective medium theory, scaled to PBE, with a large energy per atom."""
     images = [Atoms(f'Al{len(p)}', positions=p, cell=lattice, pbc=True, calculator=EMT()) for p, lattice in cells]
     energies = np.array([image.get_potential_energy() for image in images]) * factor - 57.0 * cells.n_atoms
     forces = np.concatenate([image.get_forces() for image in images]) * factor
@@ -82,7 +82,7 @@ def melt() -> LabelledCells:
 
 @pytest.fixture(scope='module')
 def pressed_melt() -> LabelledCells:
-    """Labels with stresses that are not small."""
+    """Labels with large stresses."""
     return _emt(_melt(7, edge=3.75))
 
 
@@ -102,7 +102,7 @@ ALIKE = [{'hartree/angstrom', 'Ry/bohr'}, {'hartree/bohr^3', 'Ry/bohr^3'}]
 
 
 def _names(fault, unit) -> bool:
-    """Whether ``unit`` is named, or one of its size, of which nobody can tell it."""
+    """Whether ``unit`` is named, or one of about the same size, which cannot be distinguished."""
     possible = next((units_ for units_ in ALIKE if unit in units_), {unit})
     return any(f'looks like {name} ' in str(fault) for name in possible)
 
@@ -161,7 +161,7 @@ def test_nothing_is_said_about_perfect_crystals_of_one_volume():
 
 
 def test_pbe_crystals_at_rest_are_not_accused_of_another_lattice_constant():
-    # The pressure of warm PBE aluminium at 4.02 angstrom, where effective medium theory is under tension.
+    # Stress of warm PBE aluminium at 4.02 angstrom, which is compressed there, but under tension in EMT.
     generator = np.random.default_rng(1)
     crystal = bulk('Al', cubic=True, a=4.02).repeat(2)
     positions = [crystal.positions + 0.05 * generator.standard_normal((32, 3)) for _ in range(12)]

@@ -29,7 +29,7 @@ def file_format(request) -> str:
 
 @pytest.fixture
 def frames() -> TrajectoryFrames:
-    """Frames that wander out of their cell, one of them without a force disagreement."""
+    """Frames with atoms that leave their cell, one of them without a force disagreement."""
     generator = np.random.default_rng(5)
     steps = generator.normal(size=(N_FRAMES, N_ATOMS, 3)).cumsum(axis=0) * 8
     return TrajectoryFrames(
@@ -67,7 +67,7 @@ def test_ase_reads_the_same_geometry(tmp_path, frames, file_format, kind):
         if file_format != 'lammps' or kind != 'anyhow':
             np.testing.assert_allclose(image.positions, positions, rtol=1e-15)
             np.testing.assert_allclose(image.cell.array, lattice, rtol=1e-15)
-        # Whatever way the cell is turned, and without wrapping: scaled positions and lengths are the same.
+        # Scaled positions and lengths are the same for any rotation of the cell, without wrapping.
         scaled = positions @ np.linalg.inv(lattice)
         np.testing.assert_allclose(image.positions @ np.linalg.inv(image.cell.array), scaled, atol=1e-12)
         np.testing.assert_allclose(image.cell.array @ image.cell.array.T, lattice @ lattice.T, atol=1e-12)
@@ -75,7 +75,7 @@ def test_ase_reads_the_same_geometry(tmp_path, frames, file_format, kind):
 
 
 def _measured(path, file_format) -> list[dict[str, float]]:
-    """Return what was measured in each frame, read without this package."""
+    """Return the measurements in each frame, read without this package."""
     if file_format == 'lammps':
         columns = json.loads(path.with_name(path.name + '.json').read_text())['frames']
         return [
@@ -158,7 +158,7 @@ def test_a_frame_alone_and_no_scalars_are_enough(tmp_path, frames, file_format):
         ({'scalars': {'energies': np.zeros(3)}}, 'energies has shape'),
         ({'scalars': {'two words': np.zeros(4)}}, "'two words' is not a name"),
         ({'symbols': ['Al', 'Al', 'Al', 'Al', 'Zz']}, "'Zz' is not a chemical symbol"),
-        ({'header': {'units': 1}}, 'header: units is what the format itself says'),
+        ({'header': {'units': 1}}, 'header: units is written by the format itself'),
         ({'header': {'x': float('inf')}}, 'header: not made of JSON values'),
     ],
 )
@@ -181,5 +181,5 @@ def test_lammps_has_no_left_handed_cells(tmp_path, frames):
 
 
 def test_an_unknown_format_is_named(tmp_path, frames):
-    with pytest.raises(AnialError, match="format: 'xtc' is none of extxyz, traj, lammps"):
+    with pytest.raises(AnialError, match="format: 'xtc' is not one of extxyz, traj, lammps"):
         write_trajectory(tmp_path / 'x', frames, file_format='xtc')

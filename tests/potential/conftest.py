@@ -1,4 +1,4 @@
-"""Random cells and random networks: no number here is physics, but every relation between them must hold."""
+"""Random cells and random networks: their numbers mean nothing, but all relations between them must hold."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ from aiida_anial.potential.engine import Engine, make_engine
 from aiida_anial.potential.ensemble import Ensemble
 from aiida_anial.potential.settings import EngineSettings, ModelSettings
 
-# The GPU is among them where there is one.
+# The GPU is tested if there is one.
 ENGINES = [{'engine': 'numba'}, {'engine': 'torch'}]
 ENGINES += [{'engine': 'torch', 'device': 'cuda'}] * torch.cuda.is_available()
 
 
 @pytest.fixture(scope='session')
 def ensemble() -> Ensemble:
-    """Three members on the descriptor of ANI-Al, whose small networks make finite differences cheap."""
+    """Three members on the descriptor of ANI-Al, with networks small enough for many finite differences."""
     return random_ensemble(ModelSettings(hidden_layers=(12, 10), n_members=3))
 
 
@@ -32,13 +32,13 @@ def engine_options(request: pytest.FixtureRequest) -> dict[str, str]:
 
 @pytest.fixture(scope='session')
 def engine(ensemble: Ensemble, engine_options: dict[str, str]) -> Engine:
-    """Each of the engines, in double precision."""
+    """Each engine, in double precision."""
     return make_engine(ensemble, EngineSettings(**engine_options, dtype='float64'))
 
 
 @pytest.fixture(scope='session')
 def cells() -> Cells:
-    """A batch with cells far smaller than the cutoff, of one atom even, and one that is not so small."""
+    """A batch of cells from one atom, far smaller than the cutoff, to twenty."""
     return Cells.from_lists(*zip(*[random_cell(n_atoms, seed=1) for n_atoms in (1, 3, 8, 20)], strict=True), species=13)
 
 

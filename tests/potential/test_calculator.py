@@ -57,7 +57,7 @@ def test_results_follow_the_atoms(atoms):
 
 def test_other_elements_are_refused(atoms):
     atoms.symbols[0] = 'Cu'
-    with pytest.raises(AnialError, match='Al and not Cu'):
+    with pytest.raises(AnialError, match='Al, not Cu'):
         atoms.get_potential_energy()
 
 

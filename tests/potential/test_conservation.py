@@ -1,4 +1,4 @@
-"""The energy of an isolated crystal is conserved, in the precision in which trajectories run."""
+"""The energy of an isolated crystal is conserved, in the precision of production trajectories."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def _crystal(temperature: float) -> Atoms:
 
 
 def _drift(potential, *, n_steps: int, time_step_fs: float) -> float:
-    """Return the slope of the total energy in microelectronvolt an atom and picosecond."""
+    """Return the drift of the total energy in µeV per atom and ps."""
     atoms = _crystal(600.0)
     atoms.calc = AnialCalculator(potential, settings=EngineSettings())
     dynamics = VelocityVerlet(atoms, time_step_fs * units.fs)
@@ -38,7 +38,7 @@ def _drift(potential, *, n_steps: int, time_step_fs: float) -> float:
 
 
 def test_a_crystal_of_random_networks_keeps_its_energy(ensemble):
-    """Their potential is rougher than any that was trained, and asks for shorter steps."""
+    """Their potential is rougher than trained ones and needs shorter time steps."""
     assert abs(_drift(ensemble, n_steps=1000, time_step_fs=0.25)) < 1.0
 
 

@@ -19,7 +19,7 @@ def _descriptors(positions, lattice, settings=SETTINGS, dtype=torch.float64):
 
 
 def _from_definition(vectors, settings):
-    """Return one atom's descriptor from the vectors to its neighbours, as the formulas are printed."""
+    """Return the descriptor of one atom from the vectors to its neighbours, by the published formulas."""
     radial = np.zeros(settings.n_radial)
     for r in np.linalg.norm(vectors, axis=1):
         cutoff = 0.5 * np.cos(np.pi * r / settings.radial_cutoff_angstrom) + 0.5
@@ -71,7 +71,7 @@ def test_a_pair_has_no_angular_terms():
 
 def test_an_atom_without_neighbours_has_a_descriptor_of_zeros():
     assert (_descriptors([[0.0, 0.0, 0.0]], np.eye(3) * 15) == 0).all()
-    # Beside others too.
+    # Also in a cell with other atoms.
     g = _descriptors([[0.0, 0.0, 0.0], [20.0, 20.0, 20.0], [22.0, 20.0, 20.0]], np.eye(3) * 40)
     assert (g[0] == 0).all()
     assert (g[1] != 0).any()
@@ -88,11 +88,11 @@ def test_single_precision_is_as_good_as_it_can_be(make_cell):
     exact = _descriptors(positions, lattice)
     single = _descriptors(positions, lattice, dtype=torch.float32)
     assert single.dtype == np.float32
-    # The slopes of the descriptors reach 5 / A, and positions of 7 A are known to 2e-7 A.
+    # The slopes of the descriptors reach 5 / A, and float32 has positions of 7 A to 2e-7 A.
     np.testing.assert_allclose(single, exact, atol=2e-5)
 
 
 def test_atoms_in_a_row_and_close_contacts_stay_finite():
-    # Angles of 0 and pi, and a distance far under all shifts.
+    # Angles of 0 and pi, and a distance far below all shifts.
     g = _descriptors([[0.0, 0.0, 0.0], [0.3, 0.0, 0.0], [2.5, 0.0, 0.0]], np.eye(3) * 30, dtype=torch.float32)
     assert np.isfinite(g).all()

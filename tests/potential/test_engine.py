@@ -10,7 +10,7 @@ from aiida_anial.potential.numba_engine import NumbaEngine
 from aiida_anial.potential.settings import EngineSettings
 from aiida_anial.potential.torch_engine import TorchEngine
 
-# Short, because the slopes of activations and cutoffs have kinks: across one, differences are off in proportion to it.
+# Short, because the derivatives of activations and cutoffs have kinks, where the error is proportional to the step.
 STEP = 1e-5
 
 
@@ -183,7 +183,7 @@ def test_a_missing_device_is_one_sentence(ensemble):
 def test_the_engine_is_chosen_for_the_device(ensemble):
     assert isinstance(make_engine(ensemble, EngineSettings()), NumbaEngine)
     assert isinstance(make_engine(ensemble, EngineSettings(engine='torch')), TorchEngine)
-    with pytest.raises(SettingsError, match='numba computes on the CPU alone'):
+    with pytest.raises(SettingsError, match='numba runs on the CPU only'):
         EngineSettings.parse({'engine': 'numba', 'device': 'cuda'}, where='engine')
 
 

@@ -4,8 +4,7 @@ import numpy as np
 import pytest
 
 from aiida_anial.common.errors import AnialError
-from aiida_anial.potential.engine import make_engine
-from aiida_anial.potential.prediction import Prediction
+from aiida_anial.potential.engine import Prediction, make_engine
 from aiida_anial.potential.settings import EngineSettings
 
 
@@ -51,7 +50,7 @@ def test_disagreement_is_the_deviation_of_a_sample():
     member_forces = np.zeros((3, 5, 3))
     member_forces[:, 0, 0] = [0.0, 3.0, 6.0]
     prediction = Prediction(np.array([4, 1]), member_energies.mean(0), member_energies, member_forces=member_forces)
-    # Deviations 2 and 0 eV, of 4 atoms and of 1; of one force component 3 eV/A, of the other two 0.
+    # Standard deviations: 2 eV for 4 atoms and 0 for 1; 3 eV/A in one force component, 0 in the others.
     np.testing.assert_allclose(prediction.energy_disagreement, [1.0, 0.0], atol=1e-15)
     np.testing.assert_allclose(prediction.force_disagreement, [np.sqrt(3), 0, 0, 0, 0], atol=1e-15)
 
@@ -63,5 +62,5 @@ def test_one_member_does_not_disagree():
 
 
 def test_force_disagreement_needs_the_forces_of_the_members():
-    with pytest.raises(AnialError, match='not asked for'):
+    with pytest.raises(AnialError, match='not requested'):
         _ = Prediction(np.array([2]), np.ones(1), np.ones((1, 1))).force_disagreement

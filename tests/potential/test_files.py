@@ -37,7 +37,7 @@ def test_the_precision_of_each_layer_is_kept(tmp_path, ensemble):
 
 
 def _rewritten(path, **changes):
-    """Write the file anew with some of its arrays or metadata changed."""
+    """Rewrite the file with some of its arrays or metadata changed."""
     content = read_tensors(path, kind='ensemble', schema_version=1)
     arrays = {**content.arrays, **changes.get('arrays', {})}
     metadata = {**content.metadata, **changes.get('metadata', {})}

@@ -32,7 +32,7 @@ def by_position_of(jacobian):
 
 
 def by_strain_of(jacobian):
-    """Return the derivatives [n, F, 3, 3] by a strain of the cell with all that is in it."""
+    """Return the derivatives [n, F, 3, 3] by a homogeneous strain."""
     by_strain = jacobian.values.new_zeros(len(jacobian.values), 3, 3, jacobian.values.shape[1])
     for pairs in jacobian.pairs:
         by_strain[pairs.centres] = torch.einsum('bka,bkcf->bacf', pairs.vectors, by_vector(pairs))
@@ -40,7 +40,7 @@ def by_strain_of(jacobian):
 
 
 def _differentiable(positions, lattice):
-    """Return descriptors and the positions and strain that autograd can differentiate them by."""
+    """Return descriptors, with the positions and the strain by which autograd can differentiate them."""
     neighbours = joined(neighbour_lists(Cells.from_lists([positions], [lattice], species=13), cutoff=7.0))
     centre, neighbour = torch.from_numpy(neighbours.centre), torch.from_numpy(neighbours.neighbour)
     moved = torch.tensor(positions, requires_grad=True)
@@ -99,7 +99,7 @@ def test_derivatives_by_strain_are_finite_differences(make_cell, slope, n_atoms)
 def test_moving_all_atoms_together_changes_nothing(make_cell):
     jacobian = descriptor_jacobian(*make_cell(9, seed=9), SETTINGS, dtype=torch.float64)
     np.testing.assert_allclose(by_position_of(jacobian).sum(2), 0, atol=1e-12)
-    # Neither does turning them: what a strain does has no part that is a rotation.
+    # Neither does rotating them: the derivatives by strain are symmetric.
     np.testing.assert_allclose(by_strain_of(jacobian), by_strain_of(jacobian).transpose(2, 3), atol=1e-12)
 
 
@@ -144,7 +144,7 @@ def test_neighbours_within_the_angular_cutoff_come_first(make_cell):
         assert (near.int().diff(dim=1) <= 0).all()
         assert near.sum(dim=1).max() == pairs.angular.shape[1]
         assert (r < 7.0).all()
-        # What stands for nothing, or is too far away, has no gradients.
+        # Dummies have no gradients, nor have neighbours beyond the angular cutoff angular ones.
         assert (pairs.radial[r == 0] == 0).all()
         assert (pairs.angular[~near[:, : pairs.angular.shape[1]]] == 0).all()
         assert (pairs.angular[near[:, : pairs.angular.shape[1]]] != 0).any(dim=(1, 2)).all()

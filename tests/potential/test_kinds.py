@@ -1,4 +1,4 @@
-"""What every kind of potential keeps to: a new kind gets these tests by a line in ``EXAMPLES``."""
+"""Tests of all kinds of potentials: one line in ``EXAMPLES`` applies them to a new kind."""
 
 from __future__ import annotations
 
@@ -20,7 +20,6 @@ from aiida_anial.common.errors import AnialError, FileFormatError, SettingsError
 from aiida_anial.common.tensors import TensorFile, parse_tensors, tensor_bytes
 from aiida_anial.potential.calculator import AnialCalculator
 from aiida_anial.potential.engine import make_engine
-from aiida_anial.potential.kinds import POTENTIALS
 from aiida_anial.potential.potential import (
     FILE_KIND,
     SCHEMA_VERSION,
@@ -30,13 +29,13 @@ from aiida_anial.potential.potential import (
     read_potential,
     write_potential,
 )
-from aiida_anial.potential.settings import EngineSettings, ModelSettings, PotentialSettings
+from aiida_anial.potential.settings import POTENTIALS, EngineSettings, ModelSettings, PotentialSettings
 from aiida_anial.protocols.protocol import campaign_inputs
 from aiida_anial.training.trainers import TRAINERS
 from aiida_anial.worker import property as property_job
 from aiida_anial.worker.job import Job
 
-# The kind that the documentation writes out.
+# The example kind of the documentation.
 EXAMPLE = Path(__file__).parents[2] / 'docs' / 'examples' / 'lennard_jones.py'
 spec = importlib.util.spec_from_file_location('lennard_jones', EXAMPLE)
 lennard_jones = importlib.util.module_from_spec(spec)
@@ -51,7 +50,7 @@ def random_lennard_jones(n_members: int) -> Potential:
     return lennard_jones.LennardJones(lennard_jones.LennardJonesSettings(n_members=n_members), parameters)
 
 
-# For each kind a function that makes a potential of so many members, which differ.
+# For each kind, a function that makes a potential with the given number of different members.
 EXAMPLES: dict[str, Callable[[int], Potential]] = {
     'ani': lambda n_members: random_ensemble(ModelSettings(hidden_layers=(12, 10), n_members=n_members)),
     'lennard_jones': random_lennard_jones,
@@ -247,7 +246,7 @@ def test_an_engine_that_a_kind_has_not_is_one_sentence(settings):
 
 
 def test_a_property_of_the_example(tmp_path):
-    """The lattice constant of the FCC crystal, whose sum over neighbours is known."""
+    """The lattice constant of FCC, which is known from a lattice sum."""
     model = lennard_jones.LennardJonesSettings(n_members=1, pair_cutoff_angstrom=12.0)
     write_potential(tmp_path / 'ensemble.safetensors', lennard_jones.LennardJones(model, np.array([[0.4, 2.6]])))
     (tmp_path / 'input.json').write_text(json.dumps({'property': 'lattice', 'labeller': {'kind': 'ensemble'}}))

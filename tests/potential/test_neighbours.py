@@ -9,8 +9,8 @@ from aiida_anial.potential.neighbours import joined, neighbour_lists
 
 
 def _by_brute_force(positions, lattice, cutoff):
-    """Return the sorted distance vectors of each atom's neighbours, from all images up to a generous shell."""
-    # Planes of the lattice are 1 / |reciprocal vector| apart.
+    """Return the vectors to the neighbours of each atom, from all images in a generous range."""
+    # Lattice planes are 1 / |reciprocal vector| apart.
     spans = np.ceil((cutoff + 20.0) * np.linalg.norm(np.linalg.inv(lattice), axis=0)).astype(int)
     shifts = np.array(list(itertools.product(*[range(-span, span + 1) for span in spans]))) @ lattice
     found = []
@@ -76,7 +76,7 @@ def test_with_a_skin_the_list_outlives_the_motion_of_the_atoms(engine, cells):
 )
 @pytest.mark.parametrize('handed', [1, -1])
 def test_pairs_are_those_of_an_independent_program(n_atoms, edges, handed):
-    """Cells with many bins and with none, longer along one axis, right-handed and left-handed."""
+    """Cells with many bins and with one, long along one axis, right-handed and left-handed."""
     generator = np.random.default_rng(n_atoms)
     lattice = handed * (np.diag(edges) + np.tril(generator.uniform(-2, 2, (3, 3)), -1))
     positions = generator.uniform(-2, 3, (n_atoms, 3)) @ lattice
@@ -94,7 +94,7 @@ def _in_order(rows):
 
 
 def test_atoms_on_the_faces_of_the_cell_are_found_once():
-    """Rounding puts them now on this side, now on that."""
+    """Rounding may put such atoms on either side."""
     lattice = np.array([[4.05, 0, 0], [0.1, 4.05, 0], [0.3, 0.2, 4.05]])
     faces = np.array([[0, 0, 0], [-1e-17, 0.5, 0.5], [1 - 1e-16, 0.5, 0], [0.5, 1.0, 1e-17]]) @ lattice
     inside = faces + 0.01
@@ -107,7 +107,7 @@ def test_atoms_on_the_faces_of_the_cell_are_found_once():
 
 
 def test_more_pairs_than_usual_are_all_found():
-    """Twenty atoms in a corner of a large cell have many times the neighbours of an even density."""
+    """Twenty atoms in a corner of a large cell have many times the neighbours of a uniform density."""
     positions = np.random.default_rng(0).uniform(0, 2, (20, 3))
     (pairs,) = neighbour_lists(Cells.from_lists([positions], [np.eye(3) * 40], species=13), cutoff=7.0)
     np.testing.assert_array_equal(np.diff(pairs.starts), 19)

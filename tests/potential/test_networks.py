@@ -52,7 +52,7 @@ def test_a_loss_on_gradients_reaches_the_weights_as_the_double_backward_does(mak
 
 
 def test_an_activation_of_exactly_zero_has_slope_one():
-    # An atom without neighbours and biases of zero: both branches of the activation meet there.
+    # The two branches of the activation meet at zero, as for an atom without neighbours and biases of zero.
     weights = [torch.ones(1, 1, 1, dtype=torch.float64), torch.ones(1, 1, 1, dtype=torch.float64)]
     biases = [torch.zeros(1, 1, dtype=torch.float64, requires_grad=True), torch.zeros(1, 1, dtype=torch.float64)]
     energies, gradients = atomic_energies_and_gradients(weights, biases, torch.zeros(1, 1, dtype=torch.float64), ALPHA)

@@ -17,7 +17,7 @@ from aiida_anial.potential.engine import make_engine
 from aiida_anial.potential.neurochem import read_neurochem
 from aiida_anial.potential.settings import EngineSettings
 
-# Every constant is a float32, because torchani rounds them to one.
+# All constants are float32 numbers, to which torchani rounds.
 PARAMETERS = """TM = 1
 Rcr = 5.5000e+00
 Rca = 4.2500e+00
@@ -66,7 +66,7 @@ def _write_network(folder, generator, activation=9):
 
 @pytest.fixture
 def model(tmp_path):
-    """Two tiny members in NeuroChem's files."""
+    """The folder of a model with two tiny members."""
     generator = np.random.default_rng(17)
     (tmp_path / 'rAl.params').write_text(PARAMETERS)
     (tmp_path / 'sae_linfit.dat').write_text('Al,0=-2.75\n')

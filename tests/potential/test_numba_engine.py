@@ -1,4 +1,4 @@
-"""What holds for the compiled kernels beyond what holds for every engine."""
+"""Properties that the compiled kernels have beyond those of every engine."""
 
 from __future__ import annotations
 
@@ -39,18 +39,18 @@ def large(ensemble) -> NumbaEngine:
 
 @pytest.fixture
 def mixed(make_cell) -> Cells:
-    """More atoms than go through the phases together would be slow to test; see ``small_chunks``."""
+    """Cells of different sizes, fewer atoms than a chunk; see ``small_chunks``."""
     return Cells.from_lists(*zip(*[make_cell(n, seed=n) for n in (5, 17, 33, 2, 40, 16)], strict=True), species=13)
 
 
 @pytest.fixture
 def small_chunks(monkeypatch) -> None:
-    """Sixteen or so atoms at a time, so that a cell is cut into several chunks."""
+    """Chunks of 8 or 16 atoms, so that a cell is divided into several."""
     monkeypatch.setattr(arrays, '_MAX_CHUNK', arrays.LANES)
 
 
 def test_a_cell_has_the_same_bits_in_any_batch(make_ensemble, mixed):
-    """Nine members: from eight on NumPy sums a column that stands alone in another order than columns side by side."""
+    """Nine members, because from eight on NumPy sums a single column in another order than several columns."""
     engine = NumbaEngine(make_ensemble(ModelSettings(hidden_layers=(12, 10), n_members=9)), EngineSettings())
     together = _everything(engine, mixed)
     for index in range(len(mixed)):
@@ -87,7 +87,7 @@ def test_one_engine_serves_several_threads_one_after_another(ensemble, mixed):
 
 
 def test_scratch_grows_with_the_neighbours(ensemble, make_cell):
-    """A dense cell after a thin one has many times its neighbours, and a list with a skin more than are used."""
+    """A dense cell after a dilute one has many times its neighbours, and a skin adds more to the list."""
     engine = NumbaEngine(ensemble, EngineSettings(dtype='float64'))
     reference = TorchEngine(ensemble, EngineSettings(dtype='float64'))
     for volume in (60.0, 12.0, 17.0):
@@ -98,7 +98,7 @@ def test_scratch_grows_with_the_neighbours(ensemble, make_cell):
 
 
 def test_nothing_is_written_past_the_end_of_an_array(ensemble, mixed, monkeypatch):
-    """Every array that the kernels write is put between guards, which must be as they were."""
+    """Every array that the kernels write lies between guards, which must not change."""
     guarded: list[tuple[np.ndarray, int]] = []
 
     def allocate(size, dtype=np.float64):
@@ -185,7 +185,7 @@ def test_lists_of_other_cells_are_refused(large, mixed):
 
 
 def test_lists_serve_as_long_as_atoms_move_within_the_skin(ensemble, mixed):
-    """What is known of lists is kept from one evaluation to the next; the positions are not."""
+    """The arrays of lists are kept from one evaluation to the next, the positions are not."""
     engine = NumbaEngine(ensemble, EngineSettings(dtype='float64'))
     neighbours = engine.neighbours(mixed, skin=0.6)
     generator = np.random.default_rng(0)
@@ -197,7 +197,7 @@ def test_lists_serve_as_long_as_atoms_move_within_the_skin(ensemble, mixed):
 
 
 def test_lists_may_be_of_any_memory_layout(large, mixed):
-    """The kernels read them where they are, so they must be brought into the layout that the kernels expect."""
+    """The kernels read them in place, so they must have been converted to the expected layout."""
     neighbours = large.neighbours(mixed, skin=0.5)
     odd = [
         NeighbourList(
@@ -222,7 +222,7 @@ def test_cells_of_any_memory_layout_need_no_other_kernels(large, mixed):
 
 
 def test_kernels_on_disk_are_those_of_the_sources(tmp_path):
-    """Numba's cache alone would not see a change in any file but that of the outermost function."""
+    """Numba's cache alone would notice changes only in the file of the outermost function."""
     source = Path(kernels.__file__).parent
     copied = Path(shutil.copytree(source, tmp_path / 'kernels', ignore=shutil.ignore_patterns('__pycache__')))
     code = 'import sys, runpy; print(runpy.run_path(sys.argv[1])["FINGERPRINT"])'

@@ -10,7 +10,7 @@ def test_defaults_are_those_of_ani_al():
     model = ModelSettings()
     assert model.layer_sizes == (96, 96, 96, 64, 1)
     assert (model.descriptor.n_radial, model.descriptor.n_angular) == (32, 64)
-    # The ends of the published lists of shifts, as they are printed there.
+    # The ends of the published lists of shifts.
     assert model.descriptor.radial_shifts_angstrom[-1] == pytest.approx(6.8203125, abs=0)
     assert model.descriptor.angular_shifts_angstrom[-1] == pytest.approx(4.53125, abs=0)
     assert model.descriptor.angle_shifts_rad[0] == pytest.approx(1.9634954e-01, abs=1e-8)

@@ -10,7 +10,7 @@ from aiida_anial.potential.torchani_model import to_torchani
 
 
 class _Celu(torch.nn.Module):
-    """CELU whose derivative is exact in float64, which that of ``torch.celu`` is to 7e-9 only."""
+    """CELU with an exact derivative; that of ``torch.celu`` has an error of 7e-9 in float64."""
 
     def __init__(self, alpha):
         super().__init__()
@@ -21,7 +21,7 @@ class _Celu(torch.nn.Module):
 
 
 def _torchani(ensemble, positions, lattice, *, exact=True):
-    """Return energy (eV) and forces (eV/A) by torchani, derivatives by its autograd."""
+    """Return energy (eV) and forces (eV/A) by torchani and autograd."""
     model = to_torchani(ensemble, dtype=torch.float64)
     if exact:
         for network in model.neural_networks.members:

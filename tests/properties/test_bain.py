@@ -78,8 +78,8 @@ def test_what_the_members_have_in_common_is_no_disagreement():
 @pytest.mark.parametrize(
     ('values', 'message'),
     [
-        ({'range_c_over_a': [1.05, 1.6]}, 'must begin above 0 and hold 1, 1.414'),
-        ({'range_c_over_a': [0.9, 1.4]}, 'must begin above 0 and hold 1, 1.414'),
+        ({'range_c_over_a': [1.05, 1.6]}, 'must begin above 0 and contain 1, 1.414'),
+        ({'range_c_over_a': [0.9, 1.4]}, 'must begin above 0 and contain 1, 1.414'),
         ({'range_c_over_a': [0.0, 1.6]}, 'must begin above 0'),
         ({'range_c_over_a': [0.1, 9.0]}, '16 points are too few'),
         ({'n_points': 2}, 'n_points'),

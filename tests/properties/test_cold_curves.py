@@ -1,4 +1,4 @@
-"""Cold curves, beside what ASE and a scan of c/a find, and of made-up equations of state."""
+"""Cold curves against ASE's fits and a scan of c/a, and for given equations of state."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The crystals are those of their names: by symmetry, by their neighbours, and beside ASE's."""
+"""The crystals have the symmetry and the neighbours of their names, and agree with those of ASE."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ def test_every_atom_has_its_nearest_neighbours(name, neighbours):
 
 @pytest.mark.parametrize(('name', 'hexagonal_share'), [('fcc', 0), ('hcp', 1), ('dhcp', 1 / 2), ('nine_r', 2 / 3)])
 def test_close_packed_layers_are_stacked_as_they_should(name, hexagonal_share):
-    # The layers on both sides of a hexagonal one are above each other: two neighbours at c of HCP.
+    # The layers on both sides of a hexagonal one are on top of each other: two neighbours at distance c of HCP.
     atoms = CRYSTALS[name].atoms(VOLUME)
     distances = neighbor_list('d', atoms, 5.5) / neighbor_list('d', atoms, 5.5).min()
     above = np.count_nonzero(np.abs(distances - np.sqrt(8 / 3)) < 1e-3)

@@ -27,7 +27,7 @@ def lattice_points(edge):
 
 
 def slope_and_curvature(distances):
-    """First and second derivative of the potential of Lennard-Jones."""
+    """First and second derivative of the Lennard-Jones potential."""
     ratio = (SIGMA / distances) ** 6
     slope = -24 * EPSILON * (2 * ratio**2 - ratio) / distances
     return slope, 24 * EPSILON * (26 * ratio**2 - 7 * ratio) / distances**2
@@ -39,7 +39,7 @@ def lattice_sum_pressure(edge):
 
 
 def lattice_sum_constants(edge):
-    """C11, C12 and C44 in GPa of a pair potential without pressure: Born and Huang's sums over the lattice."""
+    """C11, C12 and C44 in GPa of a pair potential at zero pressure, by the lattice sums of Born and Huang."""
     points = lattice_points(edge)
     distances = np.linalg.norm(points, axis=1)
     slope, curvature = slope_and_curvature(distances)
@@ -84,12 +84,12 @@ def test_constants_of_emt_are_the_curvatures_of_its_energy():
     assert found['b'].value == pytest.approx(curvature(np.eye(3)) / 9, rel=2e-3)
     orthorhombic = curvature(np.diag([1, -1, 0]))
     assert found['c11'].value - found['c12'].value == pytest.approx(orthorhombic / 2, rel=1e-2)
-    # An engineering strain of 1 is half of it in yz and half in zy.
+    # An engineering strain is half in yz and half in zy.
     assert found['c44'].value == pytest.approx(curvature([[0, 0, 0], [0, 0, 0.5], [0, 0.5, 0]]), rel=2e-3)
 
 
 def made_of(one: ElasticConstants, *, even: float, cubic: float, noise: float = 0.0) -> dict[str, Evaluation]:
-    """Evaluations whose stress is 100, 60 and 30 GPa times the strain, and even and cubic parts, in GPa."""
+    """Evaluations whose stress is 100, 60 and 30 GPa times the strain, plus even and cubic terms, in GPa."""
     generator = np.random.default_rng(2)
     found = {}
     for name, task in one.tasks(START).items():
@@ -174,7 +174,7 @@ def test_curves_run_from_the_most_negative_strain_to_the_most_positive_one():
 @pytest.mark.parametrize(
     ('values', 'message'),
     [
-        ({'window': 0.001}, '^window: there is no strain within it'),
+        ({'window': 0.001}, '^window: it contains none of the strains'),
         ({'strains': []}, '^strains: '),
         ({'strains': [-0.01]}, r'^strains\.0: '),
         ({'strains': [0.5]}, r'^strains\.0: '),

@@ -1,4 +1,4 @@
-"""The fit of the equation of state, against energies integrated from the pressure of Birch's equation."""
+"""The fit of the equation of state to energies integrated from the Birch-Murnaghan pressure."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ V0, B0, B0_PRIME = 16.5, 77.0, 4.6
 
 
 def pressure(volume: float) -> float:
-    """Birch-Murnaghan's pressure in eV/angstrom^3."""
+    """Birch-Murnaghan pressure in eV/angstrom^3."""
     x = (V0 / volume) ** (1 / 3)
     return 1.5 * B0 * units.GPa * (x**7 - x**5) * (1 + 0.75 * (B0_PRIME - 4) * (x**2 - 1))
 

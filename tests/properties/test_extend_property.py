@@ -1,4 +1,4 @@
-"""The property that the documentation adds as an example works as it stands there."""
+"""The example property of the documentation works as printed there."""
 
 from __future__ import annotations
 
@@ -22,11 +22,11 @@ import sys
 from pathlib import Path
 from ase.calculators.emt import EMT
 from aiida_anial.properties.comparison.rendering import comparison_text
-from aiida_anial.properties.comparison.subject import Subject
+from aiida_anial.properties.comparison.results import Subject
 from aiida_anial.properties.comparison.table import comparison_table
 from aiida_anial.properties.figures.write import write_figures
-from aiida_anial.properties.run import run_properties
-from aiida_anial.properties.settings import BenchmarkSettings
+from aiida_anial.properties.registry import run_properties
+from aiida_anial.properties.registry import BenchmarkSettings
 settings = BenchmarkSettings.parse({'octahedral': {'supercell': 2}})
 subject = Subject('emt', 'emt', run_properties(['octahedral'], settings, EMT(), report=print))
 print(comparison_text(comparison_table([subject])))
@@ -38,7 +38,7 @@ print(KINDS['benchmarks'].column('octahedral_ev').help)
 
 @pytest.fixture(scope='module')
 def extended(tmp_path_factory) -> Path:
-    """A copy of the package into which the page was typed."""
+    """A copy of the package with the code of the page."""
     folder = tmp_path_factory.mktemp('extended')
     shutil.copytree(
         Path(aiida_anial.__file__).parent, folder / 'aiida_anial', ignore=shutil.ignore_patterns('__pycache__')
@@ -54,14 +54,14 @@ def extended(tmp_path_factory) -> Path:
 
 
 def registered(registry: str, line: str) -> str:
-    """Return the registry with a line among its imports, and the name in the tuple."""
+    """Return the registry with the import and the name of the property added."""
     assert FIRST in registry
     assert LAST in registry
     return registry.replace(FIRST, line + FIRST, 1).replace(LAST, f'{LAST}        Octahedral,\n')
 
 
 def run(folder: Path, *command: str) -> str:
-    """Return what a command prints that finds the copy of the package first."""
+    """Run a command that uses the copy of the package, and return what it prints."""
     done = subprocess.run(
         command,
         cwd=folder,

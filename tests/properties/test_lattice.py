@@ -1,4 +1,4 @@
-"""The lattice constant, against sums over the lattice, and across ripples."""
+"""The lattice constant against lattice sums, and for energies with ripples."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ SIGMA, EPSILON, CUTOFF = 2.6, 0.4, 5.4
 
 
 class Curve(Calculator):
-    """A cell whose energy depends on its volume alone, with members that are shifted copies of the mean."""
+    """A calculator whose energy depends on the volume only, with members that are shifted copies of the mean."""
 
     implemented_properties = ('energy', 'forces', 'stress')
 
@@ -54,7 +54,7 @@ def rippled(edge):
 
 
 def lennard_jones_energy(edge):
-    """Energy per atom as a sum over the lattice, without a calculator."""
+    """Energy per atom by a lattice sum, without a calculator."""
     points = np.stack(np.meshgrid(*[np.arange(-5, 6)] * 3), axis=-1).reshape(-1, 3)
     points = points[(points.sum(axis=1) % 2 == 0) & (points != 0).any(axis=1)]
     distances = np.linalg.norm(points, axis=1) * edge / 2
@@ -73,7 +73,7 @@ def test_the_relaxed_lattice_constant_of_lennard_jones_is_that_of_the_lattice_su
 def test_of_several_minima_the_one_downhill_is_found(start):
     found = relaxed_lattice_constant(Curve(rippled), start)
     assert found == pytest.approx(minimize_scalar(rippled, bounds=(found - 0.01, found + 0.01), method='bounded').x)
-    # Nothing between the start and the minimum is higher than the start.
+    # The energy between the start and the minimum is never higher than at the start.
     between = rippled(np.linspace(start, found, 200))
     assert np.diff(between).max() < 1e-9
 

@@ -1,4 +1,4 @@
-"""Stacks of layers against crystals and slabs of ASE's."""
+"""Stacks of layers against crystals and slabs of ASE."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from ase.build import bulk, fcc100, fcc110, fcc111
 from ase.calculators.emt import EMT
 from ase.neighborlist import neighbor_list
 
-from aiida_anial.properties.layers import FACES, MJ_PER_M2, Layers
+from aiida_anial.properties.crystals import FACES, MJ_PER_M2, Layers
 
 A = 4.05
 BUILDERS = {'100': fcc100, '110': fcc110, '111': fcc111}
@@ -49,7 +49,7 @@ def test_glides_are_partial_burgers_vectors():
     whole = layers.crystal(6, [0.0] * 3 + [3.0] * 4)
     for found, expected in zip(neighbours(whole), neighbours(layers.crystal(6)), strict=True):
         np.testing.assert_allclose(found, expected, atol=1e-10)
-    # On top of each other: a layer has a neighbour at a distance of one spacing.
+    # On top of each other, layers have neighbours at a distance of one spacing.
     on_top = layers.crystal(6, [0.0] * 6 + [2.0])
     assert [found[0] for found in neighbours(on_top)] == pytest.approx(
         [layers.spacing] + [A / np.sqrt(2)] * 4 + [layers.spacing]
@@ -57,7 +57,7 @@ def test_glides_are_partial_burgers_vectors():
 
 
 def test_alternating_glides_make_hcp():
-    """A glide of one more partial at every second plane turns ABCABC into ABABAB."""
+    """An additional partial glide at every second plane turns ABCABC into ABABAB."""
     hcp = bulk('Al', 'hcp', a=A / np.sqrt(2), c=2 * A / np.sqrt(3))
     stack = Layers.fcc('111', A).crystal(6, [0.0, 0.0, 1.0, 1.0, 2.0, 2.0, 3.0])
     for atoms in (hcp, stack):

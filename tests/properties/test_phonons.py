@@ -1,4 +1,4 @@
-"""Phonons against springs between nearest neighbours, and against ASE's own."""
+"""Phonons against springs between nearest neighbours, and against those of ASE."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ ANGULAR = _e / (1e-10) ** 2 / _amu * 1e-24
 
 @pytest.fixture(scope='module')
 def springs():
-    """Phonons of a crystal whose bonds are as long as they like to be."""
+    """Phonons of a crystal whose bonds have their equilibrium length."""
     phonons = Phonons(SETTINGS)
     return phonons.analyse(START, evaluate_all(phonons.tasks(START), SPRINGS))
 
@@ -58,7 +58,7 @@ def test_frequencies_of_springs(springs):
 
 
 def test_branches_of_springs(springs):
-    """Along [100] the squares are 4 k (1 - cos(q a / 2)) and twice half of it; along [111] alike, with sqrt(3) a."""
+    """Squares are 4 k (1 - cos(q a / 2)) and, twofold, half of it along [100]; similarly along [111] with sqrt(3) a."""
     curves = springs.curves
     ticks = curves['tick_distances_per_angstrom']
     for start, end, step, squares in ((0, 1, A / 2, (4, 2, 2)), (3, 4, A / np.sqrt(3), (4, 1, 1))):
@@ -77,7 +77,7 @@ def test_path_has_the_lengths_of_the_zone(springs):
     np.testing.assert_allclose(lengths * A / (2 * np.pi), np.sqrt([1, 1 / 8, 9 / 8, 3 / 4]), rtol=1e-12)
     assert len(TICK_LABELS) == len(curves['tick_distances_per_angstrom'])
     assert curves['frequencies_thz'].shape == (44, 3)
-    # U and K are the same point of the zone.
+    # U and K are equivalent points of the zone.
     np.testing.assert_allclose(curves['frequencies_thz'][21], curves['frequencies_thz'][22], atol=1e-6)
     assert all(array.dtype == np.float64 for array in curves.values())
 
@@ -90,7 +90,7 @@ def test_density_of_states_has_three_branches(springs):
 
 
 def test_frequencies_are_those_of_ase(tmp_path):
-    """Points that both supercells hold; EMT sees beyond the nearest neighbours."""
+    """At wave vectors that both supercells represent; EMT reaches beyond nearest neighbours."""
     phonons = Phonons(SETTINGS)
     quantities = phonons.analyse(START, evaluate_all(phonons.tasks(START), EMT())).quantities
     other = AsePhonons(bulk('Al', 'fcc', a=A), EMT(), supercell=(4, 4, 4), delta=0.001, name=str(tmp_path / 'phonons'))
@@ -116,7 +116,7 @@ def test_one_atom_is_displaced():
 
 
 def test_a_crystal_stretched_too_far_is_unstable():
-    """Beyond its inflection a bond pushes away what it should hold."""
+    """Beyond the inflection point of its potential, a bond has a negative stiffness."""
     phonons = Phonons(SETTINGS)
     stretched = LennardJones(sigma=SIGMA / 1.15, epsilon=EPSILON, rc=1.2 * NEIGHBOUR)
     result = phonons.analyse(START, evaluate_all(phonons.tasks(START), stretched))

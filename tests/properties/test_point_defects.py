@@ -1,4 +1,4 @@
-"""Vacancy and dumbbell against counted bonds, closed forms and ASE's own relaxations."""
+"""Vacancy and dumbbell against counted bonds, closed forms and relaxations by ASE."""
 
 from __future__ import annotations
 
@@ -38,9 +38,9 @@ def relaxed_by_ase(atoms):
 
 
 def test_vacancy_of_nearest_neighbours_costs_an_atom():
-    """Twelve bonds are cut, and the atom that is put back in the crystal makes six: minus the cohesive energy.
+    """Twelve bonds are cut, and the atom put back into the crystal forms six: minus the cohesive energy.
 
-    Bonds of the length of their minimum exert no force, so nothing relaxes.
+    Bonds of equilibrium length exert no force, so nothing relaxes.
     """
     neighbour = A / np.sqrt(2)
     calculator = LennardJones(sigma=neighbour / 2 ** (1 / 6), epsilon=0.4, rc=1.2 * neighbour)
@@ -75,7 +75,7 @@ def test_vacancy_relaxes_as_by_ase():
 
 
 def test_dumbbell_relaxes_as_by_ase():
-    """One at another site and along another axis has the same energy, from another start."""
+    """A dumbbell at another site and along another axis relaxes to the same energy."""
     dumbbell = Dumbbell(PointDefectSettings(supercells=(2,)))
     evaluations = evaluate_all(dumbbell.tasks(START), EMT())
     found = dumbbell.analyse(START, evaluations).quantities['formation_energy']
@@ -111,7 +111,7 @@ def test_tasks_of_one_size_share_a_group():
 
 @pytest.mark.parametrize(('kind', 'unit'), [(Vacancy, 'meV'), (Dumbbell, 'eV')])
 def test_extrapolation_to_infinite_size(kind, unit):
-    """A term in 1/N goes, whatever the smallest cell says."""
+    """A term in 1/N is removed, whatever the energy of the smallest cell."""
     defect = kind(PointDefectSettings())
     result = defect.analyse(
         START, synthetic(defect, lambda n: 0.65 + 3 / n + (0.1 if n == 32 else 0.0), (0.9, 1.0, 1.1))

@@ -1,4 +1,4 @@
-"""Pressure against volume, beside sums over the lattice."""
+"""Pressure as a function of volume, against lattice sums."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ START = {'lattice_constant': EDGE}
 
 
 def lennard_jones_pressure(volume: float) -> float:
-    """Pressure of FCC in GPa from the virial, summed over the lattice."""
+    """Pressure of FCC in GPa from the virial, by a lattice sum."""
     points = np.stack(np.meshgrid(*[np.arange(-5, 6)] * 3), axis=-1).reshape(-1, 3)
     points = points[(points.sum(axis=1) % 2 == 0) & (points != 0).any(axis=1)]
     distances = np.linalg.norm(points, axis=1) * np.cbrt(4 * volume) / 2

@@ -11,8 +11,8 @@ from ase.calculators.emt import EMT
 from ase.calculators.lj import LennardJones
 
 from aiida_anial.common.errors import SettingsError
+from aiida_anial.properties.crystals import MJ_PER_M2, Layers
 from aiida_anial.properties.evaluation import Evaluation, Relaxation, evaluate_all
-from aiida_anial.properties.layers import MJ_PER_M2, Layers
 from aiida_anial.properties.stacking_faults import SlipPath, StackingFaultSettings, TwinPath
 
 A = 4.05
@@ -24,7 +24,7 @@ PATHS = {'fault': SlipPath, 'twin': TwinPath}
 
 
 def pair_potential(shells):
-    """Return Lennard-Jones that ends after so many nearest-neighbour distances."""
+    """Return a Lennard-Jones potential cut off after the given number of nearest-neighbour distances."""
     return LennardJones(sigma=NEIGHBOUR / 2 ** (1 / 6), epsilon=0.4, rc=shells * NEIGHBOUR)
 
 
@@ -53,7 +53,7 @@ def test_first_neighbours_alone_cost_nothing(fault):
 
 @pytest.mark.parametrize('fault', PATHS)
 def test_layers_that_see_two_others_cost_twice_hcp(fault):
-    """Both faults have two pairs of next-nearest layers in the same sites, HCP one a layer."""
+    """Both faults have two pairs of next-nearest layers in the same sites, HCP has one pair per layer."""
     path, potential = PATHS[fault](SETTINGS), pair_potential(2.0)
     result = path.analyse(START, evaluate_all(rigid(path), potential))
     hcp, fcc = bulk('Al', 'hcp', a=NEIGHBOUR, c=np.sqrt(8 / 3) * NEIGHBOUR), bulk('Al', 'fcc', a=A)
@@ -66,7 +66,7 @@ def test_layers_that_see_two_others_cost_twice_hcp(fault):
 
 @pytest.mark.parametrize('fault', PATHS)
 def test_rigid_path_is_that_of_a_sheared_slab(fault):
-    """In slabs of ASE's, those above one plane glide, then those above the next; their surfaces cancel."""
+    """In slabs of ASE, layers above one plane glide, then those above the next; surface energies cancel."""
     path = PATHS[fault](SETTINGS)
     curves = path.analyse(START, evaluate_all(rigid(path), EMT())).curves
     slab = fcc111('Al', (1, 1, 12), a=A, vacuum=8.0)

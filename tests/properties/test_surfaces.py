@@ -1,4 +1,4 @@
-"""Surfaces against broken bonds and ASE's own slabs."""
+"""Surfaces against broken bonds and slabs of ASE."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from ase.calculators.emt import EMT
 from ase.calculators.lj import LennardJones
 from ase.optimize import BFGS
 
+from aiida_anial.properties.crystals import FACES, Layers
 from aiida_anial.properties.evaluation import evaluate_all
-from aiida_anial.properties.layers import FACES, Layers
 from aiida_anial.properties.surfaces import Surfaces, SurfaceSettings
 
 A = 4.0
@@ -29,7 +29,7 @@ def with_members(evaluation, scales):
 
 @pytest.mark.parametrize('face', FACES)
 def test_broken_bonds(face):
-    """Half the energy of the bonds that an atom of the surface (and, on 110, one of the next layer) has lost."""
+    """Half the energy of the broken bonds of a surface atom and, on 110, of one in the next layer."""
     neighbour = A / np.sqrt(2)
     calculator = LennardJones(sigma=neighbour / 2 ** (1 / 6), epsilon=0.4, rc=1.2 * neighbour)
     bond = 4 * 0.4 * (1 / 4 - 1 / 2) - 4 * 0.4 * (1.2**-12 / 4 - 1.2**-6 / 2)
@@ -75,7 +75,7 @@ def test_spacings_are_the_mean_of_both_sides():
 
 
 def test_members_and_notes():
-    """What the energies of members have in common with the mean is a factor, and so is the surface energy's."""
+    """Energies of members are multiples of the mean, and so are their surface energies."""
     surfaces = Surfaces(SurfaceSettings(n_layers=6))
     evaluations = {
         name: with_members(one, (0.9, 1.0, 1.1))

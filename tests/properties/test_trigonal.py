@@ -66,7 +66,7 @@ def test_differences_are_at_constant_volume(result):
 
 @pytest.mark.parametrize('values', [{'range_stretch_ratio': [0.3, 1.3]}, {'range_stretch_ratio': [0.2, 0.9]}])
 def test_a_path_that_misses_a_crystal_is_refused(values):
-    with pytest.raises(SettingsError, match=r'^range_stretch_ratio: .*hold 0.25, 0.5, 1'):
+    with pytest.raises(SettingsError, match=r'^range_stretch_ratio: .*contain 0.25, 0.5, 1'):
         TrigonalSettings.parse(values)
 
 

@@ -11,11 +11,9 @@ from ase.build import bulk
 from ase.calculators.emt import EMT
 
 from aiida_anial.properties.comparison.references import all_references
-from aiida_anial.properties.comparison.subject import Subject
+from aiida_anial.properties.comparison.results import Subject
 from aiida_anial.properties.comparison.table import comparison_table
-from aiida_anial.properties.registry import PROPERTIES, figures, keyed_columns
-from aiida_anial.properties.run import run_properties
-from aiida_anial.properties.settings import BenchmarkSettings
+from aiida_anial.properties.registry import PROPERTIES, BenchmarkSettings, figures, keyed_columns, run_properties
 
 SMALL = BenchmarkSettings.parse(
     {

@@ -11,8 +11,7 @@ from click.testing import CliRunner
 from aiida_anial.cli import main
 from aiida_anial.potential.potential import write_potential
 from aiida_anial.properties.comparison.results import read_subject
-from aiida_anial.properties.run import run_properties
-from aiida_anial.properties.settings import benchmark_set
+from aiida_anial.properties.registry import benchmark_set, run_properties
 from aiida_anial.protocols.benchmark import BenchmarkSubjects, benchmark_builder
 from aiida_anial.worker.main import main as worker_main
 
@@ -73,7 +72,7 @@ def test_the_worker_writes_json_figures_and_results(tmp_path, sound_ensemble):
         (['nowhere.eam.fs'], 'nowhere.eam.fs: there is no such file'),
         (['emd'], 'emd: not a potential: give'),
         (['emt', '--properties', 'elastik'], "there is no 'elastik'; known are lattice"),
-        (['emt', '--reference', 'emt', '--properties', 'lattice'], 'two potentials that are compared have this name'),
+        (['emt', '--reference', 'emt', '--properties', 'lattice'], 'two of the compared potentials have this name'),
     ],
 )
 def test_the_worker_refuses_in_one_sentence(arguments, message):

@@ -16,9 +16,15 @@ from aiida_anial.calcfunctions.analyse_property import analyse_property
 from aiida_anial.calcfunctions.make_tasks import make_tasks
 from aiida_anial.properties.evaluation import Evaluation, evaluate_all
 from aiida_anial.properties.quantity import PropertyResult, Quantity
-from aiida_anial.properties.registry import PROPERTIES, all_provided, required, with_requirements
-from aiida_anial.properties.run import run_properties
-from aiida_anial.properties.settings import BenchmarkSettings, benchmark_set
+from aiida_anial.properties.registry import (
+    PROPERTIES,
+    BenchmarkSettings,
+    all_provided,
+    benchmark_set,
+    required,
+    run_properties,
+    with_requirements,
+)
 from aiida_anial.reproduction.records import Verdict
 from aiida_anial.reproduction.reproduce import reproduce
 from aiida_anial.reproduction.running import Codes

@@ -109,7 +109,7 @@ def test_one_call_does_not_leak_into_the_next():
         ({'cells': {'min_distance_angstrom': 3.5}}, r'^cells\.min_distance_angstrom: .*jam'),
         ({'cells': {'min_distance_angstrom': 1.0}}, r'cells\.min_distance_angstrom: 1 is below sampling\.dynamics'),
         ({'schedules': {'t_max_ps': 0.05}}, r'sampling\.dynamics\.min_time_ps: '),
-        ({'campaign': {'n_trajectories': [10, 5]}}, r'n_trajectories: .*upside down, 10 > 5'),
+        ({'campaign': {'n_trajectories': [10, 5]}}, r'n_trajectories: .*reversed, 10 > 5'),
         ({'campaign': {'n_cycles': 101}}, r'n_cycles: 101'),
         ({'label': {'qe': {'parameters': {'ELECTRON': {}}}}}, r'^label\.qe\.parameters\.ELECTRON: .*ELECTRONS'),
         ({'label': {'qe': {'parameters': {'SYSTEM': {'Smearing': 'mp'}}}}}, r'parameters\.SYSTEM\.smearing: '),

@@ -1,4 +1,4 @@
-"""Analytic potentials behind the interface of an engine, and small tasks on them."""
+"""Analytic potentials with the interface of an engine, and small tasks for them."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ import pytest
 from numpy.typing import NDArray
 
 from aiida_anial.common.cells import Cells
+from aiida_anial.potential.engine import Prediction
 from aiida_anial.potential.neighbours import NeighbourList, joined, neighbour_lists
-from aiida_anial.potential.prediction import Prediction
 from aiida_anial.sampling.sampler import sample
 from aiida_anial.sampling.schedules import SamplingTask, Schedule
 from aiida_anial.sampling.settings import SamplingSettings, Thresholds
@@ -58,7 +58,7 @@ class PairEngine:
 
 @dataclass(eq=False)
 class EinsteinEngine:
-    """Every atom on a spring of its own to where it began; needs lists of neighbours for nothing but contacts."""
+    """A spring ties every atom to its initial position; neighbour lists serve only for contacts."""
 
     sites: Cells
     stiffness: float
@@ -78,10 +78,10 @@ class EinsteinEngine:
 
 @dataclass(eq=False)
 class Watched:
-    """An engine that remembers which cells, told apart by their numbers of atoms, it listed and evaluated.
+    """An engine that records which cells it listed and evaluated, identified by their numbers of atoms.
 
-    :param skewed: relative error of the forces where those of the members are asked for; engines may compute the mean
-        in another way then, with other last digits.
+    :param skewed: relative error of the forces if those of the members are requested, too: engines may then compute
+        the mean in another way, with other last digits.
     """
 
     engine: PairEngine
@@ -158,7 +158,7 @@ def constant(temperature: float, *, t_max_ps: float) -> Schedule:
 
 @pytest.fixture
 def engines() -> SimpleNamespace:
-    """The engines above; test modules cannot import them from here."""
+    """The engines above, which test modules cannot import from here."""
     return SimpleNamespace(
         PairEngine=PairEngine, EinsteinEngine=EinsteinEngine, Watched=Watched, Spoiled=Spoiled, spoilers=SPOILERS
     )
@@ -172,7 +172,7 @@ def crystals() -> SimpleNamespace:
 
 @pytest.fixture
 def small_cells() -> Cells:
-    """Three jittered crystals of 3, 4 and 32 atoms, the smaller ones shorter than the cutoff."""
+    """Three jittered crystals of 3, 4 and 32 atoms; the smaller ones are shorter than the cutoff."""
     four, lattice = fcc(1, jitter=0.1)
     many, large = fcc(2, jitter=0.1, seed=1)
     return Cells.from_lists([four[:3], four, many], [lattice, lattice, large], species=13)

@@ -1,4 +1,4 @@
-"""Trajectories do not depend on what else is in the batch, to the last bit, and all of a task get their turn."""
+"""Trajectories are bitwise independent of the rest of the batch, and all trajectories of a task run."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ from aiida_anial.sampling.dynamics import Dynamics
 from aiida_anial.sampling.settings import SamplingSettings
 from aiida_anial.sampling.trajectory import Trajectory
 
-# As many members as NumPy adds up in another order when they are those of one cell alone.
+# With so many members, NumPy sums those of a single cell in another order.
 SCALES = tuple(np.linspace(0.95, 1.06, 9))
-# Of the cells below: off the beat of checks, on it, and so short that others take the place.
+# Lengths for the cells below: between checks, at a check, and so short that others replace them.
 LENGTHS_PS = (0.12, 0.043, 0.08, 0.02, 0.06)
 STATE = ('positions', 'velocities', 'forces', 'references')
 
@@ -34,7 +34,7 @@ def cells(crystals) -> Cells:
 
 @pytest.fixture
 def sampled(run, cells, crystals):
-    """Return a function that samples these cells, hot, to different ends."""
+    """Return a function that samples these cells at high temperature, so that they end in different ways."""
     temperatures = (1800.0, 1900.0, 1700.0, 400.0, 1500.0)
     schedules = [crystals.constant(t, t_max_ps=length) for t, length in zip(temperatures, LENGTHS_PS, strict=True)]
 
@@ -46,7 +46,7 @@ def sampled(run, cells, crystals):
 
 
 def test_there_are_ends_of_all_kinds(sampled, engines):
-    """On and off the beat, by a threshold, and at the start."""
+    """At a check and between checks, by a threshold, and at the start."""
     trajectories = sampled(engines.PairEngine(SCALES))
     assert [(t.stop_step, t.stop_reason.value) for t in trajectories] == [
         (120, 'completed'),
@@ -61,7 +61,7 @@ def test_there_are_ends_of_all_kinds(sampled, engines):
 @pytest.mark.parametrize('refill', [True, False])
 @pytest.mark.parametrize('batch_size', [1, 2, 3])
 def test_same_bytes_in_any_batch(sampled, engines, batch_size, refill, skewed):
-    """Also if the mean force is another where the members' are computed: that must not depend on others."""
+    """Also if computing the forces of members changes the mean force: that must not depend on other cells."""
     together = sampled(engines.Watched(engines.PairEngine(SCALES), skewed))
     apart = sampled(engines.Watched(engines.PairEngine(SCALES), skewed), batch_size=batch_size, refill=refill)
     for first, second in zip(together, apart, strict=True):
@@ -90,18 +90,18 @@ def test_same_bits_alone_and_in_any_order(engines, cells, crystals, order):
 
 
 def spans(batches: list[tuple[int, ...]]) -> list[tuple[int, ...]]:
-    """Return the batches without repetitions of neighbours."""
+    """Return the batches without consecutive repetitions."""
     return [batch for number, batch in enumerate(batches) if number == 0 or batch != batches[number - 1]]
 
 
 def test_the_next_takes_the_place_at_the_next_check(run, engines, cells, crystals):
-    """Trajectories 0 to 4 have 3, 4, 32, 5 and 17 atoms; the second ends at step 43, and the beat is at 50."""
+    """Trajectories 0 to 4 have 3, 4, 32, 5 and 17 atoms; the second ends at step 43, and the next check is at 50."""
     schedules = [crystals.constant(300.0, t_max_ps=t) for t in LENGTHS_PS]
     engine = engines.Watched(engines.PairEngine())
     trajectories = run(cells, engine, schedules=schedules, batch_size=2)
     assert [trajectory.stop_step for trajectory in trajectories] == [120, 43, 80, 20, 60]
     order = [(3, 4), (4,), (3,), (32,), (3, 32), (5,), (32, 5), (17,), (5, 17), (17,)]
-    # The second is evaluated for itself once more when it ends off the beat; newcomers are when they begin.
+    # The second is evaluated again separately because it ends between checks; new ones are evaluated at their start.
     assert spans(engine.evaluated) == order
     counts = Counter(engine.evaluated)
     assert [counts[batch] for batch in order[:-1]] == [1 + 43, 1, 7, 1, 70, 1, 10, 1 + 50, 10]
@@ -119,7 +119,7 @@ def test_members_forces_are_computed_for_all_at_the_same_steps(run, engines, cel
     engine = engines.Watched(engines.PairEngine(SCALES))
     run(cells, engine, schedules=schedules, batch_size=2, force_mean_ev_per_angstrom=1e9)
     checks = Counter(engine.with_members)
-    # At the beginning and at 10 to 40; where one ends at 43; the other alone at 50, and with the next from 60 on.
+    # At the start and at 10 to 40; when one ends at 43; the other alone at 50, and with the next from 60 on.
     assert checks[3, 4] == 1 + 4
     assert checks[4,] == 1
     assert checks[3,] == 1
@@ -132,7 +132,7 @@ def test_each_list_is_renewed_for_its_own_atoms(run, engines, cells, crystals):
     run(cells, together, schedules=schedules)
     run(cells, alone, schedules=schedules, batch_size=1)
     assert Counter(together.listed) == Counter(alone.listed)
-    # The first two are that of the initial contacts and that of the start.
+    # The first two lists are for the initial contacts and for the start.
     assert together.listed.count(3) > 2 + 5
     assert together.listed.count(3) > together.listed.count(4)
 

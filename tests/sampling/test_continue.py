@@ -1,4 +1,4 @@
-"""Interrupted and continued, to the last digit."""
+"""Interrupted and continued sampling gives bitwise the same trajectories."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from aiida_anial.sampling.settings import SamplingSettings, Thresholds
 
 @pytest.fixture
 def task(small_cells, crystals) -> SamplingTask:
-    """Hot trajectories, of which one is short and the others outlive some lists of neighbours."""
+    """Hot trajectories, one of them short; the others need several neighbour lists."""
     schedules = tuple(crystals.constant(1500.0, t_max_ps=t) for t in (0.1, 0.02, 0.1))
     return SamplingTask(
         small_cells,
@@ -30,7 +30,7 @@ def task(small_cells, crystals) -> SamplingTask:
 
 
 def go(task, engine, checkpoint, *, stop_after=10**9, lines=None, fingerprint='a'):
-    """Sample until ``interrupted`` has been asked ``stop_after`` times."""
+    """Sample until ``interrupted`` has been called ``stop_after`` times."""
     asked = itertools.count()
     return sample(
         task,
@@ -66,7 +66,7 @@ def test_checkpoints_on_the_way_change_nothing(task, engines, tmp_path, monkeypa
     checkpoint, lines = tmp_path / 'checkpoint.safetensors', []
     saved = go(task, engines.PairEngine(), checkpoint, lines=lines)
     assert checkpoint.exists()
-    # The last one was written when all had ended: going on from it means nothing but reading it.
+    # The last checkpoint was written when all had ended, so continuing from it only reads it.
     read = go(task, engines.PairEngine(), checkpoint)
     for first, *others in zip(whole, saved, read, strict=True):
         assert {tensor_bytes(first.content())} == {tensor_bytes(other.content()) for other in others}

@@ -22,7 +22,7 @@ MASS = float(atomic_masses[13]) / units.fs**2
 
 
 def make(engine, cells, *, temperature=600.0, schedule=None, seed=1, **settings):
-    """Return dynamics at their start, forces evaluated."""
+    """Return dynamics at their start, with forces."""
     schedule = schedule or Schedule(t_start_k=temperature, t_end_k=temperature, t_mod_k=0, t_0_ps=10, t_max_ps=1)
     schedules = [schedule] * len(cells)
     batch = TrajectoryBatch.start(cells, indices=range(len(cells)), schedules=schedules, seed=seed)
@@ -42,7 +42,7 @@ def crystal(crystals) -> Cells:
 
 
 def test_energy_drift_of_second_order(engines, crystal):
-    """No friction: velocity Verlet, whose error of the energy falls with the square of the time step."""
+    """Without friction: velocity Verlet, whose energy error is of second order in the time step."""
     errors = {}
     for time_step in (1.0, 2.0, 4.0):
         dynamics = make(engines.PairEngine(), crystal, time_step_fs=time_step, friction_per_fs=0)
@@ -58,7 +58,7 @@ def test_energy_drift_of_second_order(engines, crystal):
 
 
 def test_same_path_as_ase(engines, crystal):
-    """Units, mass and the order of kick and drift."""
+    """Checks units, masses, and the order of kick and drift."""
     engine = engines.PairEngine()
 
     class Pairs(Calculator):
@@ -81,7 +81,7 @@ def test_same_path_as_ase(engines, crystal):
 
 
 def test_same_path_as_written_out(engines, crystal):
-    """BAOAB line by line, with the noise of the trajectory's own stream and new neighbours at each step."""
+    """BAOAB line by line, with the noise of the random stream of the trajectory, and new neighbours at each step."""
     schedule = Schedule(t_start_k=900, t_end_k=300, t_mod_k=2000, t_0_ps=0.2, t_max_ps=0.3)
     dynamics = make(engines.PairEngine(), crystal, schedule=schedule, seed=9, time_step_fs=2.0, friction_per_fs=0.02)
     generator = np.random.Generator(stream(Purpose.DYNAMICS, seed=9, index=0))
@@ -163,7 +163,7 @@ def test_skin_changes_nothing_but_the_number_of_lists(engines, crystal):
 
 
 def test_positions_may_start_and_go_outside_of_the_cell(engines, crystal):
-    """The path is the same, and the engine, which may work in float32, sees small coordinates."""
+    """The path is the same, and the engine, which may use float32, gets small coordinates."""
     wandered = 40 * crystal.lattices[0, 1] - 7 * crystal.lattices[0, 2]
     far = Cells(crystal.positions + wandered, crystal.lattices, crystal.offsets, crystal.species)
     paths = []
@@ -211,7 +211,7 @@ def test_springs_of_two_elements_swing_with_their_own_frequencies(engines):
 
 
 def test_equipartition_between_two_elements(engines):
-    """The thermostat gives light and heavy atoms the same kinetic energy, from the start and in the end."""
+    """The thermostat gives light and heavy atoms the same kinetic energy, at the start and at the end."""
     n, temperature = 3000, 700.0
     generator = np.random.default_rng(0)
     numbers = np.where(np.arange(n) % 3, 13, 79)

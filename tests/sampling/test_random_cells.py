@@ -18,8 +18,8 @@ from aiida_anial.sampling.settings import CellFamily, CellSettings
 
 SMALL = CellFamily(fraction=0.45, edges_angstrom=(4.0, 6.2), n_atoms=(4, 10))
 MEDIUM = CellFamily(fraction=0.55, edges_angstrom=(5.5, 8.5), n_atoms=(8, 28))
-# Wide enough in atoms that edges and density are nothing but uniform.
-# Digest of what `slow_cell` gives for seed 2021, index 7 of the family MEDIUM.
+# A range of atom numbers so wide that edges and density are uniform.
+# Digest of the cell of `slow_cell` for seed 2021, index 7 of the family MEDIUM.
 PINNED = '89d6ef85868d18cc41fe79fd569445fcd239e541ffdacdf4a87b257eda17e89c'
 FREE = CellSettings(families=(CellFamily(edges_angstrom=(6.0, 9.0), n_atoms=(1, 1000)),))
 
@@ -60,7 +60,7 @@ def test_equal_to_slow_reference(family):
 
 
 def test_same_integers_for_ever():
-    """The digest is that of `slow_cell`: whoever changes a cell changes every stored seed's meaning."""
+    """The digest is that of `slow_cell`: a changed cell changes the meaning of every stored seed."""
     edges, placed = slow_cell(MEDIUM.edges_angstrom, MEDIUM.n_atoms, seed=2021, index=7)
     lattice, positions = random_cell(CellSettings(families=(MEDIUM,)), seed=2021, index=7)
     expected = hashlib.sha256(repr((edges, placed)).encode()).hexdigest()
@@ -107,7 +107,7 @@ def test_limits_kept(settings):
     assert cells.n_atoms.max() <= high
     for positions, lattice in cells:
         atoms = Atoms(f'Al{len(positions)}', positions=positions, cell=lattice, pbc=True)
-        # An atom's own image is among the neighbours, and small cells are smaller than the range looked at.
+        # Images of an atom are among its neighbours, and small cells are shorter than the range.
         assert neighbor_list('d', atoms, 4.3).min() >= 1.8 * (1 - 1e-12)
 
 
@@ -122,7 +122,7 @@ def test_close_pairs_are_as_frequent_as_chance_allows():
     )
     shell = 4 / 3 * np.pi * (3.0**3 - 1.8**3)
     expected = sum(n * (n - 1) * shell / volume for n, volume in zip(cells.n_atoms, cells.volumes, strict=True))
-    # Pairs excluded from the sphere of 1.8 angstrom are found outside of it: a correction of 24 / 1728.
+    # Pairs excluded from the sphere of 1.8 angstrom appear outside it: a correction of 24 / 1728.
     expected /= 1 - 4 / 3 * np.pi * 1.8**3 / 12.0**3
     assert found == pytest.approx(expected, abs=5 * np.sqrt(2 * expected))
 
@@ -150,7 +150,7 @@ def test_impossible_ranges_are_named(values, key):
 
 
 def test_rare_cells_give_an_error_and_no_hang():
-    """One atom fits into the smallest of these cells, which hardly ever is drawn."""
+    """One atom fits only into the smallest of these cells, which is hardly ever drawn."""
     settings = CellSettings(families=(CellFamily(edges_angstrom=(2.0, 100.0), n_atoms=(1, 1)),))
     check_fillable(settings)
     with pytest.raises(SettingsError, match='n_atoms: 20000 draws'):

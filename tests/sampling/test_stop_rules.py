@@ -1,4 +1,4 @@
-"""Every reason to stop, caused on purpose."""
+"""Every stop reason, provoked."""
 
 from __future__ import annotations
 
@@ -12,7 +12,8 @@ from ase.neighborlist import neighbor_list
 from aiida_anial.common.cells import Cells
 from aiida_anial.common.errors import AnialError, SettingsError
 from aiida_anial.sampling.settings import SamplingSettings, Thresholds
-from aiida_anial.sampling.stop_rules import Measurement, StopReason, judge
+from aiida_anial.sampling.stop_rules import Measurement, judge
+from aiida_anial.sampling.trajectory import StopReason
 
 SOUND = Measurement(
     time_ps=0.5,
@@ -62,7 +63,7 @@ def test_completed(run, engines, small_cells, crystals):
     schedules = [crystals.constant(300.0, t_max_ps=t) for t in (0.03, 0.055, 0.041)]
     trajectories = run(small_cells, engines.PairEngine(), schedules=schedules)
     assert [t.stop_reason for t in trajectories] == ['completed'] * 3
-    # The ends are off the beat of checks and frames, and are checked and stored all the same.
+    # The ends lie between checks and frames, and are checked and stored nevertheless.
     assert [t.steps.tolist() for t in trajectories] == [
         [0, 10, 20, 30],
         [0, 10, 20, 30, 40, 50, 55],
@@ -121,10 +122,10 @@ def test_force_disagreement(run, engines, small_cells, kind):
 
 
 def test_close_contact_across_the_boundary(run, engines):
-    """Atoms that attract each other without limit meet over the boundary; the candidate is sound."""
+    """Atoms that attract each other without limit meet across the boundary; the candidate is sound."""
     engine = engines.PairEngine(depth=-0.05)
     cells = Cells.from_lists([[[0.3, 3, 3], [7.0, 3, 3]]], [np.eye(3) * 9.0], species=13)
-    assert np.linalg.norm(cells.positions[1] - cells.positions[0]) > 6  # their images are the close ones
+    assert np.linalg.norm(cells.positions[1] - cells.positions[0]) > 6  # the close contact is with images
     (trajectory,) = run(cells, engine, t_max_ps=3, temperature=1, check_interval=2, frame_interval=200)
     assert trajectory.stop_reason is StopReason.CLOSE_CONTACT
     assert trajectory.closest_contact_angstrom < 1.5
@@ -134,7 +135,7 @@ def test_close_contact_across_the_boundary(run, engines):
 
 
 def test_hot(run, engines, small_cells):
-    """3 and 4 atoms at 300 K reach 450 K soon, and the check at once when it happens, not at the next multiple."""
+    """3 and 4 atoms at 300 K soon reach 450 K, which stops them at once, not at the next check."""
     trajectories = run(
         small_cells,
         engines.PairEngine(),
@@ -154,7 +155,7 @@ def test_hot(run, engines, small_cells):
 @pytest.mark.parametrize('spoiler', ['nan forces', 'nan energy', 'huge forces'])
 @pytest.mark.parametrize('at', [0, 1, 27])
 def test_broken_potential_costs_one_trajectory_only(run, engines, small_cells, spoiler, at):
-    """Evaluation ``at`` + 1 is that of step ``at``."""
+    """Evaluation ``at`` + 1 belongs to step ``at``."""
     healthy = run(small_cells, engines.PairEngine())
     spoiled = engines.Spoiled(engines.PairEngine(), n_atoms=4, at=at, change=engines.spoilers[spoiler])
     broken = run(small_cells, spoiled)

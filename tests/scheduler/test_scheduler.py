@@ -113,7 +113,7 @@ def story(shell, slurm, submitted) -> Story:
 
     with ThreadPoolExecutor() as pool:
         done = {
-            'train': pool.submit(stop_twice, 'train', r'step [1-9]\d+ of', r'going on from.*\n.*step'),
+            'train': pool.submit(stop_twice, 'train', r'step [1-9]\d+ of', r'continuing from.*\n.*step'),
             'sample': pool.submit(stop_twice, 'sample', 'trajectory 0 ended', 'continuing'),
             'slow': pool.submit(stop_pw),
             'campaign': pool.submit(cancel_label),

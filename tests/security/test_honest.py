@@ -25,7 +25,7 @@ from aiida_anial.data.dataset import DatasetData
 from aiida_anial.data.ensemble import EnsembleData
 from aiida_anial.formats.datasets import read_dataset
 from aiida_anial.formats.ensembles import write_ensemble
-from aiida_anial.potential.eam import read_eam
+from aiida_anial.potential.source import read_eam
 
 CASES = Path(__file__).parent / 'cases'
 

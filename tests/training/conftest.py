@@ -33,7 +33,7 @@ def random_cells(n_cells: int, seed: int) -> Cells:
 
 
 def label(cells: Cells) -> LabelledCells:
-    """Return the cells with energies, forces and stresses of ASE's EMT."""
+    """Label the cells with ASE's EMT."""
     energies, forces, stresses = [], [], []
     for positions, lattice in cells:
         atoms = Atoms('Al' * len(positions), positions=positions, cell=lattice, pbc=True, calculator=EMT())

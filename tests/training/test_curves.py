@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from aiida_anial.training.result import evaluation_steps
 from aiida_anial.training.settings import TrainingSettings
+from aiida_anial.training.trainers import evaluation_steps
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""Errors on configurations, with an engine whose predictions are known."""
+"""Errors on configurations, by an engine with known predictions."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import torch
 
 from aiida_anial.common.errors import AnialError
 from aiida_anial.common.labels import LabelledCells
-from aiida_anial.potential.prediction import Prediction
+from aiida_anial.potential.engine import Prediction
 from aiida_anial.training import errors as errors_module
 from aiida_anial.training.errors import ConfigurationErrors, configuration_errors, summarise, summarise_roles
 from aiida_anial.training.parameters import draw_parameters, to_ensemble
@@ -22,7 +22,7 @@ STRESS_SHIFT = 0.01
 
 
 class ShiftingEngine:
-    """Two members whose energy and forces are the labels plus constants."""
+    """Engine of two members that predict the labels plus constants."""
 
     def __init__(self, data):
         self.data = data
@@ -70,7 +70,7 @@ def test_per_configuration(emt_data, errors):
     n_atoms = emt_data.cells.n_atoms
     np.testing.assert_allclose(errors.energy_errors, 0.2 * n_atoms)
     np.testing.assert_allclose(errors.member_energy_errors, ENERGY_SHIFTS[:, None] * n_atoms)
-    # Two values 0.2 apart: standard deviation of the sample 0.2 / sqrt(2), for the energy times n / sqrt(n).
+    # The sample standard deviation of two values 0.2 apart is 0.2 / sqrt(2); of the energy, times n / sqrt(n).
     np.testing.assert_allclose(errors.energy_disagreement, 0.2 / np.sqrt(2) * np.sqrt(n_atoms))
     for name in ('force_rmse', 'force_max_error', 'force_mae'):
         np.testing.assert_allclose(getattr(errors, name), 0.1)

@@ -1,4 +1,4 @@
-"""Three forms of one linear map."""
+"""The three forms of the Jacobian are the same linear map."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from aiida_anial.training.jacobians import (
     smaller_jacobian,
 )
 
-# More than go through a kernel at a time.
+# More members than a kernel processes at a time.
 MEMBERS = 11
 FORMS = {
     'dense': lambda jacobian, device: DenseJacobian.of(SparseJacobian.of(jacobian), device),
@@ -29,7 +29,7 @@ def jacobian(request, emt_data, small_model):
     """The Jacobian of a cell."""
     positions, lattice = emt_data.cells.one(5)
     if request.param != 'smaller than the cutoff':
-        # A cell beside itself, with an empty place between; nothing is in reach of the last atom.
+        # Two copies of a cell with a gap between them, and an atom without neighbours.
         n_repeats = 7 if request.param == 'several blocks' else 1
         positions = np.concatenate([positions + k * lattice[0] for k in range(n_repeats)])
         lattice = np.diag([n_repeats * lattice[0, 0] + 12.0, *np.diag(lattice)[1:]])
@@ -41,13 +41,13 @@ def jacobian(request, emt_data, small_model):
 
 @pytest.fixture(params=FORMS)
 def form(request, jacobian):
-    """The same as a map."""
+    """One of the three forms of the Jacobian."""
     return FORMS[request.param](jacobian, 'cpu')
 
 
 @pytest.fixture
 def matrix(jacobian):
-    """The same as a matrix [n F, 3 n + 6]."""
+    """The Jacobian as a matrix [n F, 3 n + 6]."""
     (n_atoms, n_features), n_radial = jacobian.values.shape, jacobian.pairs[0].radial.shape[2]
     by_position, by_strain = torch.zeros(2, n_atoms, n_features, max(n_atoms, 3), 3, dtype=torch.float64)
     for pairs in jacobian.pairs:
@@ -71,7 +71,7 @@ def random(*shape):
 
 def test_the_map_is_the_product_with_the_matrix(jacobian, form, matrix):
     n_atoms, n_features = jacobian.values.shape
-    # A part of a batch: not contiguous.
+    # Part of a batch, so not contiguous.
     g = random(MEMBERS, n_atoms + 5, n_features)[:, 2 : 2 + n_atoms]
     expected = g.flatten(1) @ matrix
     by_position, by_strain = form.apply(g)

@@ -1,4 +1,4 @@
-"""Training as a whole."""
+"""Complete trainings."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def train(emt_data, small_model, tmp_path):
 
 
 class StopAfter:
-    """Asks for a stop at the n-th question."""
+    """Asks the training to stop on the n-th call."""
 
     def __init__(self, n_questions):
         self.left = n_questions
@@ -72,7 +72,7 @@ def test_curves_and_final_errors_agree(train):
 
 
 def test_each_member_is_taken_at_its_best_evaluation(train):
-    # A rate so high that the loss goes up and down.
+    # A learning rate so high that the loss fluctuates.
     result = train(SETTINGS.model_copy(update={'learning_rate': 0.03, 'final_learning_rate': 0.03}))
     curves, members = result.curves, result.summary['members']
     best = np.nanargmin(curves['selection_loss'], axis=1)
@@ -101,7 +101,7 @@ def test_interrupted_and_continued_equals_uninterrupted(train, emt_data, tmp_pat
     checkpoint = tmp_path / 'other.safetensors'
     with pytest.raises(TrainingInterrupted, match=f'stopped at step {step} of 30'):
         train(settings, checkpoint=checkpoint, interrupted=StopAfter(len(emt_data) + step))
-    with pytest.raises(TrainingInterrupted):  # while the descriptors are computed: the checkpoint stays
+    with pytest.raises(TrainingInterrupted):  # interrupted while descriptors are computed: the checkpoint stays
         train(settings, checkpoint=checkpoint, interrupted=StopAfter(3))
     continued, whole = train(settings, checkpoint=checkpoint), train(settings)
     assert potential_bytes(continued.ensemble) == potential_bytes(whole.ensemble)
@@ -153,7 +153,7 @@ def test_an_absurd_learning_rate_fails_in_one_sentence(train):
 
 
 def diverging(monkeypatch, attempts, how):
-    """Let member 5 start from weights that make it diverge in its first ``attempts`` attempts."""
+    """Make member 5 diverge in its first ``attempts`` attempts, by its initial weights."""
     original = Problem.initial_parameters
 
     def patched(self, members, *, attempt):

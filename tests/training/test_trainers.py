@@ -1,4 +1,4 @@
-"""What the trainer of every kind of potential keeps to: a new kind gets these tests by a line in ``MODELS``."""
+"""Tests of the trainers of all kinds of potentials: one line in ``models`` applies them to a new kind."""
 
 from __future__ import annotations
 
@@ -11,16 +11,15 @@ from aiida_anial.common.errors import AnialError, FileFormatError, SettingsError
 from aiida_anial.potential.potential import parse_potential, potential_bytes
 from aiida_anial.potential.settings import EngineSettings
 from aiida_anial.training.errors import summarise, summarise_roles
-from aiida_anial.training.result import CURVES
 from aiida_anial.training.settings import TrainingInterrupted, TrainingSettings
-from aiida_anial.training.trainers import TRAINERS, trainer_of
+from aiida_anial.training.trainers import CURVES, TRAINERS, trainer_of
 
 SETTINGS = TrainingSettings(max_steps=40, batch_size=6, evaluation_interval=20, checkpoint_interval_s=0.0)
 
 
 @pytest.fixture(scope='module')
 def models(small_model):
-    """For each kind small settings of a potential."""
+    """Settings of a small potential for each kind."""
     return {'ani': small_model}
 
 
@@ -50,7 +49,7 @@ def train(request, models, emt_data, tmp_path):
 
 @dataclass
 class StopAfter:
-    """Asks for a stop from the n-th question on, and counts the questions."""
+    """Asks the training to stop from the n-th call on, and counts the calls."""
 
     n_questions: float = float('inf')
     asked: int = 0

@@ -24,7 +24,7 @@ SETTINGS = {'max_steps': 40, 'batch_size': 6, 'evaluation_interval': 10}
 
 @pytest.fixture
 def make_job(emt_data, small_model, tmp_path):
-    """Return a function that makes the directory of a training, with the data in two shards, and its job."""
+    """Return a function that makes the folder of a training job, with the data in two shards."""
 
     def function(name='job', *, settings=SETTINGS, **inputs):
         directory = tmp_path / name
@@ -98,7 +98,7 @@ def same_results(first, second):
 
 @pytest.fixture
 def as_in_the_worker():
-    """Give torch the settings that ``anial-worker`` gives it, on which the last bits depend."""
+    """Give torch the settings of ``anial-worker``, on which the last bits of results depend."""
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
     torch.set_flush_denormal(True)
@@ -122,7 +122,7 @@ def test_killed_and_continued(make_job, as_in_the_worker):
     killed.report = lines.append
     train.run(killed)
     train.run(whole)
-    assert any(line.startswith('going on from step') for line in lines)
+    assert any(line.startswith('continuing from step') for line in lines)
     assert same_results(whole, killed)
 
 

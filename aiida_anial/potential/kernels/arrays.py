@@ -1,4 +1,4 @@
-"""What the kernels read and write, made from ensembles, cells and lists of neighbours."""
+"""The arrays that the kernels read and write, made from ensembles, cells and neighbour lists."""
 
 from __future__ import annotations
 
@@ -37,19 +37,19 @@ __all__ = (
 )
 
 _LOG2_E = math.log2(math.e)
-# Far enough for the radial terms of a shift that is none to be zero, angstrom.
+# Radial shift that pads lists, angstrom: so far away that its terms are zero.
 _NOWHERE = 1e3
-# Atoms that go through the phases together: enough for many threads, few enough for what they leave to stay in caches.
+# Most atoms that go through the phases together: enough for many threads, few enough for caches.
 _MAX_CHUNK = 1024
 
 
 def _whole(size: int, multiple: int) -> int:
-    """Return ``size`` rounded up to a multiple."""
+    """Return ``size`` rounded up to a multiple of ``multiple``."""
     return -(-size // multiple) * multiple
 
 
 def _filled(values: ArrayLike, multiple: int, filling: float, dtype: np.dtype[Any]) -> NDArray[Any]:
-    """Return a list of numbers, filled up to a multiple."""
+    """Return ``values``, padded with ``filling`` to a multiple of ``multiple``."""
     numbers = np.asarray(values, dtype=dtype)
     out = np.full(_whole(len(numbers), multiple), filling, dtype=dtype)
     out[: len(numbers)] = numbers
@@ -57,7 +57,7 @@ def _filled(values: ArrayLike, multiple: int, filling: float, dtype: np.dtype[An
 
 
 def descriptor_numbers(settings: DescriptorSettings, dtype: np.dtype[Any]) -> Numbers:
-    """Return the numbers of a descriptor in one precision."""
+    """Return the constants of a descriptor in one precision."""
     real = dtype.type
     centre, zeta = settings.angular_centre_angstrom, settings.angular_zeta
     radial_eta, angular_eta = settings.radial_eta_per_angstrom2, settings.angular_eta_per_angstrom2
@@ -92,7 +92,7 @@ def descriptor_numbers(settings: DescriptorSettings, dtype: np.dtype[Any]) -> Nu
 
 
 def _tiles(weight: NDArray[Any]) -> NDArray[Any]:
-    """Return a matrix ``[out, in]`` as ``[tile of outputs, in, TILE]``, flat."""
+    """Return a matrix ``[out, in]`` in the layout ``[tile of outputs, in, TILE]``, flat."""
     return weight.reshape(-1, TILE, weight.shape[1]).transpose(0, 2, 1).ravel()
 
 
@@ -124,9 +124,9 @@ def networks_arrays(ensemble: Ensemble, dtype: np.dtype[Any]) -> Networks:
 
 
 def batch_arrays(cells: Cells, lists: Sequence[NeighbourList]) -> Batch:
-    """Return what the kernels need of a batch; they read the lists where they are, so the caller must keep them.
+    """Return the arrays of a batch. The kernels read the lists in place, so the caller must keep them alive.
 
-    :raises AnialError: if the lists are those of other cells.
+    :raises AnialError: if the lists belong to other cells.
     """
     if [len(part.starts) - 1 for part in lists] != cells.n_atoms.tolist():
         raise AnialError(f'neighbours: {len(lists)} lists do not fit the {len(cells)} cells.')
@@ -142,7 +142,7 @@ def batch_arrays(cells: Cells, lists: Sequence[NeighbourList]) -> Batch:
 
 
 def plain(array: NDArray[Any]) -> NDArray[Any]:
-    """Return the array, contiguous and writable: for others the kernels would be compiled once more."""
+    """Return the array, contiguous and writable: other layouts would make numba compile the kernels again."""
     return np.require(array, requirements=('C', 'W'))
 
 
@@ -152,7 +152,7 @@ def chunk_of(n_atoms: int) -> int:
 
 
 def result_arrays(batch: Batch, *, n_members: int, n_gradients: int) -> Results:
-    """Return what an evaluation adds its results to."""
+    """Return zeros, to which an evaluation adds its results."""
     n_atoms, n_cells = len(batch.positions), len(batch.offsets) - 1
     return Results(
         n_cells=n_cells,
@@ -164,18 +164,18 @@ def result_arrays(batch: Batch, *, n_members: int, n_gradients: int) -> Results:
 
 
 def most_pairs(batch: Batch, chunk: int) -> int:
-    """Return the most pairs that a chunk has."""
+    """Return the largest number of pairs of a chunk."""
     n_atoms = len(batch.positions)
     bounds = np.minimum(np.arange(0, n_atoms + chunk, chunk), n_atoms)
     return int(np.diff(batch.pair_offsets[bounds]).max(initial=0))
 
 
 def shared_arrays(networks: Networks, *, chunk: int, n_pairs: int, n_gradients: int, dtype: np.dtype[Any]) -> Shared:
-    """Return what the threads leave for each other between the phases of a chunk, which any later chunk may reuse.
+    """Return the arrays by which threads pass results from phase to phase; all chunks use the same ones.
 
-    :param chunk: the most atoms of a chunk.
-    :param n_pairs: the most pairs of a chunk.
-    :param n_gradients: the most gradients, B.
+    :param chunk: most atoms of a chunk.
+    :param n_pairs: most pairs of a chunk.
+    :param n_gradients: most gradients of an atom, B.
     """
     n_features = int(networks.widths[0])
     n_members = networks.n_members if n_gradients else 0
@@ -207,10 +207,10 @@ def _row(numbers: Numbers, room: int, dtype: np.dtype[Any]) -> Row:
 def scratch_arrays(
     numbers: Numbers, networks: Networks, *, n_neighbours: int, n_gradients: int, dtype: np.dtype[Any]
 ) -> Scratch:
-    """Return what one thread has for itself.
+    """Return the work arrays of one thread.
 
-    :param n_neighbours: the most that any atom may have in its list.
-    :param n_gradients: B.
+    :param n_neighbours: most neighbours in the list of an atom.
+    :param n_gradients: gradients of an atom, B.
     """
     room = n_neighbours + 2 * PAIR_LANES
     by_feature = n_gradients * 2 * numbers.n_angles * numbers.shift_room
@@ -240,9 +240,9 @@ def scratch_arrays(
 
 
 def jacobian_scratch_arrays(numbers: Numbers, *, n_neighbours: int, dtype: np.dtype[Any]) -> JacobianScratch:
-    """Return what the computation of feature gradients works in.
+    """Return the work arrays of the computation of feature gradients.
 
-    :param n_neighbours: the most that any atom may have in its list.
+    :param n_neighbours: most neighbours in the list of an atom.
     """
     room = n_neighbours + 2 * PAIR_LANES
     return JacobianScratch(

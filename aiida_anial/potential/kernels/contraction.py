@@ -1,9 +1,9 @@
 """The feature gradients of a cell as a linear map, from derivatives by descriptors to those by positions and strains.
 
-Members lie side by side, eight at a time, so that the feature gradients, by far the largest arrays read here, are read
-once for all of them.
+Eight members at a time are the lanes of vectors, so that the feature gradients, by far the largest arrays, are read
+once for eight members.
 
-Of the six strains, in Voigt's order, xx is the first, yz the fourth.
+Strains are in Voigt order: xx, yy, zz, yz, xz, xy.
 """
 
 from __future__ import annotations
@@ -17,30 +17,29 @@ from numba import njit, types
 from numba.core import cgutils
 from numba.extending import intrinsic
 
-from aiida_anial.common.compiled import compiled
-from aiida_anial.potential.kernels.machine import FINGERPRINT, flush_denormals, pointers, restore_denormals
+from aiida_anial.potential.kernels.machine import FINGERPRINT, compiled, flush_denormals, pointers, restore_denormals
 from aiida_anial.potential.kernels.simd import fma, load, splat, store
 
 __all__ = ('MEMBERS', 'FeatureGradientsBlock', 'Work', 'apply', 'transpose')
 
 MEMBERS = 8
-# Numbers of float32 in a line of the cache.
+# float32 numbers in a cache line.
 _LINE = 16
 
 
 class FeatureGradientsBlock(NamedTuple):
-    """`FeatureGradients` of B atoms with K neighbours, the first L of them angular; S radial and A angular features.
+    """`aiida_anial.potential.jacobian.FeatureGradients` as arrays, with their sizes; units are given there.
 
-    :param n_atoms: B.
-    :param n_neighbours: K.
-    :param n_near: L.
-    :param n_radial: S.
-    :param n_angular: A.
-    :param centres: ``[B]`` int64.
-    :param neighbours: ``[B, K]`` int64.
-    :param vectors: ``[B, K, 3]``.
-    :param radial: ``[B, K, S]``.
-    :param angular: ``[B, L, 3, A]``.
+    :param n_atoms: number of atoms B.
+    :param n_neighbours: neighbours of each atom, K.
+    :param n_near: neighbours within the angular cutoff, L: the first ones.
+    :param n_radial: radial features, S.
+    :param n_angular: angular features, A.
+    :param centres: ``[B]`` indices of the atoms, int64.
+    :param neighbours: ``[B, K]`` indices of the neighbours, int64.
+    :param vectors: ``[B, K, 3]`` from centre to neighbour.
+    :param radial: ``[B, K, S]`` derivatives of the radial features by the distance, divided by the distance.
+    :param angular: ``[B, L, 3, A]`` derivatives of the angular features by the vector.
     """
 
     n_atoms: Any
@@ -56,14 +55,15 @@ class FeatureGradientsBlock(NamedTuple):
 
 
 class Work(NamedTuple):
-    """Numbers of up to eight members, side by side.
+    """Work arrays for up to eight members, which are the last axis.
 
     :param zero: ``[8]`` zeros.
     :param features: ``[S + A, 8]`` derivatives by the features of one atom.
-    :param along: ``[K, 8]`` by the distances of its pairs, over the distances or times them.
-    :param by_pair: ``[L, 3, 8]`` by the vectors of its angular pairs.
-    :param by_position: ``[n, 3, 8]`` of all atoms.
-    :param by_strain: ``[6, 8]``.
+    :param along: ``[K, 8]`` derivatives by the distances of its pairs: in ``apply`` divided by the distance, in
+        ``transpose`` multiplied by it.
+    :param by_pair: ``[L, 3, 8]`` derivatives by the vectors of its angular pairs.
+    :param by_position: ``[n, 3, 8]`` derivatives by the positions of all atoms of the cell.
+    :param by_strain: ``[6, 8]`` derivatives by the strains.
     """
 
     zero: Any
@@ -75,9 +75,9 @@ class Work(NamedTuple):
 
     @classmethod
     def zeros(cls, blocks: Sequence[FeatureGradientsBlock], n_atoms: int) -> Self:
-        """Return zeros for a cell.
+        """Return work arrays for a cell, filled with zeros.
 
-        :param n_atoms: n.
+        :param n_atoms: number of atoms of the cell, n.
         """
         n_neighbours, n_near = max(block.n_neighbours for block in blocks), max(block.n_near for block in blocks)
         n_features, dtype = blocks[0].n_radial + blocks[0].n_angular, blocks[0].vectors.dtype
@@ -87,14 +87,14 @@ class Work(NamedTuple):
 
 @intrinsic
 def _prefetch(typingctx: Any, pointer: Any, index: Any) -> Any:
-    """Bring the memory around ``pointer[index]``, which need not be inside of the array, into the second cache."""
+    """Load the cache line of ``pointer[index]``, which may lie outside the array, into the level 2 cache."""
 
     def codegen(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         place = builder.bitcast(builder.gep(arguments[0], [arguments[1]]), ir.IntType(8).as_pointer())
         number = ir.IntType(32)
         kind = ir.FunctionType(ir.VoidType(), [place.type, number, number, number])
         function = cgutils.get_or_insert_function(builder.module, kind, 'llvm.prefetch.p0i8')
-        # To read, for the second cache and those above it, data.
+        # Arguments: 0 for reading, 2 for the level 2 cache, 1 for data.
         builder.call(function, [place, number(0), number(2), number(1)])
         return context.get_dummy_value()
 
@@ -103,14 +103,14 @@ def _prefetch(typingctx: Any, pointer: Any, index: Any) -> Any:
 
 @njit(forceinline=True)
 def _prefetch_all(array, start, n):
-    """Bring ``n`` numbers from ``start`` on into the cache."""
+    """Load ``n`` numbers from index ``start`` on into the cache."""
     for at in range(start, start + n, _LINE):
         _prefetch(array, at)
 
 
 @njit(forceinline=True)
 def _gather(m, values, atom, w):
-    """Write the derivatives by the features of an atom feature by feature."""
+    """Copy the derivatives by the features of an atom to ``w.features``, where members are the last axis."""
     n_features = m.n_radial + m.n_angular
     for member in range(len(values)):
         for f in range(n_features):
@@ -119,13 +119,13 @@ def _gather(m, values, atom, w):
 
 @njit(forceinline=True)
 def _along(m, first, n, w):
-    """Write the derivatives by the distances of ``n`` pairs from ``first`` on, over the distances, four at a time."""
+    """Write dE/dr / r of ``n`` pairs, from pair ``first`` on, to ``w.along``, four pairs at a time."""
     width, last = m.n_radial, n - 1
     for p in range(0, n, 4):
-        # The last pair may come several times.
+        # If the number is not a multiple of four, the last pair is computed repeatedly.
         p1, p2, p3 = min(p + 1, last), min(p + 2, last), min(p + 3, last)
         a0, a1, a2, a3 = (first + p) * width, (first + p1) * width, (first + p2) * width, (first + p3) * width
-        # What the next atom needs, for it comes too late when it is asked for.
+        # Data of the next atom: loading them on demand would stall.
         _prefetch_all(m.radial, a0 + m.n_neighbours * width, 4 * width)
         v0 = v1 = v2 = v3 = load(w.zero, 0, MEMBERS)
         for f in range(width):
@@ -154,10 +154,10 @@ def _load_vector(values, at):
 
 @njit(forceinline=True)
 def _turned(m, first, n, w):
-    """Write what the angular features give to the vectors of ``n`` angular pairs from ``first`` on, two at a time."""
+    """Write angular derivatives by the vectors of ``n`` pairs, from ``first`` on, to ``w.by_pair``, two at a time."""
     width, start = m.n_angular, m.n_radial * MEMBERS
     for q in range(0, n, 2):
-        # The last pair may come twice.
+        # If the number is odd, the last pair is computed twice.
         q1 = min(q + 1, n - 1)
         a, b = (first + q) * 3 * width, (first + q1) * 3 * width
         _prefetch_all(m.angular, a + 3 * m.n_near * width, 6 * width)
@@ -176,7 +176,7 @@ def _turned(m, first, n, w):
 
 @njit(forceinline=True)
 def _scatter(m, row, w):
-    """Add the derivatives by the vectors of an atom's pairs to those by positions and strain."""
+    """Add the derivatives by the vectors of the pairs of an atom to those by positions and strains."""
     own0 = own1 = own2 = load(w.zero, 0, MEMBERS)
     xx, yy, zz = _load_vector(w.by_strain, 0)
     yz, xz, xy = _load_vector(w.by_strain, 3 * MEMBERS)
@@ -204,7 +204,7 @@ def _scatter(m, row, w):
 
 @njit(forceinline=True)
 def _differences(m, row, w):
-    """Write what derivatives by positions and strain are for an atom's pairs: the transpose of ``_scatter``."""
+    """Apply the transpose of ``_scatter``: from positions and strains to the vectors of the pairs of an atom."""
     own0, own1, own2 = _load_vector(w.by_position, 3 * MEMBERS * m.centres[row])
     xx, yy, zz = _load_vector(w.by_strain, 0)
     yz, xz, xy = _load_vector(w.by_strain, 3 * MEMBERS)
@@ -224,7 +224,7 @@ def _differences(m, row, w):
 
 @njit(forceinline=True)
 def _sum_rows(matrix, start, n_rows, width, rows, w, feature):
-    """Write the sums over rows of ``matrix`` ``[rows, width]`` times ``rows`` ``[rows, MEMBERS]``, eight at a time."""
+    """Write ``matrix`` ``[n_rows, width]`` transposed times ``rows`` ``[n_rows, MEMBERS]`` to ``w.features``."""
     for f in range(0, width - 7, 8):
         s0 = s1 = s2 = s3 = s4 = s5 = s6 = s7 = load(w.zero, 0, MEMBERS)
         for row in range(n_rows):
@@ -252,15 +252,15 @@ def _sum_rows(matrix, start, n_rows, width, rows, w, feature):
 
 
 def _compiled(fingerprint: int) -> tuple[Callable[..., None], Callable[..., None]]:
-    """Return the functions below, compiled for these sources."""
+    """Return ``apply`` and ``transpose``, compiled; ``fingerprint`` selects the code in the cache."""
 
     @compiled
     def apply(block, gradients, work):
-        """Add the derivatives of up to eight energies by positions and strains to those in ``work``.
+        """Add the derivatives of up to eight energies by positions and strains to ``work``.
 
         :param block: feature gradients of some atoms.
         :param gradients: ``[M, n, S + A]`` derivatives by the descriptors of all atoms of the cell.
-        :param work: scratch, and where the sums are.
+        :param work: work arrays; ``by_position`` and ``by_strain`` hold the sums.
         """
         _ = fingerprint
         before = flush_denormals()
@@ -274,7 +274,7 @@ def _compiled(fingerprint: int) -> tuple[Callable[..., None], Callable[..., None
 
     @compiled
     def transpose(block, work, gradients):
-        """Write the transpose of ``apply``, for the derivatives that are in ``work``, to ``gradients``."""
+        """Write the transpose of ``apply``, of ``by_position`` and ``by_strain`` in ``work``, to ``gradients``."""
         _ = fingerprint
         before = flush_denormals()
         m, w = pointers(block), pointers(work)

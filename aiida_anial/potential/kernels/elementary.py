@@ -1,7 +1,7 @@
-"""Exponentials, logarithms and cutoffs of vectors.
+"""Exponentials, logarithms and sines of vectors.
 
-In float32 they are polynomials, good to a few 1e-7 of the value, which need nothing but registers; in float64 they are
-the functions of the C library, one lane after another, since float64 is there to compare with.
+In float32 they are polynomials, computed in registers, with a relative error of a few 1e-7. In float64, which is for
+comparison, they call the functions of the C library for one lane after another.
 """
 
 from __future__ import annotations
@@ -21,20 +21,20 @@ from aiida_anial.potential.kernels.simd import Vector, call, constant, larger, l
 __all__ = ('exp2', 'log2', 'sine_of_quarters')
 
 _MANTISSA_BITS = 23
-# Bits of sqrt(1/2): mantissas are taken from there to sqrt(2), so that the logarithm has no cancellation around 1.
+# Bits of sqrt(1/2). Mantissas range from there to sqrt(2), so the logarithm has no cancellation around 1.
 _SQRT_HALF_BITS = int(np.float32(math.sqrt(0.5)).view(np.int32))
-# The least power of two that is worked out; smaller ones are as good as zero.
+# Exponents of two are clamped here; smaller powers are negligible.
 _MIN_EXPONENT = -100.0
 
 
 def _polynomial(function: Callable[[Any], Any], degree: int, domain: tuple[float, float]) -> list[float]:
-    """Return the coefficients, constant first, of the polynomial through Chebyshev's points."""
+    """Return the coefficients, constant first, of the interpolating polynomial at Chebyshev points."""
     series = Chebyshev.interpolate(function, degree, domain=domain)
     return [float(c) for c in series.convert(kind=Polynomial).coef]
 
 
-# 2^f for |f| <= 1/2, log2(1 + t) / t between the mantissas, and sin(pi y / 2) / y as a function of y^2. The logarithm
-# is off by 6e-7 of itself, which in b^zeta is at most 2e-7 of the largest value that the power has.
+# 2^f for |f| <= 1/2, log2(1 + t) / t for these mantissas, and sin(pi y / 2) / y as a function of y^2. The relative
+# error of the logarithm is 6e-7; in b^zeta, it becomes an error of at most 2e-7 of the largest value.
 _EXP2 = _polynomial(np.exp2, 5, (-0.5, 0.5))
 _LOG2 = _polynomial(lambda t: np.log2(1 + t) / t, 7, (math.sqrt(0.5) - 1, math.sqrt(2) - 1))
 _SINE = _polynomial(lambda y2: np.sin(np.pi / 2 * np.sqrt(y2)) / np.sqrt(y2), 5, (0.0, 1.0))
@@ -82,7 +82,7 @@ def _sine_of_quarters(builder: Any, vector: Vector, y: Any) -> Any:
 
 
 def _function(emit: Callable[[Any, Vector, Any], Any], description: str) -> Any:
-    """Return the intrinsic of one vector that ``emit`` writes."""
+    """Return the intrinsic function of one vector whose code ``emit`` generates."""
 
     def typed(typingctx: Any, x: Any) -> Any:
         def codegen(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:

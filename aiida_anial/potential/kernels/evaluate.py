@@ -1,9 +1,9 @@
-"""The evaluation of a batch: phases that threads share, task by task.
+"""The evaluation of a batch in five phases, whose tasks the threads share.
 
-Some thousand atoms at a time go through all phases, so that what is kept between them stays small: descriptors,
-networks, gradients, pair gradients, forces. The threads take the tasks of a phase from a counter and wait for each
-other at its end. Which thread does a task makes no difference to its result, and sums over tasks are in an order of
-their own, so the result is the same bits for any number of threads, and for a cell the same in any batch.
+The phases are descriptors, networks, gradients, pair gradients and forces. A chunk of about a thousand atoms goes
+through all of them before the next one, which keeps intermediate arrays small. Threads take the tasks of a phase from a
+counter, and wait for each other at its end. The result of a task does not depend on the thread, and the order of sums
+over tasks is fixed, so results are bitwise the same for any number of threads, and for a cell in any batch.
 """
 
 from __future__ import annotations
@@ -13,12 +13,12 @@ from typing import Any, NamedTuple
 
 from numba import njit
 
-from aiida_anial.common.compiled import compiled
 from aiida_anial.potential.kernels.features import angular_features, pair_factors, radial_features
 from aiida_anial.potential.kernels.machine import (
     FINGERPRINT,
     LANES,
     claim,
+    compiled,
     flush_denormals,
     pointers,
     read_counter,
@@ -32,17 +32,18 @@ from aiida_anial.potential.kernels.shells import gather, prepare, read_float, re
 __all__ = ('PHASES', 'Batch', 'Crew', 'Results', 'Scratch', 'Shared', 'evaluate')
 
 PHASES = 5
+# Polls of a counter before a waiting thread yields its core.
 _SPINS = 2000
 
 
 class Batch(NamedTuple):
-    """C cells with N atoms.
+    """C cells with N atoms in all.
 
     :param positions: ``[N, 3]`` angstrom, float64.
-    :param cell_of_atom: ``[N]``.
-    :param offsets: ``[C + 1]``.
-    :param lists: of the cells.
-    :param pair_offsets: ``[N + 1]`` pairs of all atoms before.
+    :param cell_of_atom: ``[N]`` cell of each atom.
+    :param offsets: ``[C + 1]`` first atom of each cell.
+    :param lists: addresses of the neighbour lists.
+    :param pair_offsets: ``[N + 1]`` number of pairs of all atoms before each.
     """
 
     positions: Any
@@ -53,13 +54,13 @@ class Batch(NamedTuple):
 
 
 class Results(NamedTuple):
-    """What comes out, for C cells with N atoms in all, M members and B gradients.
+    """Results for C cells with N atoms in all, M members and B gradients; float64, initially 0.
 
-    :param n_cells: C.
-    :param n_atoms: N.
-    :param energies: ``[M, N]`` of the atoms, float64.
-    :param forces: ``[B, N, 3]``, float64, 0 at first.
-    :param virials: ``[B, C, 3, 3]`` sums of vector times pair gradient, float64, 0 at first.
+    :param n_cells: number of cells C.
+    :param n_atoms: number of atoms N.
+    :param energies: ``[M, N]`` energies of the atoms, eV.
+    :param forces: ``[B, N, 3]`` eV/angstrom.
+    :param virials: ``[B, C, 3, 3]`` sums of vector times pair gradient, eV.
     """
 
     n_cells: Any
@@ -70,14 +71,16 @@ class Results(NamedTuple):
 
 
 class Shared(NamedTuple):
-    """What the threads leave for each other; a chunk is A atoms in G groups of ``LANES``, with Q pairs; F features.
+    """Intermediate results of a chunk, by which threads pass them from phase to phase; all arrays are flat.
 
-    :param chunk: the most atoms of a chunk, a multiple of ``LANES``.
+    A chunk has A atoms in G groups of ``LANES``, with Q pairs; a descriptor has F features.
+
+    :param chunk: most atoms of a chunk, a multiple of ``LANES``.
     :param n_pairs: Q, or more.
-    :param features: ``[G, F, LANES]`` flat.
-    :param member_gradients: ``[M, G, F, LANES]`` flat.
-    :param gradients: ``[A, B, F]`` flat.
-    :param pair_gradients: ``[B, Q, 3]`` flat.
+    :param features: ``[G, F, LANES]`` descriptors.
+    :param member_gradients: ``[M, G, F, LANES]`` derivatives of the energies of each member by the descriptors.
+    :param gradients: ``[A, B, F]`` the same in the order of the atoms, or their mean over members.
+    :param pair_gradients: ``[B, Q, 3]`` derivatives by the vectors of the pairs, eV/angstrom.
     """
 
     chunk: Any
@@ -89,10 +92,10 @@ class Shared(NamedTuple):
 
 
 class Crew(NamedTuple):
-    """The threads that work on an evaluation.
+    """The threads of an evaluation.
 
-    :param n_threads: how many.
-    :param counters: ``[chunks, 2, PHASES]`` tasks taken, and threads that have finished; all 0 at first.
+    :param n_threads: number of threads.
+    :param counters: ``[chunks, 2, PHASES]`` number of tasks taken, and of threads that have finished; initially 0.
     """
 
     n_threads: Any
@@ -100,15 +103,17 @@ class Crew(NamedTuple):
 
 
 class Scratch(NamedTuple):
-    """What each thread has for itself.
+    """Work arrays of one thread.
 
-    :param room: for neighbours, in each array over them.
-    :param radial: shell.
-    :param angular: shell.
-    :param row: of triples.
-    :param work: of the chain rule.
-    :param values: of the networks, with ``slopes`` and ``deltas``.
-    :param energies: ``[LANES]``.
+    :param room: length K of arrays over neighbours.
+    :param radial: radial shell of the current atom.
+    :param angular: angular shell of the current atom.
+    :param row: factors of a row of triples.
+    :param work: work arrays of the chain rule.
+    :param values: ``[neuron, LANES]`` activations of all hidden layers, flat.
+    :param slopes: likewise, derivatives of the activations.
+    :param deltas: likewise, derivatives of the energies.
+    :param energies: ``[LANES]`` energies of a group of atoms by one member, eV.
     """
 
     room: Any
@@ -124,7 +129,7 @@ class Scratch(NamedTuple):
 
 @njit(forceinline=True)
 def _shells(atom, batch, c, scratch):
-    """Write the shells of an atom and the factors of its angular neighbours, and return how many these are."""
+    """Write the shells of an atom and the factors of its angular pairs; return the sizes of both shells."""
     cell = batch.cell_of_atom[atom]
     first = batch.offsets[cell]
     n_radial, n_angular = gather(batch, cell, atom - first, first, c, scratch.radial, scratch.angular)
@@ -136,7 +141,7 @@ def _shells(atom, batch, c, scratch):
 
 @njit(forceinline=True)
 def _describe(atom, place, batch, c, shared, scratch, n_features):
-    """Write the descriptor of an atom to its place in the chunk."""
+    """Write the descriptor of an atom to ``shared.features``; ``place`` is the index of the atom in the chunk."""
     n_radial, n_angular = _shells(atom, batch, c, scratch)
     start = place // LANES * n_features * LANES + place % LANES
     radial_features(scratch.radial, n_radial, c, scratch.row.sums, shared.features, start, LANES)
@@ -146,7 +151,7 @@ def _describe(atom, place, batch, c, shared, scratch, n_features):
 
 @njit(forceinline=True)
 def _energies(task, n_groups, first, networks, shared, results, scratch, n_features, n_gradients):
-    """Compute the energies of a group of atoms by one member, and their gradients."""
+    """Compute the energies of a group of atoms by one member, and their derivatives by the descriptors."""
     member, group = task // n_groups, task % n_groups
     size = n_features * LANES
     out = member * n_groups * size + group * size
@@ -158,7 +163,7 @@ def _energies(task, n_groups, first, networks, shared, results, scratch, n_featu
 
 @njit(forceinline=True)
 def _collect(group, n_groups, n_members, shared, n_features, n_gradients):
-    """Write the gradients of a group atom by atom: those of every member, or their mean."""
+    """Write the gradients of a group, or their mean over members, in the order of the atoms."""
     size = n_features * LANES
     share = 1 / n_members
     for feature in range(n_features):
@@ -177,7 +182,7 @@ def _collect(group, n_groups, n_members, shared, n_features, n_gradients):
 
 @njit(forceinline=True)
 def _pair_gradients(atom, place, first_pair, batch, c, shared, scratch, n_features, n_gradients):
-    """Write the derivatives of an atom's energy by the vectors of all its pairs."""
+    """Write the derivatives of the energy of an atom by the vectors of all its pairs, zero beyond the cutoff."""
     n_radial, n_angular = _shells(atom, batch, c, scratch)
     radial, angular, work = scratch.radial, scratch.angular, scratch.work
     stride = scratch.room
@@ -206,7 +211,7 @@ def _pair_gradients(atom, place, first_pair, batch, c, shared, scratch, n_featur
 
 @njit(forceinline=True)
 def _scatter(cell, first, last, first_pair, batch, shared, results, n_gradients, with_virials):
-    """Add the pair gradients of a cell's atoms from ``first`` to ``last`` to its forces and its virial."""
+    """Add the pair gradients of the atoms ``first`` to ``last - 1`` of a cell to its forces and its virial."""
     begin, end = batch.offsets[cell], batch.offsets[cell + 1]
     starts, neighbours = batch.lists.starts[cell], batch.lists.neighbour[cell]
     shifts, positions, forces = batch.lists.shift_vectors[cell], batch.positions, results.forces
@@ -233,7 +238,7 @@ def _scatter(cell, first, last, first_pair, batch, shared, results, n_gradients,
 
 @njit(forceinline=True)
 def _wait(chunk, phase, crew):
-    """Say that this thread has no more to do in a phase, and wait for the others."""
+    """Report that this thread has finished a phase, and wait for the others."""
     if crew.n_threads == 1:
         return
     slot = (2 * chunk + 1) * PHASES + phase
@@ -247,7 +252,7 @@ def _wait(chunk, phase, crew):
 
 @njit(forceinline=True)
 def _energies_of_chunk(crew, chunk, first, last, batch, c, networks, shared, results, scratch, n_gradients):
-    """Do this thread's share of the descriptors and the networks of some atoms."""
+    """Do this thread's share of the first three phases of a chunk: descriptors, networks and gradients."""
     n_features = networks.widths[0]
     n_groups = (last - first + LANES - 1) // LANES
     slot = 2 * chunk * PHASES
@@ -273,7 +278,7 @@ def _energies_of_chunk(crew, chunk, first, last, batch, c, networks, shared, res
 def _forces_of_chunk(
     crew, chunk, first, last, batch, c, shared, results, scratch, n_gradients, n_features, with_virials
 ):
-    """Do this thread's share of the pair gradients of some atoms and the forces that they make."""
+    """Do this thread's share of the last two phases of a chunk: pair gradients and forces."""
     first_pair = batch.pair_offsets[first]
     slot = 2 * chunk * PHASES
     task = claim(crew.counters, slot + 3)
@@ -290,20 +295,20 @@ def _forces_of_chunk(
 
 
 def _compiled(fingerprint: int) -> Callable[..., None]:
-    """Return the function below, compiled for these sources."""
+    """Return ``evaluate``, compiled; ``fingerprint`` selects the code in the cache."""
 
     @compiled
     def evaluate(batch, c, networks, results, shared, scratch, crew, n_gradients, with_virials):
         """Do this thread's share of an evaluation.
 
         :param batch: the cells.
-        :param c: the numbers of the descriptor.
+        :param c: the constants of the descriptor.
         :param networks: the weights of all members.
-        :param results: what to write to.
-        :param shared: what the threads leave for each other.
-        :param scratch: this thread's own.
-        :param crew: the threads; each of them must call this function, and waits for all.
-        :param n_gradients: 0 for energies alone, 1 for the mean's forces, M for those of every member.
+        :param results: written.
+        :param shared: intermediate results, shared by all threads.
+        :param scratch: work arrays of this thread.
+        :param crew: the threads; each must call this function, and waits for all others.
+        :param n_gradients: 0 for energies only, 1 for the forces of the mean, M for those of every member.
         :param with_virials: whether to compute the virials too.
         """
         _ = fingerprint

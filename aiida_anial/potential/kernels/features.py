@@ -1,8 +1,8 @@
 """The descriptor of one atom from its shells; formulas and symbols as in `aiida_anial.potential.descriptor`.
 
-Angles lie side by side in a vector and triples follow one another, so that the sums over triples stay in registers and
-no lane is empty whatever the number of neighbours. For a row of triples (j, k > j) the cosines, sines and the
-exponential that j and k share are worked out first, neighbours side by side.
+The lanes of a vector are angles, and triples follow one another: sums over triples stay in registers, and no lane is
+idle for any number of neighbours. The cosines, sines and mixed exponentials of a row of triples (j, k > j) are computed
+beforehand, with neighbours k in the lanes.
 """
 
 from __future__ import annotations
@@ -19,30 +19,30 @@ __all__ = ('Numbers', 'Row', 'angular_features', 'geometry', 'pair_factors', 'ra
 
 
 class Numbers(NamedTuple):
-    """A descriptor's numbers in the precision of the kernels.
+    """The constants of a descriptor in the precision of the kernels.
 
-    Lists are filled up to whole vectors of ``FEATURE_LANES``.
+    Arrays are padded to whole vectors of ``FEATURE_LANES``.
 
     :param radial_cutoff: angstrom.
     :param angular_cutoff: angstrom.
-    :param radial_exponent: -eta log2(e), 1/angstrom^2: exponentials are to base 2.
+    :param radial_exponent: -eta log2(e), 1/angstrom^2; exponentials are to base 2.
     :param radial_slope: -2 eta, 1/angstrom^2.
-    :param radial_shifts: angstrom, those that fill up are far beyond the cutoff.
+    :param radial_shifts: angstrom; padding is far beyond the cutoff.
     :param angular_exponent: eta log2(e), 1/angstrom^2.
     :param angular_eta: 1/angstrom^2.
-    :param angular_centre: the shift s_m from which the others are counted, angstrom.
+    :param angular_centre: the middle shift s_m, angstrom.
     :param angular_shifts: d = s - s_m, angstrom.
-    :param zeta: of the angles.
+    :param zeta: exponent of the angular terms.
     :param power: zeta - 1.
-    :param turn: guard zeta, what the derivatives by an angle's cosine are multiplied by.
-    :param cosines: cos(theta_z) / 2; 0 for those that fill up.
-    :param sines: sin(theta_z) / 2; 0 for those that fill up.
-    :param guard: what cosines are multiplied by.
+    :param turn: guard zeta, a factor of derivatives by the cosine of an angle.
+    :param cosines: cos(theta_z) / 2; padding is 0.
+    :param sines: sin(theta_z) / 2; padding is 0.
+    :param guard: 0.95, by which cosines are multiplied.
     :param half: 1/2 in this precision.
     :param root: square root of 2.
-    :param n_radial: radial features.
-    :param n_shifts: angular shifts.
-    :param n_angles: angles.
+    :param n_radial: number of radial features.
+    :param n_shifts: number of angular shifts.
+    :param n_angles: number of angles.
     :param radial_room: length of ``radial_shifts``.
     :param shift_room: length of ``angular_shifts``.
     :param angle_room: length of ``cosines`` and ``sines``.
@@ -74,13 +74,13 @@ class Numbers(NamedTuple):
 
 
 class Row(NamedTuple):
-    """Numbers of the triples (j, k) of one j, each with room for as many k as there are angular neighbours.
+    """Factors of the triples (j, k) of one j, with room for all K angular neighbours.
 
-    :param cosine: guarded, 0.95 cos(theta).
-    :param sine: of the same angle.
-    :param mixed: exp(-eta x_j x_k / 2).
-    :param pairs: U ``[neighbour, shift]`` of all neighbours, times the square root of 2.
-    :param radial: E ``[k, FEATURE_LANES shifts]``, times 2.
+    :param cosine: ``[K]`` guarded cosine cos(theta) = 0.95 c.
+    :param sine: ``[K]`` sin(theta).
+    :param mixed: ``[K]`` exp(-eta x_j x_k / 2).
+    :param pairs: ``[K, shift]`` sqrt(2) U of all neighbours.
+    :param radial: ``[K, FEATURE_LANES]`` 2 E for some shifts.
     :param sums: ``[FEATURE_LANES^2]`` scratch.
     """
 
@@ -94,7 +94,7 @@ class Row(NamedTuple):
 
 @njit(forceinline=True)
 def pair_factors(shell, n, c, pairs):
-    """Write U times the square root of 2, ``[neighbour, shift]``."""
+    """Write sqrt(2) U of ``n`` neighbours, ``[neighbour, shift]``."""
     width = c.shift_room
     for neighbour in range(n):
         x = shell.r[neighbour] - c.angular_centre
@@ -108,7 +108,7 @@ def pair_factors(shell, n, c, pairs):
 
 @njit(forceinline=True)
 def geometry(shell, j, k, c):
-    """Return the guarded cosine, its sine and the mixed part of the triples of j and the neighbours from k on."""
+    """Return cos(theta), sin(theta) and exp(-eta x_j x_k / 2) of the triples of j and neighbours from k on."""
     one = c.half + c.half
     x, y, z = load(shell.x, k, PAIR_LANES), load(shell.y, k, PAIR_LANES), load(shell.z, k, PAIR_LANES)
     cosine = fma(x, splat(shell.x[j], PAIR_LANES), fma(y, splat(shell.y[j], PAIR_LANES), z * shell.z[j]))
@@ -121,7 +121,7 @@ def geometry(shell, j, k, c):
 
 @njit(forceinline=True)
 def _fill_row(shell, n, j, shift, c, row):
-    """Write what the triples (j, k > j) need, for ``FEATURE_LANES`` shifts from ``shift`` on."""
+    """Write the factors of the triples (j, k > j), E for ``FEATURE_LANES`` shifts from ``shift`` on."""
     for k in range(j + 1, n, PAIR_LANES):
         guarded, sine, mixed = geometry(shell, j, k, c)
         store(guarded, row.cosine, k)
@@ -129,7 +129,7 @@ def _fill_row(shell, n, j, shift, c, row):
         store(mixed, row.mixed, k)
     width = c.shift_room
     own = load(row.pairs, j * width + shift, FEATURE_LANES)
-    # Triples are worked on two by two, and the last one may be alone.
+    # Triples are processed in twos; the last one may need a partner, of weight 0.
     store(own - own, row.radial, n * FEATURE_LANES)
     for k in range(j + 1, n):
         store(own * load(row.pairs, k * width + shift, FEATURE_LANES) * row.mixed[k], row.radial, k * FEATURE_LANES)
@@ -139,7 +139,7 @@ def _fill_row(shell, n, j, shift, c, row):
 def angular_features(shell, n, c, row, out, start, stride):
     """Write the angular features of an atom with ``n`` angular neighbours to ``out[start::stride]``.
 
-    The sums of ``FEATURE_LANES`` shifts by ``FEATURE_LANES`` angles are held in eight registers at a time.
+    The sums for ``FEATURE_LANES`` shifts and ``FEATURE_LANES`` angles stay in eight registers.
     """
     half = twice(splat(c.half, FEATURE_LANES))
     width = c.shift_room

@@ -1,12 +1,12 @@
 """The derivatives of the descriptor of one atom by the vectors to its neighbours.
 
-Formulas and symbols as in `aiida_anial.potential.descriptor`. With A = b^zeta and E twice its own, neighbour j needs of
-the sum over k, for every feature,
+Formulas and symbols are as in `aiida_anial.potential.descriptor`, except that the factor 2 of A is moved to E. For each
+feature, the derivative by the vector to neighbour j needs four sums over k:
 
-- sum_k E A and sum_k x_k E A, for the derivative by r_j: f_c'/f_c - eta (x_j + x_k) / 2 + eta d times E A, and
-- sum_k E A' u_k and sum_k E A' c, for what the angle gives: (sum_k E A' u_k - u_j sum_k E A' c) / r_j.
+- sum_k E A and sum_k x_k E A for the derivative by r_j, which is E A times f_c'/f_c - eta (x_j + x_k) / 2 + eta d,
+- sum_k E A' u_k and sum_k E A' c for the angular part, (sum_k E A' u_k - u_j sum_k E A' c) / r_j.
 
-Angles lie side by side, as in `features`.
+The lanes of a vector are angles, as in `features`.
 """
 
 from __future__ import annotations
@@ -16,13 +16,13 @@ from typing import Any, NamedTuple
 
 from numba import njit
 
-from aiida_anial.common.compiled import compiled
 from aiida_anial.potential.kernels.elementary import exp2, log2
 from aiida_anial.potential.kernels.features import geometry, pair_factors
 from aiida_anial.potential.kernels.machine import (
     FEATURE_LANES,
     FINGERPRINT,
     PAIR_LANES,
+    compiled,
     flush_denormals,
     pointers,
     restore_denormals,
@@ -34,16 +34,17 @@ __all__ = ('FeatureGradientArrays', 'JacobianScratch', 'fill_feature_gradients')
 
 
 class FeatureGradientArrays(NamedTuple):
-    """What is written for B atoms, with room for K radial and L angular neighbours of each; all 0 at first.
+    """Results for B atoms, with room for K radial and L angular neighbours of each; initially 0.
 
-    :param atoms: ``[B]`` which atoms.
+    :param atoms: ``[B]`` indices of the atoms.
     :param room: K.
     :param angular_room: L.
     :param values: ``[n, F]`` descriptors of all atoms of the cell.
-    :param neighbours: ``[B, K]`` atoms in the cell, those within the angular cutoff first.
-    :param vectors: ``[B, K, 3]`` angstrom.
-    :param radial: ``[B, K, S]`` derivatives of radial features by the distance, over the distance.
-    :param angular: ``[B, L, 3, A]`` derivatives of angular features by the vector.
+    :param neighbours: ``[B, K]`` indices of the neighbours, those within the angular cutoff first.
+    :param vectors: ``[B, K, 3]`` from centre to neighbour, angstrom.
+    :param radial: ``[B, K, S]`` derivatives of the radial features by the distance, divided by the distance,
+        1/angstrom^2.
+    :param angular: ``[B, L, 3, A]`` derivatives of the angular features by the vector, 1/angstrom.
     """
 
     atoms: Any
@@ -57,15 +58,15 @@ class FeatureGradientArrays(NamedTuple):
 
 
 class JacobianScratch(NamedTuple):
-    """Scratch for one atom with up to K neighbours (with room for whole vectors).
+    """Work arrays for one atom with up to K neighbours (with room for whole vectors).
 
-    :param radial: shell.
-    :param angular: shell.
-    :param row: of triples.
-    :param powers: A ``[k, FEATURE_LANES angles]``.
-    :param derivatives: A' likewise.
-    :param place: ``[K]`` of each radial neighbour among those that are written.
-    :param lanes: ``[4, FEATURE_LANES]`` what goes to a feature, by x, y and z, and the feature itself.
+    :param radial: radial shell.
+    :param angular: angular shell.
+    :param row: factors of the triples of one j.
+    :param powers: ``[K, FEATURE_LANES]`` A = b^zeta for some angles.
+    :param derivatives: ``[K, FEATURE_LANES]`` A', its derivative by the cosine c.
+    :param place: ``[K]`` index of each radial neighbour in the results.
+    :param lanes: ``[4, FEATURE_LANES]`` derivatives of some features by x, y and z, and the share in the features.
     """
 
     radial: Any
@@ -79,7 +80,7 @@ class JacobianScratch(NamedTuple):
 
 @njit(forceinline=True)
 def _order(n_radial, n_angular, scratch):
-    """Give the angular neighbours the first places, and the others those that follow."""
+    """Number the neighbours, angular ones first."""
     for k in range(n_radial):
         scratch.place[k] = -1
     for k in range(n_angular):
@@ -93,7 +94,7 @@ def _order(n_radial, n_angular, scratch):
 
 @njit(forceinline=True)
 def _radial_gradients(row, atom, n, batch, c, out, scratch):
-    """Write neighbours, vectors and everything radial of an atom."""
+    """Write the neighbours of an atom, the vectors to them, the radial features and their derivatives."""
     shell, quarter = scratch.radial, c.half * c.half
     n_features = c.n_radial + c.n_shifts * c.n_angles
     for k in range(n):
@@ -115,7 +116,7 @@ def _radial_gradients(row, atom, n, batch, c, out, scratch):
 
 @njit(forceinline=True)
 def _fill(j, n, angle, c, scratch):
-    """Write A and A' of the triples of j and all k for ``FEATURE_LANES`` angles."""
+    """Write A and A' of the triples of j and all k for ``FEATURE_LANES`` angles from ``angle`` on."""
     row = scratch.row
     cosines, sines = load(c.cosines, angle, FEATURE_LANES), load(c.sines, angle, FEATURE_LANES)
     half = splat(c.half, FEATURE_LANES)
@@ -129,7 +130,7 @@ def _fill(j, n, angle, c, scratch):
 
 @njit(forceinline=True)
 def _feature(j, n, shift, c, scratch):
-    """Write the derivatives of ``FEATURE_LANES`` features of one shift by the vector to j, and what j has of them."""
+    """Write the derivatives of some features of one shift by the vector to j, and the share of j in the features."""
     shell, row = scratch.angular, scratch.row
     own = row.pairs[j * c.shift_room + shift]
     amount = splat(c.half - c.half, FEATURE_LANES)
@@ -151,13 +152,13 @@ def _feature(j, n, shift, c, scratch):
     store(fma(along, splat(shell.x[j], FEATURE_LANES), x * shell.inverse[j]), scratch.lanes, 0)
     store(fma(along, splat(shell.y[j], FEATURE_LANES), y * shell.inverse[j]), scratch.lanes, FEATURE_LANES)
     store(fma(along, splat(shell.z[j], FEATURE_LANES), z * shell.inverse[j]), scratch.lanes, 2 * FEATURE_LANES)
-    # Every triple comes up twice, once for each of its neighbours.
+    # Every triple is visited twice, once for each of its neighbours.
     store(amount * c.half, scratch.lanes, 3 * FEATURE_LANES)
 
 
 @njit(forceinline=True)
 def _angular_gradients(row, atom, n, c, out, scratch):
-    """Write everything angular of an atom."""
+    """Write the angular features of an atom and their derivatives."""
     shell = scratch.angular
     n_angular = c.n_shifts * c.n_angles
     for j in range(n):
@@ -166,7 +167,7 @@ def _angular_gradients(row, atom, n, c, out, scratch):
             store(guarded, scratch.row.cosine, k)
             store(sine, scratch.row.sine, k)
             store(mixed, scratch.row.mixed, k)
-        # The triple of j with itself is none.
+        # There is no triple of j with itself.
         scratch.row.mixed[j] = 0
         for angle in range(0, c.angle_room, FEATURE_LANES):
             _fill(j, n, angle, c, scratch)
@@ -183,17 +184,17 @@ def _angular_gradients(row, atom, n, c, out, scratch):
 
 
 def _compiled(fingerprint: int) -> Callable[..., None]:
-    """Return the function below, compiled for these sources."""
+    """Return ``fill_feature_gradients``, compiled; ``fingerprint`` selects the code in the cache."""
 
     @compiled
     def fill_feature_gradients(batch, c, out, n_atoms, scratch):
         """Write the feature gradients of some atoms of a cell.
 
-        :param batch: the cell alone.
-        :param c: the numbers of the descriptor.
-        :param out: what to write.
-        :param n_atoms: B.
-        :param scratch: to work in.
+        :param batch: a batch of this one cell.
+        :param c: the constants of the descriptor.
+        :param out: written.
+        :param n_atoms: number of atoms B.
+        :param scratch: work arrays.
         """
         _ = fingerprint
         before = flush_denormals()

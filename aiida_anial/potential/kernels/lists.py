@@ -1,8 +1,8 @@
-"""Neighbours in a periodic cell of any shape and size, by bins.
+"""Neighbours in a periodic cell of any shape and size, found by binning.
 
-All images of the atoms within the cutoff of the cell are put into bins of the cell, no narrower than the cutoff, with
-one more bin on either side. An atom's neighbours are then in its own bin and the 26 around it, of which those along
-the third axis lie one after another in memory.
+The cell is divided into bins no narrower than the cutoff, with one more layer of bins around it, and all images of
+atoms within the cutoff of the cell are sorted into them. The neighbours of an atom are then in its own bin and the 26
+around it; bins that adjoin along the third axis are contiguous in memory.
 """
 
 from __future__ import annotations
@@ -12,16 +12,17 @@ import math
 import numpy as np
 from numba import njit
 
-from aiida_anial.common.compiled import compiled
+from aiida_anial.potential.kernels.machine import compiled
 
 __all__ = ('find_pairs',)
 
+# Most bins along an axis.
 _MAX_BINS = 64
 
 
 @njit
 def _reciprocal(lattice):
-    """Return the rows by which positions become fractions of the lattice vectors."""
+    """Return the reciprocal vectors as rows: products with them turn positions into fractional coordinates."""
     rows = np.empty((3, 3))
     for a in range(3):
         u, v = lattice[(a + 1) % 3], lattice[(a + 2) % 3]
@@ -34,7 +35,7 @@ def _reciprocal(lattice):
 
 @njit
 def _fractions(positions, lattice):
-    """Return positions as fractions from 0 to 1 and the whole lattice vectors that were taken off."""
+    """Return fractional coordinates wrapped to 0 to 1, and the whole lattice vectors subtracted from them."""
     rows = _reciprocal(lattice)
     fractions, whole = np.empty_like(positions), np.empty_like(positions)
     for atom in range(len(positions)):
@@ -71,13 +72,13 @@ def _images(fractions, widths):
 
 @njit
 def _bin(fraction, n_bins):
-    """Return the bin along one axis: 0 before the cell, ``n_bins + 1`` behind it."""
+    """Return the index of the bin along one axis: 0 before the cell, ``n_bins + 1`` after it."""
     return min(max(math.floor(fraction * n_bins), -1), n_bins) + 1
 
 
 @njit
 def _sorted_into_bins(fractions, atoms, translations, n_bins):
-    """Return the images in the order of their bins, and where each bin begins."""
+    """Return the order of the images by bin, and the first image of each bin."""
     strides = ((n_bins[1] + 2) * (n_bins[2] + 2), n_bins[2] + 2, 1)
     bins = np.zeros(len(atoms), np.int64)
     starts = np.zeros((n_bins[0] + 2) * strides[0] + 1, np.int64)
@@ -95,14 +96,14 @@ def _sorted_into_bins(fractions, atoms, translations, n_bins):
 
 @njit
 def _translate(place, lattice, x, y, z):
-    """Move a place by so many lattice vectors."""
+    """Add ``x``, ``y`` and ``z`` times the lattice vectors to ``place``."""
     for i in range(3):
         place[i] += x * lattice[0, i] + y * lattice[1, i] + z * lattice[2, i]
 
 
 @njit
 def _places_of(positions, lattice, whole, atoms, translations, order):
-    """Return the places ``[G, 3]`` of the images, in their order, with all atoms wrapped into the cell."""
+    """Return the positions ``[G, 3]`` of the images of the wrapped atoms, in the given order."""
     places = np.empty((len(order), 3))
     for at in range(len(order)):
         atom, t = atoms[order[at]], translations[order[at]]
@@ -113,14 +114,14 @@ def _places_of(positions, lattice, whole, atoms, translations, order):
 
 @compiled
 def find_pairs(positions, lattice, cutoff, starts, neighbour, shift_vectors):
-    """Write the pairs no further apart than ``cutoff`` and return how many there are, be there room for them or not.
+    """Write the pairs up to ``cutoff`` and return their number, even if there is not room for all of them.
 
-    :param positions: ``[n, 3]`` angstrom; they may lie outside of the cell.
+    :param positions: ``[n, 3]`` angstrom; they may lie outside the cell.
     :param lattice: ``[3, 3]`` angstrom, one vector a row.
     :param cutoff: angstrom.
-    :param starts: ``[n + 1]``, written: where the pairs of each atom begin.
-    :param neighbour: ``[room]``, written: neighbours.
-    :param shift_vectors: ``[room, 3]``, written: translation of the neighbour in angstrom.
+    :param starts: ``[n + 1]``, written: first pair of each atom.
+    :param neighbour: ``[room]``, written: index of the neighbour of each pair.
+    :param shift_vectors: ``[room, 3]``, written: lattice translation of the neighbour, angstrom.
     """
     fractions, whole = _fractions(positions, lattice)
     rows = _reciprocal(lattice)
@@ -136,7 +137,7 @@ def find_pairs(positions, lattice, cutoff, starts, neighbour, shift_vectors):
         own[:] = positions[atom]
         _translate(own, lattice, -whole[atom, 0], -whole[atom, 1], -whole[atom, 2])
         for i in range(3):
-            # By rounding a fraction may be 1, where the bin behind the cell begins.
+            # A fraction may be rounded to 1, which belongs to the bin after the cell.
             centre[i] = min(_bin(fractions[atom, i], n_bins[i]), n_bins[i])
         for i in range(centre[0] - 1, centre[0] + 2):
             for j in range(centre[1] - 1, centre[1] + 2):

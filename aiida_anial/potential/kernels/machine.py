@@ -1,14 +1,15 @@
-"""What the kernels need from the machine: vector width, pointers, and a key for the compiled code."""
+"""The machine as the kernels see it: vector widths, pointers, counters of threads, compilation and its cache."""
 
 from __future__ import annotations
 
 import hashlib
 import platform
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, ParamSpec, TypeVar, cast
 
 from llvmlite import binding, ir
-from numba import types
+from numba import njit, types
 from numba.core import cgutils, config
 from numba.extending import intrinsic
 
@@ -19,6 +20,7 @@ __all__ = (
     'PAIR_LANES',
     'TILE',
     'claim',
+    'compiled',
     'flush_denormals',
     'pointers',
     'read_counter',
@@ -26,30 +28,44 @@ __all__ = (
     'yield_core',
 )
 
-# For another processor than the machine's if numba was told to.
+Parameters = ParamSpec('Parameters')
+Result = TypeVar('Result')
+
+# NUMBA_CPU_NAME and NUMBA_CPU_FEATURES can select another processor than that of this machine.
 _HAS_AVX512 = (
     '+avx512f' in (config.CPU_FEATURES or '')
     if config.CPU_NAME
     else bool(binding.get_host_cpu_features().get('avx512f', False))
 )
 
-# Atoms that go through the networks side by side: a register of float32. Outputs of a layer worked out at once: as many
-# registers as leave room for an input.
+# LANES: atoms in one vector of the networks, a register of float32. TILE: outputs of a layer computed together, in as
+# many registers as leave room for an input.
 LANES = 16 if _HAS_AVX512 else 8
 TILE = 16 if _HAS_AVX512 else 8
-# Neighbours side by side.
+# Neighbours in one vector.
 PAIR_LANES = 16 if _HAS_AVX512 else 8
-# Shifts or angles side by side; also the number of registers for as many sums.
+# Shifts or angles in one vector; also the number of registers for their sums.
 FEATURE_LANES = 8
 
 _IS_X86 = platform.machine().lower() in ('x86_64', 'amd64', 'i386', 'i686')
-# Flush results to zero and take operands as zero, of the control register MXCSR.
+# Bits of the control register MXCSR: flush denormal results to zero, and treat denormal operands as zero.
 _FLUSH = 0x8040
+
+
+def compiled(function: Callable[Parameters, Result]) -> Callable[Parameters, Result]:
+    """Return ``function``, which numba compiles on its first call and caches on disk; it releases the GIL.
+
+    If neither the folder of the sources nor the user's cache is writable, it is compiled again in every process.
+    """
+    try:
+        return cast(Callable[Parameters, Result], njit(nogil=True, cache=True)(function))
+    except RuntimeError:  # numba found no writable folder for the cache
+        return cast(Callable[Parameters, Result], njit(nogil=True)(function))
 
 
 @intrinsic
 def claim(typingctx: Any, counters: Any, slot: Any) -> Any:
-    """Return ``counters[slot]`` (int64) and add one to it, as one step that no other thread can see the middle of."""
+    """Return ``counters[slot]`` (int64) and add one to it, as one atomic step."""
 
     def codegen(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         pointer = builder.gep(arguments[0], [arguments[1]])
@@ -60,7 +76,7 @@ def claim(typingctx: Any, counters: Any, slot: Any) -> Any:
 
 @intrinsic
 def read_counter(typingctx: Any, counters: Any, slot: Any) -> Any:
-    """Return ``counters[slot]`` (int64) with all that other threads wrote before they changed it."""
+    """Return ``counters[slot]`` (int64); what other threads wrote before they changed it is then visible here."""
 
     def codegen(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         pointer = builder.gep(arguments[0], [arguments[1]])
@@ -88,9 +104,9 @@ def _control_register(builder: Any, name: str, pointer: Any) -> None:
 
 @intrinsic
 def flush_denormals(typingctx: Any) -> Any:
-    """Make this thread take numbers too small for the precision as zero, and return what ``restore_denormals`` needs.
+    """Make this thread treat denormal numbers as zero, and return the state for ``restore_denormals``.
 
-    They are nothing beside other terms, but some machines are a hundred times slower with them.
+    They are negligible, but some machines are a hundred times slower with them.
     """
 
     def codegen(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
@@ -122,7 +138,7 @@ def restore_denormals(typingctx: Any, before: Any) -> Any:
 
 
 def _type(kind: Any) -> Any:
-    """Return the type of the same thing with pointers for arrays."""
+    """Return the type in which pointers replace the arrays of ``kind``."""
     if isinstance(kind, types.Array):
         return types.CPointer(kind.dtype)
     if isinstance(kind, types.BaseNamedTuple):
@@ -148,7 +164,7 @@ def _value(context: Any, builder: Any, kind: Any, value: Any) -> Any:
 
 @intrinsic
 def pointers(typingctx: Any, values: Any) -> Any:
-    """Return the named tuple ``values`` with, in place of each contiguous array, a pointer to its first element."""
+    """Return the named tuple ``values`` with each contiguous array replaced by a pointer to its first element."""
 
     def codegen(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         return _value(context, builder, values, arguments[0])
@@ -163,6 +179,6 @@ def _fingerprint() -> int:
     return int.from_bytes(digest.digest()[:7], 'little')
 
 
-# Changes with any source of the kernels. A function that goes into the cache encloses it, because numba looks at what a
-# function encloses and at its own file alone, while the functions of all files go into what is kept.
+# Changes with any source file of the kernels. Cached functions enclose it, because numba checks only the file and the
+# enclosed values of the outermost function, while the cached code contains functions of all files.
 FINGERPRINT: int = _fingerprint()

@@ -1,12 +1,13 @@
 """The networks of one member on ``LANES`` atoms side by side, and the gradients of their energies.
 
-Every layer is cut into tiles of ``TILE`` outputs. While a tile is worked out it stays in registers: an input of all
-lanes is loaded once for ``TILE`` products, and each weight is read once. An atom's result is the same bits in any lane.
+Every layer is divided into tiles of ``TILE`` outputs, which stay in registers while they are computed: an input of all
+lanes is loaded once for ``TILE`` products, and each weight is read once. The result of an atom is bitwise the same in
+any lane.
 
 Layouts (M members, layer l with ``widths[l]`` inputs and ``widths[l + 1]`` outputs, padded to whole tiles):
 
 - ``forward``: per member and layer ``[tile of outputs, input, TILE]``,
-- ``backward``: per member and layer ``[tile of inputs, output, TILE]``, the same numbers,
+- ``backward``: per member and layer ``[tile of inputs, output, TILE]``, the same weights transposed,
 - activations, slopes and derivatives: ``[neuron, LANES]``.
 """
 
@@ -41,15 +42,15 @@ __all__ = ('Networks', 'network')
 class Networks(NamedTuple):
     """The weights of all members.
 
-    :param n_members: M.
-    :param n_hidden: H hidden layers.
-    :param widths: ``[H + 1]`` inputs of each hidden layer and, last, the outputs of the last one; padded.
-    :param forward: see above; flat, one member after another.
-    :param backward: see above; flat, one member after another.
+    :param n_members: number of members M.
+    :param n_hidden: number of hidden layers H.
+    :param widths: ``[H + 1]`` inputs of each hidden layer, then the outputs of the last one; padded.
+    :param forward: see the layouts above; flat, one member after another.
+    :param backward: see the layouts above; flat, one member after another.
     :param biases: per member and hidden layer ``[output]``, flat.
-    :param last_weights: per member ``[widths[H]]``, flat.
-    :param last_biases: ``[M]``.
-    :param alpha: of the activation CELU.
+    :param last_weights: per member ``[widths[H]]`` weights of the linear layer, eV, flat.
+    :param last_biases: ``[M]`` biases of the linear layer, eV.
+    :param alpha: alpha of the CELU activation.
     :param slope_exponent: log2(e) / alpha.
     """
 
@@ -105,7 +106,7 @@ def _accumulate_tile(
 
 @njit(forceinline=True)
 def _activate(networks, values, slopes, first, n):
-    """Replace ``n`` rows of sums by CELU of them, and keep the slopes of it."""
+    """Replace ``n`` rows of sums by their CELU, and store its derivatives in ``slopes``."""
     alpha = splat(networks.alpha, LANES)
     zero = alpha - alpha
     for index in range(first, first + n * LANES, LANES):
@@ -142,7 +143,7 @@ def _forward(networks, member, features, start, values, slopes):
 
 @njit(forceinline=True)
 def _backward(networks, member, slopes, deltas, gradients, start):
-    """Take the derivatives of the energies from the last hidden layer, in ``deltas``, back to the features."""
+    """Propagate the derivatives of the energies from the last hidden layer, in ``deltas``, back to the features."""
     widths = networks.widths
     zero = splat(networks.alpha - networks.alpha, LANES)
     weight = first = 0
@@ -170,11 +171,11 @@ def network(networks, member, features, start, gradients, out, scratch, with_gra
     """Compute the energies of ``LANES`` atoms by one member into ``scratch``, and their gradients by the features.
 
     :param networks: the weights.
-    :param member: which of them.
-    :param features: ``[..., feature, LANES]``, flat; these atoms' from index ``start`` on.
-    :param gradients: like ``features``, written from index ``out`` on.
-    :param scratch: of this thread.
-    :param with_gradients: whether the gradients are wanted.
+    :param member: index of the member.
+    :param features: ``[..., feature, LANES]``, flat; those of these atoms begin at index ``start``.
+    :param gradients: like ``features``; written from index ``out`` on.
+    :param scratch: work arrays of this thread.
+    :param with_gradients: whether to compute the gradients.
     """
     values, slopes, deltas = scratch.values, scratch.slopes, scratch.deltas
     _forward(networks, member, features, start, values, slopes)

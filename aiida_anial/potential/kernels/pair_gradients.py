@@ -1,8 +1,8 @@
-"""The chain rule from descriptors to the vectors of pairs; formulas as in ``potential.pair_gradients``.
+"""The chain rule from descriptors to the vectors of pairs; formulas as in `aiida_anial.potential.descriptor`.
 
-Neighbours lie side by side here: what the triples (j, k) of one j give to their k is added in place, and what they
-give to j is added up lane by lane until the row is done. With several gradients, one of each member, all that depends
-on the geometry alone is worked out once.
+The lanes of a vector are neighbours k: the triples (j, k) of one j add their derivatives by the vector to k in place,
+and those by the vector to j as a sum over lanes. Quantities that depend on the geometry only are computed once for the
+gradients of all members.
 """
 
 from __future__ import annotations
@@ -20,17 +20,17 @@ __all__ = ('Work', 'angular_pair_gradients', 'radial_pair_gradients')
 
 
 class Work(NamedTuple):
-    """Scratch of the chain rule of one atom with B gradients, for up to K neighbours (with room for whole vectors).
+    """Work arrays of the chain rule of one atom with B gradients and up to K neighbours (with room for whole vectors).
 
-    :param by_pair: U times the square root of 2, ``[shift, K]``.
+    :param by_pair: ``[shift, K]`` sqrt(2) U.
     :param by_triple: ``[B, 2, angle, shift]`` the gradients by the features, and the same times d.
-    :param by_row: the same times U of one j.
-    :param angular: A / 2 of some triples, ``[angle, PAIR_LANES]``.
-    :param power: b^(zeta - 1), likewise.
-    :param radial: radial terms of some neighbours, ``[shift, PAIR_LANES]``.
-    :param along: derivatives by the distances, ``[B, K]``.
-    :param x: ``[B, K]`` sums of S u over the other neighbours of the triples, then derivatives by the vectors; likewise
-        ``y`` and ``z``.
+    :param by_row: ``[B, 2, angle, shift]`` the same times sqrt(2) U of one j.
+    :param angular: ``[angle, PAIR_LANES]`` A / 2 of some triples.
+    :param power: ``[angle, PAIR_LANES]`` b^(zeta - 1) of the same triples.
+    :param radial: ``[shift, PAIR_LANES]`` radial terms of some neighbours.
+    :param along: ``[B, K]`` derivatives by the distances.
+    :param x: ``[B, K]`` x components of the sums of S u over the other neighbours of the triples, in the end of the
+        derivatives by the vectors; likewise ``y`` and ``z``.
     """
 
     by_pair: Any
@@ -47,7 +47,7 @@ class Work(NamedTuple):
 
 @njit(forceinline=True)
 def _arrange(gradients, start, stride, n_gradients, c, work):
-    """Write the angular part of all gradients, which are at ``start`` and every ``stride`` after, angle by angle."""
+    """Write the angular part of all gradients to ``work.by_triple``; they begin at ``start``, ``stride`` apart."""
     width = c.shift_room
     size = c.n_angles * width
     for b in range(n_gradients):
@@ -71,7 +71,7 @@ def _transpose(pairs, n, width, out, stride):
 
 @njit(forceinline=True)
 def _powers(guarded, sine, c, work):
-    """Write b^(zeta - 1) and A / 2 = b^zeta of some triples for all angles."""
+    """Write b^(zeta - 1) and b^zeta = A / 2 of ``PAIR_LANES`` triples for all angles."""
     half = splat(c.half, PAIR_LANES)
     for angle in range(c.n_angles):
         base = fma(guarded, splat(c.cosines[angle], PAIR_LANES), fma(sine, splat(c.sines[angle], PAIR_LANES), half))
@@ -82,9 +82,10 @@ def _powers(guarded, sine, c, work):
 
 @njit(forceinline=True)
 def _sums(first, k, stride, c, work):
-    """Return, for triples with k, the sums over features of g E A, g E A d, g E b' cos / 2 and g E b' sin / 2.
+    """Return the sums over features of g E A, g E A d, g E b' cos / 2 and g E b' sin / 2, for triples from k on.
 
-    E lacks its mixed part here, and b' = b^(zeta - 1). ``first`` is where ``by_row`` has the gradient.
+    Here E lacks its factor exp(-eta x_j x_k / 2), and b' is b^(zeta - 1). The gradient begins at ``first`` in
+    ``by_row``.
     """
     width = c.shift_room
     size = c.n_angles * width
@@ -117,7 +118,7 @@ def _sums(first, k, stride, c, work):
 
 @njit(forceinline=True)
 def _row(shell, n, j, n_gradients, stride, c, work):
-    """Add what the triples (j, k > j) give."""
+    """Add the derivatives of the triples (j, k > j) to ``along``, ``x``, ``y`` and ``z``."""
     size = 2 * c.n_angles * c.shift_room
     for k in range(j + 1, n, PAIR_LANES):
         guarded, sine, mixed = geometry(shell, j, k, c)
@@ -144,9 +145,9 @@ def _row(shell, n, j, n_gradients, stride, c, work):
 
 @njit(forceinline=True)
 def angular_pair_gradients(n, gradients, start, gradient_stride, n_gradients, c, scratch):
-    """Write the derivatives by the vectors to ``n`` angular neighbours into ``x``, ``y``, ``z`` of the scratch.
+    """Write the derivatives by the vectors to ``n`` angular neighbours into ``x``, ``y``, ``z`` of the work arrays.
 
-    :param gradients: by the features, one at ``start`` and one every ``gradient_stride`` after.
+    :param gradients: derivatives by the features; they begin at ``start``, ``gradient_stride`` apart.
     """
     shell, pairs, stride, work = scratch.angular, scratch.row.pairs, scratch.room, scratch.work
     width = c.shift_room
@@ -168,7 +169,7 @@ def angular_pair_gradients(n, gradients, start, gradient_stride, n_gradients, c,
             x, y, z = load(shell.x, k, PAIR_LANES), load(shell.y, k, PAIR_LANES), load(shell.z, k, PAIR_LANES)
             v, w = load(work.x, at, PAIR_LANES), load(work.y, at, PAIR_LANES)
             u, inverse = load(work.z, at, PAIR_LANES), load(shell.inverse, k, PAIR_LANES)
-            # The part of the turn that is along the vector goes; what is left is divided by the distance.
+            # The component of the sum of S u along the vector is removed; the rest is divided by the distance.
             along = load(work.along, at, PAIR_LANES) - fma(v, x, fma(w, y, u * z)) * inverse
             store(fma(along, x, v * inverse), work.x, at)
             store(fma(along, y, w * inverse), work.y, at)
@@ -177,7 +178,7 @@ def angular_pair_gradients(n, gradients, start, gradient_stride, n_gradients, c,
 
 @njit(forceinline=True)
 def radial_pair_gradients(n, gradients, start, gradient_stride, n_gradients, c, scratch):
-    """Write the derivatives by the distances of ``n`` radial neighbours into ``along`` of the scratch."""
+    """Write the radial derivatives by the distances of ``n`` neighbours into ``along`` of the work arrays."""
     shell, stride, work = scratch.radial, scratch.room, scratch.work
     for k in range(0, n, PAIR_LANES):
         r, log_slope = load(shell.r, k, PAIR_LANES), load(shell.log_slope, k, PAIR_LANES)

@@ -1,4 +1,4 @@
-"""The neighbours of one atom within the two cutoffs, gathered from a list that also holds those in the skin."""
+"""The neighbours of one atom within the two cutoffs, selected from a list that also holds those in the skin."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ __all__ = ('Lists', 'Shell', 'gather', 'prepare', 'read_float', 'read_int')
 
 
 class Lists(NamedTuple):
-    """Where the lists of the cells are in memory, each ``[C]`` addresses; see `NeighbourList` for what is there."""
+    """Addresses ``[C]`` of the arrays of the neighbour list of each cell; see `NeighbourList` for the arrays."""
 
     starts: Any
     neighbour: Any
@@ -25,14 +25,15 @@ class Lists(NamedTuple):
 
 
 class Shell(NamedTuple):
-    """Neighbours within one cutoff; each array has room for two vectors more than the most that there can be.
+    """Neighbours within one cutoff; each array has room for two vectors more than the most neighbours.
 
-    :param x: vectors from the centre, angstrom, later unit vectors; likewise ``y`` and ``z``.
+    :param x: x components of the vectors from the centre, angstrom, later of unit vectors; likewise ``y`` and ``z``.
     :param r: distances, angstrom.
     :param inverse: 1 / distances.
     :param cutoff: f_c.
     :param log_slope: f_c' / f_c, 1/angstrom.
-    :param index: for the angular shell the place in the radial one, for the radial shell the pair in the list.
+    :param index: in the angular shell the index of a neighbour in the radial one, in the radial shell its pair in the
+        list.
     """
 
     x: Any
@@ -65,13 +66,13 @@ read_float = _reader(types.float64, ir.DoubleType())
 
 @njit(forceinline=True)
 def gather(batch, cell, atom, first_atom, c, radial, angular):
-    """Write the vectors to the neighbours of an atom into its shells, and return how many there are in each.
+    """Write the vectors to the neighbours of an atom into its shells, and return the sizes of both.
 
     :param batch: the cells.
-    :param cell: the atom's cell.
-    :param atom: the atom, counted in its cell.
-    :param first_atom: the cell's first atom.
-    :param c: the numbers of the descriptor.
+    :param cell: index of the cell of the atom.
+    :param atom: index of the atom in its cell.
+    :param first_atom: first atom of the cell.
+    :param c: the constants of the descriptor.
     """
     lists, positions = batch.lists, batch.positions
     centre = first_atom + atom
@@ -86,7 +87,7 @@ def gather(batch, cell, atom, first_atom, c, radial, angular):
         dz = positions[neighbour + 2] - z + read_float(shifts, 3 * pair + 2)
         square = dx * dx + dy * dy + dz * dz
         if square == 0:
-            # Two atoms in one place have no energy.
+            # The energy of two atoms at one position is not a number.
             dx = dy = dz = math.nan
         if square < radial_square:
             radial.x[n_radial], radial.y[n_radial], radial.z[n_radial] = dx, dy, dz
@@ -101,7 +102,7 @@ def gather(batch, cell, atom, first_atom, c, radial, angular):
 
 @njit(forceinline=True)
 def prepare(shell, n, cutoff):
-    """Work out distances, directions and cutoffs of ``n`` neighbours; those that fill up vectors have f_c = 0."""
+    """Compute distances, directions and cutoffs of ``n`` neighbours; padding has f_c = 0."""
     for filling in range(n, n + 2 * PAIR_LANES):
         shell.x[filling], shell.y[filling], shell.z[filling] = cutoff, 0, 0
     one = cutoff / cutoff

@@ -1,9 +1,8 @@
-"""Vectors of the machine's registers as values of compiled functions.
+"""Vectors in registers as values in compiled functions.
 
-Numba leaves it to LLVM to find what can be vectorised, and LLVM finds little in code as long as these kernels. Here a
-function says so itself: ``load`` takes lanes next to each other from an array, ``+ - * /`` and ``fma`` work on all of
-them, ``store`` puts them back. LLVM splits vectors wider than the registers of the machine, so any number of lanes
-works on any machine.
+Numba relies on LLVM to vectorise loops, which rarely succeeds in code as long as these kernels. Here vectors are
+explicit: ``load`` takes adjacent elements of an array as lanes, ``+ - * /`` and ``fma`` act on all lanes, and ``store``
+puts them back. LLVM splits vectors wider than the registers, so any number of lanes works on any machine.
 """
 
 from __future__ import annotations
@@ -25,7 +24,7 @@ class Vector(types.Type):
     """Numba's type of a vector.
 
     :param dtype: numba's type of a lane, float32 or float64.
-    :param lanes: how many.
+    :param lanes: number of lanes.
     """
 
     def __init__(self, dtype: Any, lanes: int) -> None:
@@ -35,14 +34,14 @@ class Vector(types.Type):
 
 @register_model(Vector)
 class _VectorModel(models.PrimitiveModel):
-    """A vector is a value of LLVM's vector type, which stays in registers."""
+    """Represents a vector as a value of LLVM's vector type, which stays in registers."""
 
     def __init__(self, dmm: Any, fe_type: Vector) -> None:
         super().__init__(dmm, fe_type, llvm_type(fe_type))
 
 
 def llvm_type(vector: Vector) -> ir.VectorType:
-    """Return LLVM's type for numba's."""
+    """Return the LLVM type of a vector."""
     return ir.VectorType(ir.FloatType() if vector.dtype == types.float32 else ir.DoubleType(), vector.lanes)
 
 
@@ -52,7 +51,7 @@ def constant(vector: Vector, value: float) -> ir.Constant:
 
 
 def call(builder: Any, name: str, vector: Vector, *arguments: Any) -> Any:
-    """Return LLVM's intrinsic function ``llvm.<name>`` of vectors."""
+    """Return the result of LLVM's intrinsic function ``llvm.<name>`` of vectors."""
     kind = llvm_type(vector)
     suffix = f'v{vector.lanes}f{32 if vector.dtype == types.float32 else 64}'
     signature = ir.FunctionType(kind, [kind] * len(arguments))
@@ -61,19 +60,19 @@ def call(builder: Any, name: str, vector: Vector, *arguments: Any) -> Any:
 
 
 def address(builder: Any, pointer: Any, index: Any, pointee: Any) -> Any:
-    """Return a pointer to element ``index`` after ``pointer``, as one to ``pointee``."""
+    """Return ``pointer + index``, cast to a pointer to ``pointee``."""
     return builder.bitcast(builder.gep(pointer, [index]), pointee.as_pointer())
 
 
 def load_vector(builder: Any, pointer: Any, vector: Vector) -> Any:
-    """Return the vector at ``pointer``, which need not be aligned to more than a lane."""
+    """Return the vector at ``pointer``, which is aligned to a lane only."""
     value = builder.load(pointer)
     value.align = 4 if vector.dtype == types.float32 else 8
     return value
 
 
 def store_vector(builder: Any, value: Any, pointer: Any, vector: Vector) -> None:
-    """Put a vector to ``pointer``, which need not be aligned to more than a lane."""
+    """Write a vector to ``pointer``, which is aligned to a lane only."""
     builder.store(value, pointer).align = 4 if vector.dtype == types.float32 else 8
 
 
@@ -91,13 +90,13 @@ def _shuffled(builder: Any, value: Any, lanes: list[int]) -> Any:
 
 
 def larger(builder: Any, a: Any, b: Any) -> Any:
-    """Return the larger value lane by lane, ``a`` where it is not a number: one instruction of x86."""
+    """Return the lane-by-lane maximum, ``a`` where either is NaN: one instruction on x86."""
     return builder.select(builder.fcmp_unordered('>', a, b), a, b)
 
 
 @intrinsic(prefer_literal=True)
 def load(typingctx: Any, pointer: Any, index: Any, lanes: Any) -> Any:
-    """Return the ``lanes`` (a constant) elements of the array at ``pointer`` from ``index`` on."""
+    """Return ``lanes`` (a constant) elements of the array at ``pointer``, from ``index`` on."""
     vector = Vector(pointer.dtype, lanes.literal_value)
 
     def codegen(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
@@ -109,7 +108,7 @@ def load(typingctx: Any, pointer: Any, index: Any, lanes: Any) -> Any:
 
 @intrinsic
 def store(typingctx: Any, vector: Any, pointer: Any, index: Any) -> Any:
-    """Put the lanes of ``vector`` into the array at ``pointer`` from ``index`` on."""
+    """Write the lanes of ``vector`` to the array at ``pointer``, from ``index`` on."""
 
     def codegen(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         store_vector(builder, arguments[0], address(builder, arguments[1], arguments[2], llvm_type(vector)), vector)
@@ -120,7 +119,7 @@ def store(typingctx: Any, vector: Any, pointer: Any, index: Any) -> Any:
 
 @intrinsic(prefer_literal=True)
 def splat(typingctx: Any, scalar: Any, lanes: Any) -> Any:
-    """Return ``lanes`` (a constant) times the number ``scalar``, of its precision."""
+    """Return a vector of ``lanes`` (a constant) lanes that are all ``scalar``."""
     vector = Vector(scalar, lanes.literal_value)
 
     def codegen(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
@@ -131,7 +130,7 @@ def splat(typingctx: Any, scalar: Any, lanes: Any) -> Any:
 
 @intrinsic(prefer_literal=True)
 def spread(typingctx: Any, pointer: Any, index: Any, lanes: Any) -> Any:
-    """Return two numbers of the array at ``pointer``, from ``index`` on, each in ``lanes`` (a constant) lanes."""
+    """Return a vector of two elements of the array, from ``index`` on, each repeated ``lanes`` (a constant) times."""
     pair, vector = Vector(pointer.dtype, 2), Vector(pointer.dtype, 2 * lanes.literal_value)
 
     def codegen(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
@@ -144,7 +143,7 @@ def spread(typingctx: Any, pointer: Any, index: Any, lanes: Any) -> Any:
 
 @intrinsic
 def twice(typingctx: Any, vector: Any) -> Any:
-    """Return the lanes of ``vector`` and then the same once more."""
+    """Return the lanes of ``vector`` twice, one copy after the other."""
 
     def codegen(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         return _shuffled(builder, arguments[0], [*range(vector.lanes)] * 2)
@@ -154,7 +153,7 @@ def twice(typingctx: Any, vector: Any) -> Any:
 
 @intrinsic
 def halves(typingctx: Any, vector: Any) -> Any:
-    """Return the first and the second half of the lanes of ``vector``."""
+    """Return the first and the second half of ``vector`` as two vectors."""
     half = Vector(vector.dtype, vector.lanes // 2)
 
     def codegen(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
@@ -167,7 +166,7 @@ def halves(typingctx: Any, vector: Any) -> Any:
 
 @intrinsic
 def _as_vector(typingctx: Any, scalar: Any, like: Any) -> Any:
-    """Return the number ``scalar`` in all lanes of a vector like ``like``."""
+    """Return a vector of the type of ``like`` whose lanes are all ``scalar``."""
 
     def codegen(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         return broadcast(builder, arguments[0], like)
@@ -176,7 +175,7 @@ def _as_vector(typingctx: Any, scalar: Any, like: Any) -> Any:
 
 
 def _elementwise(emit: Callable[[Any, Vector, Any], Any], n_arguments: int) -> Any:
-    """Return the intrinsic of ``n_arguments`` vectors of one type that ``emit`` writes."""
+    """Return the intrinsic function of ``n_arguments`` vectors of one type whose code ``emit`` generates."""
 
     def typed(vector: Any) -> Any:
         def codegen(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
@@ -198,7 +197,7 @@ maximum = _elementwise(lambda builder, v, args: larger(builder, *args), 2)
 
 @intrinsic
 def total(typingctx: Any, vector: Any) -> Any:
-    """Return the sum of the lanes, halves added to halves."""
+    """Return the sum of the lanes, by adding the upper half to the lower one repeatedly."""
 
     def codegen(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         (value,), width = arguments, vector.lanes
@@ -212,7 +211,7 @@ def total(typingctx: Any, vector: Any) -> Any:
 
 
 def _overload_arithmetic(function: Callable[[Any, Any], Any], name: str) -> None:
-    """Let ``function`` of two vectors, or of a vector and a number, be LLVM's instruction ``name``."""
+    """Define ``function`` of two vectors, or of a vector and a number, as LLVM's instruction ``name``."""
     instruction = _elementwise(lambda builder, v, args: getattr(builder, name)(*args), 2)
 
     @overload(function, strict=False)

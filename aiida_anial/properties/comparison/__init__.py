@@ -1,1 +1,1 @@
-"""The properties of a potential beside those of others, of DFT and of the literature."""
+"""Comparison of the properties of potentials with each other, with DFT and with the literature."""

@@ -1,4 +1,4 @@
-"""Numbers of the literature, from ``references.yaml``."""
+"""Literature values, from ``references.yaml``."""
 
 from __future__ import annotations
 
@@ -24,15 +24,15 @@ _FILE = 'references.yaml'
 
 @dataclass(frozen=True)
 class Reference:
-    """A number of somebody else.
+    """A literature value.
 
-    :param property_name: such as ``elastic``.
-    :param quantity: name of the number within the property.
-    :param source: key of who has it; one source gives one number for a quantity.
-    :param label: of the source, for tables and legends.
-    :param kind: of the source.
-    :param value: the number with its unit and, where it is known, its uncertainty.
-    :param citation: where it was published.
+    :param property_name: name of the property, such as ``elastic``.
+    :param quantity: name of the quantity of that property.
+    :param source: key of the source; a source has one value for a quantity.
+    :param label: label of the source in tables and legends.
+    :param kind: kind of the source.
+    :param value: value with its unit and, if known, its uncertainty.
+    :param citation: publication.
     """
 
     property_name: str
@@ -45,7 +45,7 @@ class Reference:
 
 
 class _Source(Settings):
-    """Who has numbers, and where they are unless a number says otherwise."""
+    """A source of values, with the citation of those that have none of their own."""
 
     label: str
     kind: Kind
@@ -53,7 +53,7 @@ class _Source(Settings):
 
 
 class _Entry(Settings):
-    """One number."""
+    """One value in the file."""
 
     property: str
     quantity: str
@@ -65,7 +65,7 @@ class _Entry(Settings):
 
 
 class _Content(Settings):
-    """The file."""
+    """The content of the file."""
 
     citations: dict[str, str]
     sources: dict[str, _Source]
@@ -95,28 +95,28 @@ def _check_known(where: str, key: str, known: dict[str, str] | dict[str, _Source
 
 @cache
 def all_references() -> tuple[Reference, ...]:
-    """Return the numbers that the package ships, in the order of the file."""
+    """Return the values in the file of the package, in its order."""
     return parse_references((files(__package__) / _FILE).read_text(encoding='utf-8'), source=_FILE)
 
 
 def references(property_name: str, quantity: str) -> tuple[Reference, ...]:
-    """Return the numbers that there are for a quantity; none is no error."""
+    """Return the values of a quantity; there may be none."""
     return tuple(one for one in all_references() if (one.property_name, one.quantity) == (property_name, quantity))
 
 
 def parse_references(text: str, *, source: str) -> tuple[Reference, ...]:
-    """Return the numbers of a file.
+    """Return the values in a file.
 
-    :param text: its content, YAML.
-    :param source: what to call the file in messages.
-    :raises FileFormatError: one sentence that names the file and the key, for the first thing that is wrong.
+    :param text: content of the file, YAML.
+    :param source: name of the file, for messages.
+    :raises FileFormatError: one sentence that names the file and the key, about the first error.
     """
     try:
         content = yaml.safe_load(text)
     except yaml.YAMLError as exception:
         raise FileFormatError(f'{source}: not YAML ({" ".join(str(exception).split())}).') from exception
     if not isinstance(content, dict):
-        raise FileFormatError(f'{source}: holds no mapping of citations, sources and references.')
+        raise FileFormatError(f'{source}: is not a mapping with citations, sources and references.')
     try:
         return tuple(_resolved(_Content.parse(content)))
     except SettingsError as exception:
@@ -124,7 +124,7 @@ def parse_references(text: str, *, source: str) -> tuple[Reference, ...]:
 
 
 def _resolved(content: _Content) -> Iterator[Reference]:
-    """Give the numbers with what their keys stand for."""
+    """Yield the values, with their sources and citations looked up."""
     for entry in content.references:
         source = content.sources[entry.source]
         yield Reference(

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any, get_args
 
 from aiida_anial.properties.comparison.references import Kind
-from aiida_anial.properties.comparison.subject import Subject, property_names
+from aiida_anial.properties.comparison.results import Subject, property_names
 from aiida_anial.properties.comparison.table import Row
 from aiida_anial.properties.quantity import Quantity
 
@@ -22,7 +22,7 @@ __all__ = (
     'format_quantity',
 )
 
-# Digits behind the point of a number without an uncertainty, by unit.
+# Decimals of numbers without an uncertainty, by unit.
 _DIGITS = {
     '1': 3,
     'angstrom': 4,
@@ -42,16 +42,16 @@ _CSV_COLUMNS = ('property', 'quantity', 'unit', 'source', 'kind', 'value', 'unce
 
 
 def comparison_text(rows: Sequence[Row]) -> str:
-    """Return a table for each property: a column each subject, and behind a line one each source of the literature.
+    """Return a table for each property: columns for the subjects, a line, and columns for literature sources.
 
-    ``116.3(4)`` is 116.3 with an uncertainty of 0.4.
+    ``116.3(4)`` means 116.3 with an uncertainty of 0.4.
     """
     names = dict.fromkeys(row.property_name for row in rows)
     return '\n\n'.join(_section(name, [row for row in rows if row.property_name == name]) for name in names)
 
 
 def comparison_notes(subjects: Iterable[Subject]) -> list[str]:
-    """Return what the subjects say about their numbers, a line each."""
+    """Return the notes of all subjects, one line each."""
     return [
         f'{subject.name}, {name}: {note}'
         for subject in subjects
@@ -61,7 +61,7 @@ def comparison_notes(subjects: Iterable[Subject]) -> list[str]:
 
 
 def comparison_csv(rows: Sequence[Row]) -> str:
-    """Return a line for every number, with all its digits; see ``comparison_numbers``."""
+    """Return CSV with a line for every number, with all digits; see ``comparison_numbers``."""
     buffer = io.StringIO()
     numbers = comparison_numbers(rows)
     writer = csv.DictWriter(buffer, _CSV_COLUMNS, lineterminator='\n')
@@ -71,7 +71,7 @@ def comparison_csv(rows: Sequence[Row]) -> str:
 
 
 def comparison_numbers(rows: Sequence[Row]) -> list[dict[str, Any]]:
-    """Return every number with what it is of; the kind of what was computed is ``computed``, what is missing is ''."""
+    """Return a record for every number; the kind of computed ones is ``computed``, and missing values are empty."""
     numbers: list[tuple[Any, ...]] = []
     for row in rows:
         start = (row.property_name, row.quantity, row.unit)
@@ -91,10 +91,10 @@ def comparison_records(rows: Sequence[Row]) -> dict[str, dict[str, dict[str, dic
 
 
 def format_quantity(quantity: Quantity) -> str:
-    """Return the value to the digits that mean something, and its uncertainty in units of the last one.
+    """Return the value with its significant digits, and the uncertainty in units of the last digit.
 
-    The uncertainty has one digit, or two if the first is a 1. One that is a hundred times smaller than the digits that
-    are usual for the unit is not shown.
+    The uncertainty has one digit, or two if the first is 1. It is not shown if it is more than a hundred times smaller
+    than the last digit that is usual for the unit.
     """
     if not math.isfinite(quantity.value):
         return _MISSING
@@ -136,7 +136,7 @@ def _section(name: str, rows: Sequence[Row]) -> str:
 
 
 def _line(cells: Sequence[str], widths: Sequence[int]) -> str:
-    """Return names to the left and numbers to the right."""
+    """Return one line, with names aligned to the left and numbers to the right."""
     padded = [
         cell.ljust(width) if column < 2 else cell.rjust(width)
         for column, (cell, width) in enumerate(zip(cells, widths, strict=True))
@@ -149,6 +149,6 @@ def _cell(quantity: Quantity | None) -> str:
 
 
 def _numbers(quantity: Quantity) -> list[Any]:
-    """Return value and uncertainty, nothing for what is not finite."""
+    """Return value and uncertainty, empty if not finite."""
     record = quantity.to_dict()
     return ['' if record[key] is None else record[key] for key in ('value', 'uncertainty')]

@@ -1,33 +1,77 @@
-"""The results of a subject as files: numbers in JSON, curves in safetensors."""
+"""The results of each subject of a benchmark, and their files: numbers in JSON, curves in safetensors."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from aiida_anial.common.errors import FileFormatError
 from aiida_anial.common.tensors import TensorFile, read_tensors, write_tensors
-from aiida_anial.properties.comparison.subject import Subject
 from aiida_anial.properties.quantity import PropertyResult, Quantity
+from aiida_anial.properties.registry import PROPERTIES
 
-__all__ = ('CURVES_SUFFIX', 'read_subject', 'write_subject')
+__all__ = (
+    'CURVES_SUFFIX',
+    'DFT',
+    'DFT_KIND',
+    'MAIN',
+    'Subject',
+    'property_names',
+    'read_subject',
+    'write_subject',
+)
+
+MAIN: Final = 'ensemble'
+"""Name of the benchmarked ensemble as a subject."""
+
+DFT: Final = 'qe'
+"""Name of DFT as a subject, with which the others are compared."""
+
+DFT_KIND = 'dft'
+"""Kind of the subject DFT."""
 
 CURVES_SUFFIX = '.curves.safetensors'
-"""What the file of the curves ends in, where that of the numbers ends in ``.json``."""
+"""Suffix of the file of the curves, which replaces ``.json`` of the file of the numbers."""
 
 _KIND = 'benchmark'
 _SCHEMA_VERSION = 1
 
 
-def write_subject(path: Path, subject: Subject) -> None:
-    """Write the numbers to ``path`` and the curves beside it; the same results give the same bytes.
+@dataclass(frozen=True, eq=False)
+class Subject:
+    """A benchmarked potential or DFT, with its results.
 
-    :param path: its name ends in ``.json``.
+    :param name: name in tables and legends, such as ``qe`` or ``Al_mm.eam.fs``.
+    :param kind: ``ensemble``, ``eam``, ``emt`` or ``dft``.
+    :param results: results by property.
+    """
+
+    name: str
+    kind: str
+    results: Mapping[str, PropertyResult]
+
+    def result(self, name: str) -> PropertyResult:
+        """Return the result of a property, which is empty if it was not computed."""
+        return self.results.get(name, PropertyResult({}))
+
+
+def property_names(subjects: Iterable[Subject]) -> list[str]:
+    """Return the properties of all subjects, in the order of the benchmark, unknown ones last."""
+    found = dict.fromkeys(name for subject in subjects for name in subject.results)
+    known = [name for name in PROPERTIES if name in found]
+    return [*known, *(name for name in found if name not in known)]
+
+
+def write_subject(path: Path, subject: Subject) -> None:
+    """Write the numbers to ``path`` and the curves to a second file; the same results give the same bytes.
+
+    :param path: path of the file of the numbers, with the suffix ``.json``.
     """
     curves = {
         f'{name}.{key}': np.asarray(array, dtype=np.float64)
@@ -54,9 +98,9 @@ def write_subject(path: Path, subject: Subject) -> None:
 
 
 def read_subject(path: Path) -> Subject:
-    """Return what ``write_subject`` wrote.
+    """Return the subject that ``write_subject`` wrote.
 
-    :param path: of the numbers.
+    :param path: path of the file of the numbers.
     :raises FileFormatError: one sentence with the file and what is wrong in it.
     """
     content = _read_json(path)
@@ -82,7 +126,7 @@ def _curves_path(path: Path) -> Path:
 
 
 def _read_json(path: Path) -> dict[str, Any]:
-    """Return the content of the file of the numbers, of a version that is understood."""
+    """Return the content of the file of the numbers, after checking its format and version."""
     try:
         content = json.loads(path.read_text(encoding='utf-8'))
     except OSError as exception:
@@ -93,7 +137,7 @@ def _read_json(path: Path) -> dict[str, Any]:
         raise FileFormatError(f'{path}: holds no results of a benchmark.')
     version = content.get('schema_version')
     if not isinstance(version, int) or version < 1:
-        raise FileFormatError(f'{path}: the schema version is {version!r}, and not a number from 1.')
+        raise FileFormatError(f'{path}: the schema version is {version!r}, not a number from 1.')
     if version > _SCHEMA_VERSION:
         raise FileFormatError(
             f'{path}: has schema version {version}, newer than {_SCHEMA_VERSION}; update aiida-anial.'
@@ -112,8 +156,8 @@ def _read_curves(
 ) -> dict[str, dict[str, NDArray[np.float64]]]:
     """Return the curves by property.
 
-    :param name: of the subject that they must be of.
-    :param properties: those that there are numbers of.
+    :param name: name of the subject to which they must belong.
+    :param properties: properties in the file of the numbers.
     """
     content = read_tensors(path, kind=_KIND, schema_version=_SCHEMA_VERSION)
     if content.metadata.get('name') != name:

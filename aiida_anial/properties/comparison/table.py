@@ -1,4 +1,4 @@
-"""A benchmark as a table: quantities beside references, and the deviations of curves."""
+"""A benchmark as a table: quantities with literature values, and deviations from a reference."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from aiida_anial.common.errors import AnialError
 from aiida_anial.properties.comparison.references import Reference, references
-from aiida_anial.properties.comparison.subject import Subject, property_names
+from aiida_anial.properties.comparison.results import Subject, property_names
 from aiida_anial.properties.panels import Curve
 from aiida_anial.properties.property import Property
 from aiida_anial.properties.quantity import PropertyResult, Quantity
@@ -30,11 +30,11 @@ _MIN_POINTS = 4
 
 
 def deviations(subject: Subject, reference: Subject) -> dict[str, dict[str, Quantity]]:
-    """Return how far ``subject`` is from ``reference``, as quantities by property.
+    """Return the deviations of ``subject`` from ``reference``, as quantities by property.
 
-    They are root mean squares over the points of the reference (see ``curve_rmse``), for the curves that a property
-    wants to be compared, and differences, for the quantities that it describes an ``_error`` of. What one of the two
-    does not have is left out.
+    For curves whose panel has an ``rmse``, they are root mean squares over the points of the reference (see
+    ``curve_rmse``); for quantities with an ``_error`` column, they are differences. Data that one of the two lacks are
+    left out.
     """
     found = {}
     for name, one in PROPERTIES.items():
@@ -46,9 +46,9 @@ def deviations(subject: Subject, reference: Subject) -> dict[str, dict[str, Quan
 def curve_rmse(own: tuple[Array, Array], reference: tuple[Array, Array]) -> float | None:
     """Return the root mean square of the difference of two curves, in the unit of their ordinates.
 
-    It is taken over the points of the reference: where the two were not computed at the same coordinates, to 1e-6, at
-    those of them that the other curve reaches, on a cubic spline through it. DFT is the reference as a rule, and is
-    not interpolated.
+    The mean is over the points of the reference. If the coordinates differ by more than 1e-6, the other curve is
+    interpolated by a cubic spline, and points beyond its ends are left out. The reference, usually DFT, is never
+    interpolated.
 
     :param own: coordinates ``[T]`` and ordinates ``[T]``.
     :param reference: coordinates ``[R]`` and ordinates ``[R]``.
@@ -75,7 +75,7 @@ def _root_mean_square(difference: Array) -> float:
 def _deviations(
     one: type[Property[Any]], own: PropertyResult, reference: PropertyResult
 ) -> Iterator[tuple[str, Quantity]]:
-    """Give the deviations of one property."""
+    """Yield the deviations of one property."""
     for panel in one.panels:
         if not isinstance(panel, Curve) or not panel.rmse or not (panel.is_in(own) and panel.is_in(reference)):
             continue
@@ -92,7 +92,7 @@ def _deviations(
 
 
 def _difference(own: Quantity, expected: Quantity) -> Quantity:
-    """Return the difference, with the uncertainties of both, which are independent."""
+    """Return the difference, with the combined uncertainty of both, assumed to be independent."""
     known = [one.uncertainty for one in (own, expected) if one.uncertainty is not None]
     return Quantity(own.value - expected.value, own.unit, hypot(*known) if known else None)
 
@@ -109,11 +109,11 @@ _Found = dict[str, dict[str, Quantity]]
 class Row:
     """One quantity of one property.
 
-    :param property_name: such as ``elastic``.
-    :param quantity: such as ``c11``.
-    :param unit: of all numbers of the row.
-    :param values: by subject; those that do not have the quantity are left out.
-    :param references: from the literature, in the order of its file.
+    :param property_name: name of the property, such as ``elastic``.
+    :param quantity: name of the quantity, such as ``c11``.
+    :param unit: unit of all numbers in the row.
+    :param values: values by subject; subjects without the quantity are left out.
+    :param references: literature values, in the order of their file.
     """
 
     property_name: str
@@ -124,17 +124,16 @@ class Row:
 
 
 def comparison_table(subjects: Sequence[Subject], *, reference: Subject | None = None) -> list[Row]:
-    """Return a row for every quantity that any of the subjects has: properties in the order of the benchmark.
+    """Return a row for every quantity of any subject, with properties in the order of the benchmark.
 
-    :param subjects: with names that differ.
-    :param reference: the subject that the curves of the others are compared with; without it there are no rows of
-        deviations.
-    :raises AnialError: if two subjects have one name, or a quantity has two units.
+    :param subjects: subjects with different names.
+    :param reference: subject with which the others are compared; without it, there are no rows with deviations.
+    :raises AnialError: if two subjects have the same name, or a quantity has two units.
     """
     names = [subject.name for subject in subjects]
     for name in names:
         if names.count(name) > 1:
-            raise AnialError(f'{name}: two potentials that are compared have this name.')
+            raise AnialError(f'{name}: two of the compared potentials have this name.')
     found = {subject.name: _quantities(subject, reference) for subject in subjects}
     rows = []
     for name in property_names(subjects):
@@ -153,7 +152,7 @@ def _quantities(subject: Subject, reference: Subject | None) -> _Found:
 def _row(name: str, key: str, quantities: _Found) -> Row:
     """Return one row.
 
-    :param quantities: of the property, by subject.
+    :param quantities: quantities of the property, by subject.
     """
     values = {subject: of_subject[key] for subject, of_subject in quantities.items() if key in of_subject}
     known = references(name, key)
@@ -164,7 +163,7 @@ def _row(name: str, key: str, quantities: _Found) -> Row:
 
 
 def _natural(key: str) -> list[tuple[bool, int, str]]:
-    """Return what sorts names as a reader would: 32 before 108, and 0_005 before 0_01, which are decimals."""
+    """Return a sort key that orders numbers in names by value: 32 before 108, and the decimals 0_005 before 0_01."""
     return [
         (not part.isdigit(), int(part) if part.isdigit() and not part.startswith('0') else 0, part)
         for part in re.split(r'(\d+)', key)

@@ -1,1 +1,1 @@
-"""Figures of benchmarks."""
+"""Figures of benchmarks, drawn by matplotlib."""

@@ -1,11 +1,11 @@
-"""Curves: a number against a coordinate, in the manner of figures 2 and 3 of the paper.
+"""Curves: a number against a coordinate, and phonon dispersions, in the style of figures 2, 3 and 5 of the paper.
 
 See Smith et al., Nat. Commun. 12, 1257 (2021), doi:10.1038/s41467-021-21376-0.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from math import ceil, sqrt
 from typing import TYPE_CHECKING
 
@@ -13,21 +13,23 @@ import numpy as np
 from numpy.typing import NDArray
 
 from aiida_anial.properties.comparison.references import references
-from aiida_anial.properties.comparison.subject import Subject
+from aiida_anial.properties.comparison.results import Subject
 from aiida_anial.properties.figures.style import SubjectStyle, add_legend, draw_literature, hide_repeated_labels
-from aiida_anial.properties.panels import Curve
+from aiida_anial.properties.panels import Bands, Curve
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-__all__ = ('curve_figure', 'draw_curve')
+__all__ = ('bands_figure', 'curve_figure', 'draw_curve')
 
 Array = NDArray[np.float64]
 
 _FINE = 201
 _MIN_FOR_SPLINE = 4
 _MAX_IN_ROW = 3
+# DFT is drawn as points, at every fifth wave vector.
+_SPARSE = 5
 
 
 def curve_figure(
@@ -37,10 +39,10 @@ def curve_figure(
     *,
     n_panels: int,
 ) -> Figure:
-    """Return panels in rows; labels that are the same stand at the outer edges only.
+    """Return a figure with panels in rows; equal labels appear only at the outer edges.
 
-    :param panels: those that are shown, with the names of their properties.
-    :param n_panels: number of panels that the figure has when all are shown: it decides how many stand in a row.
+    :param panels: panels to draw, with the names of their properties.
+    :param n_panels: number of panels when all are shown, which determines the number of columns.
     """
     from matplotlib.figure import Figure
 
@@ -61,7 +63,7 @@ def curve_figure(
 def draw_curve(
     axis: Axes, subjects: Sequence[Subject], styles: Sequence[SubjectStyle], name: str, panel: Curve
 ) -> None:
-    """Draw every subject that has the curve, with its disagreement as a band, or as bars on the points of DFT."""
+    """Draw the curves of all subjects, with their disagreement as a band, and DFT as points with error bars."""
     for subject, style in zip(subjects, styles, strict=True):
         if panel.is_in(subject.result(name)):
             curves = subject.result(name).curves
@@ -80,7 +82,7 @@ def draw_curve(
 
 
 def _draw_subject(axis: Axes, x: Array, y: Array, spread: Array, style: SubjectStyle) -> None:
-    """Draw one subject: dots where it was computed, and a cubic spline through them."""
+    """Draw one subject: dots at the computed points, and a cubic spline through them."""
     if style.is_points:
         bars = spread if np.any(spread > 0) else None
         axis.errorbar(
@@ -106,3 +108,77 @@ def _draw_subject(axis: Axes, x: Array, y: Array, spread: Array, style: SubjectS
     axis.plot(x, y, color=style.colour, linestyle='none', marker='o', markersize=2.5)
     if np.any(width > 0):
         axis.fill_between(fine, line - width, line + width, color=style.colour, alpha=0.2, linewidth=0)
+
+
+def bands_figure(
+    panels: Sequence[tuple[str, Bands]], subjects: Sequence[Subject], styles: Sequence[SubjectStyle]
+) -> Figure:
+    """Return a figure with a row for each panel: dispersion and density of states.
+
+    The path is that of the first subject; those of others are stretched onto it, because lattice constants differ.
+    """
+    from matplotlib.figure import Figure
+    from matplotlib.ticker import MaxNLocator
+
+    figure = Figure(figsize=(8, 4 * len(panels)), layout='constrained')
+    rows = figure.subplots(len(panels), 2, sharey='row', width_ratios=(3, 1), squeeze=False)
+    for (dispersion, states), (name, panel) in zip(rows, panels, strict=True):
+        drawn = [
+            (subject.result(name).curves, style)
+            for subject, style in zip(subjects, styles, strict=True)
+            if panel.is_in(subject.result(name))
+        ]
+        _draw_dispersion(dispersion, drawn, name, panel)
+        for curves, style in drawn:
+            line = '-' if style.is_points else style.line
+            states.plot(curves[panel.states], curves[panel.states_frequency], color=style.colour, linestyle=line)
+        states.xaxis.set_major_locator(MaxNLocator(3, prune='lower'))
+        states.set(xlabel=panel.states_label, xlim=(0, None))
+    add_legend(figure, styles)
+    return figure
+
+
+def _draw_dispersion(
+    axis: Axes, drawn: Sequence[tuple[Mapping[str, NDArray[np.float64]], SubjectStyle]], name: str, panel: Bands
+) -> None:
+    """Draw the branches of all subjects, and literature values at the named points."""
+    ticks = drawn[0][0][panel.ticks]
+    for curves, style in drawn:
+        distances = np.interp(curves[panel.distance], curves[panel.ticks], ticks)
+        _draw_branches(axis, distances, curves[panel.frequencies], style)
+    for index, quantities in panel.literature.items():
+        for quantity in quantities:
+            draw_literature(axis, float(ticks[index]), references(name, quantity))
+    axis.set_xticks(ticks, [label.replace('Gamma', 'Γ') for label in panel.tick_labels])
+    lowest = min(float(curves[panel.frequencies].min()) for curves, _ in drawn)
+    highest = max(float(curves[panel.frequencies].max()) for curves, _ in drawn)
+    axis.set(xlim=(0, ticks[-1]), ylim=(1.1 * min(lowest, 0.0), 1.1 * highest), ylabel=panel.y_label)
+    axis.axhline(0.0, color='0.5', linewidth=0.8)
+    if panel.title:
+        axis.set_title(panel.title)
+
+
+def _draw_branches(
+    axis: Axes, distances: NDArray[np.float64], frequencies: NDArray[np.float64], style: SubjectStyle
+) -> None:
+    """Draw the branches of one subject, with one entry in the legend.
+
+    :param distances: ``[K]`` distances along the path, 1/angstrom.
+    :param frequencies: ``[K, B]`` in THz.
+    """
+    for index, branch in enumerate(frequencies.T):
+        label = None if index else style.label
+        if style.is_points:
+            x, y = distances[::_SPARSE], branch[::_SPARSE]
+            axis.plot(
+                x,
+                y,
+                color=style.colour,
+                linestyle='none',
+                marker=style.marker,
+                markerfacecolor='none',
+                markersize=3.5,
+                label=label,
+            )
+        else:
+            axis.plot(distances, branch, color=style.colour, linestyle=style.line, label=label)

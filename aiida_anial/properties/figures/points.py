@@ -1,4 +1,4 @@
-"""Numbers side by side, and numbers against the size of the cell."""
+"""Quantities side by side, and quantities against the inverse size of the cell."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from aiida_anial.properties.comparison.references import references
-from aiida_anial.properties.comparison.subject import Subject
+from aiida_anial.properties.comparison.results import Subject
 from aiida_anial.properties.figures.style import (
     LITERATURE,
     LITERATURE_COLOUR,
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 __all__ = ('points_figure', 'sizes_figure')
 
-# Of the distance between two categories, how much the marks of one of them share.
+# Fraction of the distance between two categories over which the marks of one are spread.
 _SPREAD = 0.6
 
 _LOGARITHMIC_TICKS = (-500, -200, -100, -50, -20, -10, 0, 10, 20, 50, 100, 200, 500, 1000)
@@ -35,7 +35,7 @@ _LOGARITHMIC_TICKS = (-500, -200, -100, -50, -20, -10, 0, 10, 20, 50, 100, 200, 
 def points_figure(
     panels: Sequence[tuple[str, Points]], subjects: Sequence[Subject], styles: Sequence[SubjectStyle]
 ) -> Figure:
-    """Return panels in a row: quantities as categories, the subjects next to each other in each."""
+    """Return a figure with panels in a row: quantities are categories, with the subjects side by side in each."""
     from matplotlib.figure import Figure
 
     widths = [panel.width for _, panel in panels]
@@ -52,7 +52,7 @@ def points_figure(
 def _draw_points(
     axis: Axes, subjects: Sequence[Subject], styles: Sequence[SubjectStyle], name: str, panel: Points
 ) -> None:
-    """Draw one panel: the quantities that any of the subjects has, and after the subjects the literature."""
+    """Draw one panel: all quantities that a subject has, first of the subjects, then of the literature."""
     found = {key for subject in subjects for key in subject.result(name).quantities}
     shown = [key for key in panel.labels if key in found]
     literature = [references(name, key) for key in shown]
@@ -91,7 +91,7 @@ def _draw_subject(axis: Axes, result: PropertyResult, style: SubjectStyle, shown
 
 
 def _finish_points(axis: Axes, subjects: Sequence[Subject], name: str, panel: Points) -> None:
-    """Draw lines across, and set the ordinate."""
+    """Draw horizontal lines, and set up the ordinate."""
     for quantity, of_what in panel.levels.items():
         for one in references(name, quantity):
             label = f'{one.label}, {of_what}'
@@ -114,7 +114,7 @@ def _finish_points(axis: Axes, subjects: Sequence[Subject], name: str, panel: Po
 def sizes_figure(
     panels: Sequence[tuple[str, Sizes]], subjects: Sequence[Subject], styles: Sequence[SubjectStyle]
 ) -> Figure:
-    """Return panels in a row: values against the inverse of the size of the cell, and what they lead to."""
+    """Return a figure with panels in a row: values against the inverse size of the cell, with their limits."""
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(0.8 + 3.6 * len(panels), 3.6), layout='constrained')
@@ -122,7 +122,7 @@ def sizes_figure(
         for subject, style in zip(subjects, styles, strict=True):
             if panel.is_in(subject.result(name)):
                 _draw_sizes(axis, subject.result(name), style, panel)
-        # Beside the limits of the subjects, not on them.
+        # Next to the limits of the subjects, so as not to hide them.
         draw_literature(axis, -0.04 * axis.get_xlim()[1], references(name, panel.literature))
         axis.set(xlabel=panel.x_label, ylabel=panel.y_label)
         axis.set_title(panel.title)
@@ -131,7 +131,7 @@ def sizes_figure(
 
 
 def _draw_sizes(axis: Axes, result: PropertyResult, style: SubjectStyle, panel: Sizes) -> None:
-    """Draw one subject, and the limit of an infinite cell as the end of its line."""
+    """Draw one subject; its line ends at the limit for an infinite cell."""
     x, y = 1 / result.curves[panel.n], result.curves[panel.y]
     bars = result.curves.get(panel.disagreement, np.zeros(len(x)))
     infinite = result.quantities.get(panel.limit)

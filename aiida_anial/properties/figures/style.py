@@ -1,4 +1,4 @@
-"""Colours, line styles and axes that all figures share."""
+"""Colours, line styles, legends and files of all figures."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from aiida_anial.properties.comparison.references import Kind, Reference
-from aiida_anial.properties.comparison.subject import DFT_KIND, Subject
+from aiida_anial.properties.comparison.results import DFT_KIND, Subject
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -26,18 +26,18 @@ __all__ = (
     'subject_styles',
 )
 
-# M. Okabe and K. Ito's colours, which the colour-blind tell apart, without their black, which is that of DFT.
+# The colours of M. Okabe and K. Ito, which colour-blind readers can distinguish; their black is that of DFT.
 _COLOURS = ('#0072b2', '#d55e00', '#009e73', '#cc79a7', '#e69f00', '#56b4e9')
 _LINES = ('-', '--', '-.', ':')
 _MARKERS = ('o', 's', '^', 'v', 'D', 'P', 'X')
 _DFT_COLOUR = 'black'
 
 LITERATURE: dict[Kind, str] = {'experiment': '*', 'dft': 'D', 'ani_al': 'P'}
-"""Markers of the kinds of literature that figures show; classical potentials are left to the tables."""
+"""Markers of literature values by kind; classical potentials are shown only in tables."""
 
 LITERATURE_COLOUR = '0.35'
 
-# Whatever the user's own style is; without the salt, names inside an SVG would be random.
+# Independent of the user's own style. Without the salt, names inside an SVG would be random.
 RC: list[Any] = [
     'default',
     {
@@ -55,23 +55,27 @@ RC: list[Any] = [
         'svg.hashsalt': 'aiida-anial',
     },
 ]
-"""Of ``matplotlib.style.context``."""
+"""Argument of ``matplotlib.style.context``."""
 
-# Neither a date nor a version of matplotlib stands in a file.
+# Omits the date and the version of matplotlib, so that files are reproducible.
 _METADATA: dict[str, dict[str, Any]] = {
     'png': {'Software': None},
     'svg': {'Date': None, 'Creator': None},
 }
 
-# In inches: of the mark of a legend's entry, and of a letter.
+# Widths in inches of the mark in a legend entry, and of a letter.
 _MARK_WIDTH, _LETTER_WIDTH = 0.7, 0.08
 
 
 @dataclass(frozen=True)
 class SubjectStyle:
-    """How one subject is drawn.
+    """The style of one subject.
 
-    :param is_points: DFT is points without a line, for the others to lie on.
+    :param label: entry in the legend.
+    :param colour: colour of lines and marks.
+    :param line: style of lines.
+    :param marker: marker of points.
+    :param is_points: whether curves are drawn as points without a line, as for DFT.
     """
 
     label: str
@@ -82,7 +86,7 @@ class SubjectStyle:
 
 
 def subject_styles(subjects: Sequence[Subject]) -> list[SubjectStyle]:
-    """Return the style of each subject: it follows from their order."""
+    """Return the style of each subject, which depends on their order."""
     styles = []
     n_lines = 0
     for subject in subjects:
@@ -97,7 +101,7 @@ def subject_styles(subjects: Sequence[Subject]) -> list[SubjectStyle]:
 
 
 def add_legend(figure: Figure, styles: Sequence[SubjectStyle]) -> None:
-    """Put one legend for all panels above them, where it covers no data: first the subjects, then the literature."""
+    """Add one legend for all panels above them: first the subjects, then the literature."""
     handles: dict[str, Any] = dict.fromkeys(style.label for style in styles)
     for axis in figure.axes:
         for handle, label in zip(*axis.get_legend_handles_labels(), strict=True):
@@ -109,10 +113,10 @@ def add_legend(figure: Figure, styles: Sequence[SubjectStyle]) -> None:
 
 
 def hide_repeated_labels(axes: Sequence[Axes], columns: int) -> None:
-    """Hide the labels that the panel to the left, or the one below, shows as well.
+    """Hide labels that the panel to the left, or the one below, repeats.
 
-    :param axes: of the panels, row by row.
-    :param columns: panels in a row.
+    :param axes: axes of the panels, row by row.
+    :param columns: number of panels in a row.
     """
     x_labels, y_labels = ([getattr(axis, f'get_{side}label')() for axis in axes] for side in 'xy')
     for index, axis in enumerate(axes):
@@ -133,7 +137,7 @@ def save_figure(figure: Figure, folder: Path, name: str) -> list[Path]:
 
 
 def draw_literature(axis: Axes, position: float, literature: Sequence[Reference]) -> None:
-    """Draw numbers of the literature at one abscissa."""
+    """Draw literature values at the abscissa ``position``."""
     for one in literature:
         if one.kind in LITERATURE:
             axis.errorbar(

@@ -7,9 +7,8 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from aiida_anial.properties.comparison.subject import Subject
-from aiida_anial.properties.figures.bands import bands_figure
-from aiida_anial.properties.figures.curves import curve_figure
+from aiida_anial.properties.comparison.results import Subject
+from aiida_anial.properties.figures.curves import bands_figure, curve_figure
 from aiida_anial.properties.figures.points import points_figure, sizes_figure
 from aiida_anial.properties.figures.style import RC, save_figure, subject_styles
 from aiida_anial.properties.panels import Bands, Curve, Panel, Points, Sizes
@@ -22,12 +21,12 @@ __all__ = ('make_figures', 'write_figures')
 
 
 def write_figures(subjects: Sequence[Subject], folder: Path) -> list[Path]:
-    """Write a PNG and an SVG of every figure that any of the subjects has data for.
+    """Write every figure for which a subject has data as PNG and SVG.
 
     The same results give the same bytes.
 
-    :param subjects: their order decides their colours.
-    :param folder: is made if it is missing.
+    :param subjects: subjects to draw; their order determines their colours.
+    :param folder: folder of the files, created if it is missing.
     :return: the files, in the order in which they were written.
     """
     import matplotlib.style
@@ -38,7 +37,7 @@ def write_figures(subjects: Sequence[Subject], folder: Path) -> list[Path]:
 
 
 def make_figures(subjects: Sequence[Subject]) -> Iterator[tuple[str, Figure]]:
-    """Give name and figure of everything that any of the subjects has, in the order of the properties."""
+    """Yield name and figure of every figure for which a subject has data, in the order of the properties."""
     styles = subject_styles(subjects)
     for name, panels in figures().items():
         shown = [(of, panel) for of, panel in panels if any(panel.is_in(subject.result(of)) for subject in subjects)]
@@ -47,7 +46,7 @@ def make_figures(subjects: Sequence[Subject]) -> Iterator[tuple[str, Figure]]:
 
 
 def _drawing(panels: Sequence[tuple[str, Panel]]) -> Callable[..., Figure]:
-    """Return what draws the panels of a figure, which are of one kind."""
+    """Return the function that draws the panels of a figure, which are all of one class."""
     drawings: dict[type[Panel], Callable[..., Any]] = {
         Curve: partial(curve_figure, n_panels=len(panels)),
         Points: points_figure,

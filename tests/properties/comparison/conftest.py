@@ -1,11 +1,11 @@
-"""Subjects with curves of closed form."""
+"""Subjects with analytic curves."""
 
 from __future__ import annotations
 
 import numpy as np
 import pytest
 
-from aiida_anial.properties.comparison.subject import Subject
+from aiida_anial.properties.comparison.results import Subject
 from aiida_anial.properties.quantity import PropertyResult, Quantity
 
 DISTANCES = np.linspace(0.0, 5.0, 101)
@@ -13,7 +13,7 @@ DISTANCES = np.linspace(0.0, 5.0, 101)
 
 @pytest.fixture
 def make_subject():
-    """Return a subject with everything that is drawn, stiffer or softer than another by ``scale``."""
+    """Return a function that makes a subject with all data in figures, scaled by ``scale``."""
 
     def make(name: str, kind: str = 'ensemble', *, scale: float = 1.0, spread: float = 0.0) -> Subject:
         return Subject(name, kind, _paths(scale, spread) | _crystals(scale, spread) | _others(scale, spread))

@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from aiida_anial.properties.comparison.subject import Subject
+from aiida_anial.properties.comparison.results import Subject
 from aiida_anial.properties.comparison.table import curve_rmse, deviations
 from aiida_anial.properties.quantity import PropertyResult, Quantity
 
@@ -26,7 +26,7 @@ def test_the_order_of_the_points_does_not_matter():
 
 def test_between_points_the_curve_is_a_cubic():
     other = np.linspace(-1.0, 3.0, 23)
-    # A spline through a cubic is that cubic, and the difference is 2 everywhere.
+    # A spline reproduces a cubic, so the difference is 2 everywhere.
     assert curve_rmse((other, other**3 + 2), (X, X**3)) == pytest.approx(2.0, rel=1e-9)
 
 
@@ -61,7 +61,7 @@ def test_paths_are_in_the_units_of_the_paper(make_subject):
 
 
 def test_cold_curves_are_compared_at_the_same_volumes(make_subject):
-    # The grids are shifted, and the energies are the same function of the volume.
+    # On shifted grids, the energies are the same function of volume.
     found = deviations(make_subject('one', scale=1.3), make_subject('dft', 'dft'))['cold_curves']
     assert found['fcc_rmse'].value == pytest.approx(0.0, abs=1e-9)
     assert found['bcc_minus_fcc_error'].value == pytest.approx(30.0, rel=1e-12)

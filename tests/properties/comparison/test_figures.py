@@ -1,4 +1,4 @@
-"""Figures show what there is, and are the same bytes on every run."""
+"""Figures show all available data, and are bitwise reproducible."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ import pytest
 from matplotlib.colors import to_hex
 from matplotlib.figure import Figure
 
-from aiida_anial.properties.comparison.subject import Subject
+from aiida_anial.properties.comparison.results import Subject
 from aiida_anial.properties.figures.curves import draw_curve
 from aiida_anial.properties.figures.style import subject_styles
 from aiida_anial.properties.figures.write import make_figures, write_figures
@@ -102,7 +102,7 @@ def test_subjects_can_be_told_apart_and_dft_is_points():
     assert (styles[2].colour, styles[2].line) == ('black', 'none')
     assert len({(style.colour, style.line) for style in styles}) == 9
     assert len({style.colour for style in styles[:7]}) == 7
-    # The others look the same with DFT among them and without it.
+    # The style of the others does not depend on DFT.
     assert subject_styles([Subject(str(index), 'eam', {}) for index in range(8)])[2].colour == styles[3].colour
 
 

@@ -1,4 +1,4 @@
-"""Numbers of the literature: which there are, and what a file of them must be."""
+"""Literature values: those in the package, and the format of their file."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ CONTENT = {
     ],
 }
 
-# Of the paper: property, quantity, and the number by source.
+# Values in the paper: property, quantity, and value by source.
 PAPER = [
     ('elastic', 'b', {'experiment': 79, 'ani_al': 77.3}),
     ('elastic', 'c11', {'experiment': 114, 'paper_dft': 106, 'ani_al': 117}),
@@ -101,7 +101,7 @@ def _entry(**changes):
     ('text', 'message'),
     [
         ('a: [', 'own.yaml: not YAML ('),
-        ('- 1', 'own.yaml: holds no mapping'),
+        ('- 1', 'own.yaml: is not a mapping'),
         ('!!python/object/apply:os.system ["true"]', 'own.yaml: not YAML ('),
         (_entry(value='106'), r"own.yaml: references.0.value: '106' is not allowed"),
         (_entry(valeu=1), "own.yaml: references.0.valeu: unknown key 'valeu'; did you mean 'value'?"),

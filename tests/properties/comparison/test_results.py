@@ -1,4 +1,4 @@
-"""Results as files: they come back as they were, and what is damaged is named."""
+"""Files of results: round trips, and errors for damaged files."""
 
 from __future__ import annotations
 
@@ -10,8 +10,7 @@ import pytest
 
 from aiida_anial.common.errors import FileFormatError
 from aiida_anial.common.tensors import TensorFile, write_tensors
-from aiida_anial.properties.comparison.results import CURVES_SUFFIX, read_subject, write_subject
-from aiida_anial.properties.comparison.subject import Subject
+from aiida_anial.properties.comparison.results import CURVES_SUFFIX, Subject, read_subject, write_subject
 from aiida_anial.properties.quantity import PropertyResult, Quantity
 
 

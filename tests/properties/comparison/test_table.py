@@ -1,4 +1,4 @@
-"""The table of a comparison, and how it is written."""
+"""The table of a comparison, and its output."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from aiida_anial.properties.comparison.rendering import (
     comparison_text,
     format_quantity,
 )
-from aiida_anial.properties.comparison.subject import Subject, property_names
+from aiida_anial.properties.comparison.results import Subject, property_names
 from aiida_anial.properties.comparison.table import comparison_table
 from aiida_anial.properties.quantity import PropertyResult, Quantity
 
@@ -95,7 +95,7 @@ def test_deviations_are_rows_if_there_is_a_reference(make_subject):
 
 
 def test_two_subjects_of_one_name_are_refused(subjects):
-    with pytest.raises(AnialError, match=r'^ensemble 715: two potentials that are compared have this name\.$'):
+    with pytest.raises(AnialError, match=r'^ensemble 715: two of the compared potentials have this name\.$'):
         comparison_table([*subjects, replace(subjects[1], name='ensemble 715')])
 
 

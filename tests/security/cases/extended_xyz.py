@@ -175,8 +175,8 @@ _OURS = {
         "header: 'pw\\x1b[2J' has characters that cannot be printed",
     ),
     'a key with an escape sequence': ({'\x1b]0;x\x07': 1}, 'has characters that cannot be printed'),
-    'shards that are no UUIDs': ({'shards': ['%']}, 'header: shards: is no list of UUIDs'),
-    'shards that are a text': ({'shards': '../../etc'}, 'header: shards: is no list of UUIDs'),
+    'shards that are no UUIDs': ({'shards': ['%']}, 'header: shards: is not a list of UUIDs'),
+    'shards that are a text': ({'shards': '../../etc'}, 'header: shards: is not a list of UUIDs'),
 }
 
 _OUR_TEXTS = {
@@ -209,7 +209,7 @@ CASES |= {
         'no label is valid',
     ),
     'two thousand atoms in one place': (partial(crowd, n_atoms=2000, width=1e-3), 'labels.extxyz: '),
-    'twenty thousand atoms in one place': (partial(crowd, n_atoms=20_000, width=1.0), 'has 20000 atoms where 2000 are'),
+    'twenty thousand atoms in one place': (partial(crowd, n_atoms=20_000, width=1.0), 'has 20000 atoms where at most 2000 are'),
     'a name that calls': (
         partial(foreign, name='$(touch canary);touch canary;.extxyz', change=replacing('\nAl ', '\nCu ')),
         'has Cu where only Al is known',

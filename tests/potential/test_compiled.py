@@ -1,6 +1,8 @@
+"""Compiled functions, with and without a cache on disk."""
+
 from numba.core import caching
 
-from aiida_anial.common.compiled import compiled
+from aiida_anial.potential.kernels.machine import compiled
 
 
 def test_a_compiled_function_computes_the_same():
@@ -11,7 +13,7 @@ def test_a_compiled_function_computes_the_same():
 
 
 def test_without_a_place_to_write_to_functions_are_compiled_all_the_same(monkeypatch):
-    """As in a container whose files, the home directory among them, may only be read."""
+    """As in a container with a read-only file system."""
     monkeypatch.setattr(caching.CacheImpl, '_locator_classes', [])
 
     def double(x: float) -> float:
