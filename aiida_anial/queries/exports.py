@@ -14,10 +14,10 @@ from aiida_anial.data.label import LabelData
 from aiida_anial.data.nodes import REPRODUCES
 from aiida_anial.formats.datasets import read_dataset
 
-__all__ = ('whence',)
+__all__ = ('origin_of',)
 
 
-def whence(path: Path) -> dict[str, Any]:
+def origin_of(path: Path) -> dict[str, Any]:
     """Return the exports that wrote a file or, if there are none, which of its labels are in this profile.
 
     :return: ``exports``: pk, UUID, time and kind of the processes that wrote a file with these bytes, and the pks of

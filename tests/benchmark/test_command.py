@@ -13,7 +13,7 @@ from aiida_anial.potential.potential import write_potential
 from aiida_anial.properties.comparison.results import read_subject
 from aiida_anial.properties.run import run_properties
 from aiida_anial.properties.settings import benchmark_set
-from aiida_anial.protocols.benchmark import BenchmarkSubjects, benchmark_builder
+from aiida_anial.protocols.builder import BenchmarkSubjects, benchmark_builder
 from aiida_anial.worker.main import main as worker_main
 
 

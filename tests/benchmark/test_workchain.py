@@ -11,7 +11,7 @@ from aiida_anial.data.ensemble import EnsembleData
 from aiida_anial.potential.calculator import AnialCalculator
 from aiida_anial.properties.run import run_properties
 from aiida_anial.properties.settings import BenchmarkSettings, benchmark_set
-from aiida_anial.protocols.benchmark import BenchmarkSubjects, benchmark_builder
+from aiida_anial.protocols.builder import BenchmarkSubjects, benchmark_builder
 from aiida_anial.queries.benchmarks import benchmark_results, benchmarks_of, compared_subjects, load_benchmark
 from aiida_anial.queries.records import records
 from aiida_anial.reproduction.records import Verdict
