@@ -19,9 +19,8 @@ from aiida_anial.properties.quantity import PropertyResult, Quantity
 from aiida_anial.properties.registry import PROPERTIES, all_provided, required, with_requirements
 from aiida_anial.properties.run import run_properties
 from aiida_anial.properties.settings import BenchmarkSettings, benchmark_set
-from aiida_anial.reproduction.records import Verdict
-from aiida_anial.reproduction.reproduce import reproduce
-from aiida_anial.reproduction.running import Codes
+from aiida_anial.reproduction.reproduce import Codes, reproduce
+from aiida_anial.reproduction.verdicts import Verdict
 from aiida_anial.workchains.benchmark import BenchmarkWorkChain
 from aiida_anial.workchains.dft_property import DftPropertyWorkChain
 

@@ -14,10 +14,9 @@ from aiida_anial.properties.settings import BenchmarkSettings, benchmark_set
 from aiida_anial.protocols.builder import BenchmarkSubjects, benchmark_builder
 from aiida_anial.queries.benchmarks import benchmark_results, benchmarks_of, compared_subjects, load_benchmark
 from aiida_anial.queries.records import records
-from aiida_anial.reproduction.records import Verdict
-from aiida_anial.reproduction.reproduce import reproduce
-from aiida_anial.reproduction.running import Codes
+from aiida_anial.reproduction.reproduce import Codes, reproduce
 from aiida_anial.reproduction.steps import steps_under
+from aiida_anial.reproduction.verdicts import Verdict
 from aiida_anial.workchains.benchmark import BenchmarkWorkChain
 
 NAMES = ('lattice', 'elastic')
