@@ -9,9 +9,8 @@ from aiida import orm
 from aiida.common.exceptions import NotExistent
 
 from aiida_anial.common.errors import AnialError, FileFormatError
-from aiida_anial.data.exported_files import CHECKSUMS, checksum
 from aiida_anial.data.label import LabelData
-from aiida_anial.data.nodes import REPRODUCES
+from aiida_anial.data.nodes import CHECKSUMS, REPRODUCES, checksum
 from aiida_anial.formats.datasets import read_dataset
 
 __all__ = ('origin_of',)
