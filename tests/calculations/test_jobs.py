@@ -1,4 +1,4 @@
-"""What a job finds in its directory, and which of its files come back."""
+"""A job gets the right files and inputs, and the right files are retrieved."""
 
 from __future__ import annotations
 
