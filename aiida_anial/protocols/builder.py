@@ -25,7 +25,7 @@ __all__ = ('DFT_SETTINGS', 'BenchmarkSubjects', 'benchmark_builder', 'campaign_b
 def campaign_builder(inputs: CampaignInputs, *, worker_code: orm.AbstractCode, **nodes: Any) -> ProcessBuilder:
     """Return a builder of ``ActiveLearningWorkChain``; nothing is stored.
 
-    :param worker_code: runs ``anial-worker``.
+    :param worker_code: code of ``anial-worker``.
     :param nodes: codes and data that the labeller needs: ``pw_code`` and ``pseudo`` for ``qe``, ``potential`` for
         ``eam``, ``teacher`` for ``ensemble``.
     :raises AnialError: if a node that the labeller needs is missing.
@@ -70,22 +70,22 @@ def campaign_builder(inputs: CampaignInputs, *, worker_code: orm.AbstractCode, *
 
 
 DFT_SETTINGS = QeSettings(kpoints_distance_per_angstrom=0.15, degauss_ry=0.05, conv_thr_ry=1e-10)
-"""Of DFT references: 19 k-points in each direction for the primitive cell, and a smearing wide enough for them.
+"""Settings of DFT references: 19 k-points per direction for the primitive cell, and a smearing wide enough for them.
 
-With the 0.02 Ry of the labels the shear constants of aluminium still depend on the mesh by tens of GPa there.
+With this mesh and the 0.02 Ry of the labels, the shear constants of aluminium would depend on the mesh by tens of GPa.
 """
 
 
 @dataclass(frozen=True, eq=False)
 class BenchmarkSubjects:
-    """What is benchmarked.
+    """The potentials of a benchmark, and DFT.
 
-    :param ensemble: the one that it is about.
+    :param ensemble: main subject; None to compute references alone.
     :param references: other ensembles, by name.
     :param potentials: EAM files, by name.
-    :param pw_code: for DFT; None: no DFT.
-    :param pseudo: for DFT.
-    :param qe: for DFT, with cutoffs.
+    :param pw_code: code of ``pw.x``; None for a benchmark without DFT.
+    :param pseudo: pseudopotential for DFT.
+    :param qe: settings of DFT, with cutoffs.
     """
 
     ensemble: EnsembleData | None = None
@@ -107,9 +107,12 @@ def benchmark_builder(
 ) -> ProcessBuilder:
     """Return a builder of ``BenchmarkWorkChain``; nothing is stored.
 
-    :param names: of the properties.
-    :param worker_code: runs ``anial-worker``; needed by all but DFT.
-    :param job: of ``anial-worker``.
+    :param subjects: what is benchmarked.
+    :param names: names of the properties.
+    :param settings: settings of the properties.
+    :param worker_code: code of ``anial-worker``; needed unless there is only DFT.
+    :param job: settings of the jobs of ``anial-worker``.
+    :param max_concurrent: number of jobs that may run at once.
     :raises AnialError: if DFT lacks a pseudopotential or a cutoff.
     """
     builder: Any = BenchmarkWorkChain.get_builder()

@@ -116,7 +116,7 @@ def test_eam_beyond_its_table(make_job, cells):
         (lambda path: write_eam(path, element='Cu'), r'has no aluminium, only Cu'),
     ],
 )
-def test_eam_file_that_is_none(make_job, spoil, message):
+def test_an_invalid_eam_file_is_refused(make_job, spoil, message):
     directory = make_job(labeller={'kind': 'eam'})
     write_eam(directory / 'potential.eam.alloy')
     spoil(directory / 'potential.eam.alloy')
