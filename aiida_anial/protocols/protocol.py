@@ -31,8 +31,8 @@ _NUMBERS = ('tag:yaml.org,2002:int', 'tag:yaml.org,2002:float')
 class _Loader(yaml.SafeLoader):
     """A YAML loader that reads ``1e-3`` as a number, like YAML 1.2, and refuses aliases and repeated keys.
 
-    Aliases can expand a small file to gigabytes, and the first of two equal keys would be lost silently. It also refuses
-    characters that cannot be printed, such as those that move the cursor of a terminal.
+    Aliases can expand a small file to gigabytes, and the first of two equal keys would be lost silently. Characters
+    that cannot be printed, such as those that move the cursor of a terminal, are refused as well.
     """
 
     _depth = 0
