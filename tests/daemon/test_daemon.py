@@ -37,8 +37,8 @@ def test_labels_survive_a_daemon_restart(shell):
     pk = shell.ask(BESIDE / 'submit_labels.py', N_CELLS)
     shell.wait(lambda: look_at(shell, pk)['n_ended'] >= 1, limit_s=120)
     shell.verdi('daemon', 'stop')
-    # A stopping daemon may lose what it submits after its broker has gone; here, all active jobs are lost. If the daemon
-    # stopped between two calculations, there is no active job.
+    # A stopping daemon may lose what it submits after its broker has gone; here, all active jobs are lost. If the
+    # daemon stopped between two calculations, there is no active job.
     while not shell.ask(BESIDE / 'lose_tasks.py', pk):
         shell.verdi('daemon', 'start')
         shell.wait(lambda: look_at(shell, pk)['n_jobs'] > look_at(shell, pk)['n_ended'], limit_s=120)
