@@ -28,7 +28,8 @@ def origin_of(path: Path) -> dict[str, Any]:
         raise AnialError(f'{path}: no such file.')
     digest = checksum(path)
     filters = {f'attributes.{CHECKSUMS}': {'has_key': digest}, 'extras': {'!has_key': REPRODUCES}}
-    query = orm.QueryBuilder().append(orm.Data, filters=filters)
+    # Ensembles have this attribute too, as text, of which PostgreSQL's `has_key` is true if it equals the key.
+    query = orm.QueryBuilder().append((orm.SinglefileData, orm.FolderData), filters=filters)
     exports = [_export(node) for node in query.all(flat=True)]
     found: dict[str, Any] = {'path': str(path), 'sha256': digest, 'exports': exports}
     return found if exports else found | _known_labels(path)
