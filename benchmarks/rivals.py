@@ -19,7 +19,6 @@ from torch import Tensor
 
 from aiida_anial.common.cells import Cells
 from aiida_anial.common.labels import LabelledCells
-from aiida_anial.potential.engine import Prediction
 from aiida_anial.potential.ensemble import Ensemble
 from aiida_anial.potential.neighbours import joined, neighbour_lists
 from aiida_anial.potential.torchani_model import to_torchani

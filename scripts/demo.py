@@ -1,6 +1,6 @@
 """Run a small campaign on this machine, from an empty profile to a trained potential, and print the results.
 
-All data are stored in ``.aiida`` at the root of the checkout.  Run it with the Python of the environment in which
+All data are stored in ``.aiida`` at the root of the checkout. Run it with the Python of the environment in which
 ``aiida-anial`` is installed, as ``make demo`` does.
 """
 

@@ -1,8 +1,8 @@
 """Start and stop private PostgreSQL and RabbitMQ servers on this machine, for trials and for tests.
 
-`start slurm ssh` starts a Slurm with one node and an SSH server that logs in to it, with or without the other two. All
-data, logs, ports and passwords are in one folder, in files that nobody else can read. It is no error to start a running
-service or to stop one that is not running. `services/install.sh` installs the programs.
+`start slurm ssh` starts a Slurm with one node, and an SSH server through which users log in to it, alone or next to the
+other two. All data, logs, ports and passwords are in one folder, in files that nobody else can read. Starting a running
+service, or stopping one that is not running, is not an error. `services/install.sh` installs the programs.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ import ssh
 from supervision import ServiceError, Site, open_site, running, write_private
 
 ROOT: Final = Path(__file__).resolve().parents[1]
-# The slower one first; the other one starts in the meantime.
+# In the order of starting: RabbitMQ is slower, and PostgreSQL starts in the meantime.
 SERVICES: Final[dict[str, ModuleType]] = {'rabbitmq': rabbitmq, 'postgresql': postgresql, 'slurm': slurm, 'ssh': ssh}
 # The services that a profile needs; the others are started only by name.
 OF_A_PROFILE: Final = ('rabbitmq', 'postgresql')

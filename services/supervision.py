@@ -195,12 +195,12 @@ def _mark(pid: int) -> str | None:
 
 
 def running(site: Site, name: str) -> int | None:
-    """Return the id of a process that was started here, or None if it has ended."""
+    """Return the id of the process that was started under this name, or None if it has ended."""
     try:
         kept = json.loads((site.folder / f'{name}.pid').read_text())
     except FileNotFoundError:
         return None
-    # A process that ended before its mark was read has no mark, neither then nor now.
+    # A process that ended before its mark could be read was recorded without one.
     return int(kept['pid']) if kept['mark'] is not None and _mark(kept['pid']) == kept['mark'] else None
 
 

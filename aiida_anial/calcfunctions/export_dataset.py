@@ -14,7 +14,7 @@ from aiida_anial import __version__
 from aiida_anial.common.labels import LabelledCells
 from aiida_anial.common.level_of_theory import LevelOfTheory
 from aiida_anial.data.dataset import DatasetData
-from aiida_anial.data.exported_files import exported_file
+from aiida_anial.data.nodes import exported_file
 from aiida_anial.formats.datasets import write_dataset
 from aiida_anial.formats.exported import ExportedDataset
 from aiida_anial.formats.files import check_name

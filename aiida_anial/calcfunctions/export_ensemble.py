@@ -9,7 +9,7 @@ from aiida import orm
 from aiida.engine import calcfunction
 
 from aiida_anial.data.ensemble import EnsembleData
-from aiida_anial.data.exported_files import exported_file, exported_folder
+from aiida_anial.data.nodes import exported_file, exported_folder
 from aiida_anial.formats.ensembles import ENSEMBLE_FORMATS, write_ensemble
 from aiida_anial.formats.files import check_name
 

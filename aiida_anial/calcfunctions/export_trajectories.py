@@ -10,7 +10,7 @@ from aiida import orm
 from aiida.engine import calcfunction
 
 from aiida_anial import __version__
-from aiida_anial.data.exported_files import exported_folder
+from aiida_anial.data.nodes import exported_folder
 from aiida_anial.formats.trajectories import TRAJECTORY_FORMATS, TrajectoryFrames, write_trajectory
 
 __all__ = ('export_trajectories',)

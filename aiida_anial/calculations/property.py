@@ -1,4 +1,4 @@
-"""One property of a potential."""
+"""The job that computes one property of a potential."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ __all__ = ('PropertyCalculation',)
 
 
 class PropertyCalculation(WorkerCalculation):
-    """Compute a property of EMT, an EAM file, or a trained ensemble: structures, evaluation and analysis in one job."""
+    """Compute a property of EMT, an EAM file or an ensemble, from the structures to the analysis in one job."""
 
-    # To be raised whenever a property comes out differently for the same inputs.
+    # Increase this whenever a property gets other results from the same inputs.
     CACHE_VERSION = 1
 
     COMMAND = 'property'
@@ -35,15 +35,17 @@ class PropertyCalculation(WorkerCalculation):
             'settings',
             valid_type=orm.Dict,
             validator=settings_validator(BenchmarkSettings, 'settings'),
-            help='Settings of the property and of those that it starts from.',
+            help='Settings of the property and of those that it starts from, such as the lattice constant.',
         )
         define_labeller(spec)
-        spec.output('quantities', valid_type=orm.Dict, help='`quantities`: value, unit, uncertainty by name; `notes`.')
-        spec.output('curves', valid_type=orm.ArrayData, help='Arrays by name; the names end in the unit.')
+        spec.output(
+            'quantities', valid_type=orm.Dict, help='`quantities`: value, unit and uncertainty by name; `notes`.'
+        )
+        spec.output('curves', valid_type=orm.ArrayData, help='Arrays by name; each name ends in the unit.')
         spec.default_output_node = 'quantities'
 
     def job_inputs(self) -> dict[str, Any]:
-        """Return the property, its settings and the kind of potential."""
+        """Return the property, its settings and those of the labeller."""
         return {
             'property': self.inputs.property.value,
             'settings': self.inputs.settings.get_dict(),
@@ -51,5 +53,5 @@ class PropertyCalculation(WorkerCalculation):
         }
 
     def files(self, folder: Folder) -> CopyList:  # noqa: ARG002 - nothing is written
-        """Return the file of the potential."""
+        """Return the copy of the potential's file."""
         return labeller_files(self.inputs)

@@ -1,4 +1,4 @@
-"""Molecular dynamics that stops where the networks disagree."""
+"""The job that runs molecular dynamics until the members of an ensemble disagree."""
 
 from __future__ import annotations
 
@@ -33,35 +33,45 @@ class SampleCalculation(WorkerCalculation):
     def define(cls, spec: CalcJobProcessSpec) -> None:
         """Define the process specification."""
         super().define(spec)
-        spec.input('ensemble', valid_type=EnsembleData, help='The networks that drive the dynamics.')
+        spec.input('ensemble', valid_type=EnsembleData, help='Ensemble whose mean drives the dynamics.')
         spec.input_namespace(
-            'cells', valid_type=orm.StructureData, dynamic=True, validator=validate_cells, help='Where they start.'
+            'cells',
+            valid_type=orm.StructureData,
+            dynamic=True,
+            validator=validate_cells,
+            help='Initial cells of the trajectories.',
         )
-        spec.input('schedules', valid_type=orm.List, help='One temperature schedule a cell, in the order of labels.')
+        spec.input(
+            'schedules',
+            valid_type=orm.List,
+            help='Temperature schedules, one for each cell in the order of their labels.',
+        )
         spec.input(
             'settings',
             valid_type=orm.Dict,
             validator=settings_validator(SamplingSettings, 'sampling'),
-            help='Time step, friction, checks and frames.',
+            help='Settings of the dynamics: time step, friction, checks and stored frames.',
         )
         spec.input(
             'thresholds',
             valid_type=orm.Dict,
             validator=settings_validator(Thresholds, 'thresholds'),
-            help='Disagreement at which a trajectory stops: eV/sqrt(atom), eV/angstrom.',
+            help='Disagreement at which a trajectory stops, in eV/sqrt(atom) and eV/angstrom.',
         )
         spec.input('seed', valid_type=orm.Int, help='Seed of the velocities and of the thermostat.')
         define_checkpoint(spec)
         spec.inputs.validator = cls.validate_inputs
         spec.output_namespace(
-            'trajectories', valid_type=orm.TrajectoryData, dynamic=True, help='Thinned frames, one node a cell.'
+            'trajectories', valid_type=orm.TrajectoryData, dynamic=True, help='Stored frames, one node for each cell.'
         )
-        spec.output('table', valid_type=orm.Dict, help='What happened to each trajectory.')
+        spec.output(
+            'table', valid_type=orm.Dict, help='Why and when each trajectory stopped, and the disagreement then.'
+        )
         spec.default_output_node = 'table'
 
     @staticmethod
     def validate_inputs(inputs: dict[str, Any], ports: Any) -> str | None:
-        """Refuse what is not a schedule, a number of schedules that is not the number of cells, and other elements."""
+        """Refuse invalid schedules, another number of schedules than of cells, and elements unknown to the ensemble."""
         if 'cells' not in ports or 'schedules' not in ports:
             return None
         schedules = inputs['schedules'].get_list()
@@ -75,7 +85,7 @@ class SampleCalculation(WorkerCalculation):
         return None if 'ensemble' not in ports else species_fault(inputs['cells'], inputs['ensemble'].elements)
 
     def job_inputs(self) -> dict[str, Any]:
-        """Return the schedules, thresholds and settings."""
+        """Return the settings, thresholds, schedules and seed."""
         return {
             'settings': self.inputs.settings.get_dict(),
             'thresholds': self.inputs.thresholds.get_dict(),
@@ -84,12 +94,12 @@ class SampleCalculation(WorkerCalculation):
         }
 
     def files(self, folder: Folder) -> CopyList:
-        """Write the cells; return the ensemble and the checkpoint."""
+        """Write the cells, and return the copies of the ensemble and of the checkpoint."""
         write_cells(folder, self.CELLS, self.inputs.cells)
         return self.ensemble_file() + self.checkpoint_file()
 
 
 def write_cells(folder: Folder, name: str, structures: dict[str, orm.StructureData]) -> None:
-    """Write the structures to the file ``name`` in the order of their labels."""
+    """Write the structures to the file ``name`` of a job, in the order of their labels."""
     with folder.open(name, 'wb') as stream:
         stream.write(tensor_bytes(to_cells(structures).content()))

@@ -1,4 +1,4 @@
-"""Training of an ensemble on shards of labels."""
+"""The job that trains an ensemble on shards of labels."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ class TrainEnsembleCalculation(WorkerCalculation):
             valid_type=DatasetData,
             dynamic=True,
             validator=validate_shards,
-            help='The labels, one node a shard.',
+            help='Labels to learn from.',
         )
         spec.input(
             'model',
@@ -52,21 +52,32 @@ class TrainEnsembleCalculation(WorkerCalculation):
             help='Loss, optimiser and stopping of the training.',
         )
         spec.input('seed', valid_type=orm.Int, help='Seed of the initial weights and of the order of the batches.')
-        spec.input('initial', valid_type=EnsembleData, required=False, help='Ensemble whose weights to start from.')
+        spec.input(
+            'initial',
+            valid_type=EnsembleData,
+            required=False,
+            help='Ensemble with the initial weights; by default they are random.',
+        )
         define_checkpoint(spec)
         spec.output('ensemble', valid_type=EnsembleData, help='The best state of each member.')
         spec.output(
             'learning_curves',
             valid_type=orm.ArrayData,
-            help='Errors by evaluation and member, in meV/atom and eV/angstrom.',
+            help='Errors by step and member, in meV/atom and eV/angstrom.',
         )
-        spec.output('errors', valid_type=orm.ArrayData, help='Errors by configuration, and its role for each member.')
-        spec.output('summary', valid_type=orm.Dict, help='Errors of train, validation and test; the members.')
+        spec.output(
+            'errors', valid_type=orm.ArrayData, help='Errors of each configuration, and its role for each member.'
+        )
+        spec.output(
+            'summary',
+            valid_type=orm.Dict,
+            help='Errors on the training, validation and test blocks; facts about each member.',
+        )
         spec.default_output_node = 'summary'
         spec.exit_code(510, 'ERROR_NOT_TRAINED', message='The ensemble did not train: {reason}')
 
     def job_inputs(self) -> dict[str, Any]:
-        """Return the settings and the seed."""
+        """Return the settings of the model and of the training, and the seed."""
         return {
             'model': self.inputs.model.get_dict(),
             'settings': self.inputs.settings.get_dict(),
@@ -74,7 +85,7 @@ class TrainEnsembleCalculation(WorkerCalculation):
         }
 
     def files(self, folder: Folder) -> CopyList:
-        """Return the shards, and the ensemble or checkpoint to start from."""
+        """Return the copies of the shards, of the initial ensemble and of the checkpoint."""
         initial: CopyList = []
         if 'initial' in self.inputs:
             initial = [(self.inputs.initial.uuid, EnsembleData.FILENAME, self.INITIAL)]

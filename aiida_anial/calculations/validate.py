@@ -1,4 +1,4 @@
-"""Errors of an ensemble on labels that it may not have seen."""
+"""The job that computes the errors of an ensemble on labels."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ __all__ = ('ValidateCalculation',)
 
 
 class ValidateCalculation(WorkerCalculation):
-    """Compare an ensemble with labels, beside the disagreement that it claims."""
+    """Compute the errors of an ensemble on labels, such as new ones, with the disagreement of its members."""
 
     COMMAND = 'validate'
     ERRORS = 'errors.safetensors'
@@ -27,22 +27,24 @@ class ValidateCalculation(WorkerCalculation):
     def define(cls, spec: CalcJobProcessSpec) -> None:
         """Define the process specification."""
         super().define(spec)
-        spec.input('ensemble', valid_type=EnsembleData, help='The networks.')
+        spec.input('ensemble', valid_type=EnsembleData, help='Ensemble to validate.')
         spec.input_namespace(
             'shards',
             valid_type=DatasetData,
             dynamic=True,
             validator=validate_shards,
-            help='The labels, one node a shard.',
+            help='Labels to compare with.',
         )
-        spec.output('errors', valid_type=orm.ArrayData, help='Errors and disagreement by configuration.')
-        spec.output('summary', valid_type=orm.Dict, help='Their means, in meV/atom and eV/angstrom.')
+        spec.output('errors', valid_type=orm.ArrayData, help='Errors and disagreement of each configuration.')
+        spec.output(
+            'summary', valid_type=orm.Dict, help='Mean errors over all configurations, in meV/atom and eV/angstrom.'
+        )
         spec.default_output_node = 'summary'
 
     def job_inputs(self) -> dict[str, Any]:
-        """Return nothing: the files say it all."""
+        """Return no inputs; all are in the files."""
         return {}
 
     def files(self, folder: Folder) -> CopyList:
-        """Return the ensemble and the shards."""
+        """Return the copies of the ensemble and of the shards."""
         return self.ensemble_file() + self.shard_files(folder, self.inputs.shards)

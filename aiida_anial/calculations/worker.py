@@ -1,4 +1,4 @@
-"""What all jobs of ``anial-worker`` share: files, options, exit codes, checkpoints."""
+"""Common to all jobs of ``anial-worker``: files, options, exit codes, checkpoints."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def define_checkpoint(spec: CalcJobProcessSpec) -> None:
 
 
 def validate_checkpoint(folder: orm.FolderData | None, _: Any) -> str | None:
-    """Refuse the files of a job that left no checkpoint."""
+    """Refuse the retrieved files of a job that left no checkpoint."""
     if folder is None or CHECKPOINT in folder.base.repository.list_object_names():
         return None
     return f'parent_folder: FolderData<{folder.pk}> holds no checkpoint.'
@@ -44,7 +44,7 @@ CopyList = list[tuple[str, str, str]]
 
 
 class WorkerCalculation(CalcJob):
-    """A job whose directory holds ``input.json`` and tensor files, and that ends with ``output.json``."""
+    """A job of ``anial-worker``, which reads ``input.json`` and tensor files, and writes ``output.json`` at the end."""
 
     COMMAND: ClassVar[str]
     RETRIEVE: ClassVar[tuple[str, ...]] = ()
@@ -55,14 +55,14 @@ class WorkerCalculation(CalcJob):
     CHECKPOINT = CHECKPOINT
     ENSEMBLE = EnsembleData.FILENAME
 
-    # One thread a process; and glibc must keep freed memory, which doubles the speed of torch on small tensors.
+    # One thread per process. glibc keeps freed memory, which doubles the speed of torch on small tensors.
     ENVIRONMENT: ClassVar[dict[str, str]] = {
         'OMP_NUM_THREADS': '1',
         'MALLOC_MMAP_THRESHOLD_': '1073741824',
         'MALLOC_TRIM_THRESHOLD_': '1073741824',
     }
-    # A scheduler sends SIGTERM to all that a job runs. The shell would end at once, and the scheduler then kill the
-    # worker, which writes its checkpoint; so it waits.
+    # A scheduler sends SIGTERM to all processes of a job. If the shell ended at once, the scheduler would kill the
+    # worker before its checkpoint is written; with this trap, the shell waits for it.
     PREPEND: ClassVar[str] = 'trap : TERM'
 
     @classmethod
@@ -104,7 +104,7 @@ class WorkerCalculation(CalcJob):
         spec.exit_code(410, 'ERROR_WORKER_FAILED', message='The worker stopped: {reason}')
 
     def prepare_for_submission(self, folder: Folder) -> CalcInfo:
-        """Write the input files of the job and say which files come back."""
+        """Write the input files of the job, and list the files to copy and to retrieve."""
         self._write_json(folder, self.job_inputs() | self._limits())
         code = CodeInfo()
         code.code_uuid = self.inputs.code.uuid
@@ -119,11 +119,11 @@ class WorkerCalculation(CalcJob):
         return info
 
     def job_inputs(self) -> dict[str, Any]:
-        """Return what ``input.json`` holds besides the engine and the wall clock."""
+        """Return the content of ``input.json`` except the engine and the time limit."""
         raise NotImplementedError
 
     def files(self, folder: Folder) -> CopyList:
-        """Write tensor files into ``folder`` and return what else to copy: (node UUID, path there, path in the job)."""
+        """Write tensor files into ``folder``, and return further copies: (UUID of node, path in node, path in job)."""
         raise NotImplementedError
 
     def _limits(self) -> dict[str, Any]:
@@ -142,13 +142,13 @@ class WorkerCalculation(CalcJob):
         return [(self.inputs.ensemble.uuid, EnsembleData.FILENAME, name)]
 
     def checkpoint_file(self) -> CopyList:
-        """Return the copy of the checkpoint that the job continues from, if there is one."""
+        """Return the copy of the checkpoint from which the job continues; empty if it starts anew."""
         if 'parent_folder' not in self.inputs:
             return []
         return [(self.inputs.parent_folder.uuid, self.CHECKPOINT, self.CHECKPOINT)]
 
     @staticmethod
     def shard_files(folder: Folder, shards: Mapping[str, DatasetData]) -> CopyList:
-        """Return the copies of the shards, which the worker reads in the order of their labels."""
+        """Return the copies of the shards, which ``anial-worker`` reads in the order of their labels."""
         folder.get_subfolder('shards', create=True)
         return [(shards[label].uuid, DatasetData.FILENAME, f'shards/{label}.safetensors') for label in sorted(shards)]

@@ -60,11 +60,10 @@ def command(**options: Any) -> None:
 
 def _submitted(options: dict[str, Any]) -> Any:
     """Submit the benchmark and return its node."""
-    from aiida_anial.cli.benchmark_subjects import benchmark_subjects
-    from aiida_anial.cli.launching import launched
+    from aiida_anial.cli.resolve import benchmark_subjects, launched
     from aiida_anial.data.nodes import loaded_code
     from aiida_anial.properties.registry import BenchmarkSettings, benchmark_set, chosen_properties
-    from aiida_anial.protocols.benchmark import benchmark_builder
+    from aiida_anial.protocols.builder import benchmark_builder
     from aiida_anial.protocols.protocol import merged, read_overrides
 
     names, settings = benchmark_set(quick=options['quick'])

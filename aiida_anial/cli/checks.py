@@ -1,25 +1,33 @@
-"""All checks of `aiida-anial doctor`: profile, servers, daemon, machine, computer, codes, pseudopotentials."""
+"""The checks of ``aiida-anial doctor`` in their order, and those of the machine and of what AiiDA stores."""
 
 from __future__ import annotations
 
+import os
 import re
+import resource
+import shutil
+import stat
 import subprocess
 import tempfile
 from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
+from typing import Final
+from urllib.parse import unquote, urlparse
 
 from aiida import orm
 from aiida.common.exceptions import AiidaException, ConfigurationError
 from aiida.engine.daemon.client import get_daemon_client
 from aiida.manage import get_manager
-from aiida.manage.configuration import Profile
+from aiida.manage.configuration import Profile, get_config, get_config_option
 from aiida_pseudo.groups.family import PseudoPotentialFamily
 
 from aiida_anial.cli.installation import COMPUTER, PW_CODE, WORKER_CODE
-from aiida_anial.cli.machine_checks import Check, machine_checks, n_workers
 from aiida_anial.cli.production import BROKERS, STORAGES
 from aiida_anial.cli.server_checks import (
     BROKER_SERVER,
     SERVER,
+    Check,
     broker_checks,
     database_checks,
     process_check,
@@ -27,9 +35,12 @@ from aiida_anial.cli.server_checks import (
 )
 from aiida_anial.pseudopotential import PSEUDO_FAMILY
 
-__all__ = ('checks',)
+__all__ = ('checks', 'machine_checks', 'n_workers')
 
-_SETUP = 'run `aiida-anial setup`'
+_SETUP: Final = 'run `aiida-anial setup`'
+_LEAST_GIB: Final = 1
+# Open files per process that a daemon worker runs: sockets, and files being uploaded or retrieved.
+_FILES_PER_SLOT: Final = 5
 
 
 def checks() -> Iterator[Check]:
@@ -80,6 +91,78 @@ def _daemon() -> Check:
     return Check('daemon', running, 'running' if running else 'not running', remedy)
 
 
+def machine_checks(profile: Profile) -> Iterator[Check]:
+    """Check the machine on which the daemon of a profile runs."""
+    yield _configuration()
+    yield from _workers()
+    yield _open_files()
+    yield from _disks(profile)
+
+
+def n_workers() -> int | None:
+    """Return the number of daemon workers, or None if the daemon does not run or does not answer."""
+    try:
+        client = get_daemon_client()
+        return len(client.get_worker_info()['info']) if client.is_daemon_running else None
+    except (AiidaException, KeyError, TypeError):
+        return None
+
+
+def _configuration() -> Check:
+    """Check that nobody else can read the configuration, which contains the passwords of the servers."""
+    path = Path(get_config().filepath)
+    mode = stat.S_IMODE(path.stat().st_mode)
+    return Check('configuration', not mode & 0o077, f'{path}, mode {mode:04o}', f'run `chmod 600 {path}`')
+
+
+def _workers() -> Iterator[Check]:
+    """Check the number of daemon workers against the cores, and whether the daemon answers."""
+    pid, workers, cores = _daemon_pid(), n_workers(), _cores()
+    if workers is not None:
+        remedy = 'run `verdi daemon incr`' if workers < 1 else f'run `verdi daemon decr {workers - cores}`'
+        yield Check('workers', 1 <= workers <= cores, f'{workers} on {cores} cores', remedy)
+    elif pid is not None:
+        yield Check('workers', False, f'the daemon, process {pid}, does not answer', 'run `verdi daemon restart`')
+
+
+def _daemon_pid() -> int | None:
+    try:
+        return get_daemon_client().get_daemon_pid()
+    except AiidaException:
+        return None
+
+
+def _cores() -> int:
+    return len(os.sched_getaffinity(0)) if hasattr(os, 'sched_getaffinity') else os.cpu_count() or 1
+
+
+def _open_files() -> Check:
+    """Check the limit of open files, which the daemon inherits from the shell in which it was started."""
+    limit, whose = resource.getrlimit(resource.RLIMIT_NOFILE)[0], 'here'
+    if (pid := _daemon_pid()) is not None and hasattr(resource, 'prlimit'):
+        with suppress(OSError):
+            limit, whose = resource.prlimit(pid, resource.RLIMIT_NOFILE)[0], 'of the daemon'
+    needed = _FILES_PER_SLOT * int(get_config_option('daemon.worker_process_slots'))
+    enough = limit == resource.RLIM_INFINITY or limit >= needed
+    finding = f'{"unlimited" if limit == resource.RLIM_INFINITY else limit} {whose}'
+    remedy = f'run `ulimit -n {needed}`, whose maximum is in /etc/security/limits.conf, and then `verdi daemon restart`'
+    return Check('open files', enough, finding, remedy)
+
+
+def _disks(profile: Profile) -> Iterator[Check]:
+    """Check the free space on the disks of the configuration and of the repository, which may be the same disk."""
+    folders = [Path(get_config().dirpath)]
+    if 'repository_uri' in profile.storage_config:
+        folders.append(Path(unquote(urlparse(profile.storage_config['repository_uri']).path)))
+    seen = set()
+    for folder in folders:
+        if folder.exists() and (device := folder.stat().st_dev) not in seen:
+            seen.add(device)
+            free = shutil.disk_usage(folder).free / 1024**3
+            remedy = f'free some space: at least {_LEAST_GIB} GiB is needed'
+            yield Check('disk', free > _LEAST_GIB, f'{free:.0f} GiB free for {folder}', remedy)
+
+
 def _computer() -> Check:
     remedy = f'{_SETUP}, or `verdi computer test {COMPUTER}`'
     try:
@@ -92,7 +175,7 @@ def _computer() -> Check:
 
 
 def _code(label: str, arguments: list[str], version: str) -> Check:
-    """Run the executable of a code, to see that it exists and finds its libraries.
+    """Run the executable of a code to check that it exists and finds its libraries.
 
     :param version: regular expression for its output, with the version as a group.
     """

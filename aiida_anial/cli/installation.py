@@ -27,7 +27,7 @@ from aiida_anial.pseudopotential import (
 
 __all__ = ('COMPUTER', 'ONCE_AFTER', 'ONCE_BEFORE', 'PW_CODE', 'WORKER_CODE', 'install')
 
-# Run a job once even if the daemon submits it twice. Where the folder cannot be locked, the second job runs as well.
+# Run a job once even if the daemon submits it twice. If the folder cannot be locked, the second job runs as well.
 ONCE_BEFORE: Final = (
     'exec 9> .anial_once; if command -v flock > /dev/null; then flock 9; fi\n[ ! -e .anial_ended ] || exit 0\n'
 )
@@ -38,11 +38,12 @@ COMPUTER = 'localhost'
 PW_CODE = 'pw'
 WORKER_CODE = 'anial-worker'
 
-# With AiiDA's defaults a job of five seconds waits fifteen for the next poll, and as long for the next connection.
+# With AiiDA's defaults, a job of five seconds waits up to fifteen seconds for the next poll, and as long for the next
+# connection.
 _POLL_INTERVAL_S = 1.0
 _SAFE_INTERVAL_S = 0.0
 
-# On a laptop, two serial pw.x side by side are faster than one on two ranks.
+# On a laptop, two serial runs of pw.x side by side are faster than one on two ranks.
 _PREPEND = 'export OMP_NUM_THREADS=1\n'
 
 # Open MPI programs that start at the same moment race to create one folder under /tmp, and the losers abort.

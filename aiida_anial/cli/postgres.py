@@ -1,4 +1,4 @@
-"""The PostgreSQL server of a production profile: role and database are made where they may be, and looked at."""
+"""The PostgreSQL server of a production profile: connect to it, create the role and database, and read its settings."""
 
 from __future__ import annotations
 
@@ -111,7 +111,10 @@ def prepared(server: PostgresServer) -> Iterator[list[str]]:
 
 
 def _make_missing(server: PostgresServer, undo: ExitStack) -> list[str]:
-    """Create the role and the database if they are missing and the login may do so."""
+    """Create the role and the database if they are missing, and return one line about each that was created.
+
+    :raises AnialError: if the login may not create them.
+    """
     if not server.admin_user:
         try:
             connect(server).close()
@@ -160,7 +163,7 @@ def _make_role(connection: _Connection, server: PostgresServer) -> None:
     statement = sql.SQL('CREATE ROLE {} LOGIN PASSWORD {}')
     role = sql.Identifier(server.user)
     _execute(connection, 'postgres.user', statement.format(role, sql.Literal(scrambled.decode())))
-    # A role that is no superuser must be a member of another to create a database owned by it.
+    # A role that is not a superuser can create a database for another role only if it is a member of that role.
     if not _is_there(connection, 'SELECT 1 FROM pg_roles WHERE rolname = %s AND rolsuper', server.admin_user):
         with suppress(psycopg.Error):
             connection.execute(sql.SQL('GRANT {} TO CURRENT_USER').format(role))
@@ -197,7 +200,7 @@ def _check(server: PostgresServer, facts: DatabaseFacts) -> None:
 
 
 def _drop(server: PostgresServer, admin: bool, statement: sql.Composed) -> None:
-    """Drop what was created; errors are ignored, because the one that led here is reported."""
+    """Drop what was created; errors are ignored, because the failure that led here is the one to report."""
     with suppress(AnialError, psycopg.Error), connect(server, database=_MAINTENANCE, admin=admin) as connection:
         connection.execute(statement)
 

@@ -29,7 +29,7 @@ __all__ = (
     'set_up_production',
 )
 
-# AiiDA's storage and broker, extended so that workers survive a restart of the servers.
+# AiiDA's storage and broker, extended so that daemon workers survive a restart of the servers.
 STORAGE: Final = 'anial.psql_dos'
 BROKER: Final = 'anial.rabbitmq'
 STORAGES: Final = ('core.psql_dos', STORAGE)
@@ -38,7 +38,7 @@ BROKERS: Final = ('core.rabbitmq', BROKER)
 # AiiDA's default of two seconds is too short for a daemon on a machine whose cores are all labelling.
 DAEMON_TIMEOUT_S: Final = 30
 # RabbitMQ announces when a child has ended; polling the database is only a fallback. Polled every second, as
-# `verdi presto` sets it, hundreds of children would keep a worker busy.
+# `verdi presto` sets it, hundreds of children would keep a daemon worker busy.
 _POLL_INTERVAL_S: Final = 10
 
 

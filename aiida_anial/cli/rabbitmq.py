@@ -42,7 +42,7 @@ _QUESTION: Final = (
 class BrokerFacts:
     """Settings of a server that only its own command can read.
 
-    :param timeout_ms: time after which the server takes a task away from its worker, in ms; None if it never does.
+    :param timeout_ms: time in ms after which the server takes a task away from a daemon worker; None if it never does.
     :param n_alarms: number of memory and disk alarms, during which the server accepts no messages.
     :param unseen: why the settings cannot be read; empty if they can.
     """
@@ -126,7 +126,10 @@ def _reason(exception: Exception) -> str:
 
 
 def _has_nodes() -> bool:
-    """Return whether Erlang's port mapper runs; without one, the command would start it, wait in vain and leave it."""
+    """Return whether Erlang's port mapper runs.
+
+    Without one, `rabbitmqctl` would start it, wait in vain for a server, and leave it running.
+    """
     try:
         socket.create_connection(('127.0.0.1', int(os.environ.get('ERL_EPMD_PORT', _PORT_MAPPER))), timeout=1).close()
     except (OSError, ValueError):
@@ -139,7 +142,7 @@ def _unseen(server: RabbitmqServer) -> str:
     if not server.control and server.host not in {'127.0.0.1', 'localhost', socket.gethostname()}:
         return 'the server is on another machine'
     if not server.control and not _has_nodes():
-        return 'the port mapper of this machine, epmd, knows no server'
+        return 'the port mapper of Erlang, epmd, does not run on this machine'
     name = server.control or _CONTROL
     return '' if shutil.which(name) else f'there is no {name} here'
 

@@ -27,8 +27,8 @@ def command(campaign: str, folder: Path, authors: tuple[str, ...], title: str, l
     a citation file and checksums. It appears only once it is complete.
     """
     from aiida_anial.queries.campaign_status import load_campaign
-    from aiida_anial.report.citation import Author, spdx_license
     from aiida_anial.report.release import write_release
+    from aiida_anial.report.texts import Author, spdx_license
 
     people = [Author.parse(text) for text in authors]
     license_id = spdx_license(license_text)

@@ -42,8 +42,7 @@ def command(**options: Any) -> None:
     The exit status is 0 if every output is within the tolerance of its kind of step, and 1 otherwise.
     """
     from aiida_anial.cli.tables import print_reproductions
-    from aiida_anial.reproduction.reproduce import reproduce
-    from aiida_anial.reproduction.running import check_codes
+    from aiida_anial.reproduction.reproduce import check_codes, reproduce
 
     codes = _codes(options)
     selection = _selection(options)
@@ -95,7 +94,7 @@ def _selection(options: dict[str, Any]) -> Any:
 def _codes(options: dict[str, Any]) -> Any:
     """Return the codes that replace the original ones."""
     from aiida_anial.data.nodes import loaded_code
-    from aiida_anial.reproduction.running import Codes
+    from aiida_anial.reproduction.reproduce import Codes
 
     plugins = {'pw': 'quantumespresso.pw', 'worker': 'anial.train'}
     given = {name: options[f'{name}_code'] for name in plugins}

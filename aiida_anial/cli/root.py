@@ -18,21 +18,22 @@ __all__ = ('main', 'profile_option')
 
 profile_option = functools.partial(options.PROFILE, type=types.ProfileParamType(load_profile=True), expose_value=False)
 
+# The object that defines each command, as MODULE:NAME.
 _COMMANDS = {
-    'setup': 'aiida_anial.cli.setup',
-    'doctor': 'aiida_anial.cli.doctor',
-    'submit': 'aiida_anial.cli.submit',
-    'status': 'aiida_anial.cli.status',
-    'watch': 'aiida_anial.cli.watch',
-    'limit': 'aiida_anial.cli.limit',
-    'benchmark': 'aiida_anial.cli.benchmark',
-    'reproduce': 'aiida_anial.cli.reproduce',
-    'query': 'aiida_anial.cli.query',
-    'export': 'aiida_anial.cli.export',
-    'whence': 'aiida_anial.cli.whence',
-    'release': 'aiida_anial.cli.release',
-    'import': 'aiida_anial.cli.import_data',
-    'import-model': 'aiida_anial.cli.import_model',
+    'setup': 'aiida_anial.cli.setup:command',
+    'doctor': 'aiida_anial.cli.setup:doctor',
+    'submit': 'aiida_anial.cli.submit:command',
+    'status': 'aiida_anial.cli.status:command',
+    'watch': 'aiida_anial.cli.status:watch',
+    'limit': 'aiida_anial.cli.limit:command',
+    'benchmark': 'aiida_anial.cli.benchmark:command',
+    'reproduce': 'aiida_anial.cli.reproduce:command',
+    'query': 'aiida_anial.cli.query:command',
+    'export': 'aiida_anial.cli.export:command',
+    'whence': 'aiida_anial.cli.export:whence',
+    'release': 'aiida_anial.cli.release:command',
+    'import': 'aiida_anial.cli.imports:command',
+    'import-model': 'aiida_anial.cli.imports:model',
 }
 
 
@@ -47,7 +48,8 @@ class _Group(click.Group):
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002
         if cmd_name not in _COMMANDS:
             return None
-        command: click.Command = importlib.import_module(_COMMANDS[cmd_name]).command
+        module, _, name = _COMMANDS[cmd_name].partition(':')
+        command: click.Command = getattr(importlib.import_module(module), name)
         return command
 
     def resolve_command(self, ctx: click.Context, args: list[str]) -> Any:

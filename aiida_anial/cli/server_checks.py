@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any, Final
 
@@ -11,7 +12,6 @@ from aiida.common import timezone
 from aiida.manage.configuration import Profile
 from packaging.version import InvalidVersion, Version
 
-from aiida_anial.cli.machine_checks import Check
 from aiida_anial.cli.postgres import ENCODING, OLDEST, connect, database_facts
 from aiida_anial.cli.production import BROKER, STORAGE, postgres_of
 from aiida_anial.cli.rabbitmq import OLDEST as OLDEST_BROKER
@@ -20,18 +20,41 @@ from aiida_anial.common.errors import AnialError
 from aiida_anial.runtime.rabbitmq_tasks import without_worker
 from aiida_anial.runtime.states import ACTIVE
 
-__all__ = ('BROKER_SERVER', 'SERVER', 'broker_checks', 'database_checks', 'process_check', 'recovery_check')
+__all__ = (
+    'BROKER_SERVER',
+    'SERVER',
+    'Check',
+    'broker_checks',
+    'database_checks',
+    'process_check',
+    'recovery_check',
+)
 
-# If this check fails, nothing in the storage can be checked.
+# Names of checks. If that of the database fails, nothing in the storage can be checked.
 SERVER: Final = 'PostgreSQL'
 BROKER_SERVER: Final = 'RabbitMQ'
 
 _AGAIN: Final = 'start the server, or run `aiida-anial setup` with the current --credentials'
-# Connections that the pool of a worker keeps, and those that commands open besides.
+# Connections that the pool of a daemon worker keeps, and those that commands open in addition.
 _CONNECTIONS_PER_WORKER: Final = 5
 _CONNECTIONS_BESIDE: Final = 10
-# A worker may take this long to start a process.
+# A daemon worker may take this long to start a process.
 _GRACE: Final = timedelta(minutes=2)
+
+
+@dataclass(frozen=True)
+class Check:
+    """The result of checking one thing that a campaign needs.
+
+    :param passed: None if it cannot be checked from here.
+    :param finding: what was found.
+    :param remedy: how to fix it if it failed, or how to check it by hand if it cannot be checked from here.
+    """
+
+    name: str
+    passed: bool | None
+    finding: str
+    remedy: str = ''
 
 
 def database_checks(config: dict[str, Any], n_workers: int) -> Iterator[Check]:
@@ -96,15 +119,15 @@ def _settings(facts: BrokerFacts) -> Iterator[Check]:
 
 
 def recovery_check(profile: Profile) -> Check:
-    """Check that the workers continue after a restart of a server."""
+    """Check that the daemon workers continue after a restart of a server."""
     recovers = (profile.storage_backend, profile.process_control_backend) == (STORAGE, BROKER)
-    finding = f'workers {"survive" if recovers else "do not survive"} a restart of PostgreSQL and RabbitMQ'
+    finding = f'daemon workers {"survive" if recovers else "do not survive"} a restart of PostgreSQL and RabbitMQ'
     remedy = f'run `aiida-anial setup --production -p {profile.name}`, and then `verdi daemon restart`'
     return Check('recovery', recovers, finding, remedy)
 
 
 def process_check() -> Check:
-    """Check that every active process has a worker; the daemon must be running."""
+    """Check that every active process has a daemon worker; the daemon must be running."""
     query = orm.QueryBuilder().append(
         (orm.CalcJobNode, orm.WorkChainNode),
         filters={
@@ -116,6 +139,8 @@ def process_check() -> Check:
         project='id',
     )
     lost = without_worker(query.all(flat=True))
-    finding = f'no worker has {", ".join(map(str, lost))}' if lost else 'every active process has a worker'
+    finding = (
+        f'no daemon worker has {", ".join(map(str, lost))}' if lost else 'every active process has a daemon worker'
+    )
     remedy = 'run `verdi daemon stop`, `verdi process repair` and `verdi daemon start`'
     return Check('processes', not lost, finding, remedy)

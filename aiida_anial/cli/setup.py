@@ -1,7 +1,8 @@
-"""``aiida-anial setup``."""
+"""``aiida-anial setup`` and ``aiida-anial doctor``: set up this machine, and check it."""
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -9,9 +10,10 @@ from typing import Any
 import click
 
 from aiida_anial.cli.credentials import PROTOCOLS, read_servers, settings
+from aiida_anial.cli.root import profile_option
 from aiida_anial.common.errors import AnialError
 
-__all__ = ('command',)
+__all__ = ('command', 'doctor')
 
 _PRODUCTION = 'production'
 _TYPES: dict[str, Any] = {'port': click.IntRange(1, 65535), 'protocol': click.Choice(PROTOCOLS)}
@@ -62,8 +64,8 @@ def command(
 ) -> None:
     """Set up a profile, computer, codes and pseudopotential on this machine.
 
-    The profile is AiiDA's embedded one, with SQLite and the ZeroMQ broker: there is no service to install. The command
-    keeps what exists already and can be run again.
+    The profile is AiiDA's embedded one, with SQLite and the ZeroMQ broker, for which no service has to be installed.
+    The command keeps what exists already and can be run again.
 
     A production profile uses a PostgreSQL and a RabbitMQ server. Passwords are read from the environment
     (ANIAL_POSTGRES_PASSWORD, ANIAL_POSTGRES_ADMIN_PASSWORD, ANIAL_RABBITMQ_PASSWORD) or from the credentials file,
@@ -90,3 +92,26 @@ def command(
         profile_name=profile_name, pw=pw, worker=worker, production=production, servers=servers, repository=repository
     ):
         click.echo(line)
+
+
+_MARKS = {
+    True: (click.style('ok      ', fg='green'), ''),
+    False: (click.style('missing ', fg='red'), 'fix'),
+    None: (click.style('unknown ', fg='yellow'), 'check'),
+}
+
+
+@click.command('doctor')
+@profile_option()
+def doctor() -> None:
+    """Check everything that a campaign needs, and say how to fix what is missing."""
+    from aiida_anial.cli.checks import checks
+
+    healthy = True
+    for check in checks():
+        healthy = healthy and check.passed is not False
+        mark, word = _MARKS[check.passed]
+        click.echo(f'{mark} {check.name}: {check.finding}')
+        if word:
+            click.echo(f'         {word}: {check.remedy}')
+    sys.exit(0 if healthy else 1)

@@ -111,7 +111,7 @@ def _print(inputs: CampaignInputs, past: Continuation | None) -> None:
 
 def _submit(inputs: CampaignInputs, nodes: Any, past: Continuation | None, options: dict[str, Any]) -> int:
     """Submit the work chain and return its pk."""
-    from aiida_anial.cli.launching import launched
+    from aiida_anial.cli.resolve import launched
     from aiida_anial.protocols.builder import campaign_builder
 
     builder: Any = campaign_builder(inputs, worker_code=nodes.worker_code, **nodes.labeller)

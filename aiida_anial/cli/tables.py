@@ -12,7 +12,7 @@ from rich.table import Table
 
 from aiida_anial.properties.registry import keyed_columns
 from aiida_anial.queries.columns import Kind
-from aiida_anial.reproduction.records import Record, Verdict
+from aiida_anial.reproduction.verdicts import Record, Verdict
 
 __all__ = ('campaign_line', 'print_campaign', 'print_records', 'print_reproductions')
 

@@ -1,4 +1,4 @@
-"""A shard of the DFT dataset: the labels of one cycle, as arrays in one file."""
+"""A shard of the dataset: the labels that one process collected, as arrays in one file."""
 
 from __future__ import annotations
 
@@ -18,15 +18,15 @@ __all__ = ('DatasetData',)
 
 
 class DatasetData(Data):
-    """Labelled configurations, with the numbers to query by in the attributes.
+    """Labelled configurations; the attributes hold summary values for queries.
 
     :param labelled: the configurations and their labels.
-    :param level_of_theory: what they were computed with.
+    :param level_of_theory: how the labels were computed; None if that is unknown.
     """
 
     FILENAME = 'dataset.safetensors'
 
-    # Equal labels are equal nodes, whichever calculations gave them: their UUIDs stay out of the hash.
+    # Shards with equal labels have equal hashes: the UUIDs of the calculations are left out.
     _CLS_NODE_CACHING = CachingByContent
 
     def __init__(
@@ -47,18 +47,18 @@ class DatasetData(Data):
 
     @property
     def level_of_theory(self) -> LevelOfTheory | None:
-        """What the labels were computed with, where that is known."""
+        """How the labels were computed, or None if that is unknown."""
         values = self.base.attributes.get('level_of_theory', None)
         return LevelOfTheory.parse(values) if values else None
 
     @property
     def elements(self) -> tuple[str, ...]:
-        """The elements of all configurations; nodes of the first version hold aluminium and do not say so."""
+        """Symbols of the elements; nodes of the first version contain only aluminium and have no such attribute."""
         return tuple(self.base.attributes.get('elements', ['Al']))
 
     @property
     def n_configurations(self) -> int:
-        """How many labelled configurations there are."""
+        """Number of labelled configurations."""
         return int(self.base.attributes.get('n_configurations'))
 
 

@@ -1,4 +1,4 @@
-"""A potential, loadable with or without AiiDA."""
+"""A potential as a node; its file can also be read without AiiDA."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ __all__ = ('EnsembleData',)
 
 
 class EnsembleData(Data):
-    """The numbers of all members of a potential, as one safetensors file.
+    """The weights of all members of a potential, in one safetensors file.
 
-    Its attributes are the metadata of the file without the units, the version of its layout and its SHA-256.
+    The attributes are the metadata of the file except the units, the version of its layout, and its SHA-256.
 
     :param ensemble: the potential.
     """
@@ -50,7 +50,7 @@ class EnsembleData(Data):
 
     @property
     def elements(self) -> tuple[str, ...]:
-        """Symbols of the elements that the networks know."""
+        """Symbols of the elements that the potential describes."""
         return (self.base.attributes.get('model')['element'],)
 
     def get_ase_calculator(self) -> Calculator:

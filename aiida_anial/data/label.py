@@ -1,4 +1,4 @@
-"""One label of the dataset as a node to query, and the outputs of every process that makes a shard."""
+"""One label as a node to query, and the outputs of every process that collects a shard."""
 
 from __future__ import annotations
 
@@ -24,14 +24,15 @@ _G_PER_CM3 = 1.0 / units.mol * 1e24
 
 
 class LabelData(Data):
-    """The numbers of one configuration of a shard, as attributes: what the database can filter and sort by.
+    """One labelled configuration, as attributes by which the database can filter and sort.
 
-    Positions, forces and stress are in the shard, the ``dataset`` that the same process made, in row ``row``.
+    Positions, forces and stress are in row ``row`` of the shard, which is the output ``dataset`` of the same process.
 
-    Attributes: ``row``; ``calculation``, the UUID of what computed it; ``iteration``; ``origin``; ``formula``, such as
-    ``Al31Cu``; ``n_atoms``; ``volume_angstrom3``; ``density_g_per_cm3``; ``energy_ev``; ``energy_per_atom_ev``;
-    ``max_force_ev_per_angstrom``, the length of the largest force on an atom; ``pressure_gpa``, positive in
-    compression; ``content_hash``; ``split_block``, 0 to 15; ``kpoints``, such as ``2x2x3``; ``level_of_theory``.
+    Attributes: ``row``; ``calculation``, the UUID of the process that computed it; ``iteration``; ``origin``;
+    ``formula``, such as ``Al31Cu``; ``n_atoms``; ``volume_angstrom3``; ``density_g_per_cm3``; ``energy_ev``;
+    ``energy_per_atom_ev``; ``max_force_ev_per_angstrom``, the length of the largest force on an atom;
+    ``pressure_gpa``, positive in compression; ``content_hash``; ``split_block``, 0 to 15; ``kpoints``, such as
+    ``2x2x3``; ``level_of_theory``.
     """
 
     def __init__(self, attributes: dict[str, Any] | None = None, **kwargs: Any) -> None:
@@ -45,7 +46,7 @@ class LabelData(Data):
     ) -> list[Self]:
         """Return one node for every configuration of a shard, in its order.
 
-        :param kpoints: mesh of each configuration.
+        :param kpoints: mesh of each configuration; None if it has none.
         """
         cells = labelled.cells
         forces = np.linalg.norm(labelled.forces, axis=1)
@@ -79,9 +80,9 @@ class LabelData(Data):
 
 
 def _masses(cells: Cells) -> NDArray[np.float64]:
-    """Return ``[C]`` the mass of a mole of each cell, in g."""
+    """Return ``[C]`` the molar mass of each cell, in g/mol."""
     masses = np.zeros(len(cells))
-    # By element and not by atom, so that a cell of one element has exactly its number of atoms times its mass.
+    # Summing by element makes the mass of a cell of one element exactly the number of atoms times the atomic mass.
     for number in np.unique(cells.species):
         masses += np.add.reduceat(np.int64(cells.species == number), cells.offsets[:-1]) * atomic_masses[number]
     return masses
@@ -95,11 +96,13 @@ def shard_outputs(
     theory: LevelOfTheory | None,
     kpoints: Mapping[str, str] | None = None,
 ) -> tuple[dict[str, Any], dict[str, str]]:
-    """Return ``dataset`` and ``labels`` where there is a sound label, and the faults of the others by name.
+    """Return the outputs ``dataset`` and ``labels``, and the faults of the rejected labels by name.
 
-    :param labels: by name.
-    :param max_force: largest force on an atom that is physical, in eV/angstrom.
-    :param source: ``iteration`` and ``origin``.
+    Without a valid label there are no outputs.
+
+    :param labels: labels by name.
+    :param max_force: a label with a larger force on an atom is rejected as unphysical, in eV/angstrom.
+    :param source: ``iteration`` and ``origin`` of the labels.
     :param kpoints: mesh by name.
     """
     dataset, faults = assemble(labels, max_force=max_force, iteration=source['iteration'], origin=source['origin'])

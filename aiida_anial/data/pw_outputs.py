@@ -1,4 +1,4 @@
-"""What a finished pw.x calculation says about one configuration."""
+"""Read the label, the level of theory and the k-points from a finished pw.x calculation."""
 
 from __future__ import annotations
 
@@ -17,19 +17,19 @@ __all__ = ('pw_kpoints', 'pw_label', 'pw_level_of_theory')
 
 _SMEARING = {
     **dict.fromkeys(('cold', 'mv', 'm-v', 'marzari-vanderbilt'), 'cold'),
-    **dict.fromkeys(('gauss', 'gaussian', 'gaussian'), 'gaussian'),
+    **dict.fromkeys(('gauss', 'gaussian'), 'gaussian'),
     **dict.fromkeys(('mp', 'm-p', 'methfessel-paxton'), 'methfessel-paxton'),
     **dict.fromkeys(('fd', 'f-d', 'fermi-dirac'), 'fermi-dirac'),
 }
 
 
 def pw_label(cell: orm.StructureData, parameters: orm.Dict, trajectory: orm.TrajectoryData) -> Label:
-    """Return the label that one calculation gives.
+    """Return the label from the outputs of one calculation.
 
-    The energy is the smeared free energy (the line that pw.x marks with ``!``): its derivatives are the forces.
+    The energy is the smeared free energy, which pw.x marks with ``!``, because the forces are its derivatives.
     """
     cells = to_cells({'cell': cell})
-    # pw.x prints the pressure-like stress in GPa, positive in compression; ours is positive in tension.
+    # pw.x prints the stress in GPa, positive in compression; the stress of a label is positive in tension.
     stress = -trajectory.get_array('stress')[-1] * units.GPa
     return Label(
         positions=cells.positions,
@@ -43,9 +43,9 @@ def pw_label(cell: orm.StructureData, parameters: orm.Dict, trajectory: orm.Traj
 
 
 def pw_level_of_theory(parameters: orm.Dict, *, kpoints_distance: float | None = None) -> LevelOfTheory:
-    """Return what the calculation that printed ``parameters`` was done with.
+    """Return the level of theory of the calculation that created ``parameters``.
 
-    :param kpoints_distance: in 1/angstrom, where the mesh was chosen by it.
+    :param kpoints_distance: largest distance between k-points, in 1/angstrom, if the mesh was chosen by it.
     """
     inputs: Any = parameters.creator.inputs
     namelists = inputs.parameters.get_dict()['SYSTEM'] if 'parameters' in inputs else {}
@@ -69,7 +69,7 @@ def pw_level_of_theory(parameters: orm.Dict, *, kpoints_distance: float | None =
 
 
 def _pseudo_md5(pseudos: Mapping[str, Any]) -> str:
-    """Return the MD5 of the pseudopotential of one element, or that of each of several behind its symbol."""
+    """Return the MD5 of the pseudopotential; for several elements, those of all, each after its symbol."""
     by_element = {pseudo.element: pseudo.md5 for pseudo in pseudos.values()}
     if len(by_element) == 1:
         return str(next(iter(by_element.values())))

@@ -1,4 +1,4 @@
-"""Between structure nodes and plain arrays."""
+"""Convert structure nodes to arrays and back."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ __all__ = ('to_cells', 'to_structure')
 def to_structure(
     positions: NDArray[np.float64], lattice: NDArray[np.float64], species: NDArray[np.integer]
 ) -> orm.StructureData:
-    """Return an unstored structure, its lengths whole multiples of 1e-6 angstrom.
+    """Return an unstored structure with all lengths rounded to 1e-6 angstrom.
 
-    A text file keeps those, and with them the content hash from which the split of the dataset follows.
+    Text files preserve the rounded lengths, and therefore the content hash by which the dataset is split.
 
     :param positions: ``[n, 3]`` in angstrom.
-    :param lattice: ``[3, 3]`` lattice vectors in angstrom, one a row.
+    :param lattice: ``[3, 3]`` lattice vectors in angstrom, one per row.
     :param species: ``[n]`` atomic numbers.
     """
     structure = orm.StructureData(cell=np.round(lattice, 6).tolist())
@@ -32,7 +32,7 @@ def to_structure(
 
 
 def to_cells(structures: Mapping[str, orm.StructureData]) -> Cells:
-    """Return the batch of the structures in the order of their labels."""
+    """Return the structures as one batch, in the order of their labels."""
     ordered = [structures[label] for label in sorted(structures)]
     return Cells.from_lists(
         [[site.position for site in structure.sites] for structure in ordered],

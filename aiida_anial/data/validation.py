@@ -1,4 +1,4 @@
-"""Validators of process inputs: one sentence, before anything is stored."""
+"""Validators of process inputs, which refuse an input in one sentence before anything is stored."""
 
 from __future__ import annotations
 
@@ -22,13 +22,13 @@ __all__ = (
 )
 
 CAMPAIGN_ELEMENTS = ('Al',)
-"""The elements that the model of a campaign knows."""
+"""Symbols of the elements that a campaign supports."""
 
 
 def settings_validator(settings: type[Settings], where: str) -> Callable[[orm.Dict | None, Any], str | None]:
     """Return a port validator that parses the node as ``settings``.
 
-    :param where: the name of the port, put before the key in messages.
+    :param where: name of the port, which precedes the key in messages.
     """
 
     def validate(node: orm.Dict | None, _: Any) -> str | None:
@@ -44,7 +44,7 @@ def settings_validator(settings: type[Settings], where: str) -> Callable[[orm.Di
 
 
 def validate_cells(structures: dict[str, orm.StructureData] | None, _: Any) -> str | None:
-    """Refuse cells that are not periodic, and no cells at all."""
+    """Refuse an empty namespace, and cells that are not periodic."""
     if structures is not None and not structures:
         return 'cells: at least one is needed.'
     for label, structure in (structures or {}).items():
@@ -54,7 +54,7 @@ def validate_cells(structures: dict[str, orm.StructureData] | None, _: Any) -> s
 
 
 def species_fault(structures: Mapping[str, orm.StructureData], known: Collection[str]) -> str | None:
-    """Return which cell has an element that is not among the symbols ``known``, or None."""
+    """Return an error message about the first cell with an element other than ``known``, or None."""
     for label, structure in structures.items():
         if not structure.get_symbols_set() <= set(known):
             return (
@@ -65,7 +65,7 @@ def species_fault(structures: Mapping[str, orm.StructureData], known: Collection
 
 
 def validate_aluminium(structures: dict[str, orm.StructureData] | None, ports: Any) -> str | None:
-    """Refuse cells that no campaign can label: not periodic, of other elements, or none at all."""
+    """Refuse cells that no campaign can label: an empty namespace, cells that are not periodic, other elements."""
     return validate_cells(structures, ports) or species_fault(structures or {}, CAMPAIGN_ELEMENTS)
 
 
@@ -80,7 +80,7 @@ def validate_positive(node: orm.Int | None, _: Any) -> str | None:
 
 
 def validate_property(node: orm.Str | None, _: Any) -> str | None:
-    """Refuse what is no property."""
+    """Refuse an unknown property."""
     from aiida_anial.properties.registry import check_properties
 
     try:

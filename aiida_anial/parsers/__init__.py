@@ -1,1 +1,1 @@
-"""What the jobs of ``anial-worker`` left, as nodes."""
+"""Parsers of the jobs of ``anial-worker``."""

@@ -1,4 +1,4 @@
-"""What an evaluation left."""
+"""The parser of an evaluation."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ __all__ = ('EvaluateParser',)
 
 
 class EvaluateParser(WorkerParser):
-    """Parse the labels, and name the rejected cells by their labels."""
+    """Store the labels, and the reasons for rejected cells by the labels of the cells."""
 
     def read(self, folder: Path, summary: dict[str, Any]) -> None:
         """Attach the outputs of a finished evaluation."""

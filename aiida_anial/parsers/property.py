@@ -1,4 +1,4 @@
-"""What the computation of a property left."""
+"""The parser of the computation of a property."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ __all__ = ('PropertyParser',)
 
 
 class PropertyParser(WorkerParser):
-    """Parse the quantities and the curves."""
+    """Store the quantities and the curves."""
 
     def read(self, folder: Path, summary: dict[str, Any]) -> None:
-        """Attach the outputs of a finished property."""
+        """Attach the outputs of a finished computation."""
         name = self.node.inputs.property.value
         quantities = {'property': name, 'quantities': dict(summary['quantities']), 'notes': list(summary['notes'])}
         self.out('curves', self.arrays(folder / PropertyCalculation.CURVES, 'curves'))

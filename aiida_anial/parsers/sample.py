@@ -1,4 +1,4 @@
-"""What the dynamics left."""
+"""The parser of molecular dynamics."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ __all__ = ('SampleParser',)
 
 
 class SampleParser(WorkerParser):
-    """Parse one node a trajectory, named after the cell that it started from."""
+    """Store each trajectory as a node, named after its initial cell."""
 
     def read(self, folder: Path, summary: dict[str, Any]) -> None:
         """Attach the outputs of a finished sampling."""
@@ -36,7 +36,7 @@ class SampleParser(WorkerParser):
 
 
 def _node(trajectory: Trajectory) -> orm.TrajectoryData:
-    """Return the trajectory as a node, with its end in the attributes to query by."""
+    """Return the trajectory as a node, with the facts about its end as attributes for queries."""
     n_frames = len(trajectory.steps)
     node = orm.TrajectoryData()
     node.set_trajectory(

@@ -1,4 +1,4 @@
-"""What a training left."""
+"""The parser of a training."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ __all__ = ('TrainEnsembleParser',)
 
 
 class TrainEnsembleParser(WorkerParser):
-    """Parse the ensemble, the learning curves and the errors."""
+    """Store the ensemble, the learning curves and the errors."""
 
     def read(self, folder: Path, summary: dict[str, Any]) -> None:
         """Attach the outputs of a finished training."""
@@ -29,7 +29,7 @@ class TrainEnsembleParser(WorkerParser):
         self.out('summary', orm.Dict(summary))
 
     def failed(self, output: dict[str, Any]) -> ExitCode:
-        """Tell an ensemble that did not train from a worker that could not run."""
+        """Return the exit code of a failed training or, for any other failure, that of the base class."""
         if dict(output['summary']).get('error') == 'TrainingFailed':
             return self._exit('ERROR_NOT_TRAINED', reason=output['message'])
         return super().failed(output)

@@ -1,4 +1,4 @@
-"""What a validation left."""
+"""The parser of a validation."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ __all__ = ('ValidateParser',)
 
 
 class ValidateParser(WorkerParser):
-    """Parse the errors by configuration and their summary."""
+    """Store the errors by configuration, and their summary."""
 
     def read(self, folder: Path, summary: dict[str, Any]) -> None:
         """Attach the outputs of a finished validation."""

@@ -1,4 +1,4 @@
-"""What all parsers of ``anial-worker`` have in common."""
+"""Common to the parsers of all jobs of ``anial-worker``."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ MACHINE_EXTRA = 'machine'
 
 
 class WorkerParser(Parser):
-    """Read ``output.json``, turn its status into an exit code, and let subclasses read the rest."""
+    """Read ``output.json``, turn its status into an exit code, and let a subclass read the other files."""
 
     def parse(self, **kwargs: Any) -> ExitCode | None:
         """Parse the retrieved files.
 
-        :param kwargs: ``retrieved_temporary_folder``, where the large files are.
+        :param kwargs: ``retrieved_temporary_folder``, the folder with the large files.
         """
         names = self.retrieved.base.repository.list_object_names()
         if WorkerCalculation.OUTPUT not in names:
@@ -44,7 +44,7 @@ class WorkerParser(Parser):
             self.read(Path(kwargs['retrieved_temporary_folder']), summary)
         except (AnialError, AttributeError, LookupError, OSError, TypeError, ValueError) as exception:
             return self._exit('ERROR_OUTPUT_UNREADABLE', reason=f'{type(exception).__name__}: {exception}')
-        # An extra and no content: equal results are equal nodes, for the cache too, whatever machine they are from.
+        # In an extra, so that equal results have equal hashes, also in the cache, whichever machine computed them.
         self.outputs[self.node.process_class.spec().default_output_node].base.extras.set(
             MACHINE_EXTRA, output.get('machine')
         )
@@ -53,21 +53,21 @@ class WorkerParser(Parser):
     def read(self, folder: Path, summary: dict[str, Any]) -> None:
         """Attach the outputs of a finished job.
 
-        :param folder: where the large files are.
+        :param folder: folder with the large files.
         :param summary: the summary in ``output.json``.
         :raises AnialError, LookupError, OSError, TypeError, ValueError, AttributeError: if a file is missing or wrong.
         """
         raise NotImplementedError
 
     def interrupted(self, output: dict[str, Any], *, has_checkpoint: bool) -> ExitCode:
-        """Return the exit code of a job that stopped because it was asked to."""
+        """Return the exit code of a job that stopped on request: a signal or its time limit."""
         if has_checkpoint:
             return self._exit('ERROR_INTERRUPTED')
-        return self._exit('ERROR_NO_CHECKPOINT', reason=output.get('message', 'it does not say why'))
+        return self._exit('ERROR_NO_CHECKPOINT', reason=output.get('message', 'it gives no reason'))
 
     def failed(self, output: dict[str, Any]) -> ExitCode:
-        """Return the exit code of a job that says that it failed."""
-        return self._exit('ERROR_WORKER_FAILED', reason=output.get('message', 'it does not say why'))
+        """Return the exit code of a job that reports a failure."""
+        return self._exit('ERROR_WORKER_FAILED', reason=output.get('message', 'it gives no reason'))
 
     def _exit(self, label: str, **values: str) -> ExitCode:
         code: ExitCode = getattr(self.exit_codes, label)
@@ -77,8 +77,9 @@ class WorkerParser(Parser):
     def arrays(path: Path, kind: str, *names: str) -> orm.ArrayData:
         """Return the arrays of a tensor file as a node.
 
-        :param names: arrays that must be among them.
-        :raises FileFormatError: if it is not a file of that kind, or an array is missing.
+        :param kind: kind that the header of the file must name.
+        :param names: arrays that the file must contain.
+        :raises FileFormatError: if the file is of another kind, or an array is missing.
         """
         arrays = read_tensors(path, kind=kind, schema_version=1).arrays
         if missing := set(names) - set(arrays):

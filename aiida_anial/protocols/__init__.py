@@ -1,1 +1,1 @@
-"""What a campaign can be told, and the protocols that tell it: demo, laptop, paper."""
+"""The protocols demo, laptop and paper, and the way from settings to the inputs of a campaign and back."""

@@ -1,24 +1,31 @@
-"""From the inputs of a campaign to the builder of its work chain."""
+"""From settings to the builders of a campaign and of a benchmark."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any, cast
 
 from aiida import orm
 from aiida.engine import ProcessBuilder
+from aiida_pseudo.data.pseudo.upf import UpfData
 
-from aiida_anial.active_learning.settings import CampaignInputs
+from aiida_anial.active_learning.settings import CampaignInputs, JobSettings, QeSettings
+from aiida_anial.data.ensemble import EnsembleData
+from aiida_anial.labellers.pw_inputs import pw_inputs
 from aiida_anial.labellers.registry import labeller_named
-from aiida_anial.properties.registry import benchmark_set
+from aiida_anial.potential.settings import EngineSettings
+from aiida_anial.properties.registry import BenchmarkSettings, benchmark_set
 from aiida_anial.workchains.active_learning import ActiveLearningWorkChain
+from aiida_anial.workchains.benchmark import BenchmarkWorkChain
 
-__all__ = ('campaign_builder',)
+__all__ = ('DFT_SETTINGS', 'BenchmarkSubjects', 'benchmark_builder', 'campaign_builder')
 
 
 def campaign_builder(inputs: CampaignInputs, *, worker_code: orm.AbstractCode, **nodes: Any) -> ProcessBuilder:
     """Return a builder of ``ActiveLearningWorkChain``; nothing is stored.
 
-    :param worker_code: runs ``anial-worker``.
+    :param worker_code: code of ``anial-worker``.
     :param nodes: codes and data that the labeller needs: ``pw_code`` and ``pseudo`` for ``qe``, ``potential`` for
         ``eam``, ``teacher`` for ``ensemble``.
     :raises AnialError: if a node that the labeller needs is missing.
@@ -59,4 +66,71 @@ def campaign_builder(inputs: CampaignInputs, *, worker_code: orm.AbstractCode, *
             'settings': orm.Dict(settings.to_dict()),
             'worker': {**worker, 'metadata': {'options': inputs.benchmark.job.options()}},
         }
+    return cast(ProcessBuilder, builder)
+
+
+DFT_SETTINGS = QeSettings(kpoints_distance_per_angstrom=0.15, degauss_ry=0.05, conv_thr_ry=1e-10)
+"""Settings of DFT references: 19 k-points per direction for the primitive cell, and a smearing wide enough for them.
+
+With this mesh and the 0.02 Ry of the labels, the shear constants of aluminium would depend on the mesh by tens of GPa.
+"""
+
+
+@dataclass(frozen=True, eq=False)
+class BenchmarkSubjects:
+    """The potentials of a benchmark, and DFT.
+
+    :param ensemble: main subject; None to compute references alone.
+    :param references: other ensembles, by name.
+    :param potentials: EAM files, by name.
+    :param pw_code: code of ``pw.x``; None for a benchmark without DFT.
+    :param pseudo: pseudopotential for DFT.
+    :param qe: settings of DFT, with cutoffs.
+    """
+
+    ensemble: EnsembleData | None = None
+    references: Mapping[str, EnsembleData] = field(default_factory=dict)
+    potentials: Mapping[str, orm.SinglefileData] = field(default_factory=dict)
+    pw_code: orm.AbstractCode | None = None
+    pseudo: UpfData | None = None
+    qe: QeSettings = DFT_SETTINGS
+
+
+def benchmark_builder(
+    subjects: BenchmarkSubjects,
+    names: Sequence[str],
+    settings: BenchmarkSettings,
+    *,
+    worker_code: orm.AbstractCode | None = None,
+    job: JobSettings | None = None,
+    max_concurrent: int = 2,
+) -> ProcessBuilder:
+    """Return a builder of ``BenchmarkWorkChain``; nothing is stored.
+
+    :param subjects: what is benchmarked.
+    :param names: names of the properties.
+    :param settings: settings of the properties.
+    :param worker_code: code of ``anial-worker``; needed unless there is only DFT.
+    :param job: settings of the jobs of ``anial-worker``.
+    :param max_concurrent: number of jobs that may run at once.
+    :raises AnialError: if DFT lacks a pseudopotential or a cutoff.
+    """
+    builder: Any = BenchmarkWorkChain.get_builder()
+    if subjects.ensemble is not None:
+        builder.ensemble = subjects.ensemble
+    builder.references = dict(subjects.references)
+    builder.potentials = dict(subjects.potentials)
+    builder.properties = orm.List(list(names))
+    builder.settings = orm.Dict(settings.to_dict())
+    builder.max_concurrent = orm.Int(max_concurrent)
+    if worker_code is not None:
+        builder.worker = {
+            'code': worker_code,
+            'engine': orm.Dict(EngineSettings().to_dict()),
+            'metadata': {'options': (job or JobSettings()).options()},
+        }
+    if subjects.pw_code is not None:
+        inputs = pw_inputs(subjects.qe, subjects.pw_code, subjects.pseudo)
+        inputs.pop('kpoints_force_parity')
+        builder.dft = {'kpoints_distance': inputs.pop('kpoints_distance'), 'qe': inputs}
     return cast(ProcessBuilder, builder)

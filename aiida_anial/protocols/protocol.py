@@ -1,4 +1,4 @@
-"""The inputs that a protocol and its overrides give."""
+"""Merge the defaults, a protocol and overrides into the settings of a campaign."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from aiida_anial.sampling.random_cells import check_fillable
 __all__ = ('campaign_inputs', 'changed_inputs', 'default_protocol', 'merged', 'protocols', 'read_overrides')
 
 
-# Far beyond what settings need. A file of nothing but keys takes a second for each of its millions of bytes.
+# Limits far above the size of any settings. Parsing a file of keys takes about a second per million bytes.
 _MAX_BYTES = 2**19
 _MAX_DEPTH = 32
 _MAX_DIGITS = 100
@@ -29,10 +29,10 @@ _NUMBERS = ('tag:yaml.org,2002:int', 'tag:yaml.org,2002:float')
 
 
 class _Loader(yaml.SafeLoader):
-    """YAML that knows ``1e-3`` for a number, as YAML 1.2 does, but no aliases and no key twice.
+    """A YAML loader that reads ``1e-3`` as a number, like YAML 1.2, and refuses aliases and repeated keys.
 
-    Aliases can make a file of gigabytes; of two equal keys the first would be forgotten. Nor does it know text that
-    cannot be printed, such as what moves the cursor of a terminal.
+    Aliases can expand a small file to gigabytes, and the first of two equal keys would be lost silently. Characters
+    that cannot be printed, such as those that move the cursor of a terminal, are refused as well.
     """
 
     _depth = 0
@@ -84,16 +84,16 @@ def protocols() -> dict[str, str]:
 
 
 def default_protocol() -> str:
-    """Return the name of the protocol that is used where none is named."""
+    """Return the name of the protocol that is used if none is given."""
     return str(_content()['default_protocol'])
 
 
 def campaign_inputs(protocol: str | None = None, overrides: Mapping[str, Any] | None = None) -> CampaignInputs:
-    """Return the inputs of a campaign: the defaults, changed by the protocol, changed by the overrides.
+    """Return the settings of a campaign: the defaults, changed by the protocol, then by the overrides.
 
-    :param protocol: one of ``protocols()``.
-    :param overrides: nested mappings; a key that no setting has is an error, and lists are replaced as a whole.
-    :raises SettingsError: one sentence that names the key.
+    :param protocol: one of ``protocols()``; None for the default one.
+    :param overrides: nested mappings; an unknown key is an error, and lists are replaced as a whole.
+    :raises SettingsError: if a value or the name of the protocol is wrong; one sentence that names the key.
     """
     content = _content()
     name = protocol or content['default_protocol']
@@ -105,15 +105,15 @@ def campaign_inputs(protocol: str | None = None, overrides: Mapping[str, Any] | 
 
 
 def changed_inputs(inputs: CampaignInputs, overrides: Mapping[str, Any]) -> CampaignInputs:
-    """Return the inputs of a campaign, changed by the overrides.
+    """Return the settings of a campaign, changed by the overrides.
 
-    :raises SettingsError: one sentence that names the key.
+    :raises SettingsError: if a value is wrong; one sentence that names the key.
     """
     return _parse(merged(inputs.to_dict(), overrides))
 
 
 def _parse(values: Mapping[str, Any]) -> CampaignInputs:
-    # Loads AiiDA's engine, which `submit --help` can do without.
+    # This import loads AiiDA's engine, which `submit --help` does not need.
     from aiida_anial.labellers.registry import check_labeller
 
     inputs = CampaignInputs.parse(_with_present_names(values))
@@ -126,7 +126,7 @@ def _parse(values: Mapping[str, Any]) -> CampaignInputs:
 
 
 def _with_present_names(values: Mapping[str, Any]) -> Mapping[str, Any]:
-    """Return the values of a file of before, in which ``label.labeller`` was called ``label.engine``."""
+    """Return the values with current names: earlier versions called ``label.labeller`` ``label.engine``."""
     label = values.get('label')
     if not isinstance(label, Mapping) or 'engine' not in label:
         return values
@@ -136,13 +136,13 @@ def _with_present_names(values: Mapping[str, Any]) -> Mapping[str, Any]:
 def read_overrides(path: Path) -> dict[str, Any]:
     """Return the overrides in a YAML file.
 
-    :raises SettingsError: if the file is not YAML, not a mapping, or larger than settings are.
+    :raises SettingsError: if the file cannot be read, is not valid YAML or not a mapping, or is too large.
     """
     try:
         content = _parsed(_text(path))
     except (OSError, UnicodeDecodeError) as exception:
         raise SettingsError(one_line(f'{path}: cannot be read ({exception}).')) from exception
-    # A date that does not exist, a number beyond any, a key that is a list.
+    # The loader raises these for dates that do not exist, numbers that are too large, and lists as keys.
     except (yaml.YAMLError, ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as exception:
         raise SettingsError(one_line(f'{path}: not valid YAML ({exception}).')) from exception
     if content is None:
@@ -153,12 +153,12 @@ def read_overrides(path: Path) -> dict[str, Any]:
 
 
 def _text(path: Path) -> str:
-    """Return the text of a file that is no larger than settings are.
+    """Return the text of a file, up to the largest size that settings may have.
 
-    :raises OSError: if it is no file, or larger.
+    :raises OSError: if it is not a file, or is larger.
     """
     if not path.is_file():
-        raise OSError('it is no file')
+        raise OSError('it is not a file')
     with path.open('rb') as file:
         content = file.read(_MAX_BYTES + 1)
     if len(content) > _MAX_BYTES:
@@ -175,9 +175,9 @@ def _parsed(text: str) -> Any:
 
 
 def merged(base: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
-    """Return ``base`` with ``changes`` laid over it, both untouched.
+    """Return ``base`` with nested ``changes`` applied, leaving both arguments unchanged.
 
-    A potential of another kind replaces the one in ``base``: their settings have nothing to do with each other.
+    Settings of a potential of another kind replace those in ``base``, because the two kinds have other keys.
     """
     result = deepcopy(dict(base))
     for key, value in changes.items():

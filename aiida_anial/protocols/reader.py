@@ -1,4 +1,4 @@
-"""From the nodes of a campaign back to the inputs that it was built from."""
+"""Read the settings, codes and data of a campaign back from its input nodes."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ __all__ = ('CampaignNodes', 'campaign_nodes', 'inferred_campaign_inputs', 'read_
 
 @dataclass(frozen=True)
 class CampaignNodes:
-    """What ``campaign_builder`` takes beside the settings.
+    """The codes and data that ``campaign_builder`` takes in addition to the settings.
 
-    :param worker_code: runs ``anial-worker``.
-    :param labeller: codes and data of the labeller, by the name of the argument.
+    :param worker_code: code of ``anial-worker``.
+    :param labeller: codes and data of the labeller, by the name of the argument of ``campaign_builder``.
     """
 
     worker_code: orm.AbstractCode
@@ -31,7 +31,7 @@ class CampaignNodes:
 def campaign_nodes(inputs: Mapping[str, Any]) -> CampaignNodes:
     """Return the codes and data of a campaign.
 
-    :param inputs: nested, as those of its builder.
+    :param inputs: inputs of the campaign, nested like those of its builder.
     """
     label = inputs['cycle']['label']
     labeller = labeller_of(label)
@@ -41,7 +41,7 @@ def campaign_nodes(inputs: Mapping[str, Any]) -> CampaignNodes:
 def read_campaign_inputs(inputs: Mapping[str, Any]) -> CampaignInputs:
     """Return the settings from which ``campaign_builder`` made these inputs.
 
-    :param inputs: nested, as those of its builder, with the options of the jobs.
+    :param inputs: inputs of the campaign with the options of its jobs, nested like those of its builder.
     """
     if 'settings' in inputs:
         return CampaignInputs.parse(inputs['settings'].get_dict())
@@ -49,12 +49,12 @@ def read_campaign_inputs(inputs: Mapping[str, Any]) -> CampaignInputs:
 
 
 def inferred_campaign_inputs(inputs: Mapping[str, Any]) -> CampaignInputs:
-    """Return the settings of a campaign of an earlier version, which did not store them in a node of their own.
+    """Infer the settings of a campaign of an earlier version, which did not store them in a node.
 
-    What its inputs do not say, such as the k-points of a campaign that is not labelled by ``pw.x``, is as in the
-    defaults.
+    Settings that cannot be inferred, such as the k-points of a campaign that is not labelled by ``pw.x``, get their
+    default values.
 
-    :param inputs: nested, as those of its builder, with the options of the jobs.
+    :param inputs: inputs of the campaign with the options of its jobs, nested like those of its builder.
     """
     train, cycle = inputs['train']['worker'], inputs['cycle']
     sampling = cycle['sample']['worker']
@@ -80,12 +80,12 @@ def inferred_campaign_inputs(inputs: Mapping[str, Any]) -> CampaignInputs:
 
 
 def _job(inputs: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the settings of a kind of job."""
+    """Return the job settings of one kind of job."""
     return JobSettings.from_options(inputs['metadata']['options']).to_dict()
 
 
 def _label(inputs: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the settings of the labeller."""
+    """Return the settings of the labels, including those of the labeller."""
     labeller = labeller_of(inputs)
     settings = labeller.read_settings(inputs[labeller.namespace])
     return {'labeller': labeller.name, 'limits': inputs['limits'].get_dict(), **settings}

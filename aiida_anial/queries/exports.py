@@ -9,15 +9,14 @@ from aiida import orm
 from aiida.common.exceptions import NotExistent
 
 from aiida_anial.common.errors import AnialError, FileFormatError
-from aiida_anial.data.exported_files import CHECKSUMS, checksum
 from aiida_anial.data.label import LabelData
-from aiida_anial.data.nodes import REPRODUCES
+from aiida_anial.data.nodes import CHECKSUMS, REPRODUCES, checksum
 from aiida_anial.formats.datasets import read_dataset
 
-__all__ = ('whence',)
+__all__ = ('origin_of',)
 
 
-def whence(path: Path) -> dict[str, Any]:
+def origin_of(path: Path) -> dict[str, Any]:
     """Return the exports that wrote a file or, if there are none, which of its labels are in this profile.
 
     :return: ``exports``: pk, UUID, time and kind of the processes that wrote a file with these bytes, and the pks of
@@ -29,7 +28,8 @@ def whence(path: Path) -> dict[str, Any]:
         raise AnialError(f'{path}: no such file.')
     digest = checksum(path)
     filters = {f'attributes.{CHECKSUMS}': {'has_key': digest}, 'extras': {'!has_key': REPRODUCES}}
-    query = orm.QueryBuilder().append(orm.Data, filters=filters)
+    # Ensembles have this attribute too, as text, of which PostgreSQL's `has_key` is true if it equals the key.
+    query = orm.QueryBuilder().append((orm.SinglefileData, orm.FolderData), filters=filters)
     exports = [_export(node) for node in query.all(flat=True)]
     found: dict[str, Any] = {'path': str(path), 'sha256': digest, 'exports': exports}
     return found if exports else found | _known_labels(path)

@@ -1,14 +1,20 @@
-"""Export labels and ensemble of a release to other programs' formats, as stored processes like `aiida-anial export`."""
+"""Write the labels and the ensemble of a release for other programs, and the AiiDA archive with their provenance."""
 
 from __future__ import annotations
 
+import logging
 import shutil
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
 from aiida import orm
+from aiida.tools.archive.create import EXPORT_LOGGER, create_archive
+from aiida.tools.archive.exceptions import ExportValidationError
+from aiida.tools.archive.implementations.sqlite_zip.main import ArchiveFormatSqlZip
 
 from aiida_anial.calcfunctions.export_dataset import export_dataset
 from aiida_anial.calcfunctions.export_ensemble import export_ensemble
@@ -16,7 +22,7 @@ from aiida_anial.common.errors import AnialError
 from aiida_anial.formats.ensembles import ENSEMBLE_FORMATS, write_ensemble
 from aiida_anial.report.sources import ReleaseSources
 
-__all__ = ('Exports', 'write_exports')
+__all__ = ('Archive', 'Exports', 'write_archive', 'write_exports')
 
 _DATASETS = {'extxyz': 'dataset.extxyz', 'hdf5': 'dataset.h5'}
 
@@ -41,7 +47,7 @@ class Exports:
 
 
 def write_exports(sources: ReleaseSources, folder: Path) -> Exports:
-    """Write labels and ensemble into ``folder``."""
+    """Write labels and ensemble into ``folder``, each by a stored process like those of ``aiida-anial export``."""
     exports = Exports()
     for file_format, name in _DATASETS.items():
         # The same filters as `export dataset --campaign UUID`, which then writes the same bytes in any profile.
@@ -78,3 +84,52 @@ def _source(process: Any) -> str:
     if 'ensemble' in process.inputs:
         return f'ensemble {process.inputs.ensemble.uuid}'
     return f'{len(process.base.links.get_incoming().all()) - 1} shards'
+
+
+@dataclass(frozen=True)
+class Archive:
+    """The content of an archive.
+
+    :param is_whole: whether it contains the campaign itself and all processes that it called.
+    :param n_nodes: number of nodes.
+    """
+
+    is_whole: bool
+    n_nodes: int
+
+
+def write_archive(path: Path, campaign: Any, results: Sequence[Any]) -> Archive:
+    """Archive the campaign and its results with all their ancestors and everything that the campaign called.
+
+    AiiDA does not archive running processes. For a running campaign, only the results and the calculations and data
+    behind them are written.
+
+    :param results: data of the campaign, and the processes that exported them.
+    """
+    try:
+        _create(path, [campaign, *results])
+    except ExportValidationError:
+        _create(path, list(results), with_callers=False)
+        return Archive(False, _n_nodes(path))
+    return Archive(True, _n_nodes(path))
+
+
+def _create(path: Path, entities: list[Any], *, with_callers: bool = True) -> None:
+    with _quietly():
+        create_archive(entities, filename=path, call_calc_backward=with_callers, call_work_backward=with_callers)
+
+
+@contextmanager
+def _quietly() -> Iterator[None]:
+    """Keep AiiDA from printing its long report."""
+    level = EXPORT_LOGGER.level
+    EXPORT_LOGGER.setLevel(logging.WARNING)
+    try:
+        yield
+    finally:
+        EXPORT_LOGGER.setLevel(level)
+
+
+def _n_nodes(path: Path) -> int:
+    with ArchiveFormatSqlZip().open(path, mode='r') as reader:
+        return int(reader.querybuilder().append(orm.Node).count())

@@ -20,10 +20,7 @@ from aiida_anial.properties.comparison.table import comparison_table
 from aiida_anial.properties.figures.write import write_figures
 from aiida_anial.queries.benchmarks import compared_subjects
 from aiida_anial.queries.kinds import KINDS
-from aiida_anial.report.archive import write_archive
-from aiida_anial.report.card import data_card
-from aiida_anial.report.citation import Author, citation_file
-from aiida_anial.report.exports import write_exports
+from aiida_anial.report.exports import write_archive, write_exports
 from aiida_anial.report.facts import campaign_facts, reason_counts
 from aiida_anial.report.parity import parity_on_test_blocks
 from aiida_anial.report.plots import write_plots
@@ -34,6 +31,7 @@ from aiida_anial.report.sources import (
     published_records,
     release_sources,
 )
+from aiida_anial.report.texts import Author, citation_file, data_card
 
 __all__ = ('CHECKSUMS_FILE', 'file_sizes_and_checksums', 'write_checksums', 'write_release', 'write_table')
 

@@ -12,9 +12,8 @@ from aiida.common import LinkType
 
 from aiida_anial.calculations.worker import WorkerCalculation
 from aiida_anial.reproduction.quantities import Quantity, quantities
-from aiida_anial.reproduction.records import Record, Verdict, unit_of
 from aiida_anial.reproduction.steps import StepKind, describe, end_of, kind_of
-from aiida_anial.reproduction.tolerances import dft_tolerances, is_compared
+from aiida_anial.reproduction.verdicts import Record, Verdict, dft_tolerances, is_compared, unit_of
 
 __all__ = ('compare', 'machine_differences', 'version_differences')
 
@@ -90,7 +89,7 @@ _CREATOR_VERSION = ('output_parameters', 'creator_version')
 def compare(original: Any, again: Any) -> list[Record]:
     """Return a record for every compared quantity of every output, and for differences of versions and machines.
 
-    The module ``tolerances`` defines the tolerances, and what is not compared.
+    The module ``verdicts`` defines the tolerances, and what is not compared.
 
     :param original: a step that succeeded.
     :param again: the same step, run again.

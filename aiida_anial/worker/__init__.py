@@ -1,1 +1,1 @@
-"""The console script ``anial-worker`` that a scheduler runs in the directory of a job. Never imports AiiDA."""
+"""The program ``anial-worker``, which a scheduler runs in the directory of a job; it never imports AiiDA."""

@@ -1,4 +1,4 @@
-"""``anial-worker evaluate``: labels of cells from a cheap potential or from an ensemble."""
+"""``anial-worker evaluate`` and ``validate``: label cells with a potential, and compare an ensemble with labels."""
 
 from __future__ import annotations
 
@@ -19,23 +19,24 @@ from aiida_anial.common.settings import Positive
 from aiida_anial.common.tensors import TensorFile, write_tensors
 from aiida_anial.potential.settings import EngineSettings
 from aiida_anial.potential.source import CalculatorSettings, PotentialSource, make_calculator
-from aiida_anial.worker.job import Job, JobInputs, JobInterrupted, check_species
+from aiida_anial.training.errors import configuration_errors, summarise
+from aiida_anial.worker.job import Job, JobInputs, JobInterrupted, check_species, read_shards
 
-__all__ = ('EAM_FILES', 'EvaluateInputs', 'run')
+__all__ = ('EAM_FILES', 'EvaluateInputs', 'ValidateInputs', 'run', 'validate')
 
 _UNITS = {'energy': 'eV', 'force': 'eV/angstrom', 'stress': 'eV/angstrom^3'}
 EAM_FILES = ('potential.eam.fs', 'potential.eam.alloy')
 
-# Positions, lattice and atomic numbers of a cell to its label.
+# Returns the label of a cell from its positions, lattice and atomic numbers.
 Evaluate = Callable[[NDArray[np.float64], NDArray[np.float64], NDArray[np.int16]], Label]
 
 
 class EvaluateInputs(JobInputs):
-    """What ``input.json`` holds.
+    """The keys of ``input.json`` for ``evaluate``.
 
-    :param labeller: what computes the labels.
-    :param engine: for an ensemble.
-    :param max_force_ev_per_angstrom: a cell with a larger force on an atom is rejected; null: none is for that.
+    :param labeller: potential that computes the labels.
+    :param engine: engine of an ensemble; other potentials ignore it.
+    :param max_force_ev_per_angstrom: largest force on an atom above which a cell is rejected; null for no limit.
     """
 
     labeller: PotentialSource
@@ -44,10 +45,10 @@ class EvaluateInputs(JobInputs):
 
 
 def run(job: Job) -> dict[str, Any]:
-    """Label the cells and write ``labels.safetensors``, NaN where a cell was rejected.
+    """Label the cells and write ``labels.safetensors``, which contains NaN for rejected cells.
 
-    :return: ``rejected``: reason by the number of the cell.
-    :raises JobInterrupted: without any label kept.
+    :return: ``rejected``, the reasons by the number of the cell.
+    :raises JobInterrupted: if the job was asked to stop; no label is kept then.
     """
     inputs = job.parse(EvaluateInputs)
     cells = Cells.read(job.path('cells.safetensors'))
@@ -81,7 +82,7 @@ def _try_evaluate(
     cell: tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.int16]],
     max_force: float | None,
 ) -> Label | str:
-    """Return the label, or why there is none: one bad cell must not cost the others."""
+    """Return the label, or the reason for rejecting the cell, because one bad cell must not cost the others."""
     try:
         with np.errstate(all='ignore'):
             label = evaluate(*cell)
@@ -91,7 +92,7 @@ def _try_evaluate(
 
 
 def _labeller(job: Job, inputs: EvaluateInputs) -> Evaluate:
-    """Return what labels one cell."""
+    """Return the function that labels one cell."""
     if inputs.labeller.kind == 'ensemble':
         return _ensemble(job.path('ensemble.safetensors'), inputs.engine)
     if inputs.labeller.kind == 'eam':
@@ -101,7 +102,7 @@ def _labeller(job: Job, inputs: EvaluateInputs) -> Evaluate:
 
 
 def _ensemble(path: Path, settings: EngineSettings) -> Evaluate:
-    """Return the labeller that is an ensemble, its mean."""
+    """Return the function that labels a cell with the mean of an ensemble."""
     from aiida_anial.potential.engine import make_engine
     from aiida_anial.potential.potential import read_potential
 
@@ -121,9 +122,9 @@ def _ensemble(path: Path, settings: EngineSettings) -> Evaluate:
 
 
 def _eam(directory: Path) -> Evaluate:
-    """Return the labeller that is an EAM potential.
+    """Return the function that labels a cell with an EAM potential.
 
-    :raises FileFormatError: if there is no file of one, or it is not one with aluminium.
+    :raises FileFormatError: if its file is missing, or is not an EAM file.
     """
     from aiida_anial.potential.source import read_eam
 
@@ -137,7 +138,7 @@ def _eam(directory: Path) -> Evaluate:
         label = _with_calculator(calculator, positions, lattice, species)
         density = float(calculator.total_density.max())
         if density > calculator.rho[-1]:
-            # Its splines go on beyond the table, to any value whatever.
+            # Beyond the table, the splines extrapolate to arbitrary values.
             raise ValueError(f'an electron density of {density:.3g} is beyond the table of the potential')
         return label
 
@@ -150,8 +151,33 @@ def _with_calculator(
     lattice: NDArray[np.float64],
     species: NDArray[np.int16],
 ) -> Label:
-    """Return the label by one of ASE's calculators."""
+    """Return the label of a cell, computed with an ASE calculator."""
     atoms = Atoms(numbers=species, positions=positions, cell=lattice, pbc=True, calculator=calculator)
     energy, forces = float(atoms.get_potential_energy()), np.asarray(atoms.get_forces())
     stress = np.asarray(atoms.get_stress(voigt=False))
     return Label(positions, lattice, species, energy, forces, stress, uuid='')
+
+
+class ValidateInputs(JobInputs):
+    """The keys of ``input.json`` for ``validate``.
+
+    :param engine: engine that evaluates the ensemble.
+    """
+
+    engine: EngineSettings = EngineSettings()
+
+
+def validate(job: Job) -> dict[str, Any]:
+    """Write the errors of ``ensemble.safetensors`` on the configurations in ``shards/``, and return their summary.
+
+    :raises AnialError: if an input is wrong.
+    """
+    from aiida_anial.potential.engine import make_engine
+    from aiida_anial.potential.potential import read_potential
+
+    inputs = job.parse(ValidateInputs)
+    data = read_shards(job.directory)
+    ensemble = read_potential(job.path('ensemble.safetensors'))
+    errors = configuration_errors(ensemble, data, make_engine(ensemble, inputs.engine))
+    errors.write(job.path('errors.safetensors'))
+    return summarise(errors)

@@ -1,4 +1,4 @@
-"""What the commands of ``anial-worker`` share: input and output files, the machine, the wall clock."""
+"""Common to all commands of ``anial-worker``: input and output files, the record of the machine, the time limit."""
 
 from __future__ import annotations
 
@@ -30,16 +30,16 @@ __all__ = ('Job', 'JobInputs', 'JobInterrupted', 'Status', 'check_species', 'mac
 
 _CPU_INFO = Path('/proc/cpuinfo')
 
-# Sets of vector instructions after which compiled code, and a BLAS, takes another path.
+# Sets of vector instructions on which the path through compiled code and BLAS depends.
 _VECTORS = ('avx', 'avx2', 'fma', 'avx512f', 'avx512_fp16', 'amx_tile', 'asimd', 'sve', 'sve2')
 
 _LIBRARIES = ('numpy', 'numba', 'torch')
 
 
 def machine_record() -> dict[str, Any]:
-    """Return the processors (``cpu``, ``instructions``, ``gpu``), ``threads``, and ``versions`` of what is loaded.
+    """Return the processors (``cpu``, ``instructions``, ``gpu``), ``threads``, and ``versions`` of loaded libraries.
 
-    Two jobs with equal records and equal inputs give the same bits. No name of a machine and no time is in it.
+    Two jobs with equal records and equal inputs give the same bits. The record contains neither a host name nor a time.
     """
     entries = _cpu_info()
     flags = (entries.get('flags') or entries.get('Features') or '').split()
@@ -57,7 +57,7 @@ def machine_record() -> dict[str, Any]:
 
 
 def _cpu_info() -> dict[str, str]:
-    """Return what Linux says about the first core; nothing elsewhere."""
+    """Return the entries of Linux about the first core; empty on other systems."""
     if not _CPU_INFO.is_file():
         return {}
     first = _CPU_INFO.read_text(encoding='utf-8').split('\n\n', maxsplit=1)[0]
@@ -66,7 +66,7 @@ def _cpu_info() -> dict[str, str]:
 
 
 def _gpu() -> str | None:
-    """Return the name of the GPU, if torch has used one."""
+    """Return the name of the GPU if torch has used one, or None."""
     torch: Any = sys.modules.get('torch')
     if torch is None or not torch.cuda.is_initialized():
         return None
@@ -74,9 +74,9 @@ def _gpu() -> str | None:
 
 
 def read_shards(directory: Path) -> LabelledCells:
-    """Return the configurations of all files in ``shards/``, in the order of their names.
+    """Return the configurations of all files in ``shards/``, in the order of the file names.
 
-    :raises FileFormatError: if there are none, or one is not a dataset.
+    :raises FileFormatError: if there are no files, or one is not a dataset.
     """
     paths = sorted((directory / 'shards').glob('*.safetensors'))
     if not paths:
@@ -85,15 +85,15 @@ def read_shards(directory: Path) -> LabelledCells:
 
 
 def check_species(species: NDArray[np.integer], *, known: Collection[str]) -> None:
-    """Refuse atoms that a potential does not know.
+    """Refuse atoms of elements that a potential does not describe.
 
     :param species: atomic numbers.
     :param known: symbols of the elements of the potential.
-    :raises AnialError: if there is another element.
+    :raises AnialError: if there is an atom of another element.
     """
     others = sorted({chemical_symbols[number] for number in species} - set(known))
     if others:
-        raise AnialError(f'cells: have {", ".join(others)}, and the potential knows {", ".join(known)} only.')
+        raise AnialError(f'cells: they contain {", ".join(others)}, but the potential knows only {", ".join(known)}.')
 
 
 INPUT_FILE = 'input.json'
@@ -105,10 +105,10 @@ InputsT = TypeVar('InputsT', bound='JobInputs')
 
 
 class JobInterrupted(Exception):  # noqa: N818 - not an error: the job continues from its checkpoint
-    """A command stopped because ``Job.interrupted`` asked it to, after having written its checkpoint.
+    """A command stopped because ``Job.interrupted`` asked it to, after writing its checkpoint.
 
-    :param message: one sentence: how far it came.
-    :param summary: what ``output.json`` shall hold.
+    :param message: one sentence that says how far the command got.
+    :param summary: content of ``summary`` in ``output.json``.
     """
 
     def __init__(self, message: str, summary: dict[str, Any] | None = None) -> None:
@@ -117,9 +117,9 @@ class JobInterrupted(Exception):  # noqa: N818 - not an error: the job continues
 
 
 class JobInputs(Settings):
-    """What ``input.json`` of every command may hold; each command adds its own keys in a subclass.
+    """The keys that ``input.json`` of every command may contain; each command adds its own keys in a subclass.
 
-    :param max_wallclock_seconds: time the scheduler gives the job, from the start of the process; null: no limit.
+    :param max_wallclock_seconds: time limit of the scheduler, from the start of the process; null for no limit.
     """
 
     max_wallclock_seconds: Annotated[int, Field(ge=1)] | None = None
@@ -137,11 +137,11 @@ class Status(StrEnum):
 class Job:
     """A job that runs in ``directory``.
 
-    :param directory: where the files of the job are.
+    :param directory: folder with the files of the job.
     :param inputs: content of ``input.json``, not yet validated; see ``parse``.
-    :param max_wallclock_seconds: time that the job has from ``started`` on; None: no limit.
+    :param max_wallclock_seconds: time limit, counted from ``started``; None for no limit.
     :param started: ``clock()`` at the start of the process.
-    :param clock: seconds from any origin.
+    :param clock: function that returns a time in s from a fixed origin.
     """
 
     directory: Path
@@ -153,10 +153,10 @@ class Job:
 
     @classmethod
     def read(cls, directory: Path, *, started: float | None = None) -> Job:
-        """Return the job whose ``input.json`` lies in ``directory``.
+        """Return the job whose ``input.json`` is in ``directory``.
 
-        :raises FileFormatError: if it is missing or not a JSON object.
-        :raises SettingsError: if ``max_wallclock_seconds`` in it is not a positive whole number or null.
+        :raises FileFormatError: if the file is missing or not a JSON object.
+        :raises SettingsError: if its ``max_wallclock_seconds`` is not a positive whole number or null.
         """
         path = directory / INPUT_FILE
         try:
@@ -174,7 +174,7 @@ class Job:
     def parse(self, model: type[InputsT]) -> InputsT:
         """Return the validated content of ``input.json``.
 
-        :raises SettingsError: one sentence that names the key, if one is unknown, missing or impossible.
+        :raises SettingsError: if a key is unknown, missing or has a wrong value; one sentence that names the key.
         """
         return model.parse(self.inputs, where=INPUT_FILE)
 
@@ -183,17 +183,17 @@ class Job:
         return self.directory / name
 
     def report(self, text: str) -> None:
-        """Print a line on the progress, at once."""
+        """Print a line on the progress without buffering."""
         print(text, flush=True)
 
     def interrupted(self) -> bool:
-        """Whether to write a checkpoint and stop: a signal came, or the time is nearly over."""
+        """Return whether to write a checkpoint and stop, because of a signal or because the time is nearly over."""
         return self._signalled or self.seconds_left() <= 0
 
     def seconds_left(self) -> float:
-        """Return the seconds until the command must stop.
+        """Return the time in s until the command must stop.
 
-        A margin before the end is kept for the checkpoint: 5 % of the time and at least 10 s, but never more than half.
+        It leaves a margin for the checkpoint: 5 % of the time limit, at least 10 s, but at most half of the limit.
         """
         if self.max_wallclock_seconds is None:
             return math.inf
@@ -203,7 +203,7 @@ class Job:
 
     @contextmanager
     def catch_signals(self) -> Iterator[None]:
-        """Let SIGTERM and SIGINT ask for an orderly stop instead of ending the process."""
+        """Turn SIGTERM and SIGINT into requests for an orderly stop, which ``interrupted`` reports."""
 
         def remember(_number: int, _frame: FrameType | None) -> None:
             self._signalled = True
@@ -216,9 +216,9 @@ class Job:
                 signal.signal(number, handler)
 
     def finish(self, status: Status, *, message: str, summary: Mapping[str, Any]) -> None:
-        """Write ``output.json``, with the machine that it ran on; a reader never sees half of it.
+        """Write ``output.json`` with the record of the machine; a reader never sees an incomplete file.
 
-        Numbers of NumPy become plain ones, and what is not finite becomes null, for JSON knows neither.
+        NumPy's numbers become plain ones, and numbers that are not finite become null, because JSON has neither.
         """
         machine = machine_record()
         content = {'status': status, 'message': message, 'summary': _plain(summary), 'machine': machine}
@@ -229,7 +229,7 @@ class Job:
 
 
 def _plain(value: Any) -> Any:
-    """Return ``value`` made of what JSON knows."""
+    """Return ``value`` converted to types of JSON."""
     if isinstance(value, Mapping):
         return {str(key): _plain(item) for key, item in value.items()}
     if isinstance(value, list | tuple):

@@ -1,4 +1,4 @@
-"""``anial-worker``: trains, samples, evaluates, validates and benchmarks."""
+"""The program ``anial-worker``: its commands, and how each of them is run."""
 
 from __future__ import annotations
 
@@ -21,6 +21,15 @@ __all__ = ('main',)
 
 _STARTED = time.monotonic()
 
+# The function that runs each command, as MODULE:FUNCTION.
+_FUNCTIONS = {
+    'train': 'aiida_anial.worker.train:run',
+    'sample': 'aiida_anial.worker.sample:run',
+    'evaluate': 'aiida_anial.worker.evaluate:run',
+    'validate': 'aiida_anial.worker.evaluate:validate',
+    'property': 'aiida_anial.worker.property:run',
+}
+
 _DIRECTORY = click.argument(
     'directory', default='.', type=click.Path(exists=True, file_okay=False, path_type=Path), metavar='[DIRECTORY]'
 )
@@ -31,9 +40,9 @@ _DIRECTORY = click.argument(
 def main() -> None:
     """Run the heavy parts of aiida-anial without AiiDA.
 
-    Each command but benchmark reads input.json and its other files from DIRECTORY (the current one unless given), and
-    writes its results and output.json there. The exit status is 0 when it finished, or was interrupted (SIGTERM, or the
-    wall-clock limit in input.json) with a checkpoint to continue from. It is 1 when it failed; output.json says why.
+    Each command except benchmark reads input.json and its other files from DIRECTORY (by default the current one), and
+    writes its results and output.json there. The exit status is 0 if the command finished, or if it was interrupted by
+    SIGTERM or the time limit in input.json. It is 1 if the command failed; output.json says why.
     """
 
 
@@ -44,7 +53,7 @@ def train(directory: Path) -> None:
 
     \b
     reads:   input.json {model, settings, engine, seed, max_wallclock_seconds}, shards/*.safetensors,
-             initial.safetensors and checkpoint.safetensors if there
+             initial.safetensors and checkpoint.safetensors if they exist
     writes:  ensemble.safetensors, learning_curves.safetensors, errors.safetensors, output.json
     """  # noqa: D301 - click reads the control character
     sys.exit(execute('train', directory))
@@ -53,11 +62,11 @@ def train(directory: Path) -> None:
 @main.command()
 @_DIRECTORY
 def sample(directory: Path) -> None:
-    """Run molecular dynamics until the ensemble disagrees.
+    """Run molecular dynamics until the members of the ensemble disagree.
 
     \b
     reads:   input.json {settings, thresholds, schedules, engine, seed, max_wallclock_seconds},
-             cells.safetensors, ensemble.safetensors, checkpoint.safetensors if there
+             cells.safetensors, ensemble.safetensors, checkpoint.safetensors if it exists
     writes:  trajectories/NNN.safetensors, output.json
     """  # noqa: D301 - click reads the control character
     sys.exit(execute('sample', directory))
@@ -102,24 +111,30 @@ def property_(directory: Path) -> None:
 
 @main.command()
 @click.argument('potential', type=click.Path(path_type=Path))
-@click.option('--reference', 'references', multiple=True, type=click.Path(path_type=Path), help='Another; repeatable.')
-@click.option('--properties', help='Names with commas between them; all of the set if not given.')
-@click.option('--quick', is_flag=True, help='Cold curves, elastic constants and the vacancy alone.')
-@click.option('--threads', type=click.IntRange(min=1), default=1, show_default=True, help='Of ensembles.')
+@click.option(
+    '--reference',
+    'references',
+    multiple=True,
+    type=click.Path(path_type=Path),
+    help='Another potential, in the same form; repeatable.',
+)
+@click.option('--properties', help='Comma-separated names; by default all of the set.')
+@click.option('--quick', is_flag=True, help='Only cold curves, elastic constants and the vacancy.')
+@click.option('--threads', type=click.IntRange(min=1), default=1, show_default=True, help='Threads for ensembles.')
 @click.option('--json', 'as_json', is_flag=True, help='Print {potential: {property: {quantity: ...}}} as JSON.')
-@click.option('--plots', 'figures', type=click.Path(path_type=Path), help='Folder to draw the curves into: PNG, SVG.')
-@click.option('--results', type=click.Path(path_type=Path), help='Folder to write numbers and curves into.')
+@click.option('--plots', 'figures', type=click.Path(path_type=Path), help='Folder for plots, as PNG and SVG.')
+@click.option('--results', type=click.Path(path_type=Path), help='Folder for the numbers and curves.')
 def benchmark(potential: Path, references: tuple[Path, ...], **options: Any) -> None:
-    """Compute properties of POTENTIAL, beside references and the literature.
+    """Compute properties of POTENTIAL and compare them with references and the literature.
 
-    A potential is a .safetensors file of this package, a folder of NeuroChem, an EAM file of LAMMPS that ends in
+    A potential is a .safetensors file of this package, a NeuroChem folder, an EAM file of LAMMPS whose name ends in
     .eam.fs or .eam.alloy, or `emt`. Curves are compared with those of the first reference.
     """
     _set_threads({'engine': {'threads': options['threads']}}, command='benchmark')
-    from aiida_anial.worker.benchmark import run
+    from aiida_anial.worker.property import compare_potentials
 
     try:
-        run([potential, *references], **options)
+        compare_potentials([potential, *references], **options)
     except AnialError as exception:
         raise click.ClickException(str(exception)) from exception
 
@@ -131,15 +146,16 @@ def execute(command: str, directory: Path) -> int:
         job = Job.read(directory, started=_STARTED)
         with job.catch_signals():
             _set_threads(job.inputs, command=command)
-            # Imported only now: the number of threads must be known before torch is loaded.
-            run: Callable[[Job], dict[str, Any]] = importlib.import_module(f'aiida_anial.worker.{command}').run
+            # Imported only now, because the number of threads must be set before torch is loaded.
+            module, _, name = _FUNCTIONS[command].partition(':')
+            run: Callable[[Job], dict[str, Any]] = getattr(importlib.import_module(module), name)
             summary = run(job)
             job.finish(Status.FINISHED, message=f'{command} finished.', summary=summary)
     except JobInterrupted as exception:
         job.finish(Status.INTERRUPTED, message=str(exception), summary=exception.summary)
     except AnialError as exception:
         return _fail(job, str(exception), type(exception))
-    except Exception as exception:  # a bug: told to the user in one sentence, and to the log in full
+    except Exception as exception:  # a bug: one sentence for the user, and the traceback in the log
         traceback.print_exc()
         kind = type(exception)
         return _fail(job, f'{command} stopped on an unexpected {kind.__name__}: {exception}', kind)
@@ -147,9 +163,9 @@ def execute(command: str, directory: Path) -> int:
 
 
 def _fail(job: Job, message: str, error: type[Exception]) -> int:
-    """Write why the job failed, also to the standard error, and return the exit status.
+    """Write why the job failed to ``output.json`` and to the standard error, and return the exit status.
 
-    :param error: its name goes into the summary, from which a parser tells apart what the sentence cannot.
+    :param error: type of the exception; the parser of the job chooses the exit code by its name in the summary.
     """
     job.finish(Status.FAILED, message=message, summary={'error': error.__name__})
     print(message, file=sys.stderr, flush=True)
@@ -157,16 +173,16 @@ def _fail(job: Job, message: str, error: type[Exception]) -> int:
 
 
 def _set_threads(inputs: Mapping[str, Any], *, command: str) -> None:
-    """Give torch and BLAS the threads that ``engine.threads`` names, one unless given."""
+    """Set the number of threads of torch and BLAS to ``engine.threads``, by default one."""
     engine = inputs.get('engine')
     engine = engine if isinstance(engine, Mapping) else {}
     threads = engine.get('threads', 1)
     if isinstance(threads, bool) or not isinstance(threads, int) or threads < 1:
-        threads = 1  # the command's own validation of ``engine`` names the mistake
+        threads = 1  # the command validates ``engine`` and reports the mistake
     for name in ('OMP_NUM_THREADS', 'MKL_NUM_THREADS', 'OPENBLAS_NUM_THREADS'):
         os.environ[name] = str(threads)
     if command != 'train' and engine.get('engine') != 'torch' and engine.get('device', 'cpu') == 'cpu':
-        return  # everything but a training and the torch engine runs without torch, whose import takes seconds
+        return  # only a training and the torch engine need torch, whose import takes seconds
     import torch
 
     torch.set_num_threads(threads)

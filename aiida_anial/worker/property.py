@@ -1,28 +1,41 @@
-"""``anial-worker property``: one property of an ensemble, an EAM potential or EMT."""
+"""``anial-worker property`` and ``benchmark``: properties of one potential as a job, or of several side by side."""
 
 from __future__ import annotations
 
+import json
+import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from aiida_anial.common.errors import FileFormatError
+from aiida_anial.common.errors import AnialError, FileFormatError
 from aiida_anial.common.tensors import TensorFile, write_tensors
 from aiida_anial.potential.settings import EngineSettings
 from aiida_anial.potential.source import EMT_NAME, NamedCalculator, PotentialSource, open_potential
-from aiida_anial.properties.registry import BenchmarkSettings, check_properties, run_properties
+from aiida_anial.properties.comparison.rendering import comparison_notes, comparison_records, comparison_text
+from aiida_anial.properties.comparison.results import Subject, write_subject
+from aiida_anial.properties.comparison.table import comparison_table
+from aiida_anial.properties.figures.write import write_figures
+from aiida_anial.properties.registry import (
+    BenchmarkSettings,
+    benchmark_set,
+    check_properties,
+    chosen_properties,
+    run_properties,
+)
 from aiida_anial.worker.evaluate import EAM_FILES
 from aiida_anial.worker.job import Job, JobInputs
 
-__all__ = ('PropertyInputs', 'run')
+__all__ = ('PropertyInputs', 'compare_potentials', 'run')
 
 
 class PropertyInputs(JobInputs):
-    """Content of ``input.json``.
+    """The keys of ``input.json`` for ``property``.
 
-    :param property: its name.
-    :param settings: of the property and of the lattice constant.
-    :param labeller: what is evaluated.
-    :param engine: for an ensemble, which is evaluated in double precision always; its ``threads`` count.
+    :param property: name of the property.
+    :param settings: settings of the property and of those that it starts from, such as the lattice constant.
+    :param labeller: potential to evaluate.
+    :param engine: only ``threads`` is used, for an ensemble, which is always evaluated in double precision.
     """
 
     property: str
@@ -34,7 +47,7 @@ class PropertyInputs(JobInputs):
 def run(job: Job) -> dict[str, Any]:
     """Write the curves of the property to ``curves.safetensors``, and return its quantities and notes.
 
-    :raises AnialError: if an input is wrong, or nothing follows.
+    :raises AnialError: if an input is wrong, or the property cannot be determined.
     """
     inputs = job.parse(PropertyInputs)
     check_properties([inputs.property])
@@ -50,9 +63,9 @@ def run(job: Job) -> dict[str, Any]:
 
 
 def _potential(directory: Path, inputs: PropertyInputs) -> NamedCalculator:
-    """Return what is evaluated.
+    """Return the potential to evaluate.
 
-    :raises FileFormatError: if its file is missing or wrong.
+    :raises FileFormatError: if its file is missing or invalid.
     """
     names = {'ensemble': ('ensemble.safetensors',), 'eam': EAM_FILES}.get(inputs.labeller.kind)
     if names is None:
@@ -61,3 +74,56 @@ def _potential(directory: Path, inputs: PropertyInputs) -> NamedCalculator:
         if (directory / name).is_file():
             return open_potential(directory / name, threads=inputs.engine.threads)
     raise FileFormatError(f'{directory}: the labeller {inputs.labeller.kind} needs {" or ".join(names)}.')
+
+
+def compare_potentials(
+    paths: Sequence[Path],
+    *,
+    properties: str | None,
+    quick: bool,
+    threads: int,
+    as_json: bool,
+    figures: Path | None,
+    results: Path | None,
+) -> None:
+    """Compute properties of potentials, and print them side by side.
+
+    :param paths: paths of the potentials; all but the first are references.
+    :param properties: comma-separated names; None for all of the set.
+    :param quick: use the quick set of properties.
+    :param threads: number of threads for ensembles.
+    :param as_json: print JSON instead of a table.
+    :param figures: folder for plots of the curves.
+    :param results: folder for numbers and curves, in two files per potential.
+    :raises AnialError: if a potential cannot be read, or a property does not exist.
+    """
+    names, settings = benchmark_set(quick=quick)
+    names = chosen_properties(properties, names)
+    for option, folder in (('--plots', figures), ('--results', results)):
+        if folder is not None and folder.exists() and not folder.is_dir():
+            raise AnialError(f'{option}: {folder} is not a folder.')
+    subjects = [_subject(open_potential(path, threads=threads), names, settings) for path in paths]
+    rows = comparison_table(subjects, reference=subjects[1] if len(subjects) > 1 else None)
+    if as_json:
+        print(json.dumps(comparison_records(rows), indent=1))
+    else:
+        print(comparison_text(rows))
+        for note in comparison_notes(subjects):
+            print(note)
+    if results is not None:
+        results.mkdir(parents=True, exist_ok=True)
+        for subject in subjects:
+            write_subject(results / f'{subject.name}.json', subject)
+    if figures is not None:
+        for path in write_figures(subjects, figures):
+            print(path, file=sys.stderr)
+
+
+def _subject(potential: NamedCalculator, names: Sequence[str], settings: BenchmarkSettings) -> Subject:
+    """Compute the properties of one potential, and report the progress on the standard error."""
+
+    def report(line: str) -> None:
+        print(f'{potential.name}: {line}', file=sys.stderr, flush=True)
+
+    found = run_properties(names, settings, potential.calculator, report=report)
+    return Subject(potential.name, potential.kind, found)

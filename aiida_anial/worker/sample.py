@@ -1,4 +1,4 @@
-"""``anial-worker sample``: molecular dynamics that stop where the ensemble disagrees."""
+"""``anial-worker sample``: molecular dynamics that stops when the members of the ensemble disagree."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ TRAJECTORIES = 'trajectories'
 
 
 class SampleInputs(JobInputs):
-    """What ``input.json`` holds; see the classes of its parts."""
+    """The keys of ``input.json`` for ``sample``; the classes of the fields describe their parts."""
 
     settings: SamplingSettings = SamplingSettings()
     thresholds: Thresholds
@@ -38,8 +38,8 @@ class SampleInputs(JobInputs):
 def run(job: Job) -> dict[str, Any]:
     """Run the trajectories and write one file for each.
 
-    :return: ``trajectories``: one row for each, in the order of the cells.
-    :raises JobInterrupted: after having written the checkpoint.
+    :return: ``trajectories``, one row for each, in the order of the cells.
+    :raises JobInterrupted: if the job was asked to stop, after writing the checkpoint.
     """
     inputs = job.parse(SampleInputs)
     task = SamplingTask(
@@ -67,7 +67,7 @@ def run(job: Job) -> dict[str, Any]:
 
 
 def _fingerprint(job: Job, inputs: SampleInputs) -> str:
-    """Return a digest of all that decides the trajectories; the engine, the time limit and the batch do not."""
+    """Return a digest of all inputs that determine the trajectories; engine, time limit and batch size do not."""
     parts = inputs.model_dump(
         mode='json',
         include={'settings', 'thresholds', 'schedules', 'seed'},

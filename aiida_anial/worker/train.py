@@ -1,4 +1,4 @@
-"""``anial-worker train``: a potential from labelled configurations."""
+"""``anial-worker train``: train a potential on labelled configurations."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ _CHECKPOINT = 'checkpoint.safetensors'
 
 
 class TrainInputs(JobInputs):
-    """Content of ``input.json``.
+    """The keys of ``input.json`` for ``train``.
 
     :param model: kind and architecture of the potential.
-    :param settings: how to train it.
+    :param settings: settings of the training.
     :param engine: precision, device and threads.
-    :param seed: of every random number.
+    :param seed: seed of all random draws.
     """
 
     model: AnyPotentialSettings = ModelSettings()
@@ -36,8 +36,8 @@ class TrainInputs(JobInputs):
 def run(job: Job) -> dict[str, Any]:
     """Train a potential, write it with its learning curves and errors, and return the summary.
 
-    :raises JobInterrupted: if the job was asked to stop; ``checkpoint.safetensors`` is there unless not a step was
-        taken.
+    :raises JobInterrupted: if the job was asked to stop; ``checkpoint.safetensors`` exists if at least one step was
+        done.
     :raises AnialError: if an input is wrong or the training fails.
     """
     inputs = job.parse(TrainInputs)

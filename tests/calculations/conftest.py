@@ -1,4 +1,4 @@
-"""Inputs of the jobs, and what they write into their directory."""
+"""Inputs of every job, and a function that prepares the job from them."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ SCHEDULE = Schedule(t_start_k=300, t_end_k=300, t_mod_k=0, t_0_ps=1, t_max_ps=0.
 
 @dataclass(frozen=True)
 class Prepared:
-    """What ``prepare_for_submission`` left."""
+    """The result of ``prepare_for_submission``."""
 
     folder: Path
     info: CalcInfo
@@ -36,13 +36,13 @@ class Prepared:
 
     @property
     def copied(self) -> dict[str, tuple[str, str]]:
-        """Node UUID and file there, by the file in the job."""
+        """UUID and path in the node of every copied file, by its path in the job."""
         return {there: (uuid, name) for uuid, name, there in self.info.local_copy_list}
 
 
 @pytest.fixture
 def prepare(tmp_path, local_runner) -> Callable[..., Prepared]:
-    """Return a function that prepares a job, as the engine does before it uploads."""
+    """Return a function that prepares a job as the engine does before the upload."""
 
     def run(entry_point: str, inputs: dict[str, Any]) -> Prepared:
         process = instantiate_process(local_runner, CalculationFactory(entry_point), **inputs)
@@ -55,7 +55,7 @@ def prepare(tmp_path, local_runner) -> Callable[..., Prepared]:
 
 @pytest.fixture
 def inputs(worker, make_structures, make_labelled, make_ensemble, tiny_model) -> dict[str, dict[str, Any]]:
-    """Sound inputs of every job, by its entry point."""
+    """Valid inputs of every job, by its entry point."""
     shards = {f'shard_{n:03d}': DatasetData(make_labelled(n, seed=n)).store() for n in (2, 1)}
     ensemble = EnsembleData(make_ensemble()).store()
     cells = make_structures(2)

@@ -1,4 +1,4 @@
-"""What a job finds in its directory, and which of its files come back."""
+"""A job gets the right files and inputs, and the right files are retrieved."""
 
 from __future__ import annotations
 
@@ -13,11 +13,10 @@ from aiida_anial.common.cells import Cells
 from aiida_anial.data.ensemble import EnsembleData
 from aiida_anial.data.structures import to_cells
 from aiida_anial.data.validation import validate_aluminium
-from aiida_anial.worker.evaluate import EvaluateInputs
+from aiida_anial.worker.evaluate import EvaluateInputs, ValidateInputs
 from aiida_anial.worker.job import Job
 from aiida_anial.worker.sample import SampleInputs
 from aiida_anial.worker.train import TrainInputs
-from aiida_anial.worker.validate import ValidateInputs
 
 JOBS = ('anial.train', 'anial.validate', 'anial.evaluate', 'anial.sample')
 MODELS = dict(zip(JOBS, (TrainInputs, ValidateInputs, EvaluateInputs, SampleInputs), strict=True))

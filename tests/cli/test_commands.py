@@ -58,14 +58,14 @@ def test_the_family_of_the_command_line_wins(invoke, write):
 
 @pytest.fixture
 def submitted(monkeypatch):
-    """The submitted builders; nothing is run."""
+    """Collect the submitted builders instead of running them."""
     builders: list = []
 
     def fake(builder):
         builders.append(builder)
         return SimpleNamespace(pk=4711)
 
-    monkeypatch.setattr('aiida_anial.cli.launching.submit', fake)
+    monkeypatch.setattr('aiida_anial.cli.resolve.submit', fake)
     return builders
 
 

@@ -20,7 +20,7 @@ from aiida_anial.protocols.protocol import campaign_inputs
 
 @pytest.fixture
 def submitted(monkeypatch):
-    """The submitted builders and the nodes returned for them; nothing is run."""
+    """Collect the submitted builders, and the nodes returned for them, instead of running them."""
     found: list[tuple[Any, Any]] = []
 
     def fake(builder):
@@ -28,7 +28,7 @@ def submitted(monkeypatch):
         found.append((builder, node))
         return node
 
-    monkeypatch.setattr('aiida_anial.cli.launching.submit', fake)
+    monkeypatch.setattr('aiida_anial.cli.resolve.submit', fake)
     return found
 
 
@@ -81,7 +81,7 @@ def test_the_nodes_of_the_campaign_itself_are_reused(invoke, main, write, submit
     }
     iterations = [child for child in main.called if child.process_label == 'AlIterationWorkChain']
     last = max(iterations, key=lambda child: child.pk)
-    # Not that of the final training, which did not exist at that point.
+    # The ensemble of the final training did not exist at that point.
     assert continued.training.ensemble.uuid == last.outputs.ensemble.uuid
     assert continued.thresholds.uuid == last.outputs.thresholds.uuid
     assert continued.iteration.value == 2
@@ -128,7 +128,7 @@ def test_a_changed_final_training_is_run(invoke, main, write, submitted):
 
 @pytest.fixture
 def begun(local_runner, worker_code, campaign_overrides):
-    """A campaign that has not done anything."""
+    """A campaign that was submitted but has not done anything yet."""
     builder = campaign_builder(campaign_inputs('demo', campaign_overrides()), worker_code=worker_code)
     return instantiate_process(local_runner, builder).node
 
@@ -143,7 +143,7 @@ def test_no_label_no_campaign_and_no_node_are_refused(invoke, begun, main):
 
 
 def test_an_active_campaign_is_refused_and_its_active_processes_are_named(invoke, begun):
-    """Also if the campaign itself has ended, but a process under it has not."""
+    """This includes a campaign that has ended although a process under it has not."""
     begun.set_process_state(ProcessState.KILLED)
     alive = orm.WorkChainNode()
     alive.set_process_label('LabelWorkChain')

@@ -1,4 +1,4 @@
-"""A job that a daemon submitted twice, because it was killed before it had stored the first one, runs once."""
+"""A job runs once even if the daemon submits it twice, having been killed before it stored the first submission."""
 
 from __future__ import annotations
 

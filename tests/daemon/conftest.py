@@ -1,4 +1,4 @@
-"""A real profile with a real daemon, in a folder of its own, driven as a user drives it."""
+"""A profile with a daemon in a separate AiiDA folder, used through the commands that users have."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ PROFILE = 'test'
 
 @pytest.fixture(scope='session')
 def shell(tmp_path_factory) -> Iterator[Shell]:
-    """The profile that ``aiida-anial setup`` makes, with its daemon running."""
+    """The profile that ``aiida-anial setup`` creates, with a running daemon."""
     shell = Shell(tmp_path_factory.mktemp('daemon'), PROFILE)
     shell.run('aiida-anial', 'setup', '--profile', PROFILE)
     shell.verdi('daemon', 'start')

@@ -1,4 +1,4 @@
-"""Print the largest number of calculations that were ever alive at once; run by ``verdi run``."""
+"""Print the largest number of pw.x calculations that were ever active at once; run by ``verdi run``."""
 
 from __future__ import annotations
 

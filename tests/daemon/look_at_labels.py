@@ -1,4 +1,4 @@
-"""Print what has become of labellings; run by ``verdi run``."""
+"""Print the state and the results of labellings; run by ``verdi run``."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from aiida import orm
 
 
 def look(pk):
-    """Return what there is to say of one."""
+    """Return the state and the results of one labelling."""
     chain = orm.load_node(pk)
     jobs = [node for node in chain.called_descendants if isinstance(node, orm.CalcJobNode)]
     labelled = chain.outputs.dataset.labelled if 'dataset' in chain.outputs else None

@@ -1,4 +1,7 @@
-"""Lose the requests for the jobs of a labelling, as a daemon that stops may; run by ``verdi run`` without a daemon."""
+"""Delete the requests for the jobs of a labelling, which a stopping daemon may lose; run by ``verdi run``.
+
+The daemon must not be running.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Submit the labelling of some tiny cells by pw.x and print its pk; run by ``verdi run``."""
+"""Submit the labelling of some small cells by pw.x, and print its pk; run by ``verdi run``."""
 
 from __future__ import annotations
 

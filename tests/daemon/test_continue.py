@@ -1,4 +1,4 @@
-"""A campaign whose daemon worker was killed, that was killed itself, and that another one goes on from."""
+"""A campaign survives the death of its daemon worker and, once it is killed itself, another campaign continues it."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ pytestmark = [pytest.mark.daemon, pytest.mark.faults]
 
 BESIDE = Path(__file__).parent
 
-# Long enough to be killed in.
+# Long enough to be killed before it ends.
 TRAINING = {'max_steps': 30000, 'batch_size': 8, 'evaluation_interval': 10}
 STEPS_BEFORE_DEATH = 30
 
@@ -24,7 +24,7 @@ SHORT = {'max_steps': 10, 'batch_size': 8, 'evaluation_interval': 10}
 
 
 def step_of(job):
-    """Return how many steps a training has taken, as its output says."""
+    """Return the last step that a training has printed."""
     path = Path(job['folder'] or '/nowhere') / 'worker.out'
     steps = re.findall(r'step (\d+) of', path.read_text()) if path.exists() else []
     return int(steps[-1]) if steps else 0
@@ -54,7 +54,7 @@ def test_a_killed_campaign_is_continued_from_its_checkpoint(shell, campaign_over
     shell.verdi('daemon', 'restart')
 
     def killed():
-        # A request that comes before the new worker has taken the campaign up is not heard.
+        # A request is lost if the new daemon worker has not loaded the campaign yet, so it is repeated.
         shell.verdi('process', 'kill', pk, check=False)
         return shell.ask(BESIDE / 'look_at_jobs.py', pk)[0]['n_active'] == 0
 

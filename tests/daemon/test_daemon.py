@@ -1,4 +1,4 @@
-"""What only a real daemon shows: labelling over a restart, and a campaign from the command line."""
+"""Tests that need a real daemon: labelling across a restart, and a campaign from the command line."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ DEMANDED_BY_ITERATION = {
 
 
 def look_at(shell, pk):
-    """Return what has become of a labelling."""
+    """Return the state and the results of a labelling."""
     (found,) = shell.ask(BESIDE / 'look_at_labels.py', pk)
     return found
 
@@ -37,8 +37,8 @@ def test_labels_survive_a_daemon_restart(shell):
     pk = shell.ask(BESIDE / 'submit_labels.py', N_CELLS)
     shell.wait(lambda: look_at(shell, pk)['n_ended'] >= 1, limit_s=120)
     shell.verdi('daemon', 'stop')
-    # What the daemon submits while its broker is gone is lost; here that is done to all that had not ended. If it was
-    # stopped just between two calculations, there is none.
+    # A stopping daemon may lose what it submits after its broker has gone; here, all active jobs are lost. If the
+    # daemon stopped between two calculations, there is no active job.
     while not shell.ask(BESIDE / 'lose_tasks.py', pk):
         shell.verdi('daemon', 'start')
         shell.wait(lambda: look_at(shell, pk)['n_jobs'] > look_at(shell, pk)['n_ended'], limit_s=120)
@@ -49,7 +49,7 @@ def test_labels_survive_a_daemon_restart(shell):
     seen = shell.wait(lambda: (found := look_at(shell, pk))['is_terminated'] and found, limit_s=240)
     assert seen['exit_status'] == 0
     assert seen['rejected'] == {}
-    # Every cell has its label, none was paid for twice, and never were more alive than allowed.
+    # Every cell has its label, none was computed twice, and the limit on active calculations was kept.
     assert seen['n_jobs'] == N_CELLS
     assert sorted(seen['uuids']) == sorted(seen['jobs'])
     assert set(stopped['jobs']) <= set(seen['uuids'])

@@ -1,4 +1,4 @@
-"""Labellings side by side under two daemon workers: one limit for all, and the end of one of them."""
+"""Simultaneous labellings under two daemon workers share one limit, and killing one does not affect the others."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ pytestmark = [pytest.mark.daemon, pytest.mark.faults]
 BESIDE = Path(__file__).parent
 
 N_CELLS = 3
-# More than can be labelled before the request to end arrives.
+# More cells than can be labelled before the request to kill arrives.
 N_CELLS_OF_VICTIM = 12
 LIMIT = 2
 
 
 @pytest.fixture
 def two_workers(shell):
-    """Another worker, and the limit of the computer."""
+    """Add a daemon worker, and limit the computer."""
     shell.verdi('daemon', 'incr', 1)
     shell.anial('limit', 'localhost', LIMIT)
     yield
@@ -27,7 +27,7 @@ def two_workers(shell):
 
 
 def working_in(folders):
-    """Return the processes that work in one of the folders."""
+    """Return the ids of the system processes that work in one of the folders."""
     found = []
     for link in Path('/proc').glob('[0-9]*/cwd'):
         try:
@@ -56,4 +56,4 @@ def test_killing_one_of_three_leaves_the_others_alone_below_the_limit(shell, two
         assert other['rejected'] == {}
         assert len(other['uuids']) == other['n_jobs'] == N_CELLS
     assert shell.ask(BESIDE / 'look_at_alive.py') == LIMIT
-    assert f'at most {LIMIT}, 0 alive' in shell.anial('limit', 'localhost')
+    assert f'at most {LIMIT}, 0 active' in shell.anial('limit', 'localhost')

@@ -1,4 +1,4 @@
-"""Shards of labels as nodes."""
+"""Shards and labels as nodes: content, attributes, hashes and queries."""
 
 from __future__ import annotations
 

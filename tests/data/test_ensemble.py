@@ -1,4 +1,4 @@
-"""Ensembles as nodes."""
+"""Ensembles as nodes: content, attributes and the ASE calculator."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def test_the_attributes_tell_architecture_and_self_energy(aiida_profile, make_en
     assert node.pk in [found.pk for found in query.all(flat=True)]
 
 
-def test_equal_networks_have_the_same_hash_and_others_have_not(aiida_profile, make_ensemble):
+def test_equal_networks_have_equal_hashes_and_different_ones_do_not(aiida_profile, make_ensemble):
     first, again = (EnsembleData(make_ensemble(seed=1)).store() for _ in range(2))
     other = EnsembleData(make_ensemble(seed=2)).store()
     shifted = EnsembleData(replace(make_ensemble(seed=1), self_energy=-2.0000001)).store()

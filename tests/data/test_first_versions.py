@@ -1,4 +1,4 @@
-"""Files that the first version of each layout wrote can be read for ever."""
+"""Files written by the first version of each layout stay readable."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from aiida_anial.training.splits import block_of
 
 FILES = Path(__file__).with_name('files')
 
-# Of the two configurations in `dataset-v1` and `cells-v1`, as the first version computed them.
+# Hashes of the two configurations in `dataset-v1` and `cells-v1`, computed by the first version.
 HASHES = [
     '598161f5c3ad729d7aebd844bb693065ae057e159f49288603142105d20c95e1',
     '25dbcffcc4d99d9db715db5a4a3dafc374c9c6f193f0b2f53f673cc47c5ec94c',
@@ -45,7 +45,7 @@ def test_a_shard_of_the_first_version(aiida_profile):
     node.base.repository.put_object_from_file(str(FILES / 'dataset-v1.safetensors'), DatasetData.FILENAME)
     node.base.attributes.set_many({'schema_version': 1, 'n_configurations': 2, 'content_checksum': '0' * 64})
     assert node.store().labelled.energies.tolist() == [-10.5, -16.25]
-    # Nodes of the first version say nothing of the level of theory.
+    # Nodes of the first version have no level of theory.
     assert node.level_of_theory is None
 
 
@@ -97,7 +97,7 @@ def test_an_exported_dataset_of_the_first_version(suffix):
 
 
 def test_aluminium_has_the_hashes_and_blocks_of_the_first_version(aiida_profile):
-    """They decide on the split of every dataset, and on what is taken from the cache."""
+    """The split of every dataset, and what is taken from the cache, depend on these hashes."""
     labelled = LabelledCells.read(FILES / 'dataset-v1.safetensors')
     assert labelled.hashes() == HASHES
     assert [block_of(found) for found in HASHES] == [5, 12]

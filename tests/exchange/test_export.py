@@ -1,4 +1,4 @@
-"""Exported labels are those of the graph, and `whence` finds their export."""
+"""Exported labels are those of the graph, and `whence` finds the export that wrote a file."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ import pytest
 from aiida import orm
 
 from aiida_anial.calcfunctions.export_dataset import export_dataset
+from aiida_anial.data.nodes import checksum
 from aiida_anial.formats.datasets import read_dataset
 from aiida_anial.queries.records import count, records
 
@@ -108,6 +109,13 @@ def test_whence_finds_a_copied_file_and_compares_a_changed_one(exported, invoke,
     result = invoke('whence', copy)
     assert result.exit_code == 1
     assert 'no export of this profile wrote it, and it is not a dataset' in result.output
+
+
+def test_whence_finds_only_nodes_of_files(invoke, tmp_path):
+    path = tmp_path / 'file'
+    path.write_text('no dataset')
+    orm.Dict({'sha256': {checksum(path): path.name}}).store()
+    assert 'no export of this profile wrote it' in invoke('whence', path).output
 
 
 @pytest.mark.parametrize(

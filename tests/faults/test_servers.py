@@ -130,4 +130,4 @@ def test_the_machine_is_rebooted(production, services, phase):
 
 def test_the_doctor_finds_all_well_in_the_end(production):
     printed = production.shell.anial('doctor')
-    assert 'ok       processes: every active process has a worker' in printed
+    assert 'ok       processes: every active process has a daemon worker' in printed

@@ -1,4 +1,4 @@
-"""Directories of jobs that the real worker has left, and the parsers on them."""
+"""Directories of jobs that ``anial-worker`` has run, and a function that parses them."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ def finished_jobs(tmp_path_factory, make_cells, make_labelled, make_ensemble, ti
 
 @dataclass(frozen=True)
 class Parsed:
-    """What a parser made of a job."""
+    """The result of parsing a job."""
 
     outputs: dict[str, Any]
     exit_status: int
@@ -61,7 +61,7 @@ class Parsed:
 
 @pytest.fixture
 def parse(tmp_path, finished_jobs, fake_job, make_structures) -> Callable[..., Parsed]:
-    """Return a function that parses a finished job of the worker, some of its files changed or (None) removed."""
+    """Return a function that parses a finished job, with some of its files changed or, if None, removed."""
 
     def run(name: str, changes: dict[str, str | bytes | None] | None = None, *, temporary: bool = True) -> Parsed:
         directory = tmp_path / 'job'

@@ -1,4 +1,4 @@
-"""Whatever a job left, its parser says what became of it and never raises."""
+"""For every content of its directory, the parser of a job returns an exit code, and never raises."""
 
 from __future__ import annotations
 

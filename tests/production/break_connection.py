@@ -1,4 +1,4 @@
-"""Break the connection to the database, use it, and print what a command would say; run by ``verdi run``."""
+"""Break the connection to the database, use it, and print the error message; run by ``verdi run``."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Servers and a profile of their own, started and stopped by the scripts and commands that users have."""
+"""Private servers and a profile, set up, started and stopped with the scripts and commands that users have."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ PROFILE = 'production'
 
 @dataclass(frozen=True)
 class Watch:
-    """The command lines of all processes of the machine, from the start of the servers on."""
+    """All command lines on the machine since the start of the servers, none of which may contain a secret."""
 
     seen: set[bytes] = field(default_factory=set)
     over: threading.Event = field(default_factory=threading.Event)
 
     def look(self) -> None:
-        """Look until it is over, often enough for the shortest command."""
+        """Collect command lines until ``over`` is set, often enough to catch the shortest command."""
         while not self.over.wait(0.05):
             for path in Path('/proc').glob('[0-9]*/cmdline'):
                 try:
@@ -33,7 +33,7 @@ class Watch:
                     continue
 
     def saw(self, text: str) -> list[bytes]:
-        """Return the command lines with this text."""
+        """Return the collected command lines that contain the text."""
         return [line for line in self.seen if text.encode() in line]
 
 
@@ -50,14 +50,14 @@ def watch() -> Iterator[Watch]:
 
 @pytest.fixture(scope='session')
 def services(watch) -> Iterator[Services]:
-    """PostgreSQL and RabbitMQ on ports of their own."""
+    """A private PostgreSQL and RabbitMQ."""
     with temporary_services() as services:
         yield services
 
 
 @pytest.fixture(scope='session')
 def shell(services, tmp_path_factory) -> Shell:
-    """The profile that ``aiida-anial setup`` makes on the servers."""
+    """The profile that ``aiida-anial setup`` creates on the servers."""
     shell = Shell(tmp_path_factory.mktemp('production'), PROFILE)
     credentials = services.folder / 'credentials.yaml'
     shell.run('aiida-anial', 'setup', '--profile', PROFILE, '--credentials', credentials)
@@ -66,7 +66,7 @@ def shell(services, tmp_path_factory) -> Shell:
 
 @pytest.fixture(scope='session')
 def daemon(shell) -> Iterator[None]:
-    """A daemon of one worker."""
+    """A daemon with one worker."""
     shell.run('verdi', '-p', PROFILE, 'daemon', 'start')
     yield
     shell.run('verdi', '-p', PROFILE, 'daemon', 'stop')
@@ -74,7 +74,7 @@ def daemon(shell) -> Iterator[None]:
 
 @pytest.fixture(scope='session')
 def ask(services) -> Callable[..., list[tuple[Any, ...]]]:
-    """Return a function that lets the administrator of the PostgreSQL server do something."""
+    """Return a function that executes a statement as the administrator of the PostgreSQL server."""
     import psycopg
 
     server = services.credentials['postgres']
@@ -90,7 +90,7 @@ def ask(services) -> Callable[..., list[tuple[Any, ...]]]:
 
 @pytest.fixture(scope='session')
 def ended(ask) -> Callable[[int], None]:
-    """Return a function that waits until a process has finished well."""
+    """Return a function that waits until a process has finished with exit status 0."""
 
     def ended(pk: int) -> None:
         question = f"SELECT attributes ->> 'process_state', attributes ->> 'exit_status' FROM db_dbnode WHERE id = {pk}"
@@ -104,11 +104,11 @@ def ended(ask) -> Callable[[int], None]:
 
 @pytest.fixture(scope='session')
 def make_label(shell, ended) -> Callable[[], None]:
-    """Return a function that lets the daemon make a label."""
+    """Return a function that submits a label to the daemon and waits for it."""
     return lambda: ended(int(shell.verdi('run', Path(__file__).with_name('submit_label.py')).split()[-1]))
 
 
 @pytest.fixture
 def there(ask) -> Callable[[], set[str]]:
-    """Return a function that names the roles and databases of the PostgreSQL server."""
+    """Return a function that returns the names of the roles and databases of the PostgreSQL server."""
     return lambda: {name for (name,) in ask('SELECT datname FROM pg_database UNION SELECT rolname FROM pg_roles')}

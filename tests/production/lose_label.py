@@ -1,4 +1,4 @@
-"""Store a label that the daemon is not asked for, and print its pk and what the doctor says; run by ``verdi run``."""
+"""Store a process without asking the daemon to run it, and print its pk and the check; run by ``verdi run``."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ builder.code = orm.load_code('anial-worker@localhost')
 builder.cells = {'fcc': orm.StructureData(ase=bulk('Al', a=4.05, cubic=True))}
 builder.labeller = orm.Dict({'kind': 'emt'})
 builder.metadata.options.resources = {'num_machines': 1}
-# All that `submit` does, but for the last step.
+# The steps of AiiDA's `submit` except the last one, the request to the daemon.
 runner = get_manager().get_runner()
 process = instantiate_process(runner, builder)
 runner.persister.save_checkpoint(process)

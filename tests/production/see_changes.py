@@ -1,4 +1,4 @@
-"""Change a process node from elsewhere while it is loaded here, and print what is seen of it; run by ``verdi run``."""
+"""Change a process node over another connection while it is loaded, and print its values; run by ``verdi run``."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ seen.append([node.label, node.base.attributes.get('process_state'), node.base.ex
 
 with engine.begin() as connection:
     connection.execute(sqlalchemy.text("UPDATE db_dbnode SET label = 'last' WHERE id = :pk"), {'pk': node.pk})
-# What is written here must not bring back what has changed there.
+# Writing another attribute must not restore the old values.
 node.base.attributes.set('exit_status', 0)
 other.base.extras.set('mark', 3)
 question = "SELECT label, attributes ->> 'process_state', (extras ->> 'mark')::int FROM db_dbnode WHERE id = :pk"

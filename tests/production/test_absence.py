@@ -1,4 +1,4 @@
-"""A server goes away and comes back: the daemon's workers go on, and what is lost all the same is told of."""
+"""When a server stops and comes back, daemon workers continue, and the doctor reports processes that were lost."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ PROFILE = 'production'
 @pytest.mark.faults
 @pytest.mark.services
 @pytest.mark.parametrize(('server', 'end'), [('postgresql', 'stop'), ('rabbitmq', 'kill')])
-def test_a_daemon_whose_server_was_away_goes_on_by_itself(services, shell, daemon, make_label, server, end):
+def test_a_daemon_continues_by_itself_after_its_server_was_away(services, shell, daemon, make_label, server, end):
     make_label()
     before = shell.workers()
     if end == 'kill':
@@ -44,10 +44,10 @@ def test_a_daemon_stops_and_starts_while_a_server_is_away(services, shell, daemo
 
 @pytest.mark.faults
 @pytest.mark.services
-def test_a_process_that_nobody_was_asked_for_is_told_of_and_repaired(shell, daemon, ended):
+def test_a_process_that_no_daemon_worker_was_asked_to_run_is_reported_and_repaired(shell, daemon, ended):
     lost = shell.ask(Path(__file__).with_name('lose_label.py'))
-    assert lost['finding'] == f'no worker has {lost["pk"]}'
-    assert 'ok       processes: every active process has a worker' in shell.anial('doctor')
+    assert lost['finding'] == f'no daemon worker has {lost["pk"]}'
+    assert 'ok       processes: every active process has a daemon worker' in shell.anial('doctor')
     shell.verdi('daemon', 'stop')
     shell.verdi('process', 'repair', '--force')
     shell.verdi('daemon', 'start')
@@ -55,7 +55,7 @@ def test_a_process_that_nobody_was_asked_for_is_told_of_and_repaired(shell, daem
 
 
 @pytest.mark.services
-def test_a_profile_with_aiidas_own_plugins_is_told_of_and_brought_up_to_date(shell):
+def test_a_profile_with_aiidas_own_plugins_is_reported_and_updated(shell):
     ours = shell.config
     path = shell.home / '.aiida' / 'config.json'
     changed = shell.config
@@ -64,7 +64,7 @@ def test_a_profile_with_aiidas_own_plugins_is_told_of_and_brought_up_to_date(she
     path.write_text(json.dumps(changed))
     printed = shell.anial('doctor', check=False)
     assert re.search(
-        r'missing  recovery: workers do not survive .*\n +fix: .*setup --production -p production', printed
+        r'missing  recovery: daemon workers do not survive .*\n +fix: .*setup --production -p production', printed
     )
     assert f'profile {PROFILE}: changed' in shell.run('aiida-anial', 'setup', '-p', PROFILE).stdout
     assert shell.config == ours
@@ -115,7 +115,7 @@ except Exception:
         ('UniqueViolation', False),
     ],
 )
-def test_a_worker_ends_at_what_passes_and_at_nothing_else(error, ends):
+def test_a_daemon_worker_ends_at_temporary_errors_of_the_database_only(error, ends):
     result = subprocess.run(
         [sys.executable, '-c', WORKER.format(error=error)], capture_output=True, text=True, timeout=60, check=False
     )

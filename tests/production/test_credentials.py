@@ -1,4 +1,4 @@
-"""Where the servers are: options before the environment before the file, and a file that is wrong tells no secret."""
+"""Settings of the servers: options precede the environment, which precedes the file; a wrong file leaks no secret."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def no_environment(monkeypatch):
 
 @pytest.fixture
 def write(tmp_path):
-    """Return a function that writes a credentials file, text as it is."""
+    """Return a function that writes a credentials file: a mapping as YAML, text unchanged."""
 
     def write(content, mode=0o600):
         path = tmp_path / 'credentials.yaml'

@@ -1,4 +1,4 @@
-"""The doctor sees what the machine lacks."""
+"""``aiida-anial doctor`` finds what the machine lacks."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ import pytest
 from aiida.manage import get_manager
 from aiida.manage.configuration import get_config
 
-from aiida_anial.cli import machine_checks
+from aiida_anial.cli import checks as doctor
 
 
 @pytest.fixture
 def found(aiida_profile):
-    """Return a function that checks the machine, by name."""
-    return lambda: {check.name: check for check in machine_checks.machine_checks(get_manager().get_profile())}
+    """Return a function that checks the machine and returns the checks by name."""
+    return lambda: {check.name: check for check in doctor.machine_checks(get_manager().get_profile())}
 
 
 def test_a_machine_that_has_what_it_needs(found):
@@ -50,22 +50,22 @@ def test_a_limit_of_open_files(found, limit, passed):
 
 @pytest.mark.parametrize(('workers', 'passed', 'remedy'), [(0, False, 'incr'), (2, True, ''), (5, False, 'decr 3')])
 def test_workers_are_counted_against_the_cores(found, monkeypatch, workers, passed, remedy):
-    monkeypatch.setattr(machine_checks, 'n_workers', lambda: workers)
-    monkeypatch.setattr(machine_checks, '_cores', lambda: 2)
+    monkeypatch.setattr(doctor, 'n_workers', lambda: workers)
+    monkeypatch.setattr(doctor, '_cores', lambda: 2)
     check = found()['workers']
     assert check.passed is passed
     assert remedy in check.remedy
 
 
 def test_a_daemon_that_does_not_answer(found, monkeypatch):
-    monkeypatch.setattr(machine_checks, '_daemon_pid', lambda: 2**22 + 1)
+    monkeypatch.setattr(doctor, '_daemon_pid', lambda: 2**22 + 1)
     check = found()['workers']
     assert check.passed is False
     assert 'does not answer' in check.finding
 
 
 def test_a_disk_that_is_full(found, monkeypatch):
-    monkeypatch.setattr(machine_checks.shutil, 'disk_usage', lambda _: type('Usage', (), {'free': 1e8}))
+    monkeypatch.setattr(doctor.shutil, 'disk_usage', lambda _: type('Usage', (), {'free': 1e8}))
     check = found()['disk']
     assert check.passed is False
     assert 'free some space' in check.remedy

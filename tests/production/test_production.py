@@ -1,4 +1,4 @@
-"""A profile on PostgreSQL and RabbitMQ is made, checked and at work, or refused in one sentence; no secret is told."""
+"""A profile on PostgreSQL and RabbitMQ is created, checked and used, or refused in one sentence; no secret leaks."""
 
 from __future__ import annotations
 
@@ -108,8 +108,8 @@ def test_the_doctor_finds_all_well(shell, daemon):
         'PostgreSQL: 1',
         'encoding: UTF8',
         'RabbitMQ: ',
-        'recovery: workers survive',
-        'processes: every active process has a worker',
+        'recovery: daemon workers survive',
+        'processes: every active process has a daemon worker',
         'consumer timeout: none',
         'workers: 1 on',
         'open files',
@@ -169,7 +169,7 @@ WRONG = {
 
 
 def refused(path, *arguments):
-    """Set up a profile in this process, and return the one sentence."""
+    """Set up a profile in this process, and return the sentence with which that is refused."""
     result = CliRunner().invoke(main, ['setup', '-p', 'other', '--credentials', str(path), *arguments])
     assert result.exit_code == 1, result.output
     assert len(result.output.splitlines()) == 1
@@ -178,7 +178,7 @@ def refused(path, *arguments):
 
 @pytest.fixture
 def leaves_nothing(services, there, aiida_config):
-    """See to it that a command has left no role, no database, no profile, no files, and told no secret."""
+    """Check that a command has left no role, database, profile or file behind, and has printed no secret."""
     before, repository = there(), Path(aiida_config.dirpath) / 'repository'
     printed: list[str] = []
     yield printed.append
@@ -191,7 +191,7 @@ def leaves_nothing(services, there, aiida_config):
 
 @pytest.fixture
 def prepare(ask):
-    """Return a function that makes a role or database, and removes it at the end."""
+    """Return a function that creates a role or database; at the end, both are dropped."""
     made = []
 
     def prepare(statement):
@@ -320,6 +320,6 @@ def test_no_secret_was_printed_or_on_a_command_line(shell, services, watch):
     logs = [path for path in services.folder.rglob('*') if path.suffix == '.log']
     assert len(logs) >= 4
     assert [path for path in logs if any(secret in path.read_text() for secret in secrets)] == []
-    # It would have been seen.
+    # The watch would have seen a secret on a command line.
     subprocess.run([sys.executable, '-c', 'import time; time.sleep(0.5)', secrets[0]], env=dict(os.environ), check=True)
     assert watch.saw(secrets[0])

@@ -1,4 +1,4 @@
-"""Values of nodes that another process changes are seen, and kept, by one that has the node loaded."""
+"""A process that has a node loaded sees changes by another process, and does not overwrite them."""
 
 from __future__ import annotations
 

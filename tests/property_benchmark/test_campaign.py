@@ -15,8 +15,8 @@ from aiida_anial.protocols.builder import campaign_builder
 from aiida_anial.protocols.protocol import campaign_inputs
 from aiida_anial.queries.campaign_status import campaign_status
 from aiida_anial.queries.records import records
-from aiida_anial.report.citation import Author
 from aiida_anial.report.release import write_release
+from aiida_anial.report.texts import Author
 
 pytestmark = pytest.mark.slow
 

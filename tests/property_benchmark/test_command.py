@@ -12,7 +12,7 @@ from aiida_anial.cli import main
 from aiida_anial.potential.potential import write_potential
 from aiida_anial.properties.comparison.results import read_subject
 from aiida_anial.properties.registry import benchmark_set, run_properties
-from aiida_anial.protocols.benchmark import BenchmarkSubjects, benchmark_builder
+from aiida_anial.protocols.builder import BenchmarkSubjects, benchmark_builder
 from aiida_anial.worker.main import main as worker_main
 
 

@@ -12,7 +12,7 @@ from ase.build import bulk
 from aiida_anial.calcfunctions.analyse_property import analyse_property
 from aiida_anial.properties.evaluation import Relaxation
 from aiida_anial.properties.registry import BenchmarkSettings
-from aiida_anial.protocols.benchmark import BenchmarkSubjects, benchmark_builder
+from aiida_anial.protocols.builder import BenchmarkSubjects, benchmark_builder
 from aiida_anial.reproduction.steps import steps_under
 from aiida_anial.workchains.dft_property import _relaxation
 

@@ -25,9 +25,8 @@ from aiida_anial.properties.registry import (
     run_properties,
     with_requirements,
 )
-from aiida_anial.reproduction.records import Verdict
-from aiida_anial.reproduction.reproduce import reproduce
-from aiida_anial.reproduction.running import Codes
+from aiida_anial.reproduction.reproduce import Codes, reproduce
+from aiida_anial.reproduction.verdicts import Verdict
 from aiida_anial.workchains.benchmark import BenchmarkWorkChain
 from aiida_anial.workchains.dft_property import DftPropertyWorkChain
 

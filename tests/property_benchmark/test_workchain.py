@@ -10,13 +10,12 @@ from aiida.engine import CalcJob
 from aiida_anial.data.ensemble import EnsembleData
 from aiida_anial.potential.calculator import AnialCalculator
 from aiida_anial.properties.registry import BenchmarkSettings, benchmark_set, run_properties
-from aiida_anial.protocols.benchmark import BenchmarkSubjects, benchmark_builder
+from aiida_anial.protocols.builder import BenchmarkSubjects, benchmark_builder
 from aiida_anial.queries.benchmarks import benchmark_results, benchmarks_of, compared_subjects, load_benchmark
 from aiida_anial.queries.records import records
-from aiida_anial.reproduction.records import Verdict
-from aiida_anial.reproduction.reproduce import reproduce
-from aiida_anial.reproduction.running import Codes
+from aiida_anial.reproduction.reproduce import Codes, reproduce
 from aiida_anial.reproduction.steps import steps_under
+from aiida_anial.reproduction.verdicts import Verdict
 from aiida_anial.workchains.benchmark import BenchmarkWorkChain
 
 NAMES = ('lattice', 'elastic')

@@ -1,4 +1,4 @@
-"""From settings to the inputs of the work chain."""
+"""The builder turns the settings into the inputs of the work chain."""
 
 from __future__ import annotations
 
@@ -69,7 +69,7 @@ def test_a_benchmark_arrives_if_one_is_asked_for(build):
 
 
 def test_every_key_of_the_settings_is_used_by_the_builder_or_the_command_line():
-    """A new key must not be forgotten here."""
+    """This fails if a new key of the settings has no effect."""
     used = {'seed', 'campaign', 'model', 'engine', 'cells', 'schedules', 'sampling', 'thresholds', 'training', 'label'}
     assert set(CampaignInputs.model_fields) - {'description'} == used | {'benchmark'}
 

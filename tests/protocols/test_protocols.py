@@ -1,4 +1,4 @@
-"""Protocols, overrides, and the figures of the paper."""
+"""Protocols and overrides give valid settings, and the protocol of the paper has its figures."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ def test_the_small_protocols_keep_the_papers_density_and_distance(name):
     assert inputs.label.labeller == 'qe'
 
 
-def test_overrides_win_where_they_speak_and_nowhere_else():
+def test_overrides_change_only_the_keys_that_they_name():
     changed = campaign_inputs('demo', {'training': {'initial': {'max_steps': 7}}, 'seed': 5})
     plain = campaign_inputs('demo')
     assert changed.training.initial.max_steps == 7
@@ -81,7 +81,7 @@ def test_lists_are_replaced_as_a_whole():
     assert len(campaign_inputs('demo', one).cells.families) == 1
 
 
-def test_null_takes_an_optional_part_away():
+def test_null_removes_an_optional_part():
     assert campaign_inputs('demo').training.final is not None
     assert campaign_inputs('demo', {'training': {'final': None}}).training.final is None
 
@@ -120,7 +120,7 @@ def test_one_call_does_not_leak_into_the_next():
         ({'seed': 2**63}, r'^seed: '),
     ],
 )
-def test_what_cannot_be_is_refused_in_one_sentence_that_names_the_key(overrides, expected):
+def test_an_impossible_value_is_refused_in_one_sentence_that_names_the_key(overrides, expected):
     with pytest.raises(SettingsError, match=expected) as caught:
         campaign_inputs('paper' if 'cells' in overrides or 'campaign' in overrides else 'demo', overrides)
     assert '\n' not in str(caught.value)
@@ -220,7 +220,7 @@ def test_an_empty_file_overrides_nothing(tmp_path):
 
 
 def test_a_key_given_twice_is_refused(tmp_path):
-    """YAML would keep the second silently."""
+    """Plain YAML would silently keep the second value."""
     path = tmp_path / 'over.yaml'
     path.write_text('seed: 1\ncampaign: {n_cycles: 1}\nseed: 2\n')
     with pytest.raises(SettingsError, match=r"over\.yaml: .*'seed'.*twice"):

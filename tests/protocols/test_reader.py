@@ -1,4 +1,4 @@
-"""The settings of a campaign are found in its nodes again."""
+"""The settings of a campaign can be read back from its nodes."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ def test_other_labellers_and_their_nodes_come_back(build, make_ensemble, worker_
     given = {'eam': {'potential': potential}, 'ensemble': {'teacher': teacher}, 'emt': {}}[engine]
     built = build(inputs, **given)
     found = inferred_campaign_inputs(built)
-    # What the labeller does not read is nowhere in the nodes.
+    # Settings that the labeller does not use are not stored in any node.
     assert found.model_copy(update={'label': inputs.label}) == inputs
     assert (found.label.labeller, found.label.limits, found.label.job) == (
         engine,

@@ -51,7 +51,7 @@ def table(release) -> Callable[[str], list[dict[str, str]]]:
 def copy_of_campaign(campaigns) -> Callable[..., Any]:
     """Return a function that stores a campaign with the inputs of the main one and without children.
 
-    It was given the shards of the main one, as one that continues it.
+    It has the shards of the main campaign as inputs, like a campaign that continues it.
     """
 
     def make(*, ensemble: bool, state: str, exit_status: int | None = None) -> Any:

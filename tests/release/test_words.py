@@ -8,10 +8,10 @@ import sys
 import pytest
 
 from aiida_anial.common.level_of_theory import LevelOfTheory
-from aiida_anial.report.card import theory_in_words
 from aiida_anial.report.facts import label_counts, label_ranges, reason_counts
+from aiida_anial.report.texts import theory_in_words
 
-SCIENCE = ('card', 'citation', 'parity', 'plots')
+SCIENCE = ('parity', 'plots', 'texts')
 
 
 def test_reasons_that_differ_in_numbers_alone_are_counted_together():

@@ -11,9 +11,8 @@ from aiida import orm
 from aiida_anial.calcfunctions import derive_seeds
 from aiida_anial.data.dataset import DatasetData
 from aiida_anial.reproduction.comparison import compare
-from aiida_anial.reproduction.records import Verdict
-from aiida_anial.reproduction.reproduce import reproduce
-from aiida_anial.reproduction.running import Codes
+from aiida_anial.reproduction.reproduce import Codes, reproduce
+from aiida_anial.reproduction.verdicts import Verdict
 from aiida_anial.worker.job import machine_record
 
 

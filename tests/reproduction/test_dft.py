@@ -10,10 +10,9 @@ from aiida import orm
 from ase import units
 
 from aiida_anial.reproduction.comparison import compare
-from aiida_anial.reproduction.records import Verdict
-from aiida_anial.reproduction.reproduce import reproduce
-from aiida_anial.reproduction.running import Codes
+from aiida_anial.reproduction.reproduce import Codes, reproduce
 from aiida_anial.reproduction.steps import load_step, obstacle
+from aiida_anial.reproduction.verdicts import Verdict
 from aiida_anial.workchains.label import LabelWorkChain
 
 pytestmark = [pytest.mark.slow, pytest.mark.skipif(shutil.which('pw.x') is None, reason='pw.x is not installed')]

@@ -10,9 +10,8 @@ from aiida import orm
 
 from aiida_anial.common.errors import AnialError
 from aiida_anial.data.dataset import DatasetData
-from aiida_anial.reproduction.records import Verdict
-from aiida_anial.reproduction.reproduce import check_single, reproduce
-from aiida_anial.reproduction.running import Codes
+from aiida_anial.reproduction.reproduce import Codes, check_single, reproduce
+from aiida_anial.reproduction.verdicts import Verdict
 from aiida_anial.workchains.checkpointed import TrainWorkChain
 
 pytestmark = pytest.mark.slow

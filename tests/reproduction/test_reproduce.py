@@ -11,10 +11,9 @@ from aiida_anial.data.dataset import DatasetData
 from aiida_anial.data.nodes import REPRODUCES
 from aiida_anial.formats.datasets import DATASET_FORMATS
 from aiida_anial.queries.records import count
-from aiida_anial.reproduction.records import Verdict
-from aiida_anial.reproduction.reproduce import reproduce
-from aiida_anial.reproduction.running import Codes
+from aiida_anial.reproduction.reproduce import Codes, reproduce
 from aiida_anial.reproduction.steps import load_step
+from aiida_anial.reproduction.verdicts import Verdict
 
 PROCESSES = (
     'generate_cells',

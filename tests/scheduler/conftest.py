@@ -1,4 +1,4 @@
-"""A profile whose computer is Slurm behind SSH, as another user with another home, made as users make it."""
+"""A profile with a computer behind Slurm and SSH, as another user if possible, set up as the documentation says."""
 
 from __future__ import annotations
 
@@ -20,26 +20,26 @@ PROFILE = 'test'
 
 @pytest.fixture(scope='session')
 def services() -> Iterator[Services]:
-    """Slurm and SSH on ports of their own."""
+    """A private Slurm and SSH server."""
     with temporary_services('slurm', 'ssh') as services:
         yield services
 
 
 @pytest.fixture(scope='session')
 def slurm(services) -> Slurm:
-    """What Slurm itself says."""
+    """The commands of this Slurm."""
     return Slurm(services.folder / 'slurm')
 
 
 @pytest.fixture(scope='session')
 def user() -> pwd.struct_passwd:
-    """Whom the SSH server lets in: another user, where we may make one."""
+    """The user whom the SSH server lets in: another user if the tests run as root, otherwise the same one."""
     return pwd.getpwnam('anial-jobs') if os.getuid() == 0 else pwd.getpwuid(os.getuid())
 
 
 @pytest.fixture(scope='session')
 def work(services, user) -> Iterator[Path]:
-    """Where the jobs of these tests run, in the home of their user."""
+    """The work directory of the jobs, in the home folder of their user."""
     folder = Path(tempfile.mkdtemp(prefix='anial-jobs-', dir=user.pw_dir))
     os.chown(folder, user.pw_uid, user.pw_gid)
     yield folder
@@ -72,7 +72,7 @@ def shell(services, slurm, work, worker, tmp_path_factory) -> Iterator[Shell]:
 
 
 def commands(work: Path, worker: Path) -> list[str]:
-    """Return what ``verdi`` is asked to do, as docs/howto/cluster.md says it."""
+    """Return the ``verdi`` commands of docs/howto/cluster.md."""
     computer = '-L cluster -H localhost -T core.ssh_async -S core.slurm --mpiprocs-per-machine 1 -m srun'
     code = 'code create core.code.installed -n -Y cluster'
     return [

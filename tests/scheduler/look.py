@@ -1,4 +1,4 @@
-"""Print processes with their jobs; run by ``verdi run``."""
+"""Print the state of processes and of their jobs; run by ``verdi run``."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ from typing import Any
 
 from aiida import orm
 
-# What differs with the way to a result.
+# Outputs that depend on the path to a result.
 OF_THE_WAY = ('remote_folder', 'retrieved')
 WORDS = ('max_memory_kb', 'max_wallclock_seconds', 'custom_scheduler_commands')
 
 
 def job(node: orm.CalcJobNode) -> dict[str, Any]:
-    """Return what is known of a job."""
+    """Return the state of a job and the facts about its run."""
     retrieved = node.outputs.retrieved.base.repository.list_object_names() if 'retrieved' in node.outputs else []
     return {
         'pk': node.pk,
@@ -33,7 +33,7 @@ def job(node: orm.CalcJobNode) -> dict[str, Any]:
 
 
 def process(pk: int) -> dict[str, Any]:
-    """Return what is known of a process and those that it called."""
+    """Return the state of a process, its jobs, and the hashes of its outputs."""
     node = orm.load_node(pk)
     under = [node, *node.called_descendants]
     return {

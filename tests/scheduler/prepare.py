@@ -1,4 +1,4 @@
-"""Say of the computer what is said in Python, as docs/howto/cluster.md has it, and have it polled more often.
+"""Set the properties of the computer that docs/howto/cluster.md sets in Python, and poll it more often.
 
 Run by ``verdi run`` before the daemon starts.
 """

@@ -1,4 +1,4 @@
-"""Submit what shall be interrupted, with a folder of labels and an ensemble; run by ``verdi run``."""
+"""Submit the processes that the test interrupts, with labels and an ensemble from a folder; run by ``verdi run``."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from aiida_anial.sampling.schedules import Schedule
 from aiida_anial.workchains.checkpointed import SampleWorkChain, TrainWorkChain
 from aiida_anial.workchains.label import LabelWorkChain
 
-# A job of the worker that is interrupted stops itself 10 s before.
+# A job of anial-worker stops itself 10 s before this limit.
 LIMIT_S = 26
 UNLIMITED_S = 3600
 
@@ -33,7 +33,7 @@ ensemble = EnsembleData(read_potential(folder / 'ensemble.safetensors')).store()
 
 
 def dense_cells(n: int) -> dict[str, orm.StructureData]:
-    """Return cells of 108 atoms."""
+    """Return jittered cells of 108 atoms."""
     generator = np.random.default_rng(1)
     cells = {}
     for index in range(n):
@@ -44,7 +44,7 @@ def dense_cells(n: int) -> dict[str, orm.StructureData]:
 
 
 def training() -> dict[str, Any]:
-    """Return the inputs of a training of some seconds."""
+    """Return the inputs of a training that takes some seconds."""
     return {
         'shards': {'shard_000': DatasetData(LabelledCells.read(folder / 'labelled.safetensors'))},
         'model': orm.Dict(ensemble.ensemble.model.to_dict()),
@@ -54,7 +54,7 @@ def training() -> dict[str, Any]:
 
 
 def sampling() -> dict[str, Any]:
-    """Return the inputs of a sampling of some seconds: so short are its steps that nothing happens to the cells."""
+    """Return the inputs of a sampling that takes some seconds, with such small steps that the cells hardly change."""
     schedule = Schedule(t_start_k=300, t_end_k=300, t_mod_k=0, t_0_ps=0.3, t_max_ps=0.008)
     return {
         'cells': dense_cells(2),
@@ -67,12 +67,12 @@ def sampling() -> dict[str, Any]:
 
 
 def job(comment: str, **settings: Any) -> dict[str, Any]:
-    """Return the settings of jobs that are found by a comment."""
+    """Return settings of jobs with a comment by which Slurm lists them."""
     return {'max_memory_kb': 2**19, 'custom_scheduler_commands': [f'#SBATCH --comment={comment}'], **settings}
 
 
 def submit_worker(chain: Any, inputs: dict[str, Any], comment: str, limit_s: int) -> int:
-    """Submit a work chain of jobs of the worker, and return its pk."""
+    """Submit a work chain that runs jobs of ``anial-worker``, and return its pk."""
     builder = chain.get_builder()
     options = JobSettings.parse(job(comment, max_wallclock_seconds=limit_s)).options()
     builder.worker = {**inputs, 'code': orm.load_code('anial-worker@cluster'), 'metadata': {'options': options}}
@@ -97,7 +97,7 @@ def submit_label() -> int:
 
 
 def submit_here() -> int:
-    """Submit a job to Slurm without SSH, as who runs the daemon, and return its pk."""
+    """Submit a job to Slurm without SSH, as the user who runs the daemon, and return its pk."""
     work = folder / 'work'
     computer = orm.Computer('here', 'localhost', '', 'core.local', 'core.slurm', str(work)).store()
     computer.set_default_mpiprocs_per_machine(1)

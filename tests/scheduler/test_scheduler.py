@@ -1,4 +1,4 @@
-"""The whole loop through SSH and Slurm, what ends its jobs on the way, and a campaign beside it that is killed."""
+"""A campaign through SSH and Slurm survives the end of its jobs and the killing of another campaign."""
 
 from __future__ import annotations
 
@@ -20,17 +20,17 @@ pytestmark = pytest.mark.scheduler
 
 BESIDE = Path(__file__).parent
 
-# A job of the worker stops 10 s before its limit of 26 s, pw.x half a second before its limit of 10 s.
+# A job of anial-worker stops 10 s before its limit of 26 s, pw.x half a second before its limit of 10 s.
 WORKER_SLEEP_S, PW_SLEEP_S = 17, 10
 
 N_CORES = min(2, os.cpu_count() or 1)
 N_INITIAL = 8
-# By kind of job: memory in MiB and cores.
+# Requested memory in MiB and cores, by kind of job.
 ASKED = {'PwCalculation': (512, 1), 'TrainEnsembleCalculation': (896, 1), 'SampleCalculation': (768, N_CORES)}
 
 
 def job(kind, comment, **settings):
-    """Return the settings of the jobs of a kind, which are found by a comment."""
+    """Return settings of one kind of job, with a comment by which Slurm lists the jobs."""
     memory, cores = ASKED[kind]
     lines = [f'#SBATCH --comment={comment}']
     return {
@@ -49,27 +49,27 @@ LOOP = {
     'training': {'job': job('TrainEnsembleCalculation', 'loop')},
     'sampling': {'job': job('SampleCalculation', 'loop')},
 }
-# Labels that take long, and are killed.
+# A campaign with slow labels, which is killed.
 VICTIM = {**LOOP, 'label': {'labeller': 'qe', 'qe': {**QE, 'kpoints_distance_per_angstrom': 0.04}}}
 VICTIM['label']['qe']['job'] = job('PwCalculation', 'victim', max_wallclock_seconds=3600)
 
 
 @dataclass(frozen=True)
 class Story:
-    """What has happened: the processes, and the ids of the jobs that something was done to."""
+    """The final state of the processes, and the ids of the jobs that were stopped."""
 
     processes: dict[str, dict[str, Any]]
     stopped: dict[str, list[str]]
     status: dict[str, Any]
 
     def jobs(self, name: str) -> list[dict[str, Any]]:
-        """Return the jobs of a process."""
+        """Return the jobs of the process ``name``."""
         return self.processes[name]['jobs']
 
 
 @pytest.fixture(scope='module')
 def submitted(shell, campaign_overrides, make_labelled, make_ensemble, tmp_path_factory) -> dict[str, int]:
-    """Two campaigns, a training, a sampling, and a slow label, by name."""
+    """The pks of two campaigns, a training, a sampling and a slow label, by name."""
     folder = tmp_path_factory.mktemp('inputs')
     make_labelled(24).write(folder / 'labelled.safetensors')
     write_potential(folder / 'ensemble.safetensors', make_ensemble())
@@ -84,10 +84,10 @@ def submitted(shell, campaign_overrides, make_labelled, make_ensemble, tmp_path_
 
 @pytest.fixture(scope='module')
 def story(shell, slurm, submitted) -> Story:
-    """Everything that is done to the jobs, at the same time, and what has come of it."""
+    """Stop jobs in several ways at the same time, and return the final state of all processes."""
 
     def stop_twice(name, seen, seen_again):
-        """Let a job of the worker reach its own limit, and let Slurm end the next one."""
+        """Let a job of anial-worker reach its time limit, and cancel the job that continues it."""
         first = slurm.wait(name, lambda job: re.search(seen, job.says('worker.out')))
         slurm.sleep(first, WORKER_SLEEP_S)
         second = slurm.wait(name, lambda job: re.search(seen_again, job.says('worker.out')), without=[first.id])
@@ -130,7 +130,7 @@ def story(shell, slurm, submitted) -> Story:
     return Story(dict(zip(submitted, found, strict=True)), stopped, status)
 
 
-def test_the_loop_ends_well_beside_a_campaign_that_is_killed(story):
+def test_the_campaign_succeeds_while_another_one_is_killed(story):
     assert story.processes['campaign']['exit_status'] == 0
     assert story.status['n_labels'] == sum(row['n_labels'] for row in story.status['iterations']) >= N_INITIAL + 2
     assert story.status['n_rejected'] == 0
@@ -152,7 +152,7 @@ def test_every_job_ran_in_slurm_as_the_other_user_with_what_its_kind_asks_for(st
     assert kinds == set(ASKED)
 
 
-def test_another_user_in_another_home_where_we_may_make_one(user, work):
+def test_the_jobs_run_as_another_user_if_one_can_be_created(user, work):
     if os.getuid() == 0:
         assert user.pw_uid != 0
         assert Path(user.pw_dir) != Path.home()
@@ -165,20 +165,20 @@ def test_the_work_directories_of_labels_trainings_and_dynamics_are_cleaned(story
     assert [job for job in jobs if not job['cleaned'] or Path(job['folder']).exists()] == []
 
 
-def test_without_ssh_the_jobs_are_those_of_who_runs_the_daemon(story, slurm):
+def test_without_ssh_the_jobs_belong_to_the_user_who_runs_the_daemon(story, slurm):
     (job,) = story.jobs('here')
     assert job['exit_status'] == 0
     assert slurm.completed()[job['id']]['UserId'].endswith(f'({os.getuid()})')
 
 
 @pytest.mark.parametrize('name', ['train', 'sample'])
-def test_a_job_that_stops_before_its_limit_and_one_that_slurm_ends_go_on_from_their_checkpoints(story, slurm, name):
+def test_jobs_that_stop_before_their_limit_or_are_cancelled_continue_from_their_checkpoints(story, slurm, name):
     jobs = {job['id']: job for job in story.jobs(name)}
     completed = slurm.completed()
     by_itself, by_slurm = (jobs[one] for one in story.stopped[name])
     assert [completed[job['id']]['JobState'] for job in (by_itself, by_slurm)] == ['COMPLETED', 'CANCELLED']
     for job in (by_itself, by_slurm):
-        # The worker had the time to stop in good order, also when the signal came from Slurm.
+        # anial-worker had the time for an orderly stop, also after the signal from Slurm.
         assert job['exit_status'] == 400
         assert job['output']['status'] == 'interrupted'
     chain = story.jobs(name)
@@ -187,14 +187,14 @@ def test_a_job_that_stops_before_its_limit_and_one_that_slurm_ends_go_on_from_th
 
 
 @pytest.mark.parametrize('name', ['train', 'sample'])
-def test_what_was_interrupted_ends_in_the_same_bits(story, name):
+def test_an_interrupted_job_gives_the_same_bits(story, name):
     whole, broken = story.processes[f'whole {name}'], story.processes[name]
     assert len(whole['jobs']) == 1 < len(broken['jobs'])
     assert whole['exit_status'] == broken['exit_status'] == 0
     assert whole['hashes'] == broken['hashes'] != {}
 
 
-def test_a_label_that_reaches_its_wall_clock_goes_on_and_says_so(story):
+def test_a_label_that_reaches_its_time_limit_continues_and_reports_it(story):
     jobs = {job['id']: job for job in story.jobs('slow')}
     assert jobs[story.stopped['slow'][0]]['exit_status'] == 400
     assert story.processes['slow']['exit_status'] == 0
@@ -204,13 +204,13 @@ def test_a_label_that_reaches_its_wall_clock_goes_on_and_says_so(story):
     assert any('restarting in full' in line for line in reports)
 
 
-def test_a_label_that_slurm_ends_is_launched_once_more(story, slurm):
+def test_a_label_that_slurm_cancels_is_launched_once_more(story, slurm):
     (cancelled,) = story.stopped['campaign']
     assert slurm.completed()[cancelled]['JobState'] == 'CANCELLED'
     assert any('was cut short' in line for line in story.processes['campaign']['reports'])
 
 
-def test_killing_a_campaign_ends_its_children_and_its_jobs_alone(story, slurm):
+def test_killing_a_campaign_ends_only_its_own_children_and_jobs(story, slurm):
     victim = story.processes['victim']
     assert victim['state'] == 'killed'
     completed = slurm.completed()

@@ -1,4 +1,4 @@
-"""Slurm and SSH of one's own: closed to others, started again after a death, and gone when they are stopped."""
+"""The private Slurm and SSH are closed to others, restart after being killed, and leave nothing when stopped."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ PROGRAMS = ('munged', 'slurmctld', 'slurmd', 'ssh')
 
 
 def login(services, *arguments):
-    """Log in with the client's own command, and run one there."""
+    """Log in with ``ssh``, and run a command there."""
     command = ['ssh', '-F', services.folder / 'ssh' / 'config', '-o', 'BatchMode=yes', *arguments]
     return subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
 
 
 def working_for(services):
-    """Return the command lines of the processes that have to do with the folder of the services."""
+    """Return the command lines of the processes that use the folder of the services."""
     found = []
     for path in Path('/proc').glob('[0-9]*'):
         try:
@@ -48,7 +48,7 @@ def test_they_listen_on_this_machine_only(services):
     assert addresses == {(port, '0100007F') for port in wanted}
 
 
-def test_the_key_alone_opens_and_for_one_user_alone(services, user):
+def test_only_the_key_opens_a_login_and_only_for_one_user(services, user):
     assert login(services, 'anial-slurm', 'id -un; pwd').stdout.split() == [user.pw_name, user.pw_dir]
     offered = login(services, '-v', '-o', 'PubkeyAuthentication=no', 'anial-slurm', 'true')
     assert offered.returncode == 255
@@ -56,7 +56,7 @@ def test_the_key_alone_opens_and_for_one_user_alone(services, user):
     assert login(services, '-l', 'daemon', 'anial-slurm', 'true').returncode == 255
 
 
-def test_keys_are_their_owners(services):
+def test_only_the_owner_can_read_the_keys(services):
     for name in ('munge/key', 'ssh/key', 'ssh/host_key'):
         assert not (services.folder / name).stat().st_mode & 0o077
 
@@ -77,7 +77,7 @@ def test_a_job_that_no_machine_can_run_is_refused(services):
     assert 'Batch job submission failed' in refused.stderr
 
 
-def test_they_are_seen_beside_those_of_a_profile_and_not_started_with_them(services):
+def test_status_shows_them_and_they_start_without_the_servers_of_a_profile(services):
     printed = services.run('status').stdout
     for name in ('slurm', 'ssh'):
         assert f'services: {name}: 127.0.0.1:' in printed
@@ -87,7 +87,7 @@ def test_they_are_seen_beside_those_of_a_profile_and_not_started_with_them(servi
 
 
 @pytest.mark.slow
-def test_what_was_killed_starts_again_and_all_is_gone_when_stopped(user):
+def test_a_killed_server_starts_again_and_stopping_leaves_no_process(user):
     with temporary_services('slurm', 'ssh') as services:
         ports = json.loads((services.folder / 'services.json').read_text())['ports']
         slurm = Slurm(services.folder / 'slurm')
@@ -98,7 +98,7 @@ def test_what_was_killed_starts_again_and_all_is_gone_when_stopped(user):
         after = {name: services.pid(name) for name in PROGRAMS}
         assert [name for name in PROGRAMS if after[name] == before[name]] == ['ssh']
         assert json.loads((services.folder / 'services.json').read_text())['ports'] == ports
-        # A job, and a session.
+        # A job and a session are running when the servers stop.
         login(services, 'anial-slurm', 'sbatch -o /dev/null --wrap "sleep 100"')
         session = subprocess.Popen(['ssh', '-F', services.folder / 'ssh' / 'config', 'anial-slurm', 'sleep 102'])
         end = time.monotonic() + 30
@@ -111,7 +111,7 @@ def test_what_was_killed_starts_again_and_all_is_gone_when_stopped(user):
         assert working_for(services) == []
 
 
-def test_a_folder_of_before_is_given_the_ports_that_it_lacks(tmp_path):
+def test_a_folder_of_an_earlier_version_gets_the_missing_ports(tmp_path):
     with temporary_services('ssh') as services:
         services.run('stop')
         path = services.folder / 'services.json'

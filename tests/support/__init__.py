@@ -1,1 +1,1 @@
-"""What tests with daemons and servers of their own share."""
+"""Helpers for tests, in particular for those with their own daemons and servers."""

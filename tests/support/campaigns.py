@@ -1,4 +1,4 @@
-"""Campaigns that are looked at from outside while something is done to them."""
+"""Observe a running campaign from outside, while a test interferes with it."""
 
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ __all__ = ('CAMPAIGN', 'ENGINES', 'PHASES', 'Campaign', 'Eye', 'Outcome', 'Proce
 
 LIMIT_S = 600.0
 
-# With real pw.x, and long enough for a fault to hit each phase: overrides of the tiny campaign of tests/conftest.py.
+# Overrides of the tiny campaign of tests/conftest.py: real pw.x, and phases long enough for a fault to hit each.
 CAMPAIGN: dict[str, Any] = {
     'campaign': {'n_initial_cells': 4, 'max_iterations': 1, 'n_trajectories': [2, 2], 'n_cycles': 1},
-    # So tight that drawing them takes a moment.
+    # The cells are so dense that drawing them takes a moment.
     'cells': {'families': [{'edges_angstrom': [4.0, 4.4], 'n_atoms': [4, 4]}], 'min_distance_angstrom': 2.6},
     'schedules': {'t_max_ps': 35.0, 't_0_ps': [10.0, 30.0]},
     'sampling': {'dynamics': {'frame_interval': 1000}},
-    # Nothing stops a trajectory but its end, so that every run has the same number of labels.
+    # No trajectory stops before its end, so that every run has the same number of labels.
     'thresholds': {'mode': 'fixed', 'energy_ev_per_sqrt_atom': 1e6},
     'training': {
         'initial': {'max_steps': 1800, 'batch_size': 8, 'evaluation_interval': 10, 'checkpoint_interval_s': 1.0},
@@ -46,7 +46,7 @@ CAMPAIGN: dict[str, Any] = {
     },
 }
 
-# What a process of the phase is called, and how its step (AiiDA's word for the part of a job) reads.
+# By phase: the label of the process, and a part of the state that AiiDA records for the job.
 PHASES: dict[str, tuple[str, str]] = {
     'random cells': ('generate_cells', ''),
     'uploading': ('PwCalculation', 'uploading'),
@@ -63,13 +63,13 @@ ENGINES = {
     'ValidateCalculation': 'anial-worker',
 }
 _ENDED = ('finished', 'excepted', 'killed')
-# A job of a chain that restarts jobs, and the second attempt at a cell, are the same work.
+# Restarts of a job, and the second attempt at a cell, are the same work.
 _SAME_WORK = re.compile(r'(_again\w*)?(/iteration_\d+)?$')
 
 
 @dataclass(frozen=True)
 class Process:
-    """A process of a campaign, as it was when it was looked at."""
+    """The state of a process of a campaign at one moment."""
 
     pk: int
     uuid: str
@@ -85,32 +85,33 @@ class Process:
 
     @property
     def has_ended(self) -> bool:
-        """Whether nothing will come of it any more."""
+        """Whether the process is terminated."""
         return self.state in _ENDED
 
     @property
     def is_ok(self) -> bool:
-        """Whether it finished well."""
+        """Whether the process finished with exit status 0."""
         return self.state == 'finished' and self.exit_status == 0
 
     @property
     def work(self) -> str:
-        """What it does, whichever attempt it is."""
+        """Name of the work, which all attempts at it share."""
         return f'{_SAME_WORK.sub("", self.path)} {self.label}'
 
     @property
     def where(self) -> Path:
-        """Its work directory."""
+        """Work directory of the process."""
         return Path(self.folder or '/nowhere')
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """How a campaign has ended.
+    """The results of a campaign.
 
-    :param energies: of the labels, by work.
-    :param done: the works that finished well.
-    :param ensemble: digest of its networks.
+    :param energies: energies of the labels, by work.
+    :param done: names of the works that finished with exit status 0.
+    :param ensemble: digest of the final ensemble.
+    :param seconds: time from the submission to the end, in s.
     """
 
     energies: Mapping[str, float]
@@ -121,13 +122,16 @@ class Outcome:
 
 @dataclass
 class Eye:
-    """Looks at campaigns through a process that stays, for a command of AiiDA takes seconds to begin."""
+    """Queries campaigns through one long-lived process, because every command of AiiDA takes seconds to start."""
 
     shell: Shell
     _process: subprocess.Popen[str] | None = None
 
     def ask(self, what: str, pk: int) -> Any:
-        """Return the answer; the process is begun anew where it died, as it may with its database."""
+        """Return the answer to a question, and restart the process if it has died, for example with its database.
+
+        :raises ConnectionError: if there is no answer.
+        """
         if self._process is None or self._process.poll() is not None:
             self._process = subprocess.Popen(
                 [BIN / 'verdi', '-p', self.shell.profile, 'run', Path(__file__).with_name('look.py')],
@@ -161,9 +165,9 @@ class Eye:
 
 @dataclass
 class Campaign:
-    """One campaign, found by its pk.
+    """One campaign.
 
-    :param ledger: where the codes note their ends.
+    :param ledger: file in which the codes record the end of every run.
     """
 
     pk: int
@@ -172,20 +176,20 @@ class Campaign:
     ledger: Path
 
     def look(self) -> list[Process]:
-        """Return the processes of the campaign, the campaign first, from the oldest to the newest."""
+        """Return the processes of the campaign in order of creation, starting with the campaign itself."""
         processes = [Process(**values) for values in self.eye.ask('processes', self.pk)]
         self.note(processes)
         return processes
 
     def note(self, processes: list[Process]) -> None:
-        """Note what was seen."""
+        """Take note of an observation; for subclasses."""
 
     def wait(
         self, condition: Callable[[list[Process]], Any], *, limit_s: float = LIMIT_S, interval_s: float = 0.2
     ) -> Any:
-        """Return what ``condition`` makes of the processes once that is true; failures to look count as no.
+        """Wait until ``condition`` returns a true value for the processes, and return that value.
 
-        A campaign that ends before ends the waiting too, as a failure.
+        A query without an answer is repeated. The test fails if the campaign ends before the condition is met.
         """
         end = time.monotonic() + limit_s
         while True:
@@ -194,13 +198,13 @@ class Campaign:
                 if value := condition(processes):
                     return value
                 assert not processes[0].has_ended, f'the campaign has ended: {processes[0]}: {self.story()}'
-            assert time.monotonic() < end, f'not so after {limit_s:.0f} s: {self.story()}'
+            assert time.monotonic() < end, f'the condition was not met within {limit_s:.0f} s: {self.story()}'
             time.sleep(interval_s)
 
     def wait_for(self, phase: str, *, after_s: float = 0.0, limit_s: float = LIMIT_S) -> Process:
-        """Return a process that is in the middle of a phase of ``PHASES``, its program running if it has one.
+        """Wait until a process is in a phase of ``PHASES``, with its program running if it has one, and return it.
 
-        :param after_s: how long it has been so at least.
+        :param after_s: minimum time for which the process must have been observed in this phase, in s.
         """
         label, step = PHASES[phase]
         since: dict[int, float] = {}
@@ -215,17 +219,17 @@ class Campaign:
                     return process
             return None
 
-        # What takes moments is looked for all the time.
+        # Short phases need frequent queries.
         return self.wait(is_in_it, limit_s=limit_s, interval_s=0.1 if step == 'withscheduler' else 0.01)
 
     def wait_end(self, *, limit_s: float = LIMIT_S) -> Process:
-        """Return the campaign when it has ended; nothing may pause meanwhile."""
+        """Wait until the campaign has ended, and return it; the test fails if a process pauses in the meantime."""
         seen: dict[int, float] = {}
 
         def has_ended(processes: list[Process]) -> Process | None:
             for process in processes:
                 if process.paused and not process.has_ended:
-                    # One that was resumed a moment ago may not have noticed yet.
+                    # A process that was resumed a moment ago may still be marked as paused.
                     waited = time.monotonic() - seen.setdefault(process.pk, time.monotonic())
                     assert waited < 60, f'{process} has paused: {self.story()}'
             return processes[0] if processes[0].has_ended else None
@@ -233,20 +237,20 @@ class Campaign:
         return self.wait(has_ended, limit_s=limit_s)
 
     def wait_paused(self, *, limit_s: float = LIMIT_S) -> Process:
-        """Return the first process that has paused."""
+        """Wait until a process has paused, and return it."""
         return self.wait(
             lambda found: next((one for one in found if one.paused and not one.has_ended), None), limit_s=limit_s
         )
 
     @staticmethod
     def kill(*pids: int, number: signal.Signals = signal.SIGKILL) -> None:
-        """Send a signal to processes that are there."""
+        """Send a signal to processes, ignoring those that have ended."""
         for pid in pids:
             with suppress(ProcessLookupError):
                 os.kill(pid, number)
 
     def outcome(self) -> Outcome:
-        """Return how the campaign has ended."""
+        """Return the results of the campaign, which must have succeeded."""
         processes = self.look()
         assert processes[0].is_ok, f'{processes[0]}: {self.story()}'
         found = self.eye.ask('result', self.pk)
@@ -256,21 +260,21 @@ class Campaign:
         return Outcome(energies, done, found['ensemble'], found['seconds'])
 
     def paid_twice(self) -> int:
-        """Return how many programs came to their end although the same work had been done."""
+        """Return the number of runs that completed although the same work had been completed before."""
         works = {process.folder: process.work for process in self.look() if process.folder}
         ledger = self.ledger.read_text().splitlines() if self.ledger.exists() else []
         ended = Counter(works[folder] for line in ledger if (folder := _completed(line)) in works)
         return sum(number - 1 for number in ended.values())
 
     def story(self) -> str:
-        """Return what AiiDA reports of the campaign."""
+        """Return the report of the campaign, for messages."""
         return self.shell.verdi('process', 'report', self.pk, check=False)
 
 
 def programs_in(folder: Path, name: str | None = None) -> list[int]:
-    """Return the ids of the processes that work in a folder.
+    """Return the ids of the system processes whose working directory is ``folder``.
 
-    :param name: of the program, all if not given.
+    :param name: name of the program; None for any.
     """
     found = []
     for link in Path('/proc').glob('[0-9]*/cwd'):
@@ -281,6 +285,6 @@ def programs_in(folder: Path, name: str | None = None) -> list[int]:
 
 
 def _completed(line: str) -> str | None:
-    """Return the folder of a line of the ledger if the program came to its end there."""
+    """Return the work directory in a line of the ledger if the run completed, or None."""
     outcome, _, folder = line.split(maxsplit=2)
     return folder if outcome == '0' else None

@@ -1,4 +1,4 @@
-"""Fixtures of the tests of work chains and of the hooks under them."""
+"""Fixtures for the tests of the work chains and of the hooks."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from aiida_anial.workchains.label import LabelWorkChain
 
 @pytest.fixture(scope='session')
 def jobs_under() -> Callable[[Any], list[Any]]:
-    """Return a function that finds the calculation jobs that a process called, in the order of their making."""
+    """Return a function that returns the calculation jobs under a process, in order of creation."""
 
     def find(node: Any) -> list[Any]:
         return sorted(
@@ -26,7 +26,7 @@ def jobs_under() -> Callable[[Any], list[Any]]:
 
 @pytest.fixture
 def new_labelling(local_runner, worker, make_structures) -> Any:
-    """A labelling that has not begun."""
+    """A ``LabelWorkChain`` that has not started."""
     evaluate = {**worker, 'labeller': orm.Dict({'kind': 'emt'})}
     process: Any = instantiate_process(local_runner, LabelWorkChain, cells=make_structures(1), evaluate=evaluate)
     return process

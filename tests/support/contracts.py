@@ -1,4 +1,4 @@
-"""What contract tests of hooks share: how a contract is stated, and work chains to try things on."""
+"""Helpers for the contract tests of the hooks: assertions on AiiDA's functions, and small work chains."""
 
 from __future__ import annotations
 
@@ -25,14 +25,14 @@ def parameters(function: Any) -> list[str]:
 
 
 def same(hook: str, function: Any, *names: str) -> None:
-    """See to it that a function takes the parameters that a hook was written for."""
+    """Check that a function has the parameters for which a hook was written."""
     assert parameters(function) == list(names), (
         f'hook {hook}: {function.__qualname__} takes {parameters(function)} now, and {list(names)} before'
     )
 
 
 def calls(hook: str, function: Any, *parts: str) -> None:
-    """See to it that the source of a function holds some texts, in their order."""
+    """Check that the source of a function contains some texts in the given order."""
     source, start = ' '.join(inspect.getsource(function).split()), 0
     for part in parts:
         start = source.find(part, start)
@@ -40,7 +40,7 @@ def calls(hook: str, function: Any, *parts: str) -> None:
 
 
 class Plain(WorkChain):
-    """As AiiDA has it: many inputs, an output, three steps."""
+    """A work chain of AiiDA's own class, with many inputs, an output and three steps."""
 
     @classmethod
     def define(cls, spec: Any) -> None:
@@ -57,7 +57,7 @@ class Plain(WorkChain):
 
 
 class Waits(Plain):
-    """Waits for the children that ``launch`` gives it."""
+    """A work chain that waits for the children that ``launch`` returns."""
 
     launch: Any = None
 
@@ -66,14 +66,14 @@ class Waits(Plain):
 
 
 class Fails(Plain):
-    """Its second step finds no room on the disk."""
+    """A work chain whose second step fails because the disk is full."""
 
     def second(self) -> Any:
         raise OSError(28, 'No space left on device')
 
 
 class Restarts(BaseRestartWorkChain):
-    """AiiDA's own."""
+    """A restarting work chain of AiiDA's own class."""
 
     _process_class = CalcJob
 

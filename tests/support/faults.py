@@ -1,4 +1,4 @@
-"""What a fault costs a campaign: it is caused in a trial, which reckons when the campaign has ended.
+"""Measure what a fault costs a campaign: each trial causes a fault, and evaluates the campaign after its end.
 
 A trial runs one campaign from its submission to its end::
 
@@ -8,17 +8,17 @@ A trial runs one campaign from its submission to its end::
         laboratory.shell.verdi('daemon', 'restart')
         trial.restored()
 
-When the block ends, the trial waits for the end of the campaign, compares it with a reference without faults, checks
-that nothing was lost and nothing paid twice, and appends a row to the results; a block that fails leaves its row too.
-Several faults may hit one campaign, each waited out before the next one::
+At the end of the block, the trial waits for the end of the campaign, compares it with a reference without faults,
+checks that nothing was lost or computed twice, and appends a row to the results, also if the trial failed.
+Several faults may hit one campaign; each trial waits for the recovery before the next one starts::
 
     with laboratory.campaign() as trials:
         for phase in ('labelling', 'training'):
             with trials.trial('the worker is killed', phase) as trial:
                 ...
 
-What was paid is not asked of AiiDA: the codes of the laboratory are the real programs, run by a script that notes in a
-ledger when each of them came to its end.
+The runs are counted independently of AiiDA: the codes of the laboratory are scripts that run the real programs and
+record the end of every run in a ledger.
 """
 
 from __future__ import annotations
@@ -45,14 +45,14 @@ __all__ = ('CAMPAIGN', 'PHASES', 'Laboratory', 'Process', 'Row', 'Trial', 'Trial
 RESULTS = 'ANIAL_FAULTS_RESULTS'
 
 _COUNTED = """#!/bin/sh
-# Runs the real program, and notes its end in the ledger. What a test has left in `damage` is done once, before that.
+# Run the real program, and record its end in the ledger. If a test left a script `damage`, run that once before.
 "{program}" "$@"
 status=$? outcome=$?
 if [ "$status" = 0 ] && mv "{damage}" "{damage}.done" 2>/dev/null; then
     sh "{damage}.done"
     outcome=damaged
 fi
-# A worker that stopped because it was asked to has not come to its end.
+# An anial-worker that stopped on request has not completed its run.
 grep -q '"status": "interrupted"' output.json 2>/dev/null && outcome=interrupted
 echo "$outcome $(date +%s.%N) $PWD" >> "{ledger}"
 exit "$status"
@@ -61,16 +61,16 @@ exit "$status"
 
 @dataclass
 class Row:
-    """What a fault has cost.
+    """The cost of one fault.
 
-    :param fault: what was done.
-    :param phase: in the middle of what.
-    :param profile: of AiiDA.
-    :param lost: labels, and results of other calculations, of the reference that the campaign has not.
-    :param paid_twice: runs of pw.x and anial-worker that came to their end although the same work had been done.
-    :param recovered: whether the campaign came to the same end as the reference.
-    :param seconds: from the moment when nothing more was done about the fault until the work it hit was done, or, where
-        it hit no job in particular, until the next process began or finished.
+    :param fault: description of the fault.
+    :param phase: phase of the campaign that it hit.
+    :param profile: AiiDA profile.
+    :param lost: number of labels and other results of the reference that the campaign lacks.
+    :param paid_twice: number of completed runs of pw.x and anial-worker whose work had been completed before.
+    :param recovered: whether the campaign had the same results as the reference.
+    :param seconds: time in s from the last action of the test until the work that was hit was done or, if no particular
+        job was hit, until the next process started or finished.
     :param paused: whether the campaign waited for `verdi process play`.
     """
 
@@ -84,7 +84,7 @@ class Row:
     paused: bool = False
 
     def append(self) -> None:
-        """Append the row, a line of JSON, to the file that the environment names."""
+        """Append the row as a line of JSON to the file named by the environment variable, if it is set."""
         if path := os.environ.get(RESULTS):
             with Path(path).open('a') as stream:
                 stream.write(json.dumps(asdict(self)) + '\n')
@@ -92,7 +92,7 @@ class Row:
 
 @dataclass
 class Trial(Campaign):
-    """A campaign, and one thing that is done to it."""
+    """A campaign and one fault that hits it."""
 
     row: Row = field(kw_only=True)
     laboratory: Laboratory = field(kw_only=True)
@@ -102,22 +102,22 @@ class Trial(Campaign):
     _seconds: float | None = None
 
     def restored(self, hit: Process | None = None) -> None:
-        """Say that nothing more will be done about the fault: the clock runs from now on.
+        """Start the clock of the recovery; the test calls this after its last action.
 
-        :param hit: the job whose work has to be done for the recovery; if not given, any progress will do.
+        :param hit: job whose work must be done for the recovery; by default, any progress counts.
         """
         with suppress(ConnectionError):
             self._before = {process.pk: process.state for process in self.look()}
         self._restored, self._work = time.monotonic(), hit.work if hit else None
 
     def wait_paused(self, *, limit_s: float = 600.0) -> Process:
-        """Return the first process that has paused, and note that one has."""
+        """Wait until a process has paused, record this in the row, and return the process."""
         paused = super().wait_paused(limit_s=limit_s)
         self.row.paused = True
         return paused
 
     def note(self, processes: list[Process]) -> None:
-        """Note the first progress since the fault was over."""
+        """Record the time of the first progress after ``restored``."""
         if self._restored is None or self._seconds is not None:
             return
         if self._work is not None:
@@ -131,15 +131,15 @@ class Trial(Campaign):
             self._seconds = time.monotonic() - self._restored
 
     def wait_recovered(self) -> None:
-        """Wait until what was hit has been done."""
-        assert self._restored is not None, 'the test has not said when it had done with the fault'
+        """Wait for the recovery, and record its time in the row."""
+        assert self._restored is not None, 'the test must call `restored` after its last action'
         self.wait(lambda _: self._seconds is not None)
         self.row.seconds = round(self._seconds, 1)
 
 
 @dataclass
 class Trials:
-    """The trials of one campaign."""
+    """One campaign and the trials to which it is put."""
 
     laboratory: Laboratory
     campaign: Campaign
@@ -147,7 +147,7 @@ class Trials:
 
     @contextmanager
     def trial(self, fault: str, phase: str) -> Iterator[Trial]:
-        """Let the block do something to the campaign, and wait until that is made good."""
+        """Let the block cause a fault, and wait for the recovery."""
         shell = self.laboratory.shell
         row = Row(fault, phase, shell.profile)
         self.rows.append(row)
@@ -160,7 +160,10 @@ class Trials:
         assert row.paid_twice == 0, trial.story()
 
     def reckon(self, *, may_differ: bool) -> None:
-        """Wait for the end of the campaign, and compare it with the reference."""
+        """Wait for the end of the campaign, and compare it with the reference.
+
+        :param may_differ: whether the ensemble may differ from that of the reference.
+        """
         reference = self.laboratory.reference
         self.campaign.wait_end()
         outcome = self.campaign.outcome()
@@ -173,19 +176,20 @@ class Trials:
         assert len(outcome.energies) == len(reference.energies)
         for work, energy in reference.energies.items():
             assert math.isclose(outcome.energies[work], energy, abs_tol=1e-4), work
-        assert may_differ or outcome.ensemble == reference.ensemble, 'the networks have other bits'
+        assert may_differ or outcome.ensemble == reference.ensemble, 'the ensemble differs from that of the reference'
         for row in self.rows:
             row.recovered = True
 
 
 @dataclass
 class Laboratory:
-    """A profile whose campaigns are put to trial, one after the other.
+    """A profile in which campaigns are put to trial, one after the other.
 
-    :param shell: with the profile set up on the codes of ``make_laboratory``, and a daemon that runs.
-    :param overrides: of the campaign.
-    :param ledger: where the codes note their ends.
-    :param damage: a script that the next program to end runs in its work directory before it says so.
+    :param shell: commands for the profile, which has the codes of ``make_laboratory`` and a running daemon.
+    :param overrides: overrides of the campaign.
+    :param ledger: file in which the codes record the end of every run.
+    :param damage: path of a script that the next run executes in its work directory before its end is recorded.
+    :param reference: results of a campaign without faults; computed when it is first needed.
     """
 
     shell: Shell
@@ -198,16 +202,16 @@ class Laboratory:
 
     @contextmanager
     def trial(self, fault: str, phase: str, *, may_differ: bool = False) -> Iterator[Trial]:
-        """Submit a campaign, let the block do something to it, and reckon at its end.
+        """Submit a campaign, let the block cause a fault, and evaluate the campaign at its end.
 
-        :param may_differ: whether the ensemble may have other bits than the reference's.
+        :param may_differ: whether the ensemble may differ from that of the reference.
         """
         with self.campaign(may_differ=may_differ) as trials, trials.trial(fault, phase) as trial:
             yield trial
 
     @contextmanager
     def campaign(self, *, may_differ: bool = False) -> Iterator[Trials]:
-        """Submit a campaign, let the block do several things to it, and reckon at its end."""
+        """Submit a campaign, let the block cause several faults, and evaluate the campaign at its end."""
         if self.reference is None:
             self.reference = self.run_reference()
         self.damage.unlink(missing_ok=True)
@@ -223,13 +227,13 @@ class Laboratory:
                 row.append()
 
     def workers(self) -> list[int]:
-        """Return the process ids of the daemon's workers, as fast as the operating system tells them."""
+        """Return the process ids of the daemon workers, from the operating system, which is faster than ``verdi``."""
         (path,) = (self.shell.home / '.aiida' / 'daemon').glob(f'circus-{self.shell.profile}.pid')
         children = psutil.Process(int(path.read_text())).children()
         return [child.pid for child in children if child.cmdline()[-2:] == ['daemon', 'worker']]
 
     def run_reference(self) -> Outcome:
-        """Run the campaign without a fault."""
+        """Run the campaign without faults, and return its results."""
         campaign = self.submit()
         campaign.wait_end()
         outcome = campaign.outcome()
@@ -238,7 +242,7 @@ class Laboratory:
         return outcome
 
     def submit(self) -> Campaign:
-        """Submit the campaign, and return as soon as its pk is known: the daemon has begun by then."""
+        """Submit the campaign, and return as soon as its pk is printed; the daemon has started it by then."""
         path = self.shell.home / 'overrides.yaml'
         path.write_text(yaml.safe_dump(self.overrides))
         command = [BIN / 'aiida-anial', 'submit', '-p', self.shell.profile, '--pk-only', path, '--protocol', 'demo']
@@ -251,7 +255,7 @@ class Laboratory:
         return Campaign(pk, self.shell, self.eye, self.ledger)
 
     def clear_away(self, campaign: Campaign) -> None:
-        """Leave nothing of a campaign that failed to the next one."""
+        """End all programs and processes of a failed campaign, so that they do not disturb the next one."""
         with suppress(Exception):
             for process in campaign.look():
                 if process.folder and not process.has_ended:
@@ -262,7 +266,7 @@ class Laboratory:
 
 
 def make_laboratory(shell: Shell, overrides: dict[str, Any], *, pw: Path) -> tuple[Laboratory, list[Any]]:
-    """Return a laboratory whose profile is not there yet, and what to hand to ``aiida-anial setup`` for its codes."""
+    """Return a laboratory whose profile does not exist yet, and the options of ``aiida-anial setup`` for its codes."""
     ledger, damage = shell.home / 'ledger', shell.home / 'damage'
     options: list[Any] = []
     for option, name, program in (('--pw', 'counted-pw', pw), ('--worker', 'counted-worker', BIN / 'anial-worker')):

@@ -1,4 +1,4 @@
-"""Answer questions about a campaign, one a line, until nobody asks; run by ``verdi run``, with any storage."""
+"""Answer one question about a campaign per line of input until its end; run by ``verdi run``, with any storage."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ CALLS = [LinkType.CALL_CALC.value, LinkType.CALL_WORK.value]
 
 
 def processes(pk):
-    """Return the campaign and every process under it, with the path of its call labels."""
+    """Return the campaign and every process under it, each with the path of its call labels."""
     rows = orm.QueryBuilder().append(orm.ProcessNode, filters={'id': pk}, project=list(FIELDS.values())).all()
     query = orm.QueryBuilder()
     query.append(orm.ProcessNode, filters={'id': {'>=': pk}}, project='id', tag='caller')
@@ -45,7 +45,7 @@ def processes(pk):
 
 
 def result(pk):
-    """Return what the campaign has given: energy by UUID of the calculation, and a digest of the networks."""
+    """Return the results of the campaign: energies by UUID of the calculation, and a digest of the ensemble."""
     campaign = orm.load_node(pk)
     shards = campaign.outputs.shards if 'shards' in campaign.outputs else {}
     energies = {}
@@ -63,7 +63,7 @@ def result(pk):
 for line in sys.stdin:
     what, pk = line.split()
     print(json.dumps({'processes': processes, 'result': result}[what](int(pk))), flush=True)
-    # Nothing is kept: neither a snapshot of the database nor a node as it was.
+    # Discard the snapshot of the database and all loaded values, so that the next answer is current.
     session = get_manager().get_profile_storage().get_session()
     session.rollback()
     session.expire_all()

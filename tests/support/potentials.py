@@ -1,4 +1,4 @@
-"""Random cells and random networks: no number here is physics, but every relation between them must hold."""
+"""Random cells and random networks, whose energies have no meaning but must be consistent with their forces."""
 
 from __future__ import annotations
 
@@ -13,7 +13,10 @@ __all__ = ('random_cell', 'random_ensemble')
 
 
 def random_cell(n_atoms: int, *, seed: int, volume: float = 17.0, shear: float = 0.25) -> tuple[np.ndarray, np.ndarray]:
-    """Return positions and lattice of a sheared cell, ``volume`` angstrom^3 an atom, no two atoms within 1.7 A."""
+    """Return positions and lattice of a sheared cell with all distances above 1.7 angstrom.
+
+    :param volume: volume per atom, angstrom^3.
+    """
     generator = np.random.default_rng([seed, n_atoms])
     edge = (n_atoms * volume) ** (1 / 3)
     lattice = np.diag(generator.uniform(0.9, 1.1, 3)) + shear * np.tril(generator.uniform(-1, 1, (3, 3)), -1)
@@ -29,7 +32,7 @@ def random_cell(n_atoms: int, *, seed: int, volume: float = 17.0, shear: float =
 
 
 def random_ensemble(model: ModelSettings, *, seed: int = 5) -> Ensemble:
-    """Return an ensemble of random weights."""
+    """Return an ensemble with random weights."""
     generator = np.random.default_rng(seed)
     sizes, members = model.layer_sizes, model.n_members
     weights = [generator.normal(size=(members, n_out, n_in)) * n_in**-0.5 for n_in, n_out in itertools.pairwise(sizes)]

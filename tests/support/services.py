@@ -1,4 +1,4 @@
-"""Servers of their own, started and stopped by the script that users have."""
+"""Private servers for tests, started and stopped with ``services/services.py``."""
 
 from __future__ import annotations
 
@@ -25,23 +25,23 @@ __all__ = ('Services', 'temporary_services')
 
 @dataclass(frozen=True)
 class Services:
-    """The servers of a folder."""
+    """The servers of one folder."""
 
     folder: Path
 
     def run(self, *arguments: str, check: bool = True) -> subprocess.CompletedProcess[str]:
-        """Run the script of the services."""
+        """Run ``services/services.py`` for this folder."""
         command = [sys.executable, ROOT / 'services' / 'services.py', *arguments, '--folder', self.folder]
         result = subprocess.run(command, capture_output=True, text=True, timeout=180, check=False)
         assert result.returncode == 0 or not check, result.stderr
         return result
 
     def pid(self, name: str) -> int:
-        """Return the id of a server's process."""
+        """Return the process id of a server."""
         return int(json.loads((self.folder / f'{name}.pid').read_text())['pid'])
 
     def kill(self, name: str) -> None:
-        """End a server at once, and wait until it is gone or only waits to be collected."""
+        """Kill a server, and wait until its process is gone or a zombie."""
         pid = self.pid(name)
         os.kill(pid, signal.SIGKILL)
         status = Path(f'/proc/{pid}/stat')
@@ -49,26 +49,26 @@ class Services:
             time.sleep(0.02)
 
     def control(self, *arguments: str) -> str:
-        """Ask or change the RabbitMQ server."""
+        """Run ``rabbitmqctl`` for the RabbitMQ server, and return its output."""
         command = [self.folder / 'rabbitmqctl', '--quiet', *arguments]
         return subprocess.run(command, capture_output=True, text=True, timeout=60, check=True).stdout
 
     @property
     def credentials(self) -> dict[str, dict[str, Any]]:
-        """What a profile has to know."""
+        """Content of the credentials file for ``aiida-anial setup``."""
         return yaml.safe_load((self.folder / 'credentials.yaml').read_text())
 
     @property
     def secrets(self) -> list[str]:
-        """Every password, and Erlang's cookie."""
+        """All passwords and Erlang's cookie."""
         return list(json.loads((self.folder / 'services.json').read_text())['passwords'].values())
 
 
 @contextmanager
 def temporary_services(*names: str) -> Iterator[Services]:
-    """Give servers that run; not under pytest's folder, which is closed to their accounts.
+    """Provide running servers, in a folder outside pytest's, which the accounts of the servers cannot enter.
 
-    :param names: which ones; those that start if nothing is said, if not given.
+    :param names: services to start; by default those that ``services.py start`` starts.
     """
     folder = Path(tempfile.mkdtemp(prefix='anial-services-'))
     folder.chmod(0o755)

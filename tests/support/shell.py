@@ -1,4 +1,4 @@
-"""The commands of the environment, run as a user runs them, in an AiiDA folder of its own."""
+"""Run the commands of the environment as a user does, with a separate AiiDA folder."""
 
 from __future__ import annotations
 
@@ -21,10 +21,11 @@ BIN = Path(sys.executable).parent
 
 @dataclass(frozen=True)
 class Shell:
-    """Runs commands with ``AIIDA_PATH`` at ``home``, and keeps what they print.
+    """Runs commands with ``home`` as ``AIIDA_PATH``, and keeps their output.
 
-    :param profile: for ``verdi`` and ``ask``.
-    :param variables: of the environment of every command, beside those of the tests.
+    :param profile: profile for ``verdi``, ``anial`` and ``ask``.
+    :param variables: environment variables for every command, in addition to those of the tests.
+    :param printed: output of every command so far.
     """
 
     home: Path
@@ -37,7 +38,8 @@ class Shell:
     ) -> subprocess.CompletedProcess[str]:
         """Run a command.
 
-        :param variables: of its environment, beside those of the tests.
+        :param check: fail if the exit status is not 0.
+        :param variables: further environment variables.
         """
         result = subprocess.run(
             [str(BIN / program), *map(str, arguments)],
@@ -59,34 +61,34 @@ class Shell:
         return result
 
     def verdi(self, *arguments: Any, check: bool = True) -> str:
-        """Return what ``verdi`` prints for the profile."""
+        """Return the standard output of a ``verdi`` command for the profile."""
         return self.run('verdi', '-p', self.profile, *arguments, check=check).stdout
 
     def anial(self, command: str, *arguments: Any, check: bool = True) -> str:
-        """Return what ``aiida-anial`` prints for the profile."""
+        """Return the standard output of an ``aiida-anial`` command for the profile."""
         return self.run('aiida-anial', command, '-p', self.profile, *arguments, check=check).stdout
 
     def ask(self, script: Path, *arguments: Any) -> Any:
-        """Return the JSON that a script prints last, run by ``verdi run``."""
+        """Run a script with ``verdi run``, and return the JSON in its last line of output."""
         return json.loads(self.verdi('run', script, *arguments).splitlines()[-1])
 
     def workers(self) -> list[int]:
-        """Return the process ids of the daemon's workers."""
+        """Return the process ids of the daemon workers."""
         return [int(pid) for pid in re.findall(r'^\s*(\d+)\s+[\d.]+', self.verdi('daemon', 'status'), re.MULTILINE)]
 
     def wait(self, condition: Callable[[], Any], *, limit_s: float) -> Any:
-        """Return what ``condition`` returns once that is true."""
+        """Wait until ``condition`` returns a true value, and return that value."""
         end = time.monotonic() + limit_s
         while True:
             start = time.monotonic()
             if value := condition():
                 return value
             now = time.monotonic()
-            assert now < end, f'not so after {limit_s} s'
-            # A command takes seconds of a core, which what is waited for needs.
+            assert now < end, f'the condition was not met within {limit_s} s'
+            # Each command occupies a core for seconds, which slows down what the test waits for.
             time.sleep(max(0.5, 2 * (now - start)))
 
     @property
     def config(self) -> dict[str, Any]:
-        """AiiDA's configuration."""
+        """Content of AiiDA's configuration file."""
         return json.loads((self.home / '.aiida' / 'config.json').read_text())

@@ -1,4 +1,4 @@
-"""What the Slurm of the services says of its jobs, and what its administrator does to them."""
+"""Query the jobs of the private Slurm, and control them as its administrator."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ __all__ = ('Slurm', 'SlurmJob')
 
 @dataclass(frozen=True)
 class SlurmJob:
-    """A job that waits or runs."""
+    """A pending or running job."""
 
     id: str
     state: str
@@ -23,24 +23,24 @@ class SlurmJob:
     folder: Path
 
     def says(self, name: str) -> str:
-        """Return what a file of the job holds by now."""
+        """Return the current content of a file of the job; empty if it does not exist yet."""
         path = self.folder / name
         return path.read_text() if path.exists() else ''
 
 
 @dataclass(frozen=True)
 class Slurm:
-    """The Slurm in a folder."""
+    """The private Slurm whose configuration is in ``folder``."""
 
     folder: Path
 
     @property
     def variables(self) -> dict[str, str]:
-        """What its commands need of the environment."""
+        """Environment variables that Slurm's commands need."""
         return {'SLURM_CONF': str(self.folder / 'slurm.conf')}
 
     def run(self, *command: str) -> str:
-        """Return what one of its commands prints."""
+        """Run a command of Slurm, and return its standard output."""
         result = subprocess.run(
             command, env={**os.environ, **self.variables}, capture_output=True, text=True, timeout=60, check=False
         )
@@ -48,7 +48,10 @@ class Slurm:
         return result.stdout.strip()
 
     def jobs(self, comment: str | None = None) -> list[SlurmJob]:
-        """Return the jobs that wait or run, with this comment if one is given."""
+        """Return the pending and running jobs.
+
+        :param comment: return only jobs with this comment.
+        """
         lines = self.run('squeue', '-h', '-o', '%i|%T|%k|%Z').splitlines()
         jobs = [SlurmJob(*line.split('|')[:3], Path(line.split('|')[3])) for line in lines]
         return [job for job in jobs if comment in (None, job.comment)]
@@ -56,9 +59,10 @@ class Slurm:
     def wait(
         self, comment: str, ready: Callable[[SlurmJob], bool], *, without: Collection[str] = (), limit_s: float = 240
     ) -> SlurmJob:
-        """Return a job with this comment once it is ready.
+        """Wait until a job with this comment is ready, and return it.
 
-        :param without: ids of jobs that are meant no more.
+        :param ready: condition on the job.
+        :param without: ids of jobs to ignore.
         """
         end = time.monotonic() + limit_s
         while time.monotonic() < end:
@@ -69,13 +73,13 @@ class Slurm:
         raise AssertionError(f'no job {comment} was ready within {limit_s:.0f} s')
 
     def sleep(self, job: SlurmJob, seconds: float) -> None:
-        """Let a job do nothing, while its clock goes on."""
+        """Suspend a job for some seconds, while the clock of its time limit continues."""
         self.run('scontrol', 'suspend', job.id)
         time.sleep(seconds)
         self.run('scontrol', 'resume', job.id)
 
     def completed(self) -> dict[str, dict[str, str]]:
-        """Return what is written down of the jobs that have ended, by their ids."""
+        """Return Slurm's records of the jobs that have ended, by their ids."""
         path = self.folder / 'state' / 'completed.log'
         jobs = [dict(re.findall(r'(\w+)=(\S*)', line)) for line in path.read_text().splitlines()]
         return {job['JobId']: job for job in jobs}

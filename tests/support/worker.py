@@ -1,4 +1,4 @@
-"""An ``anial-worker`` that another user of the machine can run, as one that was installed on a cluster."""
+"""An ``anial-worker`` that another user of the machine can run, like one installed on a cluster."""
 
 from __future__ import annotations
 
@@ -16,16 +16,16 @@ from support.shell import BIN, ROOT
 
 __all__ = ('run_as', 'worker_of')
 
-# Of Python's own library, what no program of ours imports.
+# Parts of Python's standard library that the package does not import.
 _UNUSED = shutil.ignore_patterns('site-packages', 'test', 'idlelib', 'config-*', 'ensurepip')
 _PYTHON = f'python{sys.version_info.major}.{sys.version_info.minor}'
 
 
 def run_as(user: pwd.struct_passwd, *command: Any) -> subprocess.CompletedProcess[str]:
-    """Run a command as a user, from that user's home, with nothing of our environment."""
+    """Run a command as another user, in the home folder of that user and without the environment of the tests."""
     account = {'user': user.pw_uid, 'group': user.pw_gid, 'extra_groups': []} if user.pw_uid != os.getuid() else {}
     return subprocess.run(
-        # A program that the user may not run is an exit status, and no exception.
+        # With a shell, a program that the user may not run gives an exit status instead of an exception.
         ['/bin/sh', '-c', 'exec "$@"', 'sh', *map(str, command)],
         cwd=user.pw_dir,
         env={'HOME': user.pw_dir, 'PATH': os.defpath, 'OMP_NUM_THREADS': '1'},
@@ -38,16 +38,17 @@ def run_as(user: pwd.struct_passwd, *command: Any) -> subprocess.CompletedProces
 
 
 def worker_of(user: pwd.struct_passwd, folder: Path) -> Path:
-    """Return our worker, or where the user is another one, a worker of that user's own, with a copy of the package.
+    """Return the ``anial-worker`` of this environment or, for another user, one with a copy of the package.
 
-    Interpreter and dependencies are ours; those in folders that the user may not enter are copied as well.
+    The copy uses the interpreter and the dependencies of this environment, which are copied too if the user may not
+    enter their folders.
 
-    :param folder: for the copies; everybody may enter it.
+    :param folder: folder for the copies, which everybody may enter.
     """
     if user.pw_uid == os.getuid():
         return BIN / 'anial-worker'
     package = folder / 'package'
-    # With what numba has compiled, which is the same for all, and in a place to which the user can add more.
+    # The copy includes the code that numba has compiled, and the user may add to it.
     shutil.copytree(ROOT / 'aiida_anial', package / 'aiida_anial')
     for path in (package, *package.rglob('*')):
         os.chown(path, user.pw_uid, user.pw_gid)
@@ -62,12 +63,12 @@ def worker_of(user: pwd.struct_passwd, folder: Path) -> Path:
     worker.write_text('\n'.join(['#!/bin/sh', *exports, f'exec {python} -m aiida_anial.worker.main "$@"', '']))
     worker.chmod(0o755)
     tried = run_as(user, worker, '--version')
-    assert tried.returncode == 0, f'{user.pw_name} can run no anial-worker, not even a copy: {tried.stderr}'
+    assert tried.returncode == 0, f'{user.pw_name} cannot run anial-worker, not even a copy: {tried.stderr}'
     return worker
 
 
 def _copy_of_python(folder: Path) -> Path:
-    """Return a copy of the interpreter, which finds its library beside itself."""
+    """Copy the interpreter with its library, and return the path of the copy."""
     base = Path(sys.base_prefix)
     for name in ('bin', 'lib'):
         (folder / name).mkdir(parents=True)
@@ -79,7 +80,7 @@ def _copy_of_python(folder: Path) -> Path:
 
 
 def _reachable(user: pwd.struct_passwd, source: Path, target: Path) -> Path:
-    """Return a folder of packages, or where the user cannot read it, a copy, of links as far as possible."""
+    """Return a folder of packages or, if the user cannot read it, a copy made of hard links where possible."""
     if run_as(user, 'test', '-r', source).returncode == 0:
         return source
     shutil.copytree(source, target / source.name, copy_function=_link)

@@ -16,7 +16,8 @@ from aiida_anial.common.errors import AnialError, FileFormatError, SettingsError
 from aiida_anial.common.tensors import read_tensors
 from aiida_anial.potential.potential import read_potential
 from aiida_anial.training.errors import ConfigurationErrors
-from aiida_anial.worker import train, validate
+from aiida_anial.worker import train
+from aiida_anial.worker.evaluate import validate
 from aiida_anial.worker.job import Job, JobInterrupted
 
 SETTINGS = {'max_steps': 40, 'batch_size': 6, 'evaluation_interval': 10}
@@ -72,7 +73,7 @@ def test_validate_agrees_with_train(make_job):
     job = make_job()
     expected = train.run(job)
     job.path('input.json').write_text(json.dumps({'engine': {'threads': 1}}))
-    summary = validate.run(Job.read(job.directory))
+    summary = validate(Job.read(job.directory))
     assert summary == {key: expected[key] for key in summary}
     assert len(ConfigurationErrors.read(job.path('errors.safetensors'))) == 40
 

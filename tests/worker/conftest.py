@@ -34,7 +34,7 @@ MODEL = ModelSettings(
 
 @pytest.fixture
 def ensemble() -> Ensemble:
-    """Networks with random weights."""
+    """An ensemble of networks with random weights."""
     generator, sizes = np.random.default_rng(1), MODEL.layer_sizes
     return Ensemble(
         MODEL,
@@ -55,7 +55,7 @@ def cells() -> Cells:
 
 @pytest.fixture
 def make_job(tmp_path, ensemble, cells) -> Callable[..., Path]:
-    """Return a function that makes the directory of a job with these inputs."""
+    """Return a function that creates the directory of a job with the given inputs."""
 
     def make(name: str = 'job', **inputs: Any) -> Path:
         directory = tmp_path / name

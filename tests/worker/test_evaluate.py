@@ -20,7 +20,7 @@ CUTOFF = 5.0
 
 
 def labels(directory):
-    """Return the summary and the arrays of the labels."""
+    """Run the command, and return the summary and the arrays of the labels."""
     summary = evaluate.run(Job.read(directory))
     return summary, read_tensors(directory / 'labels.safetensors', kind='labels', schema_version=1).arrays
 
@@ -43,7 +43,7 @@ def electron_density(positions, lattice) -> np.ndarray:
 
 
 def energy(positions, lattice) -> float:
-    """Return the energy of the functions above, which the file only tabulates."""
+    """Return the energy from the functions above, of which the file contains only tables."""
     return float(embedding(electron_density(positions, lattice)).sum() + pair(pairs(positions, lattice)[1]).sum() / 2)
 
 
@@ -52,7 +52,7 @@ def pairs(positions, lattice) -> tuple[np.ndarray, np.ndarray]:
 
 
 def write_eam(path, *, element='Al', rho_max=6.0):
-    """Write the functions as a LAMMPS setfl file; for one element the fs style is laid out as the alloy style."""
+    """Write the functions as a LAMMPS setfl file; for one element, the styles fs and alloy have the same layout."""
     n = 2000
     r, rho = np.arange(n) * CUTOFF / (n - 1), np.arange(n) * rho_max / (n - 1)
     values = np.concatenate([embedding(rho), density(r), r * pair(r)])
@@ -95,7 +95,7 @@ def test_eam(make_job, cells, style):
 
 
 def test_eam_beyond_its_table(make_job, cells):
-    """A spline goes on beyond its table; the cell is rejected instead, and the others are kept."""
+    """The splines would extrapolate beyond the table; instead, the cell is rejected and the others are kept."""
     directory = make_job(labeller={'kind': 'eam'})
     largest = [electron_density(*cell).max() for cell in cells]
     assert largest[0] > max(largest[1:])
@@ -116,7 +116,7 @@ def test_eam_beyond_its_table(make_job, cells):
         (lambda path: write_eam(path, element='Cu'), r'has no aluminium, only Cu'),
     ],
 )
-def test_eam_file_that_is_none(make_job, spoil, message):
+def test_an_invalid_eam_file_is_refused(make_job, spoil, message):
     directory = make_job(labeller={'kind': 'eam'})
     write_eam(directory / 'potential.eam.alloy')
     spoil(directory / 'potential.eam.alloy')
@@ -197,4 +197,4 @@ def test_cells_with_an_element_that_an_eam_file_does_not_tabulate_are_rejected(t
     (tmp_path / 'input.json').write_text('{"labeller": {"kind": "eam"}}')
     summary, _ = labels(tmp_path)
     assert summary['rejected'].keys() == {'1'}
-    assert 'have Ni, and the potential knows Al only' in summary['rejected']['1']
+    assert 'they contain Ni, but the potential knows only Al' in summary['rejected']['1']

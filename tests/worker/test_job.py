@@ -1,4 +1,4 @@
-"""What a job reads, when it stops, and what it writes."""
+"""A job reads its inputs, stops before its time limit, and writes its output."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from aiida_anial.worker.job import Job, JobInputs, Status
 
 
 class Inputs(JobInputs):
-    """Inputs of some command."""
+    """The keys of a command made up for these tests."""
 
     seed: int
 
@@ -46,7 +46,7 @@ def test_parse(tmp_path):
 
 @pytest.mark.parametrize(('limit', 'end'), [(1000, 950), (200, 190), (100, 90), (30, 20), (10, 5), (1, 0.5)])
 def test_stops_a_margin_before_the_limit(tmp_path, limit, end):
-    """5 % and at least 10 s, but never more than half."""
+    """The margin is 5 % of the limit, at least 10 s, but at most half of the limit."""
     now = [100.0]
     job = Job(tmp_path, {}, max_wallclock_seconds=limit, started=100.0, clock=lambda: now[0])
     now[0] = 100 + end - 0.01

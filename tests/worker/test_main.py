@@ -1,4 +1,4 @@
-"""The console script: help, status and exit code."""
+"""The program ``anial-worker``: help, status and exit code."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ COMMANDS = ('train', 'sample', 'evaluate', 'validate')
 
 @pytest.fixture
 def call():
-    """Return a function that runs the script and returns exit code, output.json and the standard error."""
+    """Return a function that runs the program and returns exit code, output.json and the standard error."""
 
     def invoke(*arguments):
         result = CliRunner().invoke(main.main, [str(argument) for argument in arguments])
@@ -30,7 +30,7 @@ def call():
 
 @pytest.fixture(autouse=True)
 def same_environment(monkeypatch):
-    """The script sets the number of threads of its process, which here is that of all tests."""
+    """Keep the environment variables, which the program changes in its process, here that of all tests."""
     monkeypatch.setattr(os, 'environ', os.environ.copy())
     for name in ('OMP_NUM_THREADS', 'MKL_NUM_THREADS', 'OPENBLAS_NUM_THREADS'):
         monkeypatch.setenv(name, '1')
@@ -93,8 +93,8 @@ def test_interrupted(call, make_job, monkeypatch):
     assert (output['status'], output['message'], output['summary']) == ('interrupted', 'half way.', {'done': 1})
 
 
-@pytest.mark.parametrize('command', ['evaluate', 'sample', 'validate'])
+@pytest.mark.parametrize('command', ['evaluate', 'sample', 'property'])
 def test_only_a_training_loads_torch(command):
-    """Its import takes seconds, and these jobs are many and may be short."""
+    """Importing torch takes seconds, and there are many of the other jobs, some of them short."""
     code = f'import sys, aiida_anial.worker.{command}; assert "torch" not in sys.modules'
     subprocess.run([sys.executable, '-c', code], check=True, timeout=120)

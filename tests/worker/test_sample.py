@@ -25,7 +25,7 @@ SETTINGS = {'frame_interval': 10, 'min_time_ps': 0.01, 'min_contact_angstrom': 0
 
 
 def inputs(*lengths_ps, energy=1e3, **others):
-    """Return ``input.json`` of trajectories of these lengths."""
+    """Return the content of ``input.json`` for trajectories of these lengths."""
     schedule = {'t_start_k': 900, 't_end_k': 300, 't_mod_k': 500, 't_0_ps': 0.1}
     return {
         'settings': SETTINGS,
@@ -37,10 +37,10 @@ def inputs(*lengths_ps, energy=1e3, **others):
 
 
 def stop_after(directory, checks: int | None) -> Job:
-    """Return the job whose time is over when it has asked for it so many times."""
+    """Return a job whose time is over after it has checked its clock this many times; None for never."""
     asked = iter(range(10**9))
     limit = 10**9 if checks is None else 1000
-    started = 0 if checks is None else checks - 950  # a margin of 5 % is kept
+    started = 0 if checks is None else checks - 950  # because a margin of 5 % is kept
     return Job(directory, json.loads((directory / 'input.json').read_text()), limit, started, lambda: next(asked))
 
 
@@ -95,7 +95,7 @@ def test_same_files_in_any_batch(make_job, batch):
 
 @contextmanager
 def worker(directory) -> Iterator[subprocess.Popen]:
-    """Run the command in a process of its own, which ends with the block whatever happens."""
+    """Run the command in its own process, which is killed at the end of the block if it still runs."""
     command = [sys.executable, '-m', 'aiida_anial.worker.main', 'sample', str(directory)]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
         try:
@@ -109,7 +109,7 @@ def status(directory) -> str:
 
 
 def test_sigterm_and_continue(make_job):
-    """The first trajectory's end is the sign that the dynamics are under way, with time left on the slower engine."""
+    """The signal is sent when the first trajectory ends, which leaves time for the others even on the slower engine."""
     values = inputs(0.02, 0.25, 0.25, engine={'engine': 'torch', 'dtype': 'float64'})
     whole, pieces = make_job('whole', **values), make_job('pieces', **values)
     with worker(whole) as uninterrupted:
@@ -131,7 +131,7 @@ def test_checkpoint_of_other_inputs(make_job, ensemble):
     with pytest.raises(JobInterrupted):
         sample.run(stop_after(directory, 3))
     values = json.loads((directory / 'input.json').read_text())
-    # Another time limit and another batch are not another task.
+    # The time limit and the batch size may differ from those of the checkpoint.
     batch = {'settings': SETTINGS | {'batch_size': 1, 'refill': False}}
     for changed in ({'max_wallclock_seconds': 9000}, batch):
         (directory / 'input.json').write_text(json.dumps(values | changed))

@@ -81,11 +81,11 @@ def test_archive_is_read_without_a_profile_and_its_logger_is_known():
     from aiida.tools.archive.create import EXPORT_LOGGER, create_archive
     from aiida.tools.archive.implementations.sqlite_zip.main import ArchiveFormatSqlZip
 
-    assert EXPORT_LOGGER.name == 'aiida.export', 'hook report.archive: another logger'
+    assert EXPORT_LOGGER.name == 'aiida.export', 'hook report.exports: another logger'
     assert {'entities', 'filename', 'traversal_rules'} <= set(parameters(create_archive))
     rules = GraphTraversalRules.EXPORT.value
-    assert all(rules[f'call_{kind}_backward'].toggleable for kind in ('calc', 'work')), 'hook report.archive: rules'
-    same('report.archive', ArchiveFormatSqlZip.open, 'self', 'path', 'mode', 'compression', 'kwargs')
+    assert all(rules[f'call_{kind}_backward'].toggleable for kind in ('calc', 'work')), 'hook report.exports: rules'
+    same('report.exports', ArchiveFormatSqlZip.open, 'self', 'path', 'mode', 'compression', 'kwargs')
 
 
 def test_dataset_the_hash_of_a_node_is_made_by_its_class():

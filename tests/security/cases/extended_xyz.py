@@ -209,7 +209,10 @@ CASES |= {
         'no label is valid',
     ),
     'two thousand atoms in one place': (partial(crowd, n_atoms=2000, width=1e-3), 'labels.extxyz: '),
-    'twenty thousand atoms in one place': (partial(crowd, n_atoms=20_000, width=1.0), 'has 20000 atoms where at most 2000 are'),
+    'twenty thousand atoms in one place': (
+        partial(crowd, n_atoms=20_000, width=1.0),
+        'has 20000 atoms where at most 2000 are',
+    ),
     'a name that calls': (
         partial(foreign, name='$(touch canary);touch canary;.extxyz', change=replacing('\nAl ', '\nCu ')),
         'has Cu where only Al is known',

@@ -102,7 +102,7 @@ _THEORIES = {
 CASES = {name: (partial(over, content), said) for name, (content, said) in _OVERRIDES.items()}
 CASES |= {name: (partial(theory, content), said) for name, (content, said) in _THEORIES.items()}
 CASES |= {
-    'a pipe': (pipe, 'pipe.yaml: cannot be read (it is no file)'),
+    'a pipe': (pipe, 'pipe.yaml: cannot be read (it is not a file)'),
     'a sparse file of gigabytes': (huge, 'huge.yaml: cannot be read (it has more than 524288 bytes)'),
     'a name that clears the screen': (
         partial(over, '[1', name='\x1b[2J\x07.yaml'),

@@ -1,4 +1,4 @@
-"""``aiida-anial import``."""
+"""``aiida-anial import`` and ``aiida-anial import-model``: store labels and potentials from elsewhere."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import click
 from aiida_anial.cli.root import profile_option
 from aiida_anial.common.errors import AnialError, one_line
 
-__all__ = ('command',)
+__all__ = ('command', 'model')
 
 _FORMATS = ('extxyz', 'hdf5', 'ase_db')
 _ENERGY_UNITS = ('eV', 'hartree', 'Ry')
@@ -83,10 +83,9 @@ def calculations(pks: tuple[str, ...], **options: Any) -> None:
     from aiida import orm
 
     from aiida_anial.calcfunctions.import_calculations import import_calculations
-    from aiida_anial.cli import nodes
     from aiida_anial.data.pw_outputs import pw_level_of_theory
 
-    jobs = [nodes.finished_pw(pk) for pk in dict.fromkeys(pks)]
+    jobs = [_finished_pw(pk) for pk in dict.fromkeys(pks)]
     theories = {f'calculation {job.pk}': pw_level_of_theory(job.outputs.output_parameters) for job in jobs}
     first = next(iter(theories))
     for name, theory in theories.items():
@@ -101,6 +100,41 @@ def calculations(pks: tuple[str, ...], **options: Any) -> None:
             trajectories={name: job.outputs.output_trajectory for name, job in by_name.items()},
         )
     )
+
+
+def _finished_pw(identifier: str) -> Any:
+    """Return the pw.x calculation ``identifier``, from which a label can be made.
+
+    :raises AnialError: if it is not a pw.x calculation, did not succeed, or has no forces, no stress, another
+        element or a left-handed cell.
+    """
+    import numpy as np
+    from aiida import orm
+
+    from aiida_anial.data.nodes import loaded
+
+    node = loaded(identifier, 'PKS')
+    if getattr(node, 'process_label', None) == 'PwBaseWorkChain':
+        jobs: list[Any] = [child for child in node.called if isinstance(child, orm.CalcJobNode)]
+        node = max(jobs, key=lambda child: child.pk, default=node)
+    if getattr(node, 'process_label', None) != 'PwCalculation':
+        raise AnialError(f'PKS: node {identifier} is a {_kind(node)}, not a PwCalculation.')
+    if not node.is_finished_ok:
+        raise AnialError(f'PKS: PwCalculation<{node.pk}> did not succeed (exit status {node.exit_status}).')
+    others = sorted(set(node.inputs.structure.get_symbols_set()) - {'Al'})
+    if others:
+        raise AnialError(f'PKS: PwCalculation<{node.pk}> contains {others[0]}; only Al is supported.')
+    if np.linalg.det(node.inputs.structure.cell) <= 0:
+        raise AnialError(f'PKS: PwCalculation<{node.pk}> has a left-handed cell; swap two of its vectors.')
+    arrays = node.outputs.output_trajectory.get_arraynames() if 'output_trajectory' in node.outputs else ()
+    for name in ('forces', 'stress'):
+        if name not in arrays:
+            raise AnialError(f'PKS: PwCalculation<{node.pk}> has no {name}; a label needs energy, forces and stress.')
+    return node
+
+
+def _kind(node: Any) -> str:
+    return getattr(node, 'process_label', None) or type(node).__name__
 
 
 def _theories(found: Any, options: dict[str, Any]) -> dict[str, Any]:
@@ -146,7 +180,7 @@ def _check_theory(theory: Any, others: dict[str, Any], name: str, options: dict[
 
 
 def _check_sound(found: Any, options: dict[str, Any]) -> None:
-    """Refuse a file without a single valid label, before anything is stored."""
+    """Refuse a file without any valid label, before anything is stored."""
     from aiida_anial.calcfunctions.import_dataset import labels_of_level
 
     faults: dict[str, str] = {}
@@ -177,3 +211,22 @@ def _report(outputs: Any) -> None:
         raise AnialError('no label is valid; only the failed import was stored.')
     shard = outputs['dataset']
     click.echo(f'Stored shard {shard.pk}: {shard.n_configurations} labels; add it with: submit --dataset {shard.pk}')
+
+
+@click.command('import-model')
+@click.argument('path', type=click.Path(exists=True, path_type=Path))
+@click.option('--label', default='', help='Label of the node.')
+@profile_option()
+def model(path: Path, label: str) -> None:
+    """Store the ensemble at PATH: a folder of NeuroChem files, or a safetensors file of this package."""
+    from aiida_anial.data.ensemble import EnsembleData
+    from aiida_anial.potential.neurochem import read_neurochem
+    from aiida_anial.potential.potential import read_potential
+
+    ensemble = read_neurochem(path) if path.is_dir() else read_potential(path)
+    if ensemble.model.element != 'Al':
+        raise AnialError(one_line(f'{path}: it is a model of {ensemble.model.element}; only Al is supported.'))
+    node = EnsembleData(ensemble)
+    node.label = label
+    node.store()
+    click.echo(f'Stored ensemble {node.pk}: {ensemble.model.n_members} members of kind {ensemble.model.kind}')
