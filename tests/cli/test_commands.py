@@ -204,10 +204,10 @@ def test_the_doctor_reports_what_is_present_and_what_is_missing(invoke, worker_c
 
 
 def test_the_doctor_says_how_to_fix_a_missing_code(invoke, installed, monkeypatch):
-    monkeypatch.setattr(checks, 'WORKER_CODE', 'gone')
+    monkeypatch.setattr(checks, 'WORKER_CODE', 'nowhere')
     result = invoke('doctor')
     assert result.exit_code == 1
-    assert 'there is no gone@localhost' in result.output
+    assert 'there is no nowhere@localhost' in result.output
     assert 'aiida-anial setup' in result.output
 
 
