@@ -38,7 +38,8 @@ test: install ## run the test suite, with a daemon, pw.x, PostgreSQL, RabbitMQ, 
 	@$(BIN)/python -m pytest -v --numprocesses 2 --durations=30
 
 test-slow: install ## run the tests that take minutes each, which `make test` leaves out
-	@$(BIN)/python -m pytest -v -m 'slow and not faults'
+	@services/install.sh
+	@$(BIN)/python -m pytest -v --numprocesses 2 --durations=20 -m 'slow and not faults'
 
 faults: install ## kill what a campaign runs on, piece by piece; takes up to an hour
 	@services/install.sh postgresql rabbitmq

@@ -79,6 +79,8 @@ def test_settings_are_checked_before_anything_is_stored(changes, expected):
         ({'module': 'ase.calculators.singlepoint', 'class': 'SinglePointCalculator'}, 'refuses them'),
     ],
 )
-def test_what_is_no_calculator_is_refused_by_the_job(values, expected):
+def test_what_is_no_calculator_is_refused_by_the_job_and_not_run(values, expected, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
     with pytest.raises(AnialError, match=expected):
         make_calculator(CalculatorSettings.parse(values))
+    assert not list(tmp_path.iterdir())
