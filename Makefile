@@ -3,6 +3,7 @@
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
+COMPILED := $(VENV)/.compiled
 SERVICES ?= .services
 
 # One thread per process: pw.x, the worker and the tests run side by side.
@@ -28,20 +29,25 @@ $(STAMP): pyproject.toml constraints.txt scripts/install-python.sh
 qe:
 	@scripts/install-qe.sh
 
+$(COMPILED): $(STAMP) $(wildcard aiida_anial/potential/kernels/*.py)
+	@echo 'compile: the kernels, once for all tests; a minute or two'
+	@$(BIN)/python scripts/compile_kernels.py
+	@touch $@
+
 demo: install ## run a small campaign on real PBE labels and print the results
 	@echo 'demo: a small active-learning campaign, labelled by pw.x'
 	@$(BIN)/python scripts/demo.py
 
-test: install ## run the test suite, with a daemon, pw.x, PostgreSQL, RabbitMQ, Slurm and SSH
+test: install $(COMPILED) ## run the test suite, with a daemon, pw.x, PostgreSQL, RabbitMQ, Slurm and SSH
 	@services/install.sh
 	@echo 'test: with a daemon, pw.x, PostgreSQL, RabbitMQ, Slurm and SSH, without the tests of test-slow and faults; published model: $(or $(ANIAL_PUBLISHED_MODEL),not given)'
 	@$(BIN)/python -m pytest -v --numprocesses 2 --durations=30
 
-test-slow: install ## run the tests that take minutes each, which `make test` leaves out
+test-slow: install $(COMPILED) ## run the tests that take minutes each, which `make test` leaves out
 	@services/install.sh
 	@$(BIN)/python -m pytest -v --numprocesses 2 --durations=20 -m 'slow and not faults'
 
-faults: install ## kill what a campaign runs on, piece by piece; takes up to an hour
+faults: install $(COMPILED) ## kill what a campaign runs on, piece by piece; takes up to an hour
 	@services/install.sh postgresql rabbitmq
 	@echo 'faults: the figures go to tests/faults/results.json and docs/topics/faults.md'
 	@$(BIN)/python tests/faults/report.py $(FAULTS)
