@@ -81,7 +81,7 @@ def test_for_the_output_of_a_job_that_continued_another_the_whole_label_runs_aga
     assert len(jobs) > 1
     assert load_step(str(label.outputs.output_parameters.pk)).uuid == label.uuid
     assert load_step(jobs[-1].uuid).uuid == label.uuid
-    assert 'the graph does not hold' in obstacle(jobs[-1])
+    assert 'work directory of another job, which is not stored' in obstacle(jobs[-1])
     assert load_step(str(jobs[0].outputs.output_parameters.pk)).uuid == jobs[0].uuid
 
 
