@@ -50,7 +50,7 @@ os.execv({worker!r}, [{worker!r}, *sys.argv[1:]])
 
 # The step before which a campaign dies, in which of several work chains, and what interrupts its jobs.
 CUTS: dict[str, tuple[str, str, str, str | None]] = {
-    'initial labels done, not collected': ('LabelWorkChain', 'collect_evaluation', '', None),
+    'initial labels done, not collected': ('LabelWorkChain', 'collect', '', None),
     'before the first training': ('ActiveLearningWorkChain', 'run_initial_training', '', None),
     'in the first training': ('TrainWorkChain', 'run_process again', '', TRAINING_STEP),
     'first training done, not noted': ('ActiveLearningWorkChain', 'inspect_initial_training', '', None),
@@ -58,7 +58,7 @@ CUTS: dict[str, tuple[str, str, str, str | None]] = {
     'in the dynamics': ('SampleWorkChain', 'run_process again', '', HASTE),
     'dynamics done, not noted': ('CycleWorkChain', 'take_over', '', None),
     'candidates of one cycle labelled': ('CycleWorkChain', 'run_labels', 'cycle 1', None),
-    'candidates labelled, not collected': ('LabelWorkChain', 'collect_evaluation', 'cycle 1', None),
+    'candidates labelled, not collected': ('LabelWorkChain', 'collect', 'cycle 1', None),
     'before the validation': ('AlIterationWorkChain', 'run_validation', '', None),
     'before the retraining': ('AlIterationWorkChain', 'run_training', '', None),
     'in the retraining': ('TrainWorkChain', 'run_process again', 'iteration 1', TRAINING_STEP),
@@ -185,6 +185,7 @@ def deaths(run_all, build, go_on, cutting, settings, whole, codes, cuts):
         builder = build(settings, name, code) if last is None else go_on(last, label=name, code=code)
         with enable_caching():
             (last,) = run_all(builder)
+        assert not last.is_finished_ok, f'{name}: is there such a step? The campaign was not cut off.'
         found[name] = last
     return found
 
