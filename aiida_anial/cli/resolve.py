@@ -6,7 +6,7 @@ import hashlib
 import re
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 from aiida import orm
@@ -21,10 +21,12 @@ from aiida_anial.labellers.pw_inputs import pseudo_and_cutoffs
 from aiida_anial.labellers.registry import labeller_named
 from aiida_anial.potential.source import EAM_SUFFIXES
 from aiida_anial.properties.comparison.results import DFT
-from aiida_anial.protocols.builder import DFT_SETTINGS, BenchmarkSubjects
 from aiida_anial.protocols.protocol import campaign_inputs, changed_inputs, read_overrides
 from aiida_anial.protocols.reader import CampaignNodes
 from aiida_anial.runtime.deaf_workers import end_deaf_workers
+
+if TYPE_CHECKING:
+    from aiida_anial.protocols.builder import BenchmarkSubjects
 
 __all__ = ('WORKER_CODE', 'benchmark_subjects', 'dataset', 'launched', 'resolve_inputs', 'resolve_nodes')
 
@@ -107,6 +109,9 @@ def benchmark_subjects(subject: str | None, references: Sequence[str], *, pw_cod
     :param pw_code: code of pw.x, for the reference ``qe``.
     :raises AnialError: if one of them cannot be resolved, or neither is given.
     """
+    # Loads the work chains.
+    from aiida_anial.protocols.builder import BenchmarkSubjects
+
     if subject is None and not references:
         raise AnialError('ENSEMBLE: give an ensemble or a --reference.')
     found: dict[str, Any] = {'references': {}, 'potentials': {}}
@@ -158,6 +163,8 @@ def _potential(path: Path) -> orm.SinglefileData:
 
 def _dft(pw_code: str) -> dict[str, Any]:
     """Return what DFT needs: the pseudopotential of the package, with its cutoffs."""
+    from aiida_anial.protocols.builder import DFT_SETTINGS
+
     code = loaded_code(pw_code, 'quantumespresso.pw', '--pw-code')
     pseudo, inputs = pseudo_and_cutoffs(campaign_inputs())
     cutoffs = {name: getattr(inputs.label.qe, name) for name in ('ecutwfc_ry', 'ecutrho_ry')}

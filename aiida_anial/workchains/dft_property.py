@@ -92,13 +92,14 @@ class DftPropertyWorkChain(AnialWorkChain):
         )
         self.ctx.structures, self.ctx.meshes = made['structures'], made['meshes']
         self.ctx.done, self.ctx.failures = {}, {}
-        fingerprints = {name: self._fingerprint(name, task) for name, task in self._tasks().items()}
+        tasks = self._tasks()
+        fingerprints = {name: self._fingerprint(name, task) for name, task in tasks.items()}
         twins = finished_twins(fingerprints.values())
         # A calculation with a finished twin needs no slot.
         known = sorted(name for name, value in fingerprints.items() if value in twins)
         self.ctx.waiting = sorted(set(self.ctx.structures) - set(known))
         for name in known:
-            self._launch(name)
+            self._launch(name, tasks[name])
 
     def should_run_calculations(self) -> bool:
         """Return whether structures wait, or calculations are alive."""
@@ -113,7 +114,8 @@ class DftPropertyWorkChain(AnialWorkChain):
                 self.ctx.failures[name] = reason(node)
                 self.report(f'{name} failed: {self.ctx.failures[name]}')
         self.ctx.stage = f'{len(self.ctx.done)} of {len(self.ctx.structures)} structures done'
-        self.fill(self.inputs.max_concurrent.value, self.inputs.qe.pw.code.computer, self._launch)
+        tasks, computer = self._tasks(), self.inputs.qe.pw.code.computer
+        self.fill(self.inputs.max_concurrent.value, computer, lambda name: self._launch(name, tasks[name]))
 
     def inspect_calculations(self) -> ExitCode | None:
         """Fail if a calculation failed: the analysis needs all of them."""
@@ -169,9 +171,9 @@ class DftPropertyWorkChain(AnialWorkChain):
     def _requirements(self) -> dict[str, orm.Float]:
         return {key: self.inputs[key] for key in required(self.inputs.property.value)}
 
-    def _launch(self, name: str) -> None:
+    def _launch(self, name: str, task: Task) -> None:
         """Submit the calculation of one structure, with a relaxation if it asks for one."""
-        task, structure = self._tasks()[name], self.ctx.structures[name]
+        structure = self.ctx.structures[name]
         inputs = AttributeDict(self.exposed_inputs(PwBaseWorkChain, 'qe'))
         inputs.kpoints = self.ctx.meshes[mesh_name(name, task)]
         inputs.metadata = {'call_link_label': name, 'label': name}

@@ -19,7 +19,6 @@ from aiida_anial.common.settings import Positive
 from aiida_anial.common.tensors import TensorFile, write_tensors
 from aiida_anial.potential.settings import EngineSettings
 from aiida_anial.potential.source import CalculatorSettings, PotentialSource, make_calculator
-from aiida_anial.training.errors import configuration_errors, summarise
 from aiida_anial.worker.job import Job, JobInputs, JobInterrupted, check_species, read_shards
 
 __all__ = ('EAM_FILES', 'EvaluateInputs', 'ValidateInputs', 'run', 'validate')
@@ -174,6 +173,9 @@ def validate(job: Job) -> dict[str, Any]:
     """
     from aiida_anial.potential.engine import make_engine
     from aiida_anial.potential.potential import read_potential
+
+    # Loads scipy.stats, which `evaluate` does without.
+    from aiida_anial.training.errors import configuration_errors, summarise
 
     inputs = job.parse(ValidateInputs)
     data = read_shards(job.directory)
