@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import warnings
 from dataclasses import dataclass
 from typing import Annotated
 
 import numpy as np
 from ase import units
+from numpy.polynomial import Polynomial
 from numpy.typing import ArrayLike
 from pydantic import AfterValidator
 
@@ -37,7 +37,7 @@ class EquationOfStateFit:
 def fit_equation_of_state(volumes: ArrayLike, energies: ArrayLike) -> EquationOfStateFit:
     """Return the least-squares fit of the Birch-Murnaghan equation of third order (F. Birch, 10.1103/PhysRev.71.809).
 
-    With x = (V0 / V)^(2/3), it is E = E0 + 9/16 V0 B0 [B0' (x - 1)^3 + (x - 1)^2 (6 - 4 x)].
+    With y = (V0 / V)^(2/3), it is E = E0 + 9/16 V0 B0 [B0' (y - 1)^3 + (y - 1)^2 (6 - 4 y)].
 
     :param volumes: ``[n]`` in angstrom^3, at least four of them.
     :param energies: ``[n]`` in eV, for the same number of atoms as the volumes.
@@ -46,22 +46,19 @@ def fit_equation_of_state(volumes: ArrayLike, energies: ArrayLike) -> EquationOf
     volume, energy = np.asarray(volumes, dtype=np.float64), np.asarray(energies, dtype=np.float64)
     if len(volume) < _N_PARAMETERS:
         raise ValueError(f'{len(volume)} points are too few for an equation of state')
-    from ase.eos import EquationOfState
-
-    # Total energies are thousands of times larger than their differences, and the fit ends at a relative change.
-    lowest = energy.min()
-    equation = EquationOfState(volume, energy - lowest, eos='birchmurnaghan')
-    with warnings.catch_warnings():
-        # Failed fits are detected below, so their warnings are not needed.
-        warnings.simplefilter('ignore')
-        try:
-            equation.fit(warn=False)
-        except RuntimeError as exception:
-            raise ValueError('no equation of state fits the energies') from exception
-    e0, b0, b0_prime, v0 = (float(value) for value in equation.eos_parameters)
-    if not (volume.min() < v0 < volume.max() and b0 > 0):
-        raise ValueError('the energies have no minimum within the range of the volumes')
-    return EquationOfStateFit(v0, lowest + e0, b0 / units.GPa, b0_prime)
+    # The equation is a cubic in V^(-2/3). A linear fit is exact to rounding; an iterative one ends at 1e-8, and differs
+    # from run to run.
+    x, lowest = volume ** (-2 / 3), energy.min()
+    cubic = Polynomial.fit(x, energy - lowest, _N_PARAMETERS - 1)
+    curvature = cubic.deriv(2)
+    for root in cubic.deriv().roots():
+        x0 = float(root.real)
+        if np.isreal(root) and x.min() < x0 < x.max() and curvature(x0) > 0:
+            v0 = x0 ** (-3 / 2)
+            b0 = 4 / 9 * x0**2 * float(curvature(x0)) / v0
+            b0_prime = 4 + 8 / 27 * x0**3 * float(cubic.deriv(3)(x0)) / (v0 * b0)
+            return EquationOfStateFit(v0, float(lowest + cubic(x0)), b0 / units.GPa, b0_prime)
+    raise ValueError('the energies have no minimum within the range of the volumes')
 
 
 def _check(value: tuple[float, float]) -> tuple[float, float]:

@@ -103,7 +103,7 @@ def test_a_shard_is_linked_to_every_structure_and_every_output(make_structures, 
         ({'stress': np.inf}, 'not finite'),
     ],
 )
-def test_an_unsound_label_is_set_aside_with_its_reason(make_structures, pw_outputs, bad, why):
+def test_an_unsound_label_is_rejected_with_its_reason(make_structures, pw_outputs, bad, why):
     structures = make_structures(2)
     outputs = {'cell_0000': pw_outputs(4), 'cell_0001': pw_outputs(4, **bad)}
     result = collect(structures, outputs, failures={'cell_0007': 'it crashed'})
@@ -178,7 +178,7 @@ def test_a_cell_that_could_not_be_evaluated_costs_only_itself(evaluation, make_s
     assert result['rejected'].get_dict() == {'cell_0001': 'no luck'}
 
 
-def test_evaluated_labels_with_unphysical_forces_are_set_aside(evaluation, make_structures):
+def test_evaluated_labels_with_unphysical_forces_are_rejected(evaluation, make_structures):
     labels, labelled, fake_job = evaluation
     fake_job('anial.evaluate', inputs={'labeller': orm.Dict({'kind': 'emt'})}, outputs={'labels': labels})
     largest = [np.linalg.norm(labelled.forces_of(index), axis=1).max() for index in range(3)]

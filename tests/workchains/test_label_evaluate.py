@@ -105,7 +105,7 @@ def test_when_all_labels_are_unphysical_the_reasons_are_attached_to_the_failure(
     assert all('above the limit of 0.0001' in why for why in rejected.values())
 
 
-def test_an_unphysical_label_is_set_aside_and_the_others_stay(chains):
+def test_an_unphysical_label_is_rejected_and_the_others_stay(chains):
     chain = chains['one unphysical']
     assert chain.is_finished_ok
     assert list(chain.outputs.rejected.get_dict()) == ['cell_0001b']

@@ -221,7 +221,7 @@ def test_a_pw_that_was_killed_is_launched_once_more_and_both_stay(chains):
 
 
 @needs_pw
-def test_a_pw_that_is_killed_again_is_set_aside(chains):
+def test_a_pw_that_is_killed_again_fails(chains):
     chain, _ = chains['killed twice']
     assert sorted(launched(chain)) == ['cell_0000', 'cell_0000_again']
     assert list(chain.outputs.rejected.get_dict()) == ['cell_0000']

@@ -78,7 +78,7 @@ def printed(bases):
     return {label: job.outputs.retrieved.get_object_content('aiida.out') for label, job in jobs.items()}
 
 
-def test_a_cell_that_fails_is_set_aside_with_its_reason_and_the_others_stay(chain):
+def test_a_cell_that_fails_is_named_with_its_reason_and_the_others_stay(chain):
     assert chain.is_finished_ok
     assert chain.outputs.dataset.n_configurations == 4
     rejected = chain.outputs.rejected.get_dict()
@@ -162,7 +162,7 @@ def test_a_label_leads_to_its_structure_through_its_calculation(chain, structure
         np.testing.assert_allclose(labelled.cells.one(index)[0], sites)
 
 
-def test_the_report_tells_what_was_launched_and_set_aside(chain):
+def test_the_report_tells_what_was_launched_and_what_failed(chain):
     reports = [log.message for log in orm.Log.collection.get_logs_for(chain)]
     assert sum('launching PwBaseWorkChain' in line for line in reports) == 6
     assert any('b_overlap rejected: ' in line for line in reports)
