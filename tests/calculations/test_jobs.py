@@ -105,7 +105,7 @@ def test_training_gets_the_initial_ensemble(prepare, inputs, make_ensemble):
 
 
 @pytest.mark.parametrize('name', ['anial.train', 'anial.sample'])
-def test_a_job_goes_on_from_the_checkpoint_of_its_parent(prepare, inputs, name):
+def test_a_job_continues_from_the_checkpoint_of_its_parent(prepare, inputs, name):
     parent = orm.FolderData()
     parent.base.repository.put_object_from_filelike(io.BytesIO(b'state'), WorkerCalculation.CHECKPOINT)
     parent.store()

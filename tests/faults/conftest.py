@@ -1,4 +1,4 @@
-"""The laboratory of the embedded profile: a daemon of its own, counted codes, and disks that can be filled."""
+"""The embedded profile under test: its own daemon, codes that count their runs, and disks that can be filled."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ SOCKETS = shutil.ignore_patterns('*.sock')
 
 @contextmanager
 def small_disk(folder: Path, *, size_mib: int = 200) -> Iterator[Path]:
-    """Lay a tmpfs over a folder, with what is in it; only root may."""
+    """Mount a tmpfs over a folder, with a copy of its content; only root can."""
     folder.mkdir(parents=True, exist_ok=True)
     aside = folder.with_name(f'{folder.name}.aside')
     shutil.copytree(folder, aside, ignore=SOCKETS)
@@ -33,7 +33,7 @@ def small_disk(folder: Path, *, size_mib: int = 200) -> Iterator[Path]:
 
 
 def start_daemon(shell: Shell) -> None:
-    """Start the daemon, with temporary files in a folder that a disk can be laid over."""
+    """Start the daemon, with temporary files in a folder over which a disk can be mounted."""
     shell.run('verdi', '-p', PROFILE, 'daemon', 'start', TMPDIR=str(shell.home / 'temporary'))
 
 
@@ -41,7 +41,8 @@ def start_daemon(shell: Shell) -> None:
 def laboratory(tmp_path_factory, campaign_overrides) -> Iterator[Laboratory]:
     """The profile that ``aiida-anial setup`` makes, with its daemon running, and a campaign without faults done.
 
-    AiiDA tries uploads and the like five times, after 20, 40, ... seconds; here three times, after 1 and 2 seconds.
+    AiiDA tries uploads and other transport tasks five times, after 20, 40, ... seconds; here it tries three times,
+    after 1 and 2 seconds.
     """
     shell = Shell(tmp_path_factory.mktemp('faults'), PROFILE)
     pw = Path(shutil.which('pw.x') or pytest.fail('pw.x: there is none; run scripts/install-qe.sh'))
@@ -63,7 +64,7 @@ def laboratory(tmp_path_factory, campaign_overrides) -> Iterator[Laboratory]:
 def disk(laboratory, request) -> Iterator[Path]:
     """A small disk in place of a folder of the profile, while the daemon is stopped; the folder is the parameter."""
     if os.getuid() != 0:
-        pytest.skip('mounts a small tmpfs, which only root may')
+        pytest.skip('mounts a small tmpfs, which only root can')
     (folder,) = laboratory.shell.home.glob(request.param)
     laboratory.shell.verdi('daemon', 'stop')
     with small_disk(folder) as disk:

@@ -1,14 +1,14 @@
 """Runs the tests that cause faults, and writes ``results.json`` and the table of ``docs/topics/faults.md``.
 
-``make faults`` runs the tests with the marker ``faults``, each of which really causes what it is named after in a small
-campaign of its own, with real pw.x, and compares the end with that of a campaign without faults. The file holds an
-object a fault: what it was, in which phase, what was lost, what was paid twice, whether the campaign recovered, and in
-how many seconds. What a partial run has not caused again stays there.
+``make faults`` runs the tests with the marker ``faults``. Each causes the fault that it is named after, in a small
+campaign with real pw.x, and compares the result with that of a campaign without faults. The file holds one object for
+each fault: the fault, its phase, what was lost, what was paid twice, whether the campaign recovered, and in how many
+seconds. A partial run leaves the other objects as they are.
 
 Run it from the repository root::
 
-    python tests/faults/report.py                # everything: half an hour to an hour on two cores
-    python tests/faults/report.py -k directory   # what follows goes to pytest
+    python tests/faults/report.py                # everything: about an hour on two cores
+    python tests/faults/report.py -k directory   # arguments go to pytest
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ COLUMNS: Final = {
 
 
 def run_tests(arguments: Sequence[str]) -> tuple[int, list[Row]]:
-    """Run the tests and return the exit status of pytest with what they found."""
+    """Run the tests, and return the exit status of pytest and the rows that they wrote."""
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / 'rows'
         command = [sys.executable, '-m', 'pytest', 'tests', '-v', '-m', 'faults', *arguments]
@@ -52,7 +52,7 @@ def run_tests(arguments: Sequence[str]) -> tuple[int, list[Row]]:
 
 
 def merged(before: Sequence[Row], found: Sequence[Row]) -> list[Row]:
-    """Return all rows, what was found now in place of what was found before, by profile and fault."""
+    """Return all rows, sorted by profile and fault; new rows replace those of before."""
     rows = {_key(row): row for row in before} | {_key(row): row for row in found}
     return sorted(rows.values(), key=_key)
 
@@ -79,7 +79,7 @@ def render(rows: Sequence[Row]) -> str:
 
 
 def with_table(page: str, rows: Sequence[Row]) -> str:
-    """Return the text of the page with its table written anew."""
+    """Return the text of the page with a new table."""
     before, rest = page.split(BEGIN)
     _, after = rest.split(END)
     return f'{before}{BEGIN}\n\n{render(rows)}\n\n{END}{after}'

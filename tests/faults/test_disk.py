@@ -1,4 +1,4 @@
-"""Disks that are full: of the computer, of AiiDA's temporary files, of its repository."""
+"""Full disks: that of the computer, of AiiDA's temporary files, and of its repository."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ pytestmark = pytest.mark.faults
 
 
 def fill(folder: Path) -> Path:
-    """Leave no space on the disk of a folder, and return the file that takes it."""
+    """Fill the disk of a folder, and return the file that takes the space."""
     path = folder / 'in-the-way'
     with path.open('wb', buffering=0) as stream:
-        # Others write meanwhile, so that what is left cannot be asked for and taken at once.
+        # Others write meanwhile: the space that is left cannot be asked for and then taken in one write.
         for size in (2**20, 2**12):
             with suppress(OSError):
                 while stream.write(bytes(size)) == size:
@@ -31,7 +31,7 @@ def resume(laboratory, trial):
     assert status['paused']
     shown = laboratory.shell.anial('status', trial.pk)
     for row in status['paused']:
-        # SQLite, in which the repository keeps its index, has words of its own.
+        # SQLite, which holds the index of the repository, words it differently.
         assert re.search('No space left on device|disk is full|disk I/O error', row['reason'])
         assert row['reason'] in shown
         assert row['command'] in shown
@@ -40,14 +40,14 @@ def resume(laboratory, trial):
 
 
 def wait_for_two_jobs(trial):
-    """Return when two calculations by pw.x run."""
+    """Wait until two calculations by pw.x run."""
     trial.wait(
         lambda found: sum(one.step == 'withscheduler' and not one.has_ended for one in found) == 2, interval_s=0.05
     )
 
 
 def wait_until_nothing_moves(trial):
-    """Return the first process that has paused, when every job that has not ended has, or its caller."""
+    """Wait until every job that has not ended is paused, or its caller is; return the first paused process."""
     first = trial.wait_paused()
 
     def nothing_moves(found):
@@ -93,7 +93,7 @@ def test_a_full_repository_holds_jobs_and_work_chains(laboratory, disk):
         with trials.trial('repository full', 'storing what was parsed') as trial:
             (worker,) = laboratory.workers()
             job = trial.wait_for('parsing')
-            # Stopped for the moment that it takes; otherwise it would have stored its outputs by then.
+            # Stopped while the disk fills up: otherwise it would have stored its outputs by then.
             trial.kill(worker, number=signal.SIGSTOP)
             filler = fill(disk)
             trial.kill(worker, number=signal.SIGCONT)

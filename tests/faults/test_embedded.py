@@ -1,4 +1,4 @@
-"""Faults of the daemon and of the broker that the embedded profile brings along."""
+"""Faults of the daemon and of the ZeroMQ broker of the embedded profile."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ pytestmark = pytest.mark.faults
 
 
 def broker(shell, *, unlike=None):
-    """Return the process id of the broker, once there is one.
+    """Wait for the broker, and return its process id.
 
-    :param unlike: of the one that was there before.
+    :param unlike: process id of an earlier broker, which does not count.
     """
 
     def pid():

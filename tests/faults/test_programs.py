@@ -1,4 +1,4 @@
-"""Faults of the programs that a campaign runs, and of what they leave."""
+"""Faults of the programs that a campaign runs, and of the files that they leave."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ pytestmark = pytest.mark.faults
 
 
 def wait_for_checkpoint(trial, job, pids, *, limit_s=120):
-    """Return when the job has written a checkpoint; it is slowed down, for a fast machine ends it within seconds."""
+    """Wait until the job has written a checkpoint. It is slowed down: a fast machine finishes it within seconds."""
     end = time.monotonic() + limit_s
     while not (job.where / 'checkpoint.safetensors').exists():
         assert time.monotonic() < end, f'{job.where}: there is no checkpoint after {limit_s} s'
@@ -23,7 +23,7 @@ def wait_for_checkpoint(trial, job, pids, *, limit_s=120):
 
 
 @pytest.mark.parametrize('number', [signal.SIGKILL, signal.SIGTERM], ids=lambda number: number.name)
-def test_a_killed_program_is_run_again_or_goes_on(laboratory, number):
+def test_a_killed_program_is_run_again_or_continues(laboratory, number):
     with laboratory.campaign() as trials:
         for phase, program in (('labelling', 'pw.x'), ('training', 'anial-worker'), ('sampling', 'anial-worker')):
             with trials.trial(f'{number.name} of {program}', phase) as trial:
@@ -67,7 +67,7 @@ sed -i '/<forces/,/<\\/forces>/s/-\\?[0-9]\\.[0-9]\\+[eE][-+][0-9]\\+/NaN/' out/
 
 
 @pytest.mark.parametrize(('fault', 'script'), [('truncated output of pw.x', CUT), ('NaN in a force', NAN)])
-def test_a_spoilt_output_is_made_again(laboratory, fault, script):
+def test_a_damaged_output_is_calculated_again(laboratory, fault, script):
     with laboratory.trial(fault, 'parsing') as trial:
         job = trial.wait_for('labelling')
         laboratory.damage.write_text(script)

@@ -1,4 +1,4 @@
-"""PostgreSQL and RabbitMQ go away under a campaign of the production profile, and the whole machine is rebooted."""
+"""PostgreSQL and RabbitMQ stop during a campaign of the production profile, and the whole machine is rebooted."""
 
 from __future__ import annotations
 
@@ -42,28 +42,28 @@ def production(services, tmp_path_factory, campaign_overrides) -> Iterator[Labor
 
 
 def stop(services: Services, name: str, seconds: float) -> None:
-    """Stop a server in good order, and start it again."""
+    """Shut a server down, wait, and start it again."""
     services.run('stop', name)
     time.sleep(seconds)
     services.run('start', name)
 
 
 def kill(services: Services, *names: str) -> None:
-    """End servers at once, and start them again."""
+    """Kill servers, and start them again."""
     for name in names:
         services.kill(name)
     services.run('start', *names)
 
 
 def reboot(trial: Trial, services: Services, programs: list[int]) -> None:
-    """End everything at once as a power cut does; then start the servers, and the daemon, as the machine does."""
+    """Kill everything at once, as a power cut does; then start the servers and the daemon, as the machine does."""
     shell = trial.laboratory.shell
     supervisor = int((shell.home / '.aiida' / 'daemon' / f'circus-{PROFILE}.pid').read_text())
-    # The workers, and what the supervisor has for its statistics.
+    # The workers, and the supervisor's own process for statistics.
     children = Path(f'/proc/{supervisor}/task/{supervisor}/children').read_text().split()
     assert len(children) >= len(shell.workers()) > 0
     victims = [supervisor, *map(int, children), *programs]
-    # None of them shall see the others end.
+    # None of them may see the others end.
     for number in (signal.SIGSTOP, signal.SIGKILL):
         trial.kill(*victims, number=number)
     for name in BOTH:

@@ -60,7 +60,7 @@ def test_queries_know_which_benchmarks_are_of_the_campaign(campaign):
     assert len(records('benchmarks', campaigns=[campaign])) == 4
 
 
-def test_a_campaign_goes_on_without_a_benchmark_that_fails(campaign, fake_chain):
+def test_a_campaign_continues_without_a_benchmark_that_fails(campaign, fake_chain):
     failed = fake_chain('BenchmarkWorkChain', exit_status=410, exit_message='no minimum', state=ProcessState.FINISHED)
     reported: list[str] = []
 
