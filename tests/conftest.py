@@ -79,7 +79,7 @@ class _Together(LoadFileScheduling):
 
 @functools.cache
 def _needs_campaigns(file: Path) -> bool:
-    """Return whether a file, or what is for its folder alone, names the fixture."""
+    """Return whether a file, or the conftest of its folder, names the fixture."""
     beside = file.with_name('conftest.py')
     return any(re.search(r'[(,] ?campaigns\b', path.read_text()) for path in (file, beside) if path.exists())
 
@@ -96,14 +96,14 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> LoadFileScheduling:
-    """Return what hands out the tests where several processes run them, in the order in which they were collected."""
+    """Return the scheduler that hands the tests out to several processes, in the order in which they were collected."""
     config.option.loadscopereorder = False
     return _Together(config, log)
 
 
 @event.listens_for(Engine, 'connect')
 def _do_not_wait_for_the_disk(connection: Any, _: Any) -> None:
-    """Spare the database of a test, which nobody needs after a power cut, thousands of flushes."""
+    """Switch off the flushes of the database, of which nothing needs to survive a power cut."""
     if isinstance(connection, sqlite3.Connection):
         connection.execute('PRAGMA synchronous = OFF')
 

@@ -1,4 +1,4 @@
-"""What becomes of the outputs of pw.x and of an evaluation."""
+"""Labels from the outputs of pw.x and of an evaluation."""
 
 from __future__ import annotations
 
@@ -76,7 +76,7 @@ def test_labels_carry_energy_forces_stress_and_origin_of_their_own_job(make_stru
     assert result['rejected'].get_dict() == {}
 
 
-def test_labels_are_those_of_the_cells_that_they_are_of(make_structures, pw_outputs):
+def test_each_label_belongs_to_its_cell(make_structures, pw_outputs):
     structures = make_structures(3)
     outputs = {label: pw_outputs(4) for label in ('cell_0002', 'cell_0000')}
     labelled = collect(structures, outputs)['dataset'].labelled

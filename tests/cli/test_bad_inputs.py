@@ -88,7 +88,7 @@ OVERRIDES: dict[str, tuple[Any, str]] = {
     'an object': ('campaign: !!python/object/apply:os.getcwd []', 'over.yaml: not valid YAML'),
     'aliases': ('a: &a [1, 1]\nb: [*a, *a]', 'over.yaml: not valid YAML (line 2: aliases'),
     'a key twice': ('seed: 1\nseed: 2', "over.yaml: not valid YAML (line 1: the key 'seed' is given twice)"),
-    'a date that is none': ('seed: 2020-13-45', 'over.yaml: not valid YAML'),
+    'an invalid date': ('seed: 2020-13-45', 'over.yaml: not valid YAML'),
     'eam without a file': ({'label': {'labeller': 'eam'}}, '--potential: '),
     'ensemble without a teacher': ({'label': {'labeller': 'ensemble'}}, '--teacher: '),
     'a family that is not installed': (qe(pseudo_family='SSSP/9.9'), "label.qe.pseudo_family: no family 'SSSP/9.9'"),

@@ -72,7 +72,7 @@ def test_atoms_on_one_another_are_found_across_the_boundary(tmp_path, positions,
         ([[4, 0, 0], [0, 4, 0], [400, 400, 4]], 'lattice: the cell is 0.04 angstrom thin'),
     ],
 )
-def test_cells_that_are_none_are_refused(tmp_path, cell, message):
+def test_flat_cells_are_refused(tmp_path, cell, message):
     assert f'configuration 2: {message}' in _complaint(tmp_path, Atoms('Al', cell=cell, pbc=True))
 
 

@@ -1,4 +1,4 @@
-"""What every labeller promises, asked of each that there is."""
+"""The promises of every labeller, checked for each one."""
 
 from __future__ import annotations
 
@@ -88,7 +88,7 @@ def test_an_unknown_labeller_is_refused_with_those_that_are_known():
         campaign_inputs('demo', {'label': {'labeller': 'vasp'}})
 
 
-def test_a_file_of_before_may_call_it_engine():
+def test_an_older_file_may_call_it_engine():
     assert campaign_inputs('demo', {'label': {'engine': 'emt'}}).label.labeller == 'emt'
 
 

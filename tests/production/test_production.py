@@ -307,7 +307,7 @@ def test_the_doctor_sees_consumer_timeout_and_alarm(services, write):
         ({'port': 9}, 'belongs to another server'),
     ],
 )
-def test_what_cannot_be_seen_is_not_taken_for_well(write, changes, reason, monkeypatch):
+def test_what_cannot_be_checked_is_not_reported_as_ok(write, changes, reason, monkeypatch):
     monkeypatch.setenv('ERL_EPMD_PORT', '9')
     facts = broker_facts(read_servers(write(rabbitmq=changes), {}).rabbitmq)
     assert reason in facts.unseen

@@ -23,7 +23,7 @@ def energies(volumes: np.ndarray) -> np.ndarray:
 
 
 @pytest.mark.parametrize('offset', [0.0, -74.475, -19.6e3])
-def test_the_fit_finds_what_the_pressure_was_made_of_whatever_the_zero_of_the_energy(offset):
+def test_the_fit_finds_the_parameters_of_the_pressure_whatever_the_zero_of_the_energy(offset):
     volumes = np.linspace(0.88, 1.1, 9) * V0
     fit = fit_equation_of_state(volumes, energies(volumes) + offset)
     assert fit.volume == pytest.approx(V0, rel=1e-9)
@@ -42,7 +42,7 @@ def test_the_order_of_the_points_does_not_matter():
 
 
 @pytest.mark.parametrize(('low', 'high'), [(1.02, 1.2), (0.8, 0.98)])
-def test_a_minimum_outside_the_range_is_none(low, high):
+def test_a_minimum_outside_the_range_is_refused(low, high):
     volumes = np.linspace(low, high, 7) * V0
     with pytest.raises(ValueError, match='no minimum within the range'):
         fit_equation_of_state(volumes, energies(volumes))

@@ -87,7 +87,7 @@ def test_c_over_a_relaxes_at_constant_volume(benchmark):
     ratios = [structure.get_ase().cell.lengths()[[0, 2]] for structure in (before, after)]
     assert abs(np.divide(*ratios[0]) - np.divide(*ratios[1])) > 1e-3
     stress = relaxation.outputs.output_trajectory.get_array('stress')[-1]
-    # What drives c/a is gone; the pressure may stay.
+    # The stress that drives c/a has vanished; a pressure may remain.
     assert abs(stress[0, 0] - stress[2, 2]) < 0.2
 
 

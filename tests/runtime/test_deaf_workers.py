@@ -17,7 +17,7 @@ SLEEP = 'import time; print(flush=True); time.sleep(60)'
 
 @pytest.fixture
 def begin():
-    """Return a function that starts a process that looks like a part of a daemon."""
+    """Return a function that starts a process with the command line of a part of a daemon."""
     begun = []
 
     def begin(*words):
@@ -36,7 +36,7 @@ def begin():
 
 @pytest.fixture
 def status(tmp_path):
-    """Return a function that writes what a broker says of itself."""
+    """Return a function that writes a broker's status file."""
 
     def write(process):
         path = tmp_path / 'broker.status'

@@ -36,7 +36,7 @@ def test_a_child_that_ended_by_itself_is_no_problem(chain, fake_job, state):
     assert run(_have_all_ended(chain.node, answered(True)))
 
 
-def test_children_are_asked_to_end_when_what_was_waited_for_has_just_come(chain, monkeypatch):
+def test_children_are_asked_to_end_even_if_the_wait_has_just_ended(chain, monkeypatch):
     asked: list[int] = []
 
     def kill_process(pk: int, **_: Any) -> Future[bool]:

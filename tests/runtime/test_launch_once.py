@@ -86,7 +86,7 @@ def test_a_new_child_carries_its_fingerprint_for_those_that_come_later(chain, su
     assert len(submitted) == 1
 
 
-def test_a_child_that_was_cut_off_from_its_fingerprint_gets_it_back(chain, submitted, fake_chain):
+def test_a_child_that_lacks_its_fingerprint_gets_it(chain, submitted, fake_chain):
     value = fingerprint(cell=[4.0])
     child = fake_chain('Child', caller=chain.node, call_link_label='one')
     launch(chain, 'one', twin=value)

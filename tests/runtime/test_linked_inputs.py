@@ -15,7 +15,7 @@ from aiida_anial.runtime.linked_inputs import LinksInputs
 
 
 class Plain(WorkChain):
-    """A work chain with as many inputs as one likes."""
+    """A work chain with any number of inputs."""
 
     @classmethod
     def define(cls, spec: Any) -> None:
@@ -32,7 +32,7 @@ class Plain(WorkChain):
 
 
 class Linked(LinksInputs, Plain):
-    """The same, where checkpoints are cheap."""
+    """The same with cheap checkpoints."""
 
 
 @pytest.fixture
@@ -61,7 +61,7 @@ def test_a_restarted_daemon_has_all_inputs(start):
     assert (again.inputs.limit.value, again.inputs.share, again.inputs.metadata.label) == (7, 2, 'many')
 
 
-def test_a_daemon_that_restarts_twice_has_them_too(start):
+def test_so_has_a_daemon_that_restarts_twice(start):
     assert len(restarted(restarted(start(Linked))).inputs.cells) == 3
 
 
@@ -78,11 +78,11 @@ def test_a_checkpoint_is_as_long_with_any_number_of_inputs(start):
         process = start(Linked, number=number)
         AiiDAPersister().save_checkpoint(process)
         lengths.append(len(process.node.checkpoint))
-    # But for the digits of the pks.
+    # Except for the digits of the pks.
     assert abs(lengths[0] - lengths[1]) < 10
 
 
-def test_inputs_are_where_they_were(start):
+def test_inputs_are_found_under_the_same_names(start):
     process = start(Linked)
     again = restarted(process)
     assert again.inputs.keys() == process.inputs.keys()

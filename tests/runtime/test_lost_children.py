@@ -1,4 +1,4 @@
-"""Children are launched once, and asked for again if a daemon that stopped has lost them."""
+"""Children are launched once, and requested again if a stopped daemon has lost them."""
 
 from __future__ import annotations
 
@@ -59,14 +59,14 @@ def test_wildcards_of_the_database_in_a_label_match_nothing_else(chain, launched
     assert len(launched) == 1
 
 
-def test_a_child_that_cannot_go_on_is_launched_anew(chain, launched, fake_chain):
+def test_a_child_that_cannot_continue_is_launched_again(chain, launched, fake_chain):
     """A daemon was killed after it had stored the node and before it had stored its checkpoint."""
     fake_chain('PwBaseWorkChain', caller=chain.node, call_link_label='cell_0001', state=ProcessState.CREATED)
     chain.submit(LabelWorkChain, metadata={'call_link_label': 'cell_0001'})
     assert len(launched) == 1
 
 
-def test_what_nobody_has_begun_is_lost_and_nothing_else(fake_chain, fake_job):
+def test_only_children_that_no_worker_has_begun_are_lost(fake_chain, fake_job):
     top = fake_chain('LabelWorkChain', state=ProcessState.WAITING, process_type=LABELS)
     fake_chain('PwBaseWorkChain', state=ProcessState.FINISHED, caller=top, process_type=PW_BASE)
     base = fake_chain('PwBaseWorkChain', state=ProcessState.WAITING, caller=top, process_type=PW_BASE)
@@ -95,7 +95,7 @@ def test_a_chain_that_has_ended_looks_for_nothing(fake_chain):
 
 @pytest.fixture
 def ask_again(chain, monkeypatch):
-    """Return a function that lets the labelling look for its lost children, and returns those it asks for again."""
+    """Return a function that lets the labelling look for its lost children, and returns those it requests again."""
 
     def ask(broker, waiting=()):
         asked: list[int] = []
@@ -117,17 +117,17 @@ def lost(chain, fake_job, monkeypatch):
 
 
 @pytest.mark.parametrize(('broker', 'expected'), [('core.zeromq', 1), ('core.rabbitmq', 0), (None, 0)])
-def test_only_with_the_broker_that_loses_are_children_asked_for_again(ask_again, lost, broker, expected):
+def test_children_are_requested_again_only_with_the_zeromq_broker(ask_again, lost, broker, expected):
     """RabbitMQ outlives the daemon; a second request there could reach a second worker."""
     assert ask_again(broker) == [lost.pk] * expected
 
 
-def test_a_child_that_a_worker_was_asked_for_is_not_asked_for_again(ask_again, lost):
+def test_a_child_that_was_requested_is_not_requested_again(ask_again, lost):
     """Two workers would run it, and a calculation would be paid for twice."""
     assert ask_again('core.zeromq', waiting=[lost.pk]) == []
 
 
-def test_a_child_that_was_launched_only_now_is_not_asked_for_again(ask_again, chain, fake_job):
+def test_a_child_that_was_launched_just_now_is_not_requested_again(ask_again, chain, fake_job):
     fake_job('anial.evaluate', caller=chain.node, state=ProcessState.CREATED)
     assert ask_again('core.zeromq') == []
 

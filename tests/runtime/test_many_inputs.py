@@ -1,4 +1,4 @@
-"""Processes with many inputs leave the graph that AiiDA's own leave, in a time that grows as their number."""
+"""Processes with many inputs leave the same graph as AiiDA's own, in a time proportional to their number."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ def test_a_label_that_aiida_refuses_is_refused(numbers, label):
         WorkChainNodeOfMany().base.links.add_incoming(numbers['number_1'], LinkType.INPUT_WORK, label)
 
 
-def test_a_process_is_no_input(nodes):
+def test_a_process_is_refused_as_input(nodes):
     with pytest.raises(ValueError, match='an input must be a data node'):
         WorkChainNodeOfMany().base.links.add_incoming(nodes[0], LinkType.INPUT_WORK, 'x')
 

@@ -1,4 +1,4 @@
-"""A work chain waits where the machine fails it, and runs a job again that did not end by itself."""
+"""A work chain pauses when the machine fails, and runs a job again that did not end by itself."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ def test_the_cause_of_an_exception_counts_too(labels, failing_step):
         labels._do_step()
 
 
-def test_another_exception_is_no_reason_to_wait(labels, failing_step):
+def test_another_exception_does_not_pause(labels, failing_step):
     failing_step(ValueError('a bug'))
     with pytest.raises(ValueError, match='a bug'):
         labels._do_step()
@@ -82,7 +82,7 @@ def test_another_exception_is_no_reason_to_wait(labels, failing_step):
         ('FileNotFoundError: [Errno 2] No such file or directory', False),
     ],
 )
-def test_the_machine_is_told_from_the_rest(text, is_it):
+def test_errors_of_the_machine_are_told_from_others(text, is_it):
     assert is_machine_failure(text) is is_it
 
 
@@ -148,7 +148,7 @@ def test_a_full_disk_pauses_the_chain_each_time(died):
         assert 'No space left on device' in pauses[-1]
 
 
-def test_what_the_program_of_an_excepted_job_left_is_fetched_and_not_paid_again(base, died):
+def test_the_files_of_an_excepted_job_are_fetched_and_not_paid_for_again(base, died):
     died(ProcessState.EXCEPTED, exception=TRACE, job_state=JobState.DONE)
     assert base.ctx.inputs.remote_folder.get_remote_path() == '/there'
 
@@ -161,7 +161,7 @@ def test_what_the_program_of_an_excepted_job_left_is_fetched_and_not_paid_again(
         (ProcessState.KILLED, None, JobState.DONE),
     ],
 )
-def test_what_has_not_come_to_its_end_or_cannot_be_read_is_run_anew(base, died, state, exception, job_state):
+def test_an_unfinished_or_unreadable_job_is_run_again(base, died, state, exception, job_state):
     died(state, exception=exception, job_state=job_state)
     assert 'remote_folder' not in base.ctx.inputs
 
@@ -193,7 +193,7 @@ def test_a_job_without_a_work_directory_keeps_no_other_from_being_cleaned(base, 
     assert cleaned == ['/there']
 
 
-def test_numbers_that_are_none_are_computed_once_more(base, fake_job):
+def test_results_that_are_not_finite_are_computed_once_more(base, fake_job):
     trajectory = orm.ArrayData()
     for name, value in (('energy', [1.0]), ('forces', [[[np.nan, 0.0, 0.0]]]), ('stress', [[[0.0]]])):
         trajectory.set_array(name, np.array(value))
@@ -210,7 +210,7 @@ def test_finite_numbers_are_left_alone(base, fake_job):
     assert base.sanity_check_finite(fake_job('quantumespresso.pw', outputs={'output_trajectory': trajectory})) is None
 
 
-def test_the_line_that_names_the_machine_is_told_and_not_one_after_it():
+def test_the_line_that_names_the_fault_is_reported_and_not_the_next_one():
     trace = 'Traceback:\nsqlite3.OperationalError: database or disk is full\n(Background on this error at: somewhere)\n'
     assert last_words(trace) == 'sqlite3.OperationalError: database or disk is full'
     assert last_words('Traceback:\n  somewhere\nValueError: a bug\n') == 'ValueError: a bug'

@@ -18,15 +18,15 @@ from aiida_anial.workchains.label import LabelWorkChain
 
 @pytest.fixture
 def forgetful(monkeypatch):
-    """Have what AiiDA says of a job after the upload lost, as where it is killed before it stores that."""
+    """Make AiiDA lose what it records of a job after the upload, as when it is killed before it stores it."""
     plain = CalcJob.out
     monkeypatch.setattr(
         CalcJob, 'out', lambda self, name, value=None: name == 'remote_folder' or plain(self, name, value)
     )
 
 
-def look_at(chain, jobs_under):
-    """See to it that a chain has ended well with one job, whose work directory is lost and gone."""
+def check_chain(chain, jobs_under):
+    """Check that a chain has finished with one job, whose work directory was lost and is deleted."""
     (job,) = jobs_under(chain)
     assert chain.is_finished_ok, chain.exit_message
     assert 'remote_folder' not in job.outputs
@@ -34,17 +34,17 @@ def look_at(chain, jobs_under):
 
 
 @pytest.mark.skipif(shutil.which('pw.x') is None, reason='pw.x is not installed')
-def test_a_label_is_a_label(forgetful, run_all, pw_code, pseudo, make_structures, jobs_under):
+def test_a_label(forgetful, run_all, pw_code, pseudo, make_structures, jobs_under):
     settings = {'ecutwfc_ry': 14, 'ecutrho_ry': 56, 'kpoints_mesh': [1, 1, 1], 'degauss_ry': 0.05}
     builder = LabelWorkChain.get_builder()
     builder.cells = make_structures(1)
     builder.qe = pw_inputs(QeSettings.parse(settings), pw_code, pseudo)
     (chain,) = run_all(builder)
     assert chain.outputs.dataset.n_configurations == 1
-    look_at(chain, jobs_under)
+    check_chain(chain, jobs_under)
 
 
-def test_a_training_is_a_training(forgetful, run_all, worker, make_labelled, tiny_model, jobs_under):
+def test_a_training(forgetful, run_all, worker, make_labelled, tiny_model, jobs_under):
     builder = TrainWorkChain.get_builder()
     builder.worker = {
         **worker,
@@ -55,4 +55,4 @@ def test_a_training_is_a_training(forgetful, run_all, worker, make_labelled, tin
     }
     (chain,) = run_all(builder)
     assert 'ensemble' in chain.outputs
-    look_at(chain, jobs_under)
+    check_chain(chain, jobs_under)

@@ -29,15 +29,15 @@ CELLS = 4
         (4, {}, [], 9, 4),
         (4, {1: 2, 2: 1}, [], 9, 1),
         (4, {1: 4}, [], 1, 0),
-        # A lower limit than what is alive.
+        # A limit below the number of those alive.
         (2, {1: 3}, [], 1, 0),
         # Its own mark is no reason to step back.
         (4, {1: 3}, [1], 1, 1),
-        # One that waits without anything comes first, then both get one after the other.
+        # A chain without any comes first; then both get them in turn.
         (4, {1: 3}, [2], 1, 0),
         (4, {1: 2, 2: 1}, [2], 1, 0),
         (4, {1: 1, 2: 1}, [2], 3, 1),
-        # More chains than slots: who has none may take one.
+        # More chains than slots: a chain that has none may take one.
         (2, {2: 1}, [1, 3], 2, 1),
         (4, {}, [], 0, 0),
     ],
@@ -50,7 +50,7 @@ def test_room_is_shared_with_those_who_wait(bound, held, waiting, wanted, number
 def test_shares_become_equal_as_calculations_end(bound):
     held = {1: bound, 2: 0, 3: 0}
     for step in range(40):
-        # One of the chain that has most ends, and whoever wakes up first asks.
+        # A calculation of the chain with most of them ends, and the chain that wakes up first asks.
         held[max(held, key=held.get)] -= 1
         for chain in sorted(held, key=lambda pk: (pk + step) % 3):
             held[chain] += number_granted(bound, held, chain, [1, 2, 3], 99)
@@ -183,7 +183,7 @@ def test_labellings_of_two_campaigns_stay_below_the_limit_together(labellings):
         assert max(alive(node, own) for node in own) == 2
 
 
-def test_both_end_with_all_their_labels_and_wait_no_more(labellings):
+def test_both_end_with_all_their_labels(labellings):
     for labelling in labellings:
         assert labelling.is_finished_ok, labelling.exit_message
         assert labelling.outputs.dataset.n_configurations == CELLS

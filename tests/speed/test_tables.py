@@ -1,4 +1,4 @@
-"""A part of a page is written anew, and the rest of the page stays."""
+"""One part of a page is replaced, and the rest of the page stays."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Workers that are interrupted."""
+"""Codes whose workers are interrupted."""
 
 from __future__ import annotations
 

@@ -54,7 +54,7 @@ def test_every_output_was_made_by_a_calculation(main):
     assert all(node.creator is not None for node in outputs)
 
 
-def test_no_data_in_the_campaign_is_without_a_creator_but_what_the_user_gave(main, iterations):
+def test_only_the_data_of_the_user_has_no_creator(main, iterations):
     for chain in (main, *iterations):
         for link in chain.base.links.get_outgoing(link_type=LinkType.RETURN).all():
             assert link.node.creator is not None, link.link_label
@@ -178,7 +178,7 @@ def test_every_label_that_an_ensemble_was_trained_on_is_found_by_a_query(main):
     assert uuids <= descendants
 
 
-def test_labels_carry_the_iteration_and_origin_that_they_are_from(main):
+def test_labels_carry_their_iteration_and_origin(main):
     for name, shard in main.outputs.shards.items():
         iteration = int(name.split('_')[1])
         labelled = shard.labelled
@@ -232,7 +232,7 @@ def test_settings_are_shared_by_all_processes_of_a_campaign(main):
         assert len({chain.inputs.worker[port].uuid for chain in chains}) == 1, kind
 
 
-def test_the_reports_tell_the_story(main, iterations):
+def test_the_reports_name_every_stage(main, iterations):
     lines = [log.message for node in (main, *iterations) for log in orm.Log.collection.get_logs_for(node)]
     for words in (
         'for 12 random cells',

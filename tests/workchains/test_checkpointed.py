@@ -1,4 +1,4 @@
-"""A job that is interrupted goes on from its checkpoint and ends as if it had not been."""
+"""An interrupted job continues from its checkpoint and ends as if it had not been interrupted."""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ def test_an_interrupted_training_is_a_chain_of_jobs_each_from_the_checkpoint_bef
         assert later.inputs.parent_folder.uuid == earlier.outputs.retrieved.uuid
 
 
-def test_an_interrupted_training_ends_in_the_same_bits_as_one_that_was_not(chains):
+def test_an_interrupted_training_ends_in_the_bits_of_an_uninterrupted_one(chains):
     whole, broken = chains['train'], chains['train interrupted']
     assert whole.is_finished_ok
     assert broken.is_finished_ok
@@ -78,7 +78,7 @@ def test_an_interrupted_training_ends_in_the_same_bits_as_one_that_was_not(chain
         assert whole.outputs[name].base.caching.get_hash() == broken.outputs[name].base.caching.get_hash()
 
 
-def test_an_interrupted_sampling_ends_in_the_same_bits_as_one_that_was_not(chains, jobs_under):
+def test_an_interrupted_sampling_ends_in_the_bits_of_an_uninterrupted_one(chains, jobs_under):
     whole, broken = chains['sample'], chains['sample interrupted']
     assert len(jobs_under(whole)) == 1
     assert len(jobs_under(broken)) >= 2
@@ -104,7 +104,7 @@ def test_the_work_directories_are_cleaned(chains, jobs_under):
             assert all(job.outputs.remote_folder.is_cleaned for job in jobs_under(chain))
 
 
-def test_the_report_says_what_was_done_about_an_interruption(chains):
+def test_the_report_names_the_interruption_and_what_followed(chains):
     reports = [log.message for log in orm.Log.collection.get_logs_for(chains['train interrupted'])]
     assert any('was interrupted; action taken: continue from its checkpoint' in line for line in reports)
 

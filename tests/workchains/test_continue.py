@@ -1,4 +1,4 @@
-"""A campaign that is cut off again and again ends in the bits of one that was not, and pays for nothing twice."""
+"""A campaign that is cut off repeatedly ends in the bits of an uninterrupted one, and pays for nothing twice."""
 
 from __future__ import annotations
 
@@ -67,7 +67,7 @@ CUTS: dict[str, tuple[str, str, str, str | None]] = {
     'last training done, not noted': ('ActiveLearningWorkChain', 'results', '', None),
 }
 
-# All of them take minutes more.
+# All of them would take minutes more.
 FEW = (
     'initial labels done, not collected',
     'before the first training',
@@ -132,8 +132,8 @@ def build(worker_code):
 
 
 @pytest.fixture(scope='module')
-def go_on(build, worker_code):
-    """Return a function that makes the builder of a campaign that goes on from others."""
+def continue_from(build, worker_code):
+    """Return a function that makes the builder of a campaign that continues others."""
 
     def make(*campaigns, label='continued', code=None, **changes):
         inputs = changed_inputs(inputs_of(campaigns[0]), changes)
@@ -173,8 +173,8 @@ def cuts(request):
 
 
 @pytest.fixture(scope='module')
-def deaths(run_all, build, go_on, cutting, settings, whole, codes, cuts):
-    """Campaigns that died, each going on from the one before, by what they died of.
+def deaths(run_all, build, continue_from, cutting, settings, whole, codes, cuts):
+    """Campaigns that died, each a continuation of the one before, by the name of the cut.
 
     Jobs with the inputs of those of the whole campaign are clones of them, which takes no time.
     """
@@ -182,7 +182,7 @@ def deaths(run_all, build, go_on, cutting, settings, whole, codes, cuts):
     last = None
     for name in cuts:
         code = codes[CUTS[name][3]]
-        builder = build(settings, name, code) if last is None else go_on(last, label=name, code=code)
+        builder = build(settings, name, code) if last is None else continue_from(last, label=name, code=code)
         with enable_caching():
             (last,) = run_all(builder)
         assert not last.is_finished_ok, f'{name}: is there such a step? The campaign was not cut off.'
@@ -191,10 +191,10 @@ def deaths(run_all, build, go_on, cutting, settings, whole, codes, cuts):
 
 
 @pytest.fixture(scope='module')
-def continued(run_all, go_on, deaths):
-    """The campaign that went on from the last of them, to the end."""
+def continued(run_all, continue_from, deaths):
+    """The campaign that continued the last of them to the end."""
     with enable_caching():
-        return run_all(go_on(list(deaths.values())[-1]))[0]
+        return run_all(continue_from(list(deaths.values())[-1]))[0]
 
 
 def calculations(*campaigns: Any) -> list[Any]:
@@ -226,7 +226,7 @@ def test_each_was_cut_off(deaths):
         assert all('cut off' in node.exception for node in died), name
 
 
-def test_the_outcome_has_the_bits_of_the_whole(whole, continued):
+def test_the_results_have_the_bits_of_the_whole(whole, continued):
     assert continued.is_finished_ok, continued.exit_message
     assert contents(continued) == contents(whole)
     assert potential_bytes(continued.outputs.ensemble.ensemble) == potential_bytes(whole.outputs.ensemble.ensemble)
@@ -234,7 +234,7 @@ def test_the_outcome_has_the_bits_of_the_whole(whole, continued):
 
 
 def test_nothing_is_paid_twice(whole, deaths, continued):
-    """All together have the finished jobs of the whole, and those that were interrupted."""
+    """Together they have the finished jobs of the whole, and the interrupted ones."""
     jobs = calculations(*deaths.values(), continued)
     paid = Counter(job.process_label for job in jobs if job.is_finished_ok)
     assert paid == Counter(job.process_label for job in calculations(whole))
@@ -244,14 +244,14 @@ def test_nothing_is_paid_twice(whole, deaths, continued):
     assert sorted(used) == sorted(job.outputs.retrieved.uuid for job in others)
 
 
-def test_labels_of_a_labelling_that_did_not_end_join_unless_they_are_there(whole, deaths, campaigns):
+def test_labels_of_an_unfinished_labelling_are_added_unless_they_are_known(whole, deaths, campaigns):
     half = deaths['initial labels done, not collected']
     other = campaigns['main']
     past = plan([other, half], (), inputs=inputs_of(other), nodes=nodes_of(other))
     assert '6 labels of unfinished labellings' in past.lines()[1]
     shard = past.namespace()['shards']['other_1_shard_000']
     assert shard.base.attributes.get('content_checksum') == contents(whole)['shard_000']
-    # The second campaign has taken them over, and the whole one has labels of the same content.
+    # The second campaign has taken them over; those of the whole one have the same content.
     for main in (deaths['before the first training'], whole):
         joined = plan([main, half], (), inputs=inputs_of(half), nodes=nodes_of(half))
         assert not [name for name in joined.namespace()['shards'] if name.startswith('other')]
@@ -275,13 +275,13 @@ FIXED = {'mode': 'fixed', 'energy_ev_per_sqrt_atom': 1e-6}
 
 
 @pytest.fixture(scope='module')
-def further(run_all, go_on, campaigns, worker_code, campaign_overrides):
-    """Campaigns that go on from ended ones with other settings, with labels of others, or further, by name."""
+def further(run_all, continue_from, campaigns, worker_code, campaign_overrides):
+    """Campaigns that continue ended ones with other settings, with more labels, or for longer, by name."""
     main, again = campaigns['main'], campaigns['again']
     builders = {
-        'merged': go_on(again, main, campaign={'max_iterations': 1}),
-        'thresholds': go_on(again, campaign={'max_iterations': 2}, thresholds=FIXED),
-        'more': go_on(main, campaign={'max_iterations': 3}),
+        'merged': continue_from(again, main, campaign={'max_iterations': 1}),
+        'thresholds': continue_from(again, campaign={'max_iterations': 2}, thresholds=FIXED),
+        'more': continue_from(main, campaign={'max_iterations': 3}),
     }
     nodes = run_all(*builders.values(), limit_s=500)
     short = {'max_steps': 10, 'batch_size': 8, 'evaluation_interval': 10}
@@ -318,7 +318,7 @@ def test_other_thresholds_hold_from_the_next_iteration_on(campaigns, further):
     assert not [job for job in calculations(node) if 'initial_labels' in ancestry(job)]
 
 
-def test_more_iterations_are_those_of_a_campaign_that_had_been_asked_for_them(campaigns, further):
+def test_more_iterations_are_those_of_a_campaign_with_as_many_from_the_start(campaigns, further):
     more, three = further['more'], further['three']
     assert more.is_finished_ok, more.exit_message
     assert contents(more) == contents(three)

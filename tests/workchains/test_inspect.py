@@ -1,4 +1,4 @@
-"""What the work chains do about children that failed, with fake ones."""
+"""How the work chains treat failed children; the children are fakes."""
 
 from __future__ import annotations
 
@@ -88,7 +88,7 @@ def shard(make_labelled) -> DatasetData:
 
 
 def with_cycles(iteration: Any, *nodes: Any) -> Any:
-    """Return the iteration as it is when its cycles have ended."""
+    """Return the iteration after the end of its cycles."""
     iteration.ctx.cycles = [f'cycle_{index:02d}' for index in range(len(nodes))]
     for name, node in zip(iteration.ctx.cycles, nodes, strict=True):
         iteration.ctx[name] = node

@@ -1,4 +1,4 @@
-"""Labels by pw.x that another labelling has are taken over, and no calculation is launched for them."""
+"""Labels by pw.x are taken over from another labelling, without any calculation."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ pytestmark = pytest.mark.skipif(shutil.which('pw.x') is None, reason='pw.x is no
 
 @pytest.fixture(scope='module')
 def chains(run_all, pw_code, pseudo, make_structures):
-    """A labelling of two cells, and one of four: those, one that is known to fail, and one more."""
+    """A labelling of two cells, and one of four: the same two, one that is known to fail, and a new one."""
     from aiida_anial.labellers.pw_inputs import pw_inputs
 
     mesh = {'kpoints_mesh': None, 'kpoints_distance_per_angstrom': 1.0}
@@ -38,7 +38,7 @@ def chains(run_all, pw_code, pseudo, make_structures):
     return first, second
 
 
-def test_only_what_has_no_label_is_launched(chains):
+def test_only_cells_without_a_label_are_launched(chains):
     _, second = chains
     assert second.is_finished_ok, second.exit_message
     launched = [node.label for node in second.called if node.process_label == 'PwBaseWorkChain']
@@ -60,6 +60,6 @@ def test_meshes_are_made_for_the_others_only(chains):
     assert [name for name in made.inputs if name.startswith('cell')] == ['cell_0001']
 
 
-def test_the_report_says_what_was_there(chains):
+def test_the_report_counts_what_was_taken_over(chains):
     reports = [log.message for log in orm.Log.collection.get_logs_for(chains[1])]
     assert any('2 of 4 cells are labelled already' in line for line in reports)

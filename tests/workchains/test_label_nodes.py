@@ -26,7 +26,7 @@ DISTANCE_PER_ANGSTROM = 1.0
 
 NODES_A_LABEL = 10
 
-# Kills itself in its first run in the folder of a cell, as another process may; with a second word, says why it stops.
+# Kills itself in its first run in the folder of a cell, as another process may; with a second word, it says why.
 MORTAL_PW = """#!{python}
 import os, pathlib, signal, sys
 runs = pathlib.Path({runs!r})
@@ -132,7 +132,7 @@ def test_a_label_of_active_learning_costs_ten_nodes(chains):
 
 
 @needs_pw
-def test_the_nodes_of_a_label_are_these(chains):
+def test_the_nodes_of_a_label(chains):
     chain, _ = chains['five']
     base = next(child for child in chain.called if child.process_label == 'PwBaseWorkChain')
     (job,) = base.called

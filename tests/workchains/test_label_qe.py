@@ -111,7 +111,7 @@ def test_all_calculations_share_one_set_of_settings_nodes(bases):
     for name in ('pw__parameters', 'pw__pseudos__Al', 'pw__code', 'max_iterations', 'clean_workdir'):
         linked = {base.base.links.get_incoming(link_label_filter=name).one().node.pk for base in bases.values()}
         assert len(linked) == 1, name
-    # A second job of a cell has what the first showed to be needed.
+    # A second job of a cell has the bands that the first one found missing.
     jobs = [min(base.called, key=lambda job: job.pk) for base in bases.values()]
     for name in ('parameters', 'settings', 'pseudos__Al', 'code'):
         assert len({job.base.links.get_incoming(link_label_filter=name).one().node.pk for job in jobs}) == 1, name
@@ -143,7 +143,7 @@ def test_the_pressure_is_the_one_that_pw_prints(chain, printed):
 
 
 def test_the_stress_is_the_derivative_of_the_energy_by_the_strain(chain):
-    """The cutoff is finite, so that the basis changes with the strain: a tenth of the stress is left to that."""
+    """The cutoff is finite, so the basis changes with the strain: the tolerance is a tenth of the stress."""
     labelled = chain.outputs.dataset.labelled
     minus, pressed, plus = 1, 2, 3
     slope = (labelled.energies[plus] - labelled.energies[minus]) / (2 * STRAIN)

@@ -1,4 +1,4 @@
-"""Why a process failed, in the words of the deepest one that knows."""
+"""The reason why a process failed, as given by the deepest failed process."""
 
 from __future__ import annotations
 
@@ -42,14 +42,14 @@ def test_killed_and_excepted_are_told_apart(fake_chain, state, words):
     assert reason(chain) == f'PwBaseWorkChain<{chain.pk}> {words}'
 
 
-def test_the_deepest_failure_speaks(fake_chain, failed_job):
+def test_the_deepest_failure_is_the_reason(fake_chain, failed_job):
     top = fake_chain('CycleWorkChain', exit_status=402, exit_message='Labelling failed.')
     base = fake_chain('PwBaseWorkChain', exit_status=300, exit_message='Unrecoverable.', caller=top)
     job = failed_job(350, 'The pseudopotential is bad.', caller=base)
     assert reason(top) == f'quantumespresso.pw<{job.pk}> exit status 350: The pseudopotential is bad'
 
 
-def test_the_last_of_several_failures_speaks(fake_chain, failed_job):
+def test_the_last_of_several_failures_is_the_reason(fake_chain, failed_job):
     """Restarts have dealt with the earlier ones."""
     base = fake_chain('TrainWorkChain', exit_status=410)
     failed_job(400, 'interrupted.', caller=base)
@@ -57,7 +57,7 @@ def test_the_last_of_several_failures_speaks(fake_chain, failed_job):
     assert reason(base) == f'quantumespresso.pw<{job.pk}> exit status 410: broken'
 
 
-def test_a_chain_whose_children_are_all_well_speaks_for_itself(fake_chain, fake_job):
+def test_a_chain_without_failed_children_is_its_own_reason(fake_chain, fake_job):
     chain = fake_chain('LabelWorkChain', exit_status=410, exit_message='5 failed.')
     fake_job('anial.train', caller=chain)
     assert reason(chain) == f'LabelWorkChain<{chain.pk}> exit status 410: 5 failed'
@@ -69,7 +69,7 @@ def test_a_killed_child_is_the_reason(fake_chain):
     assert reason(parent) == f'PwBaseWorkChain<{child.pk}> was killed'
 
 
-def test_a_failure_that_the_caller_had_handled_does_not_speak_for_it(fake_chain, failed_job, fake_job):
+def test_a_failure_that_the_caller_handled_is_not_its_reason(fake_chain, failed_job, fake_job):
     """That 9 of 10 labels failed says more than that one calculation crashed; the shard was made after it."""
     chain = fake_chain('LabelWorkChain', exit_status=410, exit_message='9 of 10 labels failed.')
     failed_job(300, 'crashed.', caller=fake_chain('PwBaseWorkChain', exit_status=300, caller=chain))

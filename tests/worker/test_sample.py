@@ -37,7 +37,7 @@ def inputs(*lengths_ps, energy=1e3, **others):
 
 
 def stop_after(directory, checks: int | None) -> Job:
-    """Return a job whose time is over after it has checked its clock this many times; None for never."""
+    """Return a job whose time is up after it has checked its clock this many times; None for never."""
     asked = iter(range(10**9))
     limit = 10**9 if checks is None else 1000
     started = 0 if checks is None else checks - 950  # because a margin of 5 % is kept

@@ -39,7 +39,7 @@ def test_kills_waiting_cannot_be_interrupted_once_it_is_over(make):
 
 @pytest.fixture
 def killed(make, fake_chain, local_runner, monkeypatch) -> Any:
-    """Return a function that kills a chain of AiiDA's that waits, and returns the pks that are asked and the answer."""
+    """Return a function that kills a waiting chain of AiiDA's, and returns the pks that were asked and the answer."""
 
     def kill(*states: ProcessState, answers: bool = True) -> Any:
         asked: list[int] = []
@@ -78,7 +78,7 @@ def test_kills_children_that_have_ended_are_still_asked(killed, local_runner):
     assert 'is_terminated' not in inspect.getsource(Process.kill), f'hook killing: {GONE}'
 
 
-def test_kills_a_child_that_says_no_still_makes_it_a_problem(killed):
+def test_kills_a_child_that_refuses_still_makes_it_a_problem(killed):
     _, answer, process = killed(ProcessState.WAITING, answers=False)
     assert process.node.is_killed
     assert answer is False, f'hook killing: {GONE}'
@@ -135,7 +135,7 @@ def test_children_are_still_launched_twice_by_a_step_that_runs_again(make, monke
     assert len(launched) == 1, f'hook launch_once: {GONE}'
 
 
-def test_children_a_checkpoint_tells_who_can_go_on(make):
+def test_children_a_checkpoint_tells_which_can_continue(make):
     process = make(Plain)
     assert process.node.checkpoint is not None, 'hook launch_once: a process has no checkpoint at first'
     assert orm.WorkChainNode().store().checkpoint is None
@@ -145,7 +145,7 @@ def test_children_a_checkpoint_tells_who_can_go_on(make):
 
 @pytest.fixture
 def restarting(make, monkeypatch) -> Any:
-    """Return a function that makes AiiDA's chain that has run a process that ended so."""
+    """Return a function that makes a chain of AiiDA's whose last process ended in a given way."""
     monkeypatch.setattr(CalcJob, '__abstractmethods__', frozenset(), raising=False)
 
     def build(node: Any) -> Any:

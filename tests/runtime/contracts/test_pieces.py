@@ -18,7 +18,7 @@ from aiida.manage.caching import _CONTEXT_CACHE, disable_caching, enable_caching
 from support.contracts import GONE, Plain, calls, parameters, same
 
 
-def test_same_nodes_settings_are_wrapped_anew(aiida_profile):
+def test_same_nodes_settings_are_wrapped_again(aiida_profile):
     from aiida_quantumespresso.calculations.pw import PwCalculation
     from aiida_quantumespresso.workflows.pw.base import PwBaseWorkChain
 

@@ -111,7 +111,7 @@ def test_many_inputs_links_are_still_slow(cells, statements):
     assert len(asked) >= len(cells), f'hook many_inputs (links): {GONE}'
 
 
-def test_many_inputs_hashes_are_still_computed_anew(cells, monkeypatch):
+def test_many_inputs_hashes_are_still_computed_again(cells, monkeypatch):
     from aiida.orm.nodes.caching import NodeCaching
 
     node = orm.WorkChainNode()

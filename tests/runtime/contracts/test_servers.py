@@ -58,7 +58,7 @@ def test_deaf_workers_a_broker_says_who_it_is(tmp_path):
     assert status['pid'] == os.getpid(), 'hook deaf_workers: the status of a broker has no `pid`'
 
 
-def test_deaf_workers_a_broker_that_begins_again_is_in_another_place_and_nobody_looks_for_it():
+def test_deaf_workers_a_restarted_broker_listens_elsewhere_and_nobody_looks_for_it():
     from aiida.brokers.zeromq.broker import ZeromqBroker
     from aiida.brokers.zeromq.communicator import ZeromqCommunicator
     from aiida.brokers.zeromq.service import ZeromqBrokerService
@@ -107,8 +107,8 @@ def test_storage_everything_is_still_forgotten_at_each_commit():
     calls('storage', PsqlDosBackend._initialise_session, 'expire_on_commit=True')
 
 
-def test_storage_what_may_have_changed_is_read_anew_also_without_forgetting(aiida_profile):
-    """What makes it safe not to forget."""
+def test_storage_what_may_have_changed_is_read_again_without_forgetting_too(aiida_profile):
+    """This is why it is safe not to forget."""
     import sqlalchemy
 
     session = get_manager().get_profile_storage().get_session()

@@ -82,7 +82,7 @@ _STATEMENTS = {
         ("UPDATE information SET value = 99 WHERE name = 'version'",),
         'of version 99 where 5 to 9',
     ),
-    'a version that is none': (
+    'an invalid version': (
         ("UPDATE information SET value = 'x; DROP TABLE systems' WHERE name = 'version'",),
         'damaged',
     ),

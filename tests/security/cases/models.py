@@ -131,7 +131,7 @@ _RAW = {
     'an array from its end to its beginning': (offsets(800, 0), _NOT_OURS),
     'a shape beyond any': (shaped([2**40, 2**40]), _NOT_OURS),
     'a shape below zero': (shaped([-2, 8, 8]), _NOT_OURS),
-    'a type that is none': (shaped([2, 8, 8], 'PICKLE'), _NOT_OURS),
+    'an invalid type': (shaped([2, 8, 8], 'PICKLE'), _NOT_OURS),
     'weights in a type of networks': (shaped([2, 8, 32], 'BF16'), f'{NAME}: '),
     'half of a file': (lambda data: data[: len(data) // 2], _NOT_OURS),
     'something behind the end': (lambda data: data + b'#!/bin/sh\ntouch canary\n', _NOT_OURS),
