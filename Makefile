@@ -47,7 +47,7 @@ test-slow: install $(COMPILED) ## run the tests that take minutes each, which `m
 	@services/install.sh
 	@$(BIN)/python -m pytest -v --numprocesses 2 --durations=20 -m 'slow and not faults'
 
-faults: install $(COMPILED) ## kill what a campaign runs on, piece by piece; takes up to an hour
+faults: install $(COMPILED) ## kill what a campaign runs on, piece by piece; takes an hour or two
 	@services/install.sh postgresql rabbitmq
 	@echo 'faults: the figures go to tests/faults/results.json and docs/topics/faults.md'
 	@$(BIN)/python tests/faults/report.py $(FAULTS)

@@ -1,10 +1,10 @@
-"""How long a training takes from labelled cells to an error of 3 meV/atom on cells that it has not seen.
+"""Measure the time from labelled cells to an energy error of 3 meV/atom on unseen cells.
 
-The teacher is ASE's EMT, or the published ANI-Al if the environment variable ``ANIAL_PUBLISHED_MODEL`` names its
-folder, which takes ten times as many steps: it has more to teach. The clock starts before the descriptors. An error
-counts as reached when the median member's energy error on its validation configurations is that low. torchani's time is
-what its textbook loop would take for the same number of steps: the loop is measured on some batches, and scaled up.
-The short form ends after half of the steps and reaches less.
+The teacher, which labels the cells, is ASE's EMT. If the environment variable ``ANIAL_PUBLISHED_MODEL`` names the
+folder of the published ANI-Al, the teacher is ANI-Al, which is harder to learn and takes ten times as many steps. The
+time includes the descriptors. An error counts as reached when the energy error of the median member on its validation
+configurations is that low. torchani's time is that of its textbook loop for the same number of steps, measured on a few
+batches and scaled up. The short form stops after half of the steps, with a larger error.
 """
 
 from __future__ import annotations
@@ -34,19 +34,19 @@ N_CELLS: Final = 200
 BATCH_SIZE: Final = 4
 SETTINGS: Final = {'batch_size': BATCH_SIZE, 'learning_rate': 3e-3, 'final_learning_rate': 1e-5}
 MAX_STEPS: Final = {'EMT': 3000, 'ANI-Al': 30_000}
-# Of a training; each takes about as long as a tenth of an epoch.
+# Number of evaluations in a training. Each takes about as long as a tenth of an epoch.
 EVALUATIONS: Final = 60
-# Batches of torchani that are measured, after one to warm up.
+# Number of torchani's batches that are timed, after one for warm-up.
 RIVAL_BATCHES: Final = 5
 PROGRESS: Final = re.compile(r'step (\d+) of .*validation ([\d.]+) meV/atom ([\d.]+) eV/A')
 
 
 @dataclass
 class Course:
-    """What the training has said so far.
+    """Errors in the course of a training, read from its progress report.
 
-    :param points: seconds since the start, step, and median errors of energy (meV/atom) and force (eV/angstrom) on the
-        validation configurations.
+    :param points: for each evaluation, seconds since the start, step, and median errors of energy (meV/atom) and force
+        (eV/angstrom) on the validation configurations.
     """
 
     points: list[tuple[float, int, float, float]] = field(default_factory=list)
@@ -55,19 +55,19 @@ class Course:
         self._start = time.perf_counter()
 
     def __call__(self, line: str) -> None:
-        """Take a line on the progress."""
+        """Add a point if ``line`` of the report contains errors."""
         found = PROGRESS.match(line)
         if found:
             seconds = time.perf_counter() - self._start
             self.points.append((seconds, int(found[1]), float(found[2]), float(found[3])))
 
     def reached(self, target_mev: float) -> tuple[float, int] | None:
-        """Return seconds and steps after which the error was first below ``target_mev``."""
+        """Return seconds and step of the first energy error of at most ``target_mev`` meV/atom, if there is one."""
         return next(((seconds, step) for seconds, step, error, _ in self.points if error <= target_mev), None)
 
 
 def labels(cells: Cells) -> tuple[str, LabelledCells]:
-    """Return the teacher's name and what it says about ``cells``."""
+    """Return the name of the teacher, and ``cells`` with its labels."""
     folder = os.environ.get('ANIAL_PUBLISHED_MODEL')
     data = systems.emt_labels(cells)
     if not folder:
@@ -83,7 +83,10 @@ def labels(cells: Cells) -> tuple[str, LabelledCells]:
 
 
 def torchani_step_s(data: LabelledCells, model: ModelSettings, *, batches: int) -> float:
-    """Return the seconds of one step of all members by torchani, cell by cell."""
+    """Return the seconds that torchani takes for one step of all members, cell by cell.
+
+    :param batches: number of batches to time.
+    """
     ensemble = systems.random_ensemble(model)
     loop = rivals.TorchaniTraining(ensemble, data, batch_size=BATCH_SIZE, force_weight=training.FORCE_WEIGHT)
     loop.run(members=1, batches=1)
@@ -92,9 +95,9 @@ def torchani_step_s(data: LabelledCells, model: ModelSettings, *, batches: int) 
 
 
 def compare(cells: Cells, model: ModelSettings, options: common.Options, *, part: float = 1.0) -> common.Result:
-    """Return the table of a training on ``cells``.
+    """Return rows and figures of a training on ``cells``.
 
-    :param part: of the steps that the teacher takes.
+    :param part: fraction of the number of steps that the teacher requires.
     """
     teacher, data = labels(cells)
     max_steps = max(round(part * MAX_STEPS[teacher]), 1)
@@ -125,5 +128,5 @@ def compare(cells: Cells, model: ModelSettings, options: common.Options, *, part
 
 
 def measure(options: common.Options) -> common.Result:
-    """Train on 200 cells of 39 atoms."""
+    """Measure a training on 200 cells of 39 atoms."""
     return compare(systems.training_cells(N_CELLS), ModelSettings(), options, part=0.5 if options.short else 1.0)

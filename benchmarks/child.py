@@ -1,4 +1,4 @@
-"""Runs one function of this folder in a process of its own, with arguments and result as JSON.
+"""Run one function of this folder in a new process, with arguments and result as JSON.
 
 By hand, from the repository root::
 
@@ -19,23 +19,26 @@ from typing import Any
 
 
 def command(module: str, function: str, arguments: Mapping[str, Any], profile: str = '') -> list[str]:
-    """Return the command that runs a function of this folder.
+    """Return the command line that runs a function of this folder.
 
-    :param profile: of AiiDA, loaded before; none if empty.
+    :param profile: AiiDA profile to load first; none if empty.
     """
     return [sys.executable, str(Path(__file__)), module, function, json.dumps(arguments), profile]
 
 
 def parsed(printed: str) -> Any:
-    """Return the result in what the command has printed: its last line."""
+    """Return the result of the function, which is in the last line of the output.
+
+    :param printed: standard output of the command.
+    """
     return json.loads(printed.splitlines()[-1])
 
 
 def run(module: str, function: str, *, environment: Mapping[str, str] | None = None, **arguments: Any) -> Any:
     """Run a function in a new process and return its result.
 
-    :param environment: variables beside those of this process.
-    :raises RuntimeError: if it fails; the process says why on the standard error.
+    :param environment: environment variables in addition to those of this process.
+    :raises RuntimeError: if the function fails; the process writes the reason to the standard error.
     """
     words = command(module, function, arguments)
     variables = {**os.environ, **(environment or {})}
@@ -46,13 +49,13 @@ def run(module: str, function: str, *, environment: Mapping[str, str] | None = N
 
 
 def main(module: str, function: str, arguments: str, profile: str = '') -> None:
-    """Be the new process."""
+    """Run the function in this process and print its result."""
     if profile:
         from aiida import load_profile
 
         load_profile(profile)
     with warnings.catch_warnings():
-        # torchani says much about CUDA when it is imported.
+        # On import, torchani warns that it was built without CUDA.
         warnings.simplefilter('ignore')
         result = getattr(importlib.import_module(module), function)(**json.loads(arguments))
     print(json.dumps(result))

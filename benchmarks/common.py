@@ -1,8 +1,8 @@
-"""What the measurements share: their options, how they take time, and how they print and write.
+"""Shared parts of the measurements: options, timing and output.
 
-A measurement runs blocks of work. A block says how much it did and how long that took, so that what a competitor does
-before and after does not count. Blocks of all competitors take turns in one process: whatever else the machine does at
-the time hits all of them, and a ratio is the median of the ratios of the turns.
+A measurement runs blocks of work. A block returns its amount of work and its duration, so that set-up and clean-up do
+not count. The blocks of all competitors take turns in one process, so that other load on the machine affects all of
+them. A ratio is the median of the ratios of the turns.
 """
 
 from __future__ import annotations
@@ -32,17 +32,17 @@ _MALLOC: Final = ('MALLOC_MMAP_THRESHOLD_', 'MALLOC_TRIM_THRESHOLD_', 'LD_PRELOA
 _LEAST_TURNS: Final = 2
 
 Key = TypeVar('Key', bound=Hashable)
-# Runs some work and returns how much it was (in units that the measurement names) and its seconds.
+# Does some work and returns its amount, in a unit that the measurement defines, and its duration in seconds.
 Block = Callable[[], tuple[float, float]]
 
 
 @dataclass(frozen=True)
 class Options:
-    """What all measurements of the engine can be told.
+    """Options of all measurements of the engine.
 
-    :param short: measure less, so that all of them together take minutes.
-    :param engine: name as ``EngineSettings`` has it, ``auto`` for the one it chooses itself.
-    :param threads: of the engine, and of torch for the competitors.
+    :param short: whether to measure less, so that all measurements together take minutes.
+    :param engine: name of the engine as in ``EngineSettings``; ``auto`` is the default engine of the device.
+    :param threads: number of threads of the engine, and of torch for the competitors.
     """
 
     short: bool = False
@@ -56,10 +56,10 @@ class Options:
 
 @dataclass
 class Result:
-    """What a measurement found.
+    """Results of a measurement.
 
-    :param rows: the table, every row with its own columns; numbers are not rounded.
-    :param figures: numbers with a name, for other programs to read.
+    :param rows: rows of the table, each with its own columns; numbers are not rounded.
+    :param figures: named values, for other programs to read.
     """
 
     rows: list[dict[str, Any]] = field(default_factory=list)
@@ -68,45 +68,55 @@ class Result:
 
 @dataclass(frozen=True)
 class Measured:
-    """The turns of one competitor.
+    """Rates of one competitor.
 
-    :param rates: units per second, one for each turn.
+    :param rates: units of work per second, one value for each turn.
     """
 
     rates: tuple[float, ...]
 
     @property
     def rate(self) -> float:
-        """The median."""
+        """Median of the rates."""
         return statistics.median(self.rates)
 
     def row(self, unit: str) -> dict[str, Any]:
-        """Return the columns of a table: median, slowest and quickest turn, and their number."""
+        """Return the columns of a table: median, lowest and highest rate, and number of turns.
+
+        :param unit: name of the column of the median.
+        """
         ends = {f'{unit}_min': min(self.rates), f'{unit}_max': max(self.rates)}
         return {unit: self.rate, **ends, 'turns': len(self.rates)}
 
 
 def ratio(first: Measured, second: Measured) -> float:
-    """Return how many times faster ``first`` is: the median over the turns that both took, which are the first ones."""
+    """Return how many times faster ``first`` is: the median over the turns that both took.
+
+    A competitor that drops out does not return, so these are the first turns.
+    """
     return statistics.median(one / other for one, other in zip(first.rates, second.rates, strict=False))
 
 
 def interleave(blocks: Mapping[Key, Block], *, turns: int, limit_s: float = math.inf) -> dict[Key, Measured]:
-    """Run every block ``turns`` times, in turn, another one first each time; all of them have been warmed up.
+    """Run every block ``turns`` times, alternately, and return the rates.
 
-    :param limit_s: a block that has taken so long in all sits out, after two turns at the earliest.
+    Each turn starts with another block.
+
+    :param blocks: blocks of the competitors, already warmed up.
+    :param turns: number of turns.
+    :param limit_s: total time in seconds after which a block drops out, but not before it has had two turns.
     """
     names = list(blocks)
     rates: dict[Key, list[float]] = {name: [] for name in names}
     spent = dict.fromkeys(names, 0.0)
-    # What is there already need not be looked at in every collection.
+    # The garbage collections below need not examine the objects that exist already.
     gc.collect()
     gc.freeze()
     for turn in range(turns):
         for name in names[turn % len(names) :] + names[: turn % len(names)]:
             if spent[name] > limit_s and turn >= _LEAST_TURNS:
                 continue
-            # What one competitor left behind is not collected in the time of the next.
+            # Otherwise, the garbage of one competitor may be collected in the time of the next.
             gc.collect()
             amount, duration = blocks[name]()
             rates[name].append(amount / duration)
@@ -118,11 +128,13 @@ def interleave(blocks: Mapping[Key, Block], *, turns: int, limit_s: float = math
 def calibrated(
     run: Callable[[int], tuple[float, float]], *, budget_s: float, least: int = 1, multiple: int = 1
 ) -> Block:
-    """Return a block of as many steps as fit into ``budget_s``, warmed up.
+    """Return a warmed-up block of as many steps as fit into ``budget_s``.
 
-    :param run: does a number of steps.
-    :param least: number of steps of the first run, which pays for compilation and caches, and of the shortest block.
-    :param multiple: the number of steps is a multiple of it, unless it is below.
+    :param run: function that runs a given number of steps, and returns amount and seconds.
+    :param budget_s: intended duration of the block in seconds.
+    :param least: number of steps of the first run, which includes compilation and the filling of caches; also the
+        smallest number of steps of the block.
+    :param multiple: divisor of the number of steps, which is rounded down unless it is smaller than the divisor.
     """
     _, duration = run(least)
     if duration < budget_s:
@@ -133,26 +145,26 @@ def calibrated(
 
 
 def seconds(function: Callable[[], object]) -> float:
-    """Return how long one call takes."""
+    """Return the duration of one call in seconds."""
     start = time.perf_counter()
     function()
     return time.perf_counter() - start
 
 
 def progress(line: str) -> None:
-    """Say on the standard error what is being measured."""
+    """Write a line on the progress to the standard error."""
     print(f'  {line}', file=sys.stderr, flush=True)
 
 
 def now() -> str:
-    """Return date and time."""
+    """Return date and time (UTC) in ISO 8601 format."""
     return datetime.now(UTC).isoformat(timespec='seconds')
 
 
 def machine(packages: Sequence[str]) -> dict[str, Any]:
-    """Return what the numbers depend on.
+    """Return the hardware, settings and versions that the results depend on.
 
-    :param packages: whose versions matter.
+    :param packages: names of the packages whose versions matter.
     """
     versions = {'python': platform.python_version(), **{name: version(name) for name in packages}}
     return {
@@ -161,13 +173,13 @@ def machine(packages: Sequence[str]) -> dict[str, Any]:
         'memory_gib': round(os.sysconf('SC_PAGE_SIZE') * os.sysconf('SC_PHYS_PAGES') / 2**30, 1),
         'malloc': {name: os.environ[name] for name in _MALLOC if name in os.environ},
         'versions': versions,
-        # More than the threads of the measurement means that somebody else was at work.
+        # More than the number of threads of the measurement means that other programs were running.
         'load_average_at_start': round(os.getloadavg()[0], 2),
     }
 
 
 def _cpu() -> str:
-    """Return the model and its widest vector instructions."""
+    """Return the model of the processor and its widest vector instructions."""
     text = Path('/proc/cpuinfo').read_text() if Path('/proc/cpuinfo').exists() else ''
     fields: dict[str, str] = {}
     for line in reversed(text.splitlines()):
@@ -180,12 +192,12 @@ def _cpu() -> str:
 
 
 def unwind_when_killed() -> None:
-    """Let a plain kill unwind as Ctrl-C does, so that no server is left behind."""
+    """Let SIGTERM raise ``KeyboardInterrupt`` as Ctrl-C does, so that the servers are stopped."""
     signal.signal(signal.SIGTERM, signal.default_int_handler)
 
 
 def write_json(path: Path, values: Mapping[str, Any]) -> None:
-    """Write a JSON file, floats with the five digits that a measurement has at most."""
+    """Write a JSON file with floats of five significant digits; no measurement is more accurate."""
     path.write_text(json.dumps(_rounded(values), indent=2, allow_nan=False) + '\n')
 
 
@@ -211,7 +223,7 @@ def show(title: str, rows: Sequence[Mapping[str, Any]]) -> None:
 
 
 def text(value: object) -> str:
-    """Return a number in three digits or whole thousands, and nothing for None."""
+    """Return a float with three significant digits, or rounded to an integer from 1,000 on; an empty text for None."""
     if value is None:
         return ''
     if isinstance(value, float):

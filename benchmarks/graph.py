@@ -1,10 +1,10 @@
-"""Measures the graph of a whole campaign, and writes ``benchmarks/results/graph.json``.
+"""Measure the graph of a whole campaign and write ``benchmarks/results/graph.json``.
 
-A small campaign with real labels by ``pw.x`` runs first. It gives the number of nodes that a label costs, and the
-pattern after which campaigns of 6,352 labels, as in the paper, are built, with SQLite and with PostgreSQL; in the long
-form one of 100,000 too, which takes half an hour and more. Exports, counts and more are measured in them, each storage
-in a process of its own. The table in ``docs/topics/graph-size.md`` is written anew from the file. Run it from the
-repository root, on an idle machine::
+First, a small campaign with real labels by ``pw.x`` runs. It gives the number of nodes per label, and the template for
+campaigns of 6,352 labels, as in the paper, on SQLite and on PostgreSQL. The long form also builds one of 100,000
+labels, which takes half an hour or more. Exports, counts and other queries are timed in these campaigns, in one process
+for each storage. The table in ``docs/topics/graph-size.md`` is updated from the file. Run it from the repository root,
+on an idle machine::
 
     python benchmarks/graph.py           # as make bench-graph does
     python benchmarks/graph.py --long    # with 100,000 labels on PostgreSQL
@@ -36,10 +36,12 @@ _PACKAGES: Final = ('aiida-core', 'aiida-quantumespresso', 'sqlalchemy', 'disk-o
 def built_and_measured(
     made: Lab, profile: str, n_labels: int, *, archive: bool = False, repeats: int = _REPEATS, own_files: bool = True
 ) -> dict[str, Any]:
-    """Build a campaign in a profile, and measure it.
+    """Build a campaign in a profile and return its measurements.
 
-    :param archive: whether to measure an archive of it, too.
-    :param own_files: whether each label has files of its own.
+    :param profile: name of the AiiDA profile.
+    :param archive: whether to measure an archive of the campaign as well.
+    :param repeats: number of runs of each step.
+    :param own_files: whether each label has its own files.
     """
     common.progress(f'{profile}: building {n_labels:,} labels')
     given = {'archive': str(_template(made)), 'n_labels': n_labels, 'own_files': own_files}
@@ -56,7 +58,7 @@ def _template(made: Lab) -> Path:
 
 
 def exponents(few: Mapping[str, Any], many: Mapping[str, Any]) -> dict[str, float]:
-    """Return by what power of the number of labels each time grows; 1 is as the data."""
+    """Return the exponents with which the times grow with the number of labels; 1 means in proportion."""
     ratio = math.log(many['n_labels'] / few['n_labels'])
     times = [name for name, value in few.items() if name.endswith('_s') and isinstance(value, float) and name in many]
     return {name: math.log(many[name] / few[name]) / ratio for name in times}
@@ -65,8 +67,8 @@ def exponents(few: Mapping[str, Any], many: Mapping[str, Any]) -> dict[str, floa
 def content(small: Mapping[str, Any], found: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
     """Return the content of the file.
 
-    :param small: the small campaign.
-    :param found: by name of the storage.
+    :param small: results of the small campaign.
+    :param found: results of the large campaigns, by name of the storage.
     """
     main = found['sqlite']
     return {
@@ -83,12 +85,13 @@ def content(small: Mapping[str, Any], found: Mapping[str, Mapping[str, Any]]) ->
 
 
 def measured(n_labels: int, n_many: int | None) -> dict[str, Any]:
-    """Measure everything.
+    """Run all measurements and return the content of the file.
 
-    :param n_many: labels of the largest campaign; None leaves it out.
+    :param n_labels: number of labels of the campaigns on SQLite and on PostgreSQL.
+    :param n_many: number of labels of the largest campaign; None leaves it out.
     """
     with lab() as made:
-        # Loading the rows would else wait for a checkpoint every gigabyte.
+        # Otherwise, the insertion of the rows would wait for a checkpoint every gigabyte.
         with made.connect() as connection:
             connection.execute("ALTER SYSTEM SET max_wal_size = '4GB'")
             connection.execute('SELECT pg_reload_conf()')
@@ -111,10 +114,12 @@ def measured(n_labels: int, n_many: int | None) -> dict[str, Any]:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Measure, write the file and the page; the exit status is 1 if something failed."""
+    """Measure, then write the file and the page; return the exit status, which is 1 if a measurement failed."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument('--long', action='store_true', help='with 100,000 labels on PostgreSQL too')
-    parser.add_argument('--labels', type=int, default=N_LABELS, help='of each other campaign; default: %(default)s')
+    parser.add_argument('--long', action='store_true', help='also measure 100,000 labels on PostgreSQL')
+    parser.add_argument(
+        '--labels', type=int, default=N_LABELS, help='labels of each other campaign; default: %(default)s'
+    )
     parser.add_argument('--json', type=Path, default=tables.GRAPH.file, help='file to write')
     given = parser.parse_args(arguments)
     start = time.perf_counter()

@@ -1,4 +1,4 @@
-"""A campaign of any size, grown after a small one: the same nodes and links, part by part, as often as is wanted."""
+"""Build a campaign of any size from a small one, by repeating its nodes and links part by part."""
 
 from __future__ import annotations
 
@@ -41,12 +41,12 @@ _TRAINING: Final = 'TrainEnsembleCalculation.summary'
 
 @dataclass(frozen=True)
 class Plan:
-    """How large the campaign is.
+    """Size of the campaign.
 
-    :param n_initial: initial random cells.
-    :param cycles: labels by iteration and cycle.
-    :param n_atoms: least and largest number of atoms of a cell.
-    :param own_files: whether every label has files of its own, as it has in truth, or those of the template.
+    :param n_initial: number of initial random cells.
+    :param cycles: numbers of labels by iteration and cycle.
+    :param n_atoms: smallest and largest number of atoms in a cell.
+    :param own_files: whether every label has its own files, as in a real campaign, or shares those of the template.
     """
 
     n_initial: int
@@ -56,7 +56,10 @@ class Plan:
 
     @classmethod
     def of_size(cls, n_labels: int, *, own_files: bool = True) -> Plan:
-        """Return a plan with ``n_labels`` labels: initial ones as in the paper, the others shared among the cycles."""
+        """Return a plan with ``n_labels`` labels: as many initial ones as in the paper, the others spread over cycles.
+
+        :param own_files: whether every label has its own files.
+        """
         parts = np.array_split(np.arange(n_labels - _INITIAL), _ITERATIONS * _CYCLES)
         sizes = tuple(len(part) for part in parts)
         cycles = tuple(sizes[start : start + _CYCLES] for start in range(0, len(sizes), _CYCLES))
@@ -64,20 +67,20 @@ class Plan:
 
     @property
     def n_labels(self) -> int:
-        """Number of all labels."""
+        """Number of labels in the campaign."""
         return self.n_initial + sum(map(sum, self.cycles))
 
 
 @dataclass(frozen=True)
 class _Place:
-    """Where a part stands in the large campaign; its names come from there."""
+    """Position of a part in the large campaign, which determines its names."""
 
     iteration: int = 0
     cycle: int = 0
     cell: int | None = None
 
     def name(self, text: str) -> str:
-        """Return a name of the template as it is here."""
+        """Return a name of the template with the numbers of this position."""
         text = re.sub(r'(iteration_|shard_)(?!000)\d{3}', rf'\g<1>{self.iteration:03d}', text)
         text = re.sub(r'cycle_\d{2}', f'cycle_{self.cycle:02d}', text)
         return text if self.cell is None else re.sub(r'cell_\d{4}', f'cell_{self.cell:04d}', text)
@@ -87,8 +90,9 @@ class _Place:
 class _Unit:
     """A label of the template.
 
-    :param calculation: pk of what it says it is from.
-    :param files: those that no other label has.
+    :param scope: part of the label.
+    :param calculation: pk of the calculation that the label refers to.
+    :param files: contents of the files that no other part has, by pk and key.
     """
 
     scope: Scope
@@ -97,10 +101,10 @@ class _Unit:
 
 
 class Builder:
-    """Writes one campaign. ``known`` are pks of what was written, by those of the template.
+    """Writes one campaign. ``known`` maps the pks of the template to those of the written nodes.
 
-    :param user: its pk in the profile.
-    :param computers: pk in the profile by that in the template.
+    :param user: pk of the user in the profile.
+    :param computers: pks of the computers in the profile by those in the template.
     """
 
     def __init__(
@@ -111,12 +115,12 @@ class Builder:
         self._generator = np.random.default_rng(1)
         self._n_labels = 0
         self._known_units: dict[Scope, list[_Unit]] = {}
-        # By iteration, the pks of its nodes, and of those of each of its cycles, by role.
+        # For each iteration, the pks of its own nodes by role, and those of each of its cycles.
         self._results: list[tuple[dict[str, int], list[dict[str, int]]]] = []
         self._standing = {self._normal(link) for link in template.links_of[_FIRST] if self._is_outward(link)}
 
     def run(self) -> int:
-        """Write everything, and return the pk of the campaign."""
+        """Write the whole campaign and return its pk."""
         template, plan = self._template, self._plan
         self._writer.add_files(list(template.files.values()))
         sizes = [sum(cycles) for cycles in plan.cycles]
@@ -151,7 +155,7 @@ class Builder:
     def _shard_part(
         self, scope: Scope, outer: Mapping[int, int], changes: Changes, number: int, place: _Place
     ) -> dict[int, int]:
-        """Write a part that makes a shard, with ``number`` labels, and return what is known in it."""
+        """Write a part that makes a shard of ``number`` labels, and return the pks known in it."""
         units = self._units(scope)
         calculation = units[0].calculation
         is_shared = self._template.nodes[calculation].scope == scope
@@ -172,7 +176,7 @@ class Builder:
         return known
 
     def _shard(self, scope: Scope, labelled: LabelledCells) -> tuple[list[dict[str, Any]], Changes]:
-        """Return the attributes of the labels, and the changes of the dataset."""
+        """Return the attributes of the label nodes, and the changes of the dataset node."""
         from aiida_anial.common.level_of_theory import LevelOfTheory
         from aiida_anial.data.dataset import DatasetData
         from aiida_anial.data.label import LabelData
@@ -198,7 +202,7 @@ class Builder:
         return changes
 
     def _units(self, scope: Scope) -> list[_Unit]:
-        """Return the labels of the template that a part may have; trajectories without a label are none."""
+        """Return the labels of the template in a part, without the trajectories that were not labelled."""
         if scope not in self._known_units:
             scopes = [unit for unit in self._template.labels_in(scope) if self._by_role(unit, {}).keys() & _LABELS]
             self._known_units[scope] = [
@@ -207,7 +211,7 @@ class Builder:
         return self._known_units[scope]
 
     def _part(self, scope: Scope, outer: Mapping[int, int], changes: Changes, place: _Place) -> dict[int, int]:
-        """Write the nodes and links of one part, and return what is known in it."""
+        """Write the nodes and links of one part, and return the pks known in it."""
         template, add = self._template, self._writer.add
         known = dict(outer)
         for pk in template.members[scope]:
@@ -224,7 +228,7 @@ class Builder:
         return known
 
     def _ends(self, link: Link, known: Mapping[int, int], place: _Place) -> Iterator[tuple[int, int, str]]:
-        """Yield source, target and label of a link as often as it is here."""
+        """Yield source, target and label of each copy of a link of the template in this part."""
         is_last = place.iteration == len(self._plan.cycles)
         if self._is_outward(link) and not is_last and self._normal(link) not in self._standing:
             return
@@ -240,7 +244,7 @@ class Builder:
                     yield made[node.role], known[link.target], _Place(index, cycle).name(link.label)
 
     def _is_outward(self, link: Link) -> bool:
-        """Return whether the campaign itself takes what an iteration has made."""
+        """Return whether a link connects a result of an iteration to the campaign itself."""
         source, target = self._template.nodes[link.source].scope, self._template.nodes[link.target].scope
         return {source[:2], target[:2]} in ({(), _FIRST}, {(), _SECOND}) and (link.type == 'return' or not target)
 
@@ -248,16 +252,16 @@ class Builder:
         return self._template.nodes[link.source].role, link.type, _Place().name(link.label)
 
     def _by_role(self, scope: Scope, known: Mapping[int, int]) -> dict[str, int]:
-        """Return pks of a part by role."""
+        """Return the pks of the nodes of a part by role."""
         return {self._template.nodes[pk].role: known.get(pk, pk) for pk in self._template.members[scope]}
 
     def _role_changes(self, scope: Scope, role: str, values: Mapping[str, Any]) -> Changes:
-        """Return changes of the attributes of what has a role."""
+        """Return the changes of the attributes of all nodes with a role."""
         nodes = {pk: self._template.nodes[pk] for pk in self._template.members[scope]}
         return {pk: attribute_changes(node, values) for pk, node in nodes.items() if node.role == role}
 
     def _repeated(self, scope: Scope, number: int) -> Changes:
-        """Return lists with an entry for every trajectory."""
+        """Return the changes of the lists with one entry per trajectory."""
         changes: Changes = {}
         for role, key in (('SampleCalculation.table', 'trajectories'), ('draw_schedules.result', 'list')):
             for pk in self._template.members[scope]:

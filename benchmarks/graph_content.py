@@ -1,6 +1,6 @@
-"""What differs between a node of the small campaign and those that a large one has in its place.
+"""Differences between the nodes of the small campaign and their copies in a large one.
 
-Labels have plausible numbers, drawn from a seed: nothing was computed, and no potential would learn from them.
+Labels have plausible random numbers from a seed. Nothing is computed, and no potential could learn from them.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from aiida_anial.common.cells import Cells
 from aiida_anial.common.labels import LabelledCells
 
 Changes = dict[int, dict[str, Any]]
-"""By pk of the small campaign, the columns that are other; a file stands there as its content."""
+"""Changed columns by pk of the node in the small campaign; a file is represented by its content."""
 
 _STRUCTURES: Final = ('generate_cells.', 'extract_candidate.result')
 
@@ -36,10 +36,10 @@ _JITTER: Final = 0.15
 def draw_labels(
     generator: np.random.Generator, uuids: list[str], *, iteration: int, origin: str, n_atoms: tuple[int, int]
 ) -> LabelledCells:
-    """Return labels of cells whose atoms sit on a grid with holes, a little beside their places.
+    """Return random labels of cells whose atoms are slightly displaced from the sites of a partly filled grid.
 
-    :param uuids: of the calculations, one a label.
-    :param n_atoms: least and largest number of atoms.
+    :param uuids: UUIDs of the calculations, one for each label.
+    :param n_atoms: smallest and largest number of atoms in a cell.
     """
     low, high = n_atoms
     numbers = np.rint(low + (high - low) * generator.beta(*_ATOMS_BETA, len(uuids))).astype(np.int64)
@@ -60,7 +60,7 @@ def draw_labels(
 
 
 def _cell(generator: np.random.Generator, n_atoms: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Return positions and lattice in angstrom, whole multiples of 1e-6 as those of structure nodes are."""
+    """Return positions and lattice in angstrom, rounded to multiples of 1e-6 like those of structure nodes."""
     shape = generator.uniform(0.8, 1.2, 3)
     volume = n_atoms * generator.uniform(*_VOLUME_PER_ATOM_ANGSTROM3)
     edges = np.round(shape * (volume / shape.prod()) ** (1 / 3), 6)
@@ -74,7 +74,7 @@ def _cell(generator: np.random.Generator, n_atoms: int) -> tuple[NDArray[np.floa
 def structure_attributes(pattern: dict[str, Any], labelled: LabelledCells, row: int) -> dict[str, Any]:
     """Return the attributes of the ``StructureData`` of one configuration.
 
-    :param pattern: those of another structure of aluminium.
+    :param pattern: attributes of another structure of aluminium.
     """
     positions, lattice = labelled.cells.one(row)
     site = pattern['sites'][0]
@@ -86,7 +86,10 @@ def structure_attributes(pattern: dict[str, Any], labelled: LabelledCells, row: 
 
 
 def input_changes(template: Template, scope: Scope, values: Mapping[str, Any]) -> Changes:
-    """Return the changes of the numbers that a part is given, by the names of their inputs."""
+    """Return the changes of the plain inputs of a part.
+
+    :param values: new values by name of the input.
+    """
     changes: Changes = {}
     for link in template.links_of[scope]:
         name, node = link.label.split('__')[-1], template.nodes[link.source]
@@ -98,12 +101,12 @@ def input_changes(template: Template, scope: Scope, values: Mapping[str, Any]) -
 
 
 def attribute_changes(node: TemplateNode, values: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the changes of some attributes."""
+    """Return the columns of a node in which some attributes are replaced."""
     return {'attributes': {**node.row['attributes'], **values}}
 
 
 def calculation_of(template: Template, unit: Scope) -> int:
-    """Return the pk of the calculation that a label says it is from."""
+    """Return the pk of the calculation that a label refers to."""
     (label,) = (pk for pk in template.members[unit] if template.nodes[pk].role.endswith('.labels'))
     uuid = str(template.nodes[label].row['attributes']['calculation'])
     (found,) = (pk for pk, node in template.nodes.items() if str(node.row['uuid']) == uuid)
@@ -115,8 +118,9 @@ def label_changes(
 ) -> Changes:
     """Return the changes of the nodes of one label.
 
-    :param unit: the label of the template.
-    :param labelled: shard of the label.
+    :param unit: part of the label in the template.
+    :param labelled: shard that contains the label.
+    :param row: row of the label in the shard.
     :param label: attributes of its ``LabelData``.
     """
     n_atoms = int(labelled.cells.n_atoms[row])
@@ -142,7 +146,7 @@ def label_changes(
 
 
 def _output_trajectory(node: TemplateNode, labelled: LabelledCells, row: int) -> dict[str, Any]:
-    """Return positions, forces and stress as pw.x gives them: GPa, positive in compression."""
+    """Return the changed columns of the trajectory of pw.x, whose stress is in GPa and positive in compression."""
     positions, lattice = labelled.cells.one(row)
     arrays = {
         'positions': positions[None],
@@ -164,7 +168,7 @@ def _npy(array: np.ndarray) -> bytes:
 
 
 def unique_files(template: Template, unit: Scope) -> dict[int, dict[str, bytes]]:
-    """Return the files of a label that no other part of the template has, by pk, their contents by their keys."""
+    """Return the contents of the files of a label that no other part of the template has, by pk and key."""
     users: dict[str, set[Scope]] = defaultdict(set)
     for node in template.nodes.values():
         for key in file_keys(node.row['repository_metadata']):
@@ -174,10 +178,10 @@ def unique_files(template: Template, unit: Scope) -> dict[int, dict[str, bytes]]
 
 
 def give_own_files(template: Template, changes: Changes, unique: Mapping[int, Mapping[str, bytes]], tag: bytes) -> None:
-    """Put files of its own into the changes of one label.
+    """Change the files of one label so that it shares them with no other label.
 
-    :param unique: as ``unique_files`` returns them.
-    :param tag: ends every file.
+    :param unique: contents of the files, as returned by ``unique_files``.
+    :param tag: bytes to append to every file.
     """
     for pk, contents in unique.items():
         if contents:
@@ -195,7 +199,10 @@ def _tagged(entry: Any, contents: Mapping[str, bytes], tag: bytes) -> Any:
 
 
 def stored(changes: Sequence[Changes], add_files: Callable[[Sequence[bytes]], list[str]]) -> None:
-    """Write all files that stand in the changes as their contents, and put their keys there."""
+    """Write all files in the changes, and replace their contents by their keys.
+
+    :param add_files: function that writes files and returns their keys.
+    """
     columns = [columns for one in changes for columns in one.values()]
     metadata = [found['repository_metadata'] for found in columns if 'repository_metadata' in found]
     contents: list[bytes] = []
@@ -207,7 +214,7 @@ def stored(changes: Sequence[Changes], add_files: Callable[[Sequence[bytes]], li
 
 
 def _walk(entry: dict[str, Any], replace: Callable[[bytes], Any]) -> None:
-    """Replace every content in a folder by what ``replace`` returns, if it returns something."""
+    """Replace every file content in a folder by the key that ``replace`` returns, unless it returns None."""
     for name, value in entry.get('o', {}).items():
         if isinstance(value, bytes):
             replaced = replace(value)

@@ -1,4 +1,7 @@
-"""What users wait for in a large graph, measured in the loaded profile: exports, counts, the status, an import."""
+"""Time the operations that users wait for in a large graph: exports, queries, the status, an import and an archive.
+
+The campaign is in the loaded profile.
+"""
 
 from __future__ import annotations
 
@@ -22,7 +25,7 @@ FILTERS: Final[dict[str, dict[str, Any]]] = {
     'theory': {'code': 'pw.x', 'ecutwfc_ry': (10.0, 20.0)},
     'density': {'density_g_per_cm3': (2.5, 3.0), 'pressure_gpa': (-5.0, 5.0), 'split_block': [0, 1, 2]},
 }
-"""Typical conditions on labels."""
+"""Typical filters of labels."""
 
 _SOME: Final = 'iteration'
 _INITIAL: Final = {'origin': 'random'}
@@ -31,11 +34,11 @@ _MAX_FORCE: Final = 50.0
 
 
 def measure(*, campaign: int, repeats: int, archive: bool) -> dict[str, Any]:
-    """Return seconds by name, and what was counted.
+    """Return times in seconds, counts and sizes, by name.
 
-    :param campaign: its pk.
-    :param repeats: of every step; the median counts.
-    :param archive: whether to pack the campaign too.
+    :param campaign: pk of the campaign.
+    :param repeats: number of runs of every step, whose median is returned.
+    :param archive: whether to archive the campaign as well.
     """
     from aiida_anial.queries.campaign_status import load_campaign
     from aiida_anial.queries.records import count
@@ -58,7 +61,7 @@ def measure(*, campaign: int, repeats: int, archive: bool) -> dict[str, Any]:
 
 
 def _sizes() -> dict[str, int]:
-    """Return the bytes of the database and of the file repository."""
+    """Return the sizes of the database and of the file repository in bytes."""
     from aiida.manage import get_manager
     from sqlalchemy import text
 
@@ -73,8 +76,8 @@ def _sizes() -> dict[str, int]:
 
 
 def _exports(folder: Path, repeats: int) -> dict[str, Any]:
-    """Return the seconds of exports and the sizes of the files."""
-    # The first of all exports pays for imports and for the caches of the database.
+    """Return the times of the exports in seconds, and the sizes of their files in bytes."""
+    # The first export includes imports and the filling of the caches of the database.
     _export(folder / 'warm-up.h5', 'hdf5', _INITIAL)
     found: dict[str, Any] = {}
     for name, suffix in (('extxyz', 'extxyz'), ('hdf5', 'h5')):
@@ -86,7 +89,7 @@ def _exports(folder: Path, repeats: int) -> dict[str, Any]:
 
 
 def _questions(campaign: Any, repeats: int) -> dict[str, Any]:
-    """Return the seconds of queries and of the status, and the sizes of the graph."""
+    """Return the times of queries and of the status in seconds, and the sizes of the graph."""
     from aiida import orm
 
     from aiida_anial.queries.campaign_status import campaign_status, load_campaign
@@ -105,12 +108,12 @@ def _questions(campaign: Any, repeats: int) -> dict[str, Any]:
 
 
 def _median(function: Callable[[], object], repeats: int) -> float:
-    """Return the median of the seconds that a call takes."""
+    """Return the median duration of a call in seconds."""
     return statistics.median(common.seconds(function) for _ in range(repeats))
 
 
 def _export(path: Path, file_format: str, where: dict[str, Any]) -> Any:
-    """Do what ``aiida-anial export dataset`` does once it has started, and return the stored file."""
+    """Do what ``aiida-anial export dataset`` does after its start, and return the node of the file."""
     from aiida import orm
 
     from aiida_anial.calcfunctions.export_dataset import export_dataset
@@ -127,7 +130,7 @@ def _export(path: Path, file_format: str, where: dict[str, Any]) -> Any:
 
 
 def _naive_s(campaign: Any) -> float:
-    """Return the seconds that a label takes when its nodes are loaded one after the other."""
+    """Return the seconds per label if the nodes are loaded one by one."""
     from aiida import orm
 
     from aiida_anial.data.pw_outputs import pw_label
@@ -144,7 +147,7 @@ def _naive_s(campaign: Any) -> float:
 
 
 def _import(folder: Path) -> dict[str, Any]:
-    """Import the initial labels from a file as a shard of their own."""
+    """Import the initial labels from a file as a new shard, and return the time in seconds and their number."""
     from aiida import orm
 
     from aiida_anial.calcfunctions.import_dataset import import_dataset
@@ -169,7 +172,7 @@ def _import(folder: Path) -> dict[str, Any]:
 
 
 def _archive(campaign: Any, path: Path) -> dict[str, Any]:
-    """Pack the campaign with everything that it came from."""
+    """Archive the campaign with its provenance, and return the time in seconds and the size in bytes."""
     from aiida.tools.archive import create_archive
 
     took = common.seconds(lambda: create_archive([campaign], filename=path))

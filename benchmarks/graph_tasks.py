@@ -1,7 +1,7 @@
-"""What ``graph.py`` has done in processes of their own, with a profile loaded: campaigns, small and large.
+"""Tasks that ``graph.py`` runs in new processes with a profile loaded: the small campaign and the large ones.
 
 The small campaign has real labels by ``pw.x``: cells of three or four atoms, trajectories of sixty steps, networks that
-learn nothing. The graph is what counts, and what the large campaigns are built after.
+learn nothing. Only its graph matters, because it is the template of the large campaigns.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ OVERRIDES: Final[dict[str, Any]] = {
     },
     'label': {
         'labeller': 'qe',
-        # One mesh for all, as in the protocol of the paper.
+        # The same mesh for all cells, as in the protocol of the paper.
         'qe': {
             'ecutwfc_ry': 12,
             'ecutrho_ry': 48,
@@ -64,7 +64,7 @@ OVERRIDES: Final[dict[str, Any]] = {
 def tiny_campaign(changes: Mapping[str, Any] | None = None, **inputs: Any) -> Any:
     """Return the builder of the small campaign.
 
-    :param changes: of its settings.
+    :param changes: changes of its settings.
     :param inputs: ``worker_code``, ``pw_code`` and ``pseudo``.
     """
     from aiida_anial.protocols.builder import campaign_builder
@@ -74,9 +74,9 @@ def tiny_campaign(changes: Mapping[str, Any] | None = None, **inputs: Any) -> An
 
 
 def run_campaign(*, archive: str) -> dict[str, Any]:
-    """Run the small campaign by the daemon, and pack it.
+    """Run the small campaign with the daemon, archive it, and return its size and duration.
 
-    :param archive: file to write.
+    :param archive: path of the archive to write.
     """
     from aiida import orm
     from aiida.engine import submit
@@ -98,7 +98,11 @@ def run_campaign(*, archive: str) -> dict[str, Any]:
 
 
 def build_campaign(*, archive: str, n_labels: int, own_files: bool) -> dict[str, Any]:
-    """Grow a large campaign after the packed one."""
+    """Build a large campaign from the archived small one, and return its pk, size and duration.
+
+    :param archive: path of the archive.
+    :param own_files: whether every label has its own files.
+    """
     from aiida import orm
     from aiida.manage import get_manager
 
@@ -110,7 +114,7 @@ def build_campaign(*, archive: str, n_labels: int, own_files: bool) -> dict[str,
 
 
 def archived_template(path: Path) -> tuple[Template, dict[int, int]]:
-    """Return the campaign in an archive, and the computers of the loaded profile by those in the archive."""
+    """Return the campaign in an archive, and the pks of computers in the loaded profile by those in the archive."""
     from aiida import orm
     from aiida.tools.archive.abstract import get_format
 

@@ -1,7 +1,8 @@
-"""A small campaign as the pattern of a large one: every node with the part of the campaign that it belongs to.
+"""A small campaign as the template of a large one: every node with the part of the campaign that it belongs to.
 
-The parts are the campaign itself, an iteration, a cycle of it, and a label. A process belongs to the part whose work
-chain called it, data to the part of its creator, and data without one to the least part that all of its users are in.
+The parts are the campaign itself, its iterations, their cycles, and the labels. A process belongs to the part whose
+work chain called it. Data belong to the part of their creator or, without a creator, to the smallest part that contains
+all of their users.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from functools import cached_property
 from typing import Any, Final
 
 Scope = tuple[str, ...]
-"""Names of the part and of those that it is in, such as ``('iteration_001', 'cycle_00', 'cell_0002')``."""
+"""Names of a part and of those around it, outermost first: ``('iteration_001', 'cycle_00', 'cell_0002')``."""
 
 _PART: Final = re.compile(r'iteration_\d{3}|cycle_\d{2}|cell_\d{4}')
 _CELL: Final = re.compile(r'cell_\d{4}')
@@ -25,10 +26,10 @@ _CALLS: Final = ('call_calc', 'call_work')
 class TemplateNode:
     """A node of the small campaign.
 
-    :param row: its row in the database, by the names of the columns.
-    :param scope: the part that it belongs to.
-    :param role: ``process_label`` of a process; of data ``process_label.link_label`` of what created it, the name of a
-        cell left out; empty for an input.
+    :param row: row of the node in the database, by column name.
+    :param scope: part that the node belongs to.
+    :param role: ``process_label`` of a process; ``process_label.link_label`` of the creator of data, without the name
+        of a cell; empty for an input.
     """
 
     row: Mapping[str, Any]
@@ -38,7 +39,7 @@ class TemplateNode:
 
 @dataclass(frozen=True)
 class Link:
-    """A link, between the pks of the small campaign."""
+    """A link between two nodes of the small campaign, given by their pks."""
 
     source: int
     target: int
@@ -51,10 +52,10 @@ class Template:
     """The small campaign.
 
     :param campaign: pk of its process.
-    :param nodes: by pk.
-    :param links: all between them.
-    :param logs: rows of the log without their ids, by the pk of their process.
-    :param files: contents of the files of the nodes, by their keys in the repository.
+    :param nodes: nodes by pk.
+    :param links: all links between the nodes.
+    :param logs: rows of the log without their ids, by pk of the process.
+    :param files: contents of the files of the nodes, by key in the repository.
     """
 
     campaign: int
@@ -65,7 +66,7 @@ class Template:
 
     @cached_property
     def members(self) -> dict[Scope, list[int]]:
-        """Pks by the part that they belong to, in their order."""
+        """Sorted pks of the nodes of each part."""
         found: dict[Scope, list[int]] = defaultdict(list)
         for pk in sorted(self.nodes):
             found[self.nodes[pk].scope].append(pk)
@@ -73,22 +74,22 @@ class Template:
 
     @cached_property
     def links_of(self) -> dict[Scope, list[Link]]:
-        """Links by the part that they belong to: the deeper one of their ends, the later one of two iterations."""
+        """Links of each part. A link belongs to the deeper part of its two ends, or to the later of two iterations."""
         found: dict[Scope, list[Link]] = defaultdict(list)
         for link in self.links:
             source, target = self.nodes[link.source].scope, self.nodes[link.target].scope
-            # A link between two iterations comes with the later one, which is its target.
+            # Of two iterations, the later one is the target.
             inner = target if source[:1] != target[:1] and source and target else max(source, target, key=len)
             found[inner].append(link)
         return dict(found)
 
     @property
     def n_label_nodes(self) -> int:
-        """How many nodes belong to single labels."""
+        """Number of nodes that belong to single labels."""
         return sum(bool(node.scope and _CELL.fullmatch(node.scope[-1])) for node in self.nodes.values())
 
     def labels_in(self, scope: Scope) -> list[Scope]:
-        """Return the parts of single labels that are directly in ``scope``."""
+        """Return the parts of the single labels directly inside ``scope``."""
         return [
             name for name in self.members if name[:-1] == scope and len(name) > len(scope) and _CELL.fullmatch(name[-1])
         ]
@@ -97,7 +98,7 @@ class Template:
 def read_template(campaign: Any) -> Template:
     """Return the graph of a campaign with at least two iterations, two cycles each, and two labels in a cycle.
 
-    :param campaign: its node, in whatever storage.
+    :param campaign: node of the campaign, in any storage.
     """
     from aiida import orm
 
@@ -108,7 +109,7 @@ def read_template(campaign: Any) -> Template:
     rows = {row['id']: row for row in _rows(backend, orm.Node, {'id': {'in': pks}})}
     logs: dict[int, list[dict[str, Any]]] = defaultdict(list)
     for row in _rows(backend, orm.Log, {'dbnode_id': {'in': list(calls)}}):
-        # The class of the table has no attribute ``metadata``.
+        # The class of the table names this column ``_metadata``.
         columns = {('_metadata' if name == 'metadata' else name): value for name, value in row.items() if name != 'id'}
         logs[row['dbnode_id']].append(columns)
     keys = {key for row in rows.values() for key in file_keys(row['repository_metadata'])}
@@ -120,7 +121,7 @@ def read_template(campaign: Any) -> Template:
 def file_keys(metadata: Mapping[str, Any]) -> Iterator[str]:
     """Yield the keys of all files of a node.
 
-    :param metadata: as AiiDA stores it: folders under ``o``, keys under ``k``.
+    :param metadata: ``repository_metadata`` as stored by AiiDA: folders under ``o``, keys under ``k``.
     """
     if 'k' in metadata:
         yield metadata['k']
@@ -129,7 +130,7 @@ def file_keys(metadata: Mapping[str, Any]) -> Iterator[str]:
 
 
 def _calls(backend: Any, campaign: int) -> dict[int, Scope]:
-    """Return the parts of the campaign's processes, by their pks."""
+    """Return the part of each process of the campaign, by pk."""
     from aiida import orm
 
     found: dict[int, Scope] = {campaign: ()}
@@ -154,7 +155,7 @@ def _calls(backend: Any, campaign: int) -> dict[int, Scope]:
 
 
 def _links(backend: Any, processes: Iterable[int]) -> Iterator[Link]:
-    """Yield every link that begins or ends at one of the processes."""
+    """Yield every link that starts or ends at one of the processes."""
     from aiida import orm
 
     pks = {'id': {'in': list(processes)}}
@@ -164,14 +165,14 @@ def _links(backend: Any, processes: Iterable[int]) -> Iterator[Link]:
             orm.Node, with_incoming='source', filters=target, edge_project=['type', 'label'], edge_tag='e', project='id'
         )
         for start, end, kind, label in query.all():
-            # What others than the campaign did with its data is no part of it.
+            # A process outside the campaign that called one of these processes is not part of the campaign.
             if kind.startswith('call') and start not in pks['id']['in']:
                 continue
             yield Link(start, end, kind, label)
 
 
 def _rows(backend: Any, entity: Any, filters: dict[str, Any]) -> list[dict[str, Any]]:
-    """Return rows of a table by the names of their columns."""
+    """Return rows of a table as dictionaries by column name."""
     from aiida import orm
 
     query = orm.QueryBuilder(backend=backend).append(entity, filters=filters, project='**', tag='row')
@@ -181,7 +182,7 @@ def _rows(backend: Any, entity: Any, filters: dict[str, Any]) -> list[dict[str, 
 def _with_scopes(
     rows: Mapping[int, dict[str, Any]], links: Iterable[Link], calls: Mapping[int, Scope]
 ) -> dict[int, TemplateNode]:
-    """Return the nodes, each with its part."""
+    """Return the nodes with their parts and roles."""
     creators, outputs, inputs, users = _neighbours(links)
     scopes: dict[int, Scope] = {}
 
@@ -195,7 +196,7 @@ def _with_scopes(
             label = rows[pk]['attributes'].get('process_label')
             if label == 'extract_candidate':
                 return scope(inputs[pk][0].source)
-            # The campaign calls it, for one iteration.
+            # The campaign itself calls it, on behalf of one iteration.
             if label == 'lengthen_schedules':
                 return _common([scope(user) for made in outputs[pk] for user in users[made]])
             return calls[pk]
@@ -210,7 +211,7 @@ def _with_scopes(
 def _neighbours(
     links: Iterable[Link],
 ) -> tuple[dict[int, Link], dict[int, list[int]], dict[int, list[Link]], dict[int, list[int]]]:
-    """Return the creation of data, what processes create, their inputs, and the users of data."""
+    """Return, by pk, the link that creates data, the outputs and inputs of processes, and the users of data."""
     creators = {link.target: link for link in links if link.type == 'create'}
     outputs: dict[int, list[int]] = defaultdict(list)
     for link in creators.values():
@@ -225,7 +226,7 @@ def _neighbours(
 
 
 def _common(scopes: list[Scope]) -> Scope:
-    """Return the least part that all of ``scopes`` are in."""
+    """Return the smallest part that contains all of ``scopes``."""
     if not scopes:
         return ()
     first, last = min(scopes), max(scopes)

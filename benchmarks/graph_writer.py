@@ -1,7 +1,7 @@
-"""Rows of AiiDA's database and files of its repository, written in bulk past its classes.
+"""Write rows of AiiDA's database and files of its repository in bulk, without AiiDA's classes.
 
-Rows carry their own primary keys, so that links can be written together with the nodes. Nobody else may write to the
-profile at the same time.
+Primary keys are assigned here, so that links can be written together with their nodes. No other program may write to
+the profile at the same time.
 """
 
 from __future__ import annotations
@@ -12,12 +12,12 @@ from typing import Any, Final
 from sqlalchemy import func, insert, select, text
 
 _BATCH: Final = 20_000
-# Links refer to nodes, which are written first.
+# In this order, because links refer to nodes.
 _TABLES: Final = {'node': 'db_dbnode', 'link': 'db_dblink', 'log': 'db_dblog'}
 
 
 class Writer:
-    """Writes to a storage of AiiDA's with a database of tables.
+    """Writes to a storage of AiiDA with an SQL database.
 
     :param backend: storage of the loaded profile.
     """
@@ -32,7 +32,7 @@ class Writer:
         self.counts = dict.fromkeys(_TABLES, 0)
 
     def add(self, kind: str, row: Mapping[str, Any]) -> int:
-        """Take a row without ``id`` and return the primary key that it gets.
+        """Add a row without ``id`` to those to be written, and return its primary key.
 
         :param kind: ``node``, ``link`` or ``log``.
         """
@@ -49,7 +49,7 @@ class Writer:
         return keys
 
     def flush(self, *, at_least: int = _BATCH) -> None:
-        """Write the rows that wait, if there are so many nodes."""
+        """Write the pending rows if ``at_least`` nodes or more are among them."""
         if len(self._rows['node']) < at_least:
             return
         with self._backend.transaction() as session:
@@ -59,7 +59,7 @@ class Writer:
         self._rows = {kind: [] for kind in _TABLES}
 
     def finish(self) -> None:
-        """Write all that is left; let PostgreSQL know which keys are taken, and what the tables hold."""
+        """Write the remaining rows, and update the key sequences and statistics of PostgreSQL."""
         self.flush(at_least=0)
         engine = self._backend.get_session().get_bind()
         if engine.dialect.name != 'postgresql':

@@ -1,4 +1,4 @@
-"""Servers, AiiDA profiles and daemons of their own, in a folder that goes with them at the end."""
+"""Private servers, AiiDA profiles and daemons in a temporary folder."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ import yaml
 _SERVICES: Final = Path(__file__).parents[1] / 'services' / 'services.py'
 _BIN: Final = Path(sys.executable).parent
 _START_S: Final = 60.0
-# As often as the scheduler is asked.
+# The poll interval of the scheduler.
 POLL_S: Final = 1.0
 _LIMIT_S: Final = 7200.0
 _ENDED: Final = ('finished', 'excepted', 'killed')
@@ -29,17 +29,17 @@ _ENDED: Final = ('finished', 'excepted', 'killed')
 
 @dataclass(frozen=True)
 class Lab:
-    """A PostgreSQL and a RabbitMQ that run, and the profiles that were made.
+    """Running PostgreSQL and RabbitMQ servers, and AiiDA profiles.
 
-    :param folder: of everything.
+    :param folder: folder of all files.
     """
 
     folder: Path
 
     def run(self, *command: str) -> str:
-        """Run a program of the environment and return what it prints.
+        """Run a program of the Python environment and return its standard output.
 
-        :raises RuntimeError: if it fails.
+        :raises RuntimeError: if the program fails.
         """
         done = subprocess.run(
             [str(_BIN / command[0]), *command[1:]],
@@ -60,11 +60,11 @@ class Lab:
         return done.stdout
 
     def embedded_profile(self, name: str) -> None:
-        """Make a profile on SQLite, as users do."""
+        """Create a profile on SQLite, as users do."""
         self.run('aiida-anial', 'setup', '--profile', name)
 
     def production_profile(self, name: str) -> None:
-        """Make a profile on the servers, as users do, with a database of the same name."""
+        """Create a profile on the servers, as users do, with a database of the same name."""
         credentials = self._credentials()
         credentials['postgres']['database'] = name
         file = self.folder / f'{name}.yaml'
@@ -73,12 +73,12 @@ class Lab:
         self.run('aiida-anial', 'setup', '--profile', name, '--credentials', str(file))
 
     def task(self, profile: str, module: str, function: str, **arguments: Any) -> dict[str, Any]:
-        """Run a function of this folder in a process of its own, with the profile loaded."""
+        """Run a function of this folder in a new process with the profile loaded, and return its result."""
         found: dict[str, Any] = child.parsed(self.run(*child.command(module, function, arguments, profile)))
         return found
 
     def connect(self, database: str = 'postgres') -> Any:
-        """Return a connection of the administrator that commits every statement."""
+        """Return a connection of the administrator in autocommit mode."""
         import psycopg
 
         server = self._credentials()['postgres']
@@ -93,7 +93,7 @@ class Lab:
 
     @contextmanager
     def daemon(self, profile: str, n_workers: int) -> Iterator[list[int]]:
-        """Run a daemon and give the process ids of its workers."""
+        """Run a daemon and yield the process ids of its workers."""
         verdi = ('verdi', '-p', profile, 'daemon')
         try:
             self.run(*verdi, 'start', str(n_workers))
@@ -102,27 +102,28 @@ class Lab:
             self.run(*verdi, 'stop')
 
     def _workers(self, verdi: Sequence[str], number: int) -> list[int]:
-        """Return the workers once all of them are there."""
+        """Return the process ids of the workers once all of them have started."""
         end = time.monotonic() + _START_S
         while True:
             found = [int(pid) for pid in re.findall(r'^\s*(\d+)\s+[\d.]+', self.run(*verdi, 'status'), re.MULTILINE)]
             if len(found) == number:
                 return found
             if time.monotonic() > end:
-                raise RuntimeError(f'The daemon has {len(found)} workers and not {number}.')
+                raise RuntimeError(f'The daemon has {len(found)} workers instead of {number}.')
             time.sleep(0.5)
 
     def _credentials(self) -> dict[str, dict[str, Any]]:
-        """Return what ``services.py`` wrote for a profile."""
+        """Return the credentials for a profile, as written by ``services.py``."""
         found: dict[str, dict[str, Any]] = yaml.safe_load((self.folder / 'services' / 'credentials.yaml').read_text())
         return found
 
 
 @contextmanager
 def lab() -> Iterator[Lab]:
-    """Start the servers, and leave nothing behind at the end."""
+    """Start the servers; at the end, stop them and delete the folder."""
     folder = Path(tempfile.mkdtemp(prefix='anial-bench-'))
-    # Root's servers run under accounts of their own, which must get through; what is inside is closed.
+    # Servers started by root run under accounts of their own, which must be able to enter this folder. The folders
+    # inside are private.
     folder.chmod(0o711)
     made = Lab(folder)
     services = ('python', str(_SERVICES))
@@ -135,7 +136,7 @@ def lab() -> Iterator[Lab]:
 
 
 def alive(pks: Sequence[int]) -> int:
-    """Return how many of these processes have not ended, in the loaded profile."""
+    """Return how many of these processes in the loaded profile have not ended."""
     from aiida import orm
 
     filters = {'id': {'in': list(pks)}, 'attributes.process_state': {'!in': _ENDED}}
@@ -145,10 +146,10 @@ def alive(pks: Sequence[int]) -> int:
 def wait(*pks: int) -> None:
     """Wait until these processes have ended.
 
-    :raises RuntimeError: if that takes for ever.
+    :raises RuntimeError: if they have not ended after two hours.
     """
     end = time.monotonic() + _LIMIT_S
     while alive(pks):
         if time.monotonic() > end:
-            raise RuntimeError(f'Not done after {_LIMIT_S:.0f} s.')
+            raise RuntimeError(f'The processes have not ended after {_LIMIT_S:.0f} s.')
         time.sleep(POLL_S)

@@ -1,13 +1,14 @@
-"""Measures the engine under many labels that cost nothing, and writes ``benchmarks/results/load.json``.
+"""Measure the overhead of the work chains with many simulated labels, and write ``benchmarks/results/load.json``.
 
-A production profile is made on a PostgreSQL and a RabbitMQ of its own. One real run of ``pw.x`` on a tiny cell gives
-the answer of a stand-in, a shell script that ``load.py`` alone uses; no label by it means anything. What is left is
-the engine: ``LabelWorkChain``, and the bare work chains of aiida-quantumespresso with the same inputs, submitted by a
-loop that keeps as many in flight. They take turns in the same daemon, with one, two and four workers. The table in
-``docs/topics/load.md`` is written anew from the file. Run it from the repository root, on an idle machine::
+A production profile is created on its own PostgreSQL and RabbitMQ servers. One real run of ``pw.x`` on a tiny cell
+provides the answer of a stand-in, a shell script that only ``load.py`` uses. Its labels cost nothing and have no
+meaning, so that only the overhead is left. ``LabelWorkChain`` is compared with bare work chains of
+aiida-quantumespresso, which have the same inputs and are submitted by a loop that keeps the same number active. They
+take turns in the same daemon, with one, two and four workers. The table in ``docs/topics/load.md`` is updated from the
+file. Run it from the repository root, on an idle machine::
 
     python benchmarks/load.py            # as make bench-load does: an hour and a half, 2,000 labels with two workers
-    python benchmarks/load.py --quick    # a quarter of an hour, too few labels to see memory grow
+    python benchmarks/load.py --quick    # a quarter of an hour, too few labels to see the memory grow
 """
 
 from __future__ import annotations
@@ -28,7 +29,7 @@ from load_series import BARE, CHAIN, PROFILE, run_series
 SCHEMA_VERSION: Final = 1
 N_LABELS: Final = 2000
 N_QUICK: Final = 32
-# Of the first labelling of a campaign, the largest of all: the paper's.
+# Largest number of cells in one work chain: that of the paper's first labelling, the largest of a campaign.
 CELLS: Final = 400
 MAX_CONCURRENT: Final = 16
 PAUSE_S: Final = 60
@@ -40,8 +41,8 @@ _PACKAGES: Final = ('aiida-core', 'aiida-quantumespresso', 'plumpy', 'kiwipy', '
 def content(found: Mapping[str, Mapping[str, Any]], given: Mapping[str, Any]) -> dict[str, Any]:
     """Return the content of the file.
 
-    :param found: the series, by number of workers.
-    :param given: what was asked for, and what the stand-in answers.
+    :param found: results of the series, by number of workers.
+    :param given: settings of the measurement, and properties of the stand-in.
     """
     chains = [series[kind] for series in found.values() for kind in (CHAIN, 'paced') if kind in series]
     most = [max(chain['most_alive'], chain['most_alive_polled']) for chain in chains]
@@ -59,7 +60,10 @@ def content(found: Mapping[str, Mapping[str, Any]], given: Mapping[str, Any]) ->
 
 
 def _promised(main: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the figures that have a goal, those of two workers."""
+    """Return the main figures, which are those of two workers.
+
+    :param main: results of the series with two workers.
+    """
     grown = [one['mib_per_1000'] for one in main.get('growth', []) if one]
     return {
         'n_labels': main[CHAIN]['n_labels'],
@@ -77,9 +81,10 @@ def _promised(main: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def measured(workers: Sequence[int], *, quick: bool) -> dict[str, Any]:
-    """Measure everything.
+    """Run all measurements and return the content of the file.
 
-    :param workers: their number in each daemon.
+    :param workers: numbers of workers, one for each daemon.
+    :param quick: whether to make fewer labels.
     """
     n_labels = N_QUICK if quick else N_LABELS
     found: dict[str, Any] = {}
@@ -91,7 +96,7 @@ def measured(workers: Sequence[int], *, quick: bool) -> dict[str, Any]:
             answer = made.task(PROFILE, 'load_tasks', 'make_stand_in', folder=folder, pause_s=PAUSE_S)
         for number, n_workers in enumerate(workers):
             load = os.getloadavg()[0]
-            # The others show how it scales; all labels with each of them would take hours.
+            # The other daemons show the scaling, for which fewer labels suffice; all labels would take hours.
             labels = n_labels if n_workers == int(MAIN) else max(n_labels // 20, 16)
             series = run_series(
                 made,
@@ -107,10 +112,12 @@ def measured(workers: Sequence[int], *, quick: bool) -> dict[str, Any]:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Measure, write the file and the page; the exit status is 1 if something failed."""
+    """Measure, then write the file and the page; return the exit status, which is 1 if a measurement failed."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument('--quick', action='store_true', help=f'{N_QUICK} labels with two workers and not {N_LABELS}')
-    parser.add_argument('--workers', type=int, nargs='+', default=WORKERS, help='of each daemon; default: 2 1 4')
+    parser.add_argument('--quick', action='store_true', help=f'{N_QUICK} labels with two workers instead of {N_LABELS}')
+    parser.add_argument(
+        '--workers', type=int, nargs='+', default=WORKERS, help='workers of each daemon; default: 2 1 4'
+    )
     parser.add_argument('--json', type=Path, default=tables.LOAD.file, help='file to write')
     given = parser.parse_args(arguments)
     start = time.perf_counter()

@@ -1,4 +1,4 @@
-"""Labels by a daemon of so many workers: what is run, in which order, and what that says."""
+"""A series of blocks of labels by a daemon with a given number of workers, and the figures derived from it."""
 
 from __future__ import annotations
 
@@ -18,20 +18,20 @@ PROFILE: Final = 'production'
 
 CHAIN: Final = 'chain'
 BARE: Final = 'bare'
-# Plugins are loaded by the first labels of a worker.
+# Labels per worker before the measurement; the first ones of a worker load plugins.
 _WARM_UP: Final = 8
-# Bare labels between two chains: no more than tell what one costs.
+# Limits of the number of bare labels between two chains: just enough to tell the cost of one.
 _LEAST_BARE: Final = 5
 _MOST_BARE: Final = 25
-# So often is a slot filled again when labels take their time.
+# How often each slot is filled again in the block of paced labels.
 _REFILLS: Final = 2
-# What a worker loads and keeps with its first labels is no growth.
+# Fraction of the labels that is warm-up: what a worker loads once and keeps is not growth.
 _GROWN_FROM: Final = 0.25
 _LEAST_SAMPLES: Final = 8
-# Of each worker, in the file.
+# Largest number of samples in the file.
 _KEPT_SAMPLES: Final = 60
 
-# Start and end of each child, in seconds since a common moment.
+# Start and end of each child, in seconds since a common origin.
 Lives = Sequence[tuple[float, float]]
 
 
@@ -40,9 +40,10 @@ class Block:
     """Labels that were made together.
 
     :param kind: ``CHAIN`` or ``BARE``.
-    :param found: what the task says, the children's ``lives`` among it.
+    :param n_labels: number of labels.
+    :param found: result of the task, which includes the ``lives`` of the children.
     :param engine_s: CPU seconds of the workers.
-    :param samples: of the time.
+    :param samples: samples of workers and database taken meanwhile.
     """
 
     kind: str
@@ -53,10 +54,10 @@ class Block:
 
 
 def blocks(n_labels: int, cells: int) -> list[tuple[str, int]]:
-    """Return kinds and sizes: as many chains as needed, and before and after each some bare labels.
+    """Return kinds and sizes of the blocks: as many chains as needed, with some bare labels before and after each.
 
-    :param n_labels: by the chains.
-    :param cells: of a chain at most.
+    :param n_labels: number of labels made by the chains.
+    :param cells: largest number of cells in a chain.
     """
     n_chains = math.ceil(n_labels / cells)
     sizes = [n_labels // n_chains + (number < n_labels % n_chains) for number in range(n_chains)]
@@ -67,9 +68,9 @@ def blocks(n_labels: int, cells: int) -> list[tuple[str, int]]:
 def run_series(
     lab: Lab, *, n_workers: int, n_labels: int, cells: int, max_concurrent: int, seed: int, paced: bool = False
 ) -> dict[str, Any]:
-    """Start a daemon, make the labels block by block, and return what was measured.
+    """Start a daemon, make the labels block by block, and return the figures.
 
-    :param paced: whether to look at the slots with labels that take their time, too.
+    :param paced: whether to observe the slots with paced labels as well, which take a minute or two each.
     """
     with lab.daemon(PROFILE, n_workers) as workers:
 
@@ -86,21 +87,21 @@ def run_series(
             done.append(made(kind, size, seed + number))
         found = {'workers': n_workers, **summary(done)}
         if paced:
-            # The workers have time to spare, as they have when pw.x computes.
+            # Here the workers have time to spare, as they do while pw.x computes.
             size = (1 + _REFILLS) * max_concurrent
-            common.progress(f'{n_workers} workers: {size} labels that take their time')
+            common.progress(f'{n_workers} workers: {size} labels, paced')
             found['paced'] = _of_kind([made(CHAIN, size, 1, code=PACED)])
     return found
 
 
 def summary(done: Sequence[Block]) -> dict[str, Any]:
-    """Return figures by kind, their ratios, and those of the workers over all blocks."""
+    """Return the figures of both kinds, their ratios, and the figures of the workers over all blocks."""
     kinds = {kind: _of_kind([block for block in done if block.kind == kind]) for kind in (CHAIN, BARE)}
     ours, bare = kinds[CHAIN], kinds[BARE]
     return {
         **kinds,
         'engine_ratio': ours['engine_s_per_label'] / bare['engine_s_per_label'],
-        # Bare work chains are stored by the script that submits them, and not by a worker.
+        # Bare work chains are stored by the script that submits them, not by a worker.
         'engine_ratio_with_scripts': _with_script(ours) / _with_script(bare),
         **_of_workers(done),
     }
@@ -133,7 +134,7 @@ def _of_kind(done: Sequence[Block]) -> dict[str, Any]:
 
 
 def _of_workers(done: Sequence[Block]) -> dict[str, Any]:
-    """Return memory, open files and connections of the workers, in the order in which labels were made."""
+    """Return memory, open files and database connections of the workers, in the order in which labels were made."""
     seen: list[tuple[int, Sample]] = []
     labels = 0
     for block in done:
@@ -161,7 +162,7 @@ def _of_workers(done: Sequence[Block]) -> dict[str, Any]:
 
 
 def most_alive(lives: Lives) -> int:
-    """Return how many children were alive at once at most; one that ends as another begins is gone."""
+    """Return the largest number of children alive at once; one that ends as another starts is not alive with it."""
     events = sorted([(start, 1) for start, _ in lives] + [(end, -1) for _, end in lives])
     alive = most = 0
     for _, change in events:
@@ -171,10 +172,10 @@ def most_alive(lives: Lives) -> int:
 
 
 def idle_times(lives: Lives) -> list[float]:
-    """Return how long a slot stood empty before each child that took over one, in seconds.
+    """Return, for each child that took an empty slot, how long the slot had been empty, in seconds.
 
-    A child takes the slot that has been empty for longest. Those that came before any had ended opened theirs, and
-    what is empty when the last child has begun waits for nothing.
+    A child takes the slot that has been empty for longest, or opens a new one if none is empty. Slots that stay empty
+    after the last child has started do not count.
     """
     free: list[float] = []
     ends: list[float] = []
@@ -189,12 +190,12 @@ def idle_times(lives: Lives) -> list[float]:
 
 
 def growth(samples: Sequence[tuple[float, float]]) -> dict[str, float] | None:
-    """Return a line through samples of the memory after the warm-up, and nothing if there are too few of them.
+    """Return the slope of a line fitted to the memory after the warm-up, or None if there are too few samples.
 
-    The slope is in MiB for a thousand labels. The error is its standard error, as if the samples had nothing to do with
-    one another, and ``labels`` is how many labels the samples span.
+    The slope is in MiB per thousand labels. ``error`` is its standard error for independent samples, and ``labels`` the
+    number of labels that the samples span.
 
-    :param samples: number of labels done, and memory in MiB.
+    :param samples: number of labels done and memory in MiB, for each sample.
     """
     if not samples:
         return None
@@ -211,6 +212,6 @@ def growth(samples: Sequence[tuple[float, float]]) -> dict[str, float] | None:
 
 
 def _thinned(samples: Sequence[Any]) -> list[Any]:
-    """Return every so many of the samples, the last one included."""
+    """Return evenly spaced samples, at most ``_KEPT_SAMPLES``, including the last one."""
     step = max(1, -(-len(samples) // _KEPT_SAMPLES))
     return list(samples[::-step][::-1])

@@ -1,7 +1,7 @@
-"""What ``load.py`` has done in processes of their own, with the production profile loaded: it labels cells.
+"""Tasks that ``load.py`` runs in new processes with the production profile loaded: they label cells.
 
-A stand-in for ``pw.x`` costs nothing: it answers every input with what one real run printed. It computes nothing, and
-no label by it means anything. It is used here alone, in a profile that is thrown away.
+A stand-in for ``pw.x`` answers every input with the output of one real run. It computes nothing, and its labels have no
+meaning. It is used only here, in a temporary profile.
 """
 
 from __future__ import annotations
@@ -16,16 +16,16 @@ from typing import Any, Final
 from lab import POLL_S, alive, wait
 
 CODE: Final = 'pw-stand-in'
-# The same, but it sleeps first, so that the workers have time to spare; never as long as the one before, as pw.x.
+# The same, but it sleeps first, so that the workers have time to spare. As with pw.x, the durations differ.
 PACED: Final = 'pw-stand-in-paced'
-# What pw.x prints, and what it writes to the other folder.
+# The printed output of pw.x, and the file that it writes to ``_XML_FOLDER``.
 ANSWER: Final = ('aiida.out', 'data-file-schema.xml')
 _XML_FOLDER: Final = 'out/aiida.save'
 _OVERRIDES: Final[dict[str, Any]] = {
     'cells': {'families': [{'edges_angstrom': [4.0, 4.4], 'n_atoms': [4, 4]}]},
     'label': {
         'labeller': 'qe',
-        # One mesh for all: with a distance, the bare work chains would have one process more for each label.
+        # The same mesh for all: with a distance, the bare work chains would have one more process for each label.
         'qe': {
             'ecutwfc_ry': 12,
             'ecutrho_ry': 48,
@@ -37,10 +37,10 @@ _OVERRIDES: Final[dict[str, Any]] = {
 
 
 def write_stand_in(folder: Path, answer: Mapping[str, bytes], *, pause_s: int = 0) -> Path:
-    """Write the program and its answer, and return the path of the program.
+    """Write the stand-in and its answer, and return the path of the stand-in.
 
-    :param answer: content by name, of the files in ``ANSWER``.
-    :param pause_s: how long it sleeps at least before it answers, and twice that at most.
+    :param answer: contents of the files in ``ANSWER``, by name.
+    :param pause_s: shortest time in seconds that it sleeps before it answers; the longest is twice that.
     """
     folder.mkdir(parents=True, exist_ok=True)
     comment = '# Stands in for pw.x in a load test: the answer of one real run, whatever the input.'
@@ -58,7 +58,11 @@ def write_stand_in(folder: Path, answer: Mapping[str, bytes], *, pause_s: int = 
 
 
 def make_stand_in(*, folder: str, pause_s: int) -> dict[str, Any]:
-    """Run the real ``pw.x`` once, and make a code that answers as it did, and one that sleeps before."""
+    """Run the real ``pw.x`` once, and create a code that gives the same answer, and one that sleeps first.
+
+    :param folder: folder of the stand-ins.
+    :param pause_s: shortest time in seconds that the second code sleeps.
+    """
     from aiida import orm
     from aiida.engine import submit
 
@@ -92,7 +96,7 @@ def make_stand_in(*, folder: str, pause_s: int) -> dict[str, Any]:
 
 
 def chain(*, n_labels: int, seed: int, max_concurrent: int, code: str = CODE) -> dict[str, Any]:
-    """Label cells by one ``LabelWorkChain``."""
+    """Label cells with one ``LabelWorkChain``, and return the times."""
     from aiida import orm
     from aiida.engine import submit
 
@@ -117,7 +121,10 @@ def chain(*, n_labels: int, seed: int, max_concurrent: int, code: str = CODE) ->
 
 
 def bare(*, n_labels: int, seed: int, max_concurrent: int) -> dict[str, Any]:
-    """Label cells by work chains of aiida-quantumespresso, submitted by a loop that counts those alive."""
+    """Label cells with bare work chains of aiida-quantumespresso, and return the times.
+
+    A loop counts the active ones and submits as many as ``max_concurrent`` allows.
+    """
     from aiida import orm
     from aiida.engine import submit
 
@@ -135,7 +142,7 @@ def bare(*, n_labels: int, seed: int, max_concurrent: int) -> dict[str, Any]:
 
 
 def _labeller(code: Any, max_concurrent: int = 2) -> Any:
-    """Return ``limits`` and ``qe`` of a labelling, as a campaign has them."""
+    """Return the inputs ``limits`` and ``qe`` of a labelling, as in a campaign."""
     from aiida import orm
 
     from aiida_anial.protocols.builder import campaign_builder
@@ -149,7 +156,7 @@ def _labeller(code: Any, max_concurrent: int = 2) -> Any:
 
 
 def _cells(number: int, seed: int) -> list[Any]:
-    """Return stored cells that all have the same number of atoms, as the answer has."""
+    """Return stored cells, each with the number of atoms in the answer."""
     import numpy as np
 
     from aiida_anial.data.structures import to_structure
@@ -165,7 +172,7 @@ def _cells(number: int, seed: int) -> list[Any]:
 
 
 def _bare(qe: Any, cell: Any) -> Any:
-    """Return a work chain of aiida-quantumespresso with the inputs that ``LabelWorkChain`` gives its own."""
+    """Return a work chain of aiida-quantumespresso with the inputs that ``LabelWorkChain`` gives to its children."""
     from aiida.plugins import WorkflowFactory
 
     factory: Any = WorkflowFactory('quantumespresso.pw.base')
@@ -177,10 +184,11 @@ def _bare(qe: Any, cell: Any) -> Any:
 
 
 def _measured(start: float, spent: float, pks: Sequence[int]) -> dict[str, Any]:
-    """Return what the children's nodes say, and what this process used.
+    """Return the times of the children, the number of processes, and the CPU time of this process.
 
-    :param start: when it began.
-    :param spent: CPU seconds of this process by then.
+    :param start: start of the labelling, in seconds since the epoch.
+    :param spent: CPU seconds of this process before that.
+    :param pks: pks of the children.
     """
     from aiida import orm
 

@@ -1,4 +1,4 @@
-"""Looks at daemon workers and the database, again and again, while labels are made."""
+"""Sample the state of the daemon workers and of the database while labels are made."""
 
 from __future__ import annotations
 
@@ -32,14 +32,14 @@ def cpu_s(pid: int) -> float:
 
 @dataclass(frozen=True)
 class Sample:
-    """One look.
+    """State of the workers and of the database at one time.
 
     :param time: seconds since the epoch.
-    :param alive: children that have not ended.
-    :param done: children that have.
-    :param connections: to the database, of everybody else.
-    :param rss_mib: of each worker.
-    :param files: that each worker has open.
+    :param alive: number of children that have not ended.
+    :param done: number of children that have ended.
+    :param connections: number of connections to the database, without that of the watch.
+    :param rss_mib: resident memory of each worker in MiB.
+    :param files: number of open files of each worker.
     """
 
     time: float
@@ -53,8 +53,8 @@ class Sample:
 class Watch:
     """Takes samples while its block runs.
 
-    :param connection: to the database, closed at the end.
-    :param workers: process ids.
+    :param connection: connection to the database, which is closed at the end.
+    :param workers: process ids of the workers.
     """
 
     def __init__(self, connection: Any, workers: Sequence[int]) -> None:
@@ -84,7 +84,7 @@ class Watch:
         try:
             while not self._over.wait(_INTERVAL_S):
                 self.samples.append(self._sample())
-        # Told to the main thread, whatever it is.
+        # The main thread reports it, whatever it is.
         except Exception as exception:
             self._failed = exception
 

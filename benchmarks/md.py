@@ -1,10 +1,10 @@
-"""How many atom-steps a second molecular dynamics take, and how many torchani takes in the same run.
+"""Measure molecular dynamics in atom-steps per second, with the package and with torchani.
 
-The package's own figure is that of ``sample``: Langevin dynamics with renewed neighbour lists, stop rules at every
-tenth step, frames and random numbers, as active learning runs it. The competitor is torchani's calculator under ASE's
+The figure of the package is that of ``sample``, as active learning runs it: Langevin dynamics with updated neighbour
+lists, stop rules at every tenth step, frames and random numbers. The competitor is torchani's calculator with ASE's
 Langevin dynamics, which gives forces and no disagreement. One system is measured a second time in a process with a
-tuned allocator of memory: glibc's gives large arrays back to the system and asks for them again at every step, which
-two environment variables stop. The package sets them for its own jobs, and a user of torchani has to know them.
+tuned memory allocator. That of glibc returns large arrays to the system and requests them again at every step, which
+two environment variables prevent. The package sets them for its own jobs; users of torchani have to know them.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ from aiida_anial.sampling.schedules import SamplingTask, Schedule
 from aiida_anial.sampling.settings import SamplingSettings, Thresholds
 
 TEMPERATURE_K: Final = 300.0
-# Nothing may stop a trajectory: untrained networks disagree, and let atoms come closer than any real ones.
+# No rule may stop a trajectory: untrained networks disagree, and let atoms come unphysically close.
 DYNAMICS: Final = SamplingSettings(min_time_ps=0.0, min_contact_angstrom=0.0)
 THRESHOLDS: Final = Thresholds(energy_ev_per_sqrt_atom=1e9)
 SYSTEMS: Final[dict[str, Callable[[], Cells]]] = {
@@ -48,7 +48,7 @@ TUNED_SYSTEM: Final = '108'
 
 
 def sampling(engine: Engine, cells: Cells, *, steps: int) -> tuple[float, float]:
-    """Run trajectories of so many steps; return atom-steps and seconds, of which the first evaluation is not one."""
+    """Run trajectories of the given number of steps; return atom-steps, and seconds without the first evaluation."""
     schedule = Schedule(
         t_start_k=TEMPERATURE_K,
         t_end_k=TEMPERATURE_K,
@@ -76,12 +76,12 @@ def sampling(engine: Engine, cells: Cells, *, steps: int) -> tuple[float, float]
         duration = time.perf_counter() - start
     stopped = [str(trajectory.stop_reason) for trajectory in trajectories if trajectory.stop_step != steps]
     if stopped:
-        raise RuntimeError(f'{len(stopped)} trajectories did not reach their end: {stopped[0]}.')
+        raise RuntimeError(f'{len(stopped)} trajectories stopped early: {stopped[0]}.')
     return float(steps * cells.n_atoms.sum()), duration
 
 
 def check_agreement(engine: Engine, ensemble: Ensemble, cells: Cells) -> None:
-    """Raise an error unless torchani gives the same forces, for competitors must do the same work."""
+    """Raise an error unless torchani gives the same forces: competitors must do the same work."""
     own, (_, other) = engine.evaluate(cells).forces, rivals.energies_and_forces(ensemble, cells)
     assert own is not None
     if not np.allclose(own, other, atol=1e-3 * max(float(np.abs(other).max()), 1e-3)):
@@ -93,8 +93,9 @@ def compare(
 ) -> common.Result:
     """Return the rows and figures of one system.
 
-    :param name: of the system, for the names of figures.
-    :param budget_s: length of a block.
+    :param name: name of the system, used in the names of the figures.
+    :param budget_s: intended duration of a block in seconds.
+    :param turns: number of turns.
     """
     engine = make_engine(ensemble, options.settings())
     check_agreement(engine, ensemble, cells)
@@ -125,7 +126,7 @@ def compare(
 
 
 def tuned(*, short: bool, engine: str, threads: int) -> dict[str, float]:
-    """Measure one system in this process, whose allocator is tuned, and return its figures."""
+    """Measure one system in this process, which has a tuned allocator, and return the figures."""
     torch.set_num_threads(threads)
     options = common.Options(short, engine, threads)
     cells, ensemble = SYSTEMS[TUNED_SYSTEM](), systems.random_ensemble()

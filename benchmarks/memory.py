@@ -1,6 +1,6 @@
-"""How much memory one evaluation of a large cell takes: energies of all members, mean forces and stress.
+"""Measure the memory of one evaluation of a large cell: energies of all members, mean forces and stress.
 
-Every figure is the peak of the resident memory of a process of its own (``ru_maxrss``), libraries and all.
+Every figure is the peak resident memory of a process of its own (``ru_maxrss``), including the libraries.
 """
 
 from __future__ import annotations
@@ -18,20 +18,21 @@ from aiida_anial.potential.engine import make_engine
 
 SIZES: Final = {True: (10_000, 100_000), False: (1000, 10_000, 30_000, 100_000, 300_000)}
 NAMED: Final = 100_000
-# torchani's triples of many more atoms would not fit into the memory of a desk.
+# With many more atoms, torchani's triples would not fit into the memory of a desktop computer.
 TORCHANI_ATOMS: Final = 2000
 
 
 def peak_gib() -> float:
-    """Return the largest resident memory that this process has had."""
+    """Return the peak resident memory of this process in GiB."""
     kib = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return kib / 2**20
 
 
 def evaluate(*, n_atoms: int, threads: int, engine: str = 'auto') -> dict[str, Any]:
-    """Evaluate a crystal in this process, and return what it took.
+    """Evaluate a crystal in this process, and return memory and time.
 
-    :param engine: of the package, or ``torchani``, which is given its neighbours and leaves out the stress.
+    :param n_atoms: smallest number of atoms of the crystal.
+    :param engine: engine of the package, or ``torchani``, which is given its neighbours and computes no stress.
     """
     torch.set_num_threads(threads)
     ensemble = systems.random_ensemble()
@@ -53,7 +54,7 @@ def evaluate(*, n_atoms: int, threads: int, engine: str = 'auto') -> dict[str, A
 
 
 def measure(options: common.Options) -> common.Result:
-    """Measure what the form asks for."""
+    """Measure all sizes of the chosen form."""
     cases = [*((options.engine, size) for size in SIZES[options.short]), ('torchani', TORCHANI_ATOMS)]
     rows = []
     for program, size in cases:

@@ -1,7 +1,7 @@
-"""Whether many trajectories are better run by one process with a thread for each core, or by a process for each core.
+"""Measure whether many trajectories run faster in one process with a thread per core, or in one process per core.
 
-Sixteen cells are sampled by one process on all threads, and by as many processes of one thread each, which share out
-the cells. One of the two works at a time.
+Sixteen cells are sampled by one process with all threads, and by as many processes with one thread each, among which
+the cells are divided. The two take turns.
 """
 
 from __future__ import annotations
@@ -26,19 +26,23 @@ _engines: list[Engine] = []
 
 
 def prepare(threads: int, engine: str) -> None:
-    """Make the engine of this process."""
+    """Create the engine of this process."""
     torch.set_num_threads(threads)
     _engines[:] = [make_engine(systems.random_ensemble(), common.Options(False, engine, threads).settings())]
 
 
 def sample_share(share: range, n_cells: int, steps: int) -> float:
-    """Sample some of the cells in this process, and return how much work that was."""
+    """Sample some of the cells in this process, and return the number of atom-steps.
+
+    :param share: indices of these cells.
+    :param n_cells: number of all cells.
+    """
     cells = systems.mixed_cells(n_cells).select(list(share))
     return md.sampling(_engines[0], cells, steps=steps)[0]
 
 
 def together(pool: Pool, n_processes: int, n_cells: int) -> Callable[[int], tuple[float, float]]:
-    """Return what lets all processes make steps, and takes the time until the last one is done."""
+    """Return a function that lets all processes run steps, and measures the time until the last one has finished."""
     shares = [range(number, n_cells, n_processes) for number in range(n_processes)]
 
     def run(steps: int) -> tuple[float, float]:
@@ -50,7 +54,7 @@ def together(pool: Pool, n_processes: int, n_cells: int) -> Callable[[int], tupl
 
 
 def compare(options: common.Options, *, n_cells: int, budget_s: float, turns: int) -> common.Result:
-    """Return the table."""
+    """Return rows and figures."""
     teams = {'threads': (1, options.threads), 'processes': (options.threads, 1)}
     every = md.DYNAMICS.check_interval
     context = multiprocessing.get_context('spawn')
@@ -70,6 +74,6 @@ def compare(options: common.Options, *, n_cells: int, budget_s: float, turns: in
 
 
 def measure(options: common.Options) -> common.Result:
-    """Measure what the form asks for."""
+    """Measure sixteen cells."""
     budget_s, turns = (1.0, 4) if options.short else (4.0, 7)
     return compare(options, n_cells=N_CELLS, budget_s=budget_s, turns=turns)

@@ -1,7 +1,7 @@
-"""torchani, in the forms that a user of it would choose, as a competitor.
+"""The competitor, torchani, in the forms that its users would choose.
 
-Its network ensembles fused for inference (``to_infer_model``) are left out: they call CUDA's profiler and fail on a
-build of torch without CUDA.
+Its ensembles fused for inference (``to_infer_model``) are left out: they call CUDA's profiler and fail on a build of
+torch without CUDA.
 """
 
 from __future__ import annotations
@@ -24,14 +24,14 @@ from aiida_anial.potential.neighbours import joined, neighbour_lists
 from aiida_anial.potential.torchani_model import to_torchani
 
 _ATOMIC_NUMBER: Final = 13
-# All pairs of 2,048 atoms and their images take 5.5 GiB and half of the time.
+# All pairs of 2,048 atoms and their images would take 5.5 GiB, and half of the run time.
 _LARGEST_ALL_PAIRS: Final = 1000
 
 
 def torchani_model(ensemble: Ensemble, *, all_pairs: bool = True) -> Any:
     """Return torchani's model in float32.
 
-    :param all_pairs: look at all pairs of atoms for neighbours, which is what torchani comes with, and not at cells.
+    :param all_pairs: whether neighbours are searched among all pairs of atoms, torchani's default, or with a cell list.
     """
     from torchani.neighbors import AdaptiveList, AllPairs
 
@@ -41,11 +41,14 @@ def torchani_model(ensemble: Ensemble, *, all_pairs: bool = True) -> Any:
 
 
 def energies_and_forces(ensemble: Ensemble, cells: Cells) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Return the energies of all members ``[M, C]`` in eV and the mean forces, by torchani on given neighbours."""
+    """Return energies of all members ``[M, C]`` in eV and mean forces ``[N, 3]`` in eV/angstrom, by torchani.
+
+    The neighbours are those of the package.
+    """
     pairs = joined(neighbour_lists(cells, cutoff=ensemble.model.descriptor.radial_cutoff_angstrom))
     centre, neighbour, shifts = pairs.centre, pairs.neighbour, pairs.shift_vectors
-    # torchani wants each pair once; of an atom and its own image, that one with the shift whose first component that
-    # is not 0 is positive.
+    # torchani takes each pair once. Of the two pairs of an atom with its own image, keep the one with a positive first
+    # nonzero component of the shift.
     leading = np.where(shifts[:, 0] != 0, shifts[:, 0], np.where(shifts[:, 1] != 0, shifts[:, 1], shifts[:, 2]))
     kept = (centre < neighbour) | ((centre == neighbour) & (leading > 0))
     indices = torch.from_numpy(np.stack([neighbour[kept], centre[kept]]))
@@ -65,10 +68,10 @@ def energies_and_forces(ensemble: Ensemble, cells: Cells) -> tuple[NDArray[np.fl
 
 
 class TorchaniMd:
-    """Langevin dynamics of ASE on torchani's calculator, one cell after the other.
+    """Langevin dynamics of ASE with torchani's calculator, one cell after the other.
 
     :param ensemble: the potential.
-    :param cells: where they start; each keeps its own trajectory from block to block.
+    :param cells: initial cells; their trajectories continue from block to block.
     """
 
     def __init__(
@@ -79,7 +82,7 @@ class TorchaniMd:
         self._dynamics = []
         for positions, lattice in cells:
             atoms = Atoms(f'Al{len(positions)}', positions=positions, cell=lattice, pbc=True)
-            # One each, because a calculator remembers the forces of the last atoms only.
+            # One calculator per cell, because a calculator caches the forces of the last cell only.
             atoms.calc = model.ase()
             thermalize_momenta(atoms, temperature_k, rng=np.random.RandomState(1))
             self._dynamics.append(
@@ -94,9 +97,9 @@ class TorchaniMd:
             )
 
     def run(self, steps: int) -> tuple[float, float]:
-        """Make so many steps; return atom-steps and seconds."""
+        """Run the given number of steps; return atom-steps and seconds."""
         for dynamics in self._dynamics:
-            # The forces at the beginning of a block are not those of its steps.
+            # The forces at the start of a block do not count as part of its steps.
             dynamics.atoms.get_forces()
         start = time.perf_counter()
         for dynamics in self._dynamics:
@@ -105,13 +108,14 @@ class TorchaniMd:
 
 
 class TorchaniTraining:
-    """The textbook training of one network after the other on energies and forces, cell by cell, with torchani's model.
+    """Textbook training of torchani's model on energies and forces, one network after the other and cell by cell.
 
-    Forces are derivatives by autograd whose graph is kept, and the loss goes backward through them.
+    Forces are derivatives by autograd with their graph kept, and the loss is differentiated through them.
 
-    :param ensemble: the members at their start.
+    :param ensemble: initial members.
     :param data: labelled configurations.
-    :param batch_size: configurations for each step of the optimiser.
+    :param batch_size: configurations in each step of the optimiser.
+    :param force_weight: weight of the squared force errors in the loss.
     """
 
     def __init__(self, ensemble: Ensemble, data: LabelledCells, *, batch_size: int, force_weight: float) -> None:
@@ -120,7 +124,11 @@ class TorchaniTraining:
         self._optimisers = [torch.optim.Adam(model.parameters(), lr=1e-4) for model in self.members]
 
     def run(self, *, members: int, batches: int) -> tuple[float, float]:
-        """Train the first ``members`` on the first ``batches``; return configurations times members, and seconds."""
+        """Train some members on some batches, the first ones; return configurations times members, and seconds.
+
+        :param members: number of members.
+        :param batches: number of batches.
+        """
         start = time.perf_counter()
         for member in range(members):
             for batch in range(batches):
@@ -129,13 +137,13 @@ class TorchaniTraining:
         return float(members * taken), time.perf_counter() - start
 
     def step(self, member: int, batch: int) -> None:
-        """Take one step of the optimiser with one member on one batch."""
+        """Take one optimiser step with one member on one batch."""
         self._optimisers[member].zero_grad()
         torch.autograd.backward(self.loss(member, batch))
         self._optimisers[member].step()
 
     def loss(self, member: int, batch: int) -> Tensor:
-        """Return the mean loss of a batch."""
+        """Return the mean loss of one member on one batch."""
         indices = range(batch * self._size, min((batch + 1) * self._size, len(self._data)))
         total = torch.zeros(())
         for index in indices:

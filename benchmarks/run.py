@@ -1,16 +1,16 @@
-"""Measures the speed of the engine and writes ``benchmarks/results/engine.json``.
+"""Measure the speed of the engine and write ``benchmarks/results/engine.json``.
 
-``make bench`` takes the short forms of all but the longest measurement, in some minutes on two idle cores. Each
-measurement runs in a process of its own. The file holds the figures by name, and under ``scripts`` what each
-measurement found: rows, machine and versions. What one found before stays there if it is not made again, as long
-as it was found on this machine. The table in ``docs/topics/engine.md`` is written anew from the file.
+``make bench`` runs the short forms of all but the longest measurement, in a few minutes on two idle cores. Each
+measurement runs in a process of its own. The file contains the figures by name and, under ``scripts``, the results of
+each measurement: rows, machine and versions. Earlier results of the other measurements are kept if they are from this
+machine, with the same number of threads. The table in ``docs/topics/engine.md`` is updated from the file.
 
 Run it from the repository root::
 
     python benchmarks/run.py                                    # as make bench does
     python benchmarks/run.py --long                             # everything, long forms: an hour
     python benchmarks/run.py accuracy --long                    # one of them
-    python benchmarks/run.py md --engine torch --json /tmp/md.json
+    python benchmarks/run.py md --engine torch --json md.json   # another engine, into another file
 """
 
 from __future__ import annotations
@@ -37,9 +37,10 @@ _PACKAGES: Final = ('numpy', 'torch', 'torchani', 'numba', 'vesin', 'ase')
 
 
 def measured(name: str, **given: Any) -> dict[str, Any]:
-    """Make a measurement in this process, and return what the file holds of it.
+    """Run a measurement in this process, and return its results as the file contains them.
 
-    :param given: what ``Options`` takes.
+    :param name: name of the measurement, one of ``SCRIPTS``.
+    :param given: fields of ``Options``.
     """
     import torch
 
@@ -53,10 +54,10 @@ def measured(name: str, **given: Any) -> dict[str, Any]:
 
 
 def merged(before: Mapping[str, Any], found: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
-    """Return the content of the file after measurements were made.
+    """Return the new content of the file.
 
-    :param before: its content so far.
-    :param found: what each measurement has found now.
+    :param before: previous content.
+    :param found: new results, by name of the measurement.
     """
     here = next(iter(found.values()))['machine']
     kept = {
@@ -71,18 +72,18 @@ def merged(before: Mapping[str, Any], found: Mapping[str, Mapping[str, Any]]) ->
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Measure and write the file; the exit status is 1 if something failed."""
+    """Measure, then write the file and the page; return the exit status, which is 1 if a measurement failed."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument('scripts', nargs='*', help=f'some of {", ".join(SCRIPTS)}')
-    parser.add_argument('--long', action='store_true', help='long forms')
-    parser.add_argument('--threads', type=int, default=common.Options.threads, help='threads of all programs')
+    parser.add_argument('scripts', nargs='*', help=f'measurements to run, some of {", ".join(SCRIPTS)}')
+    parser.add_argument('--long', action='store_true', help='run the long forms, and by default all measurements')
+    parser.add_argument('--threads', type=int, default=common.Options.threads, help='threads of every program')
     parser.add_argument('--engine', default=common.Options.engine, help='engine to measure')
     parser.add_argument('--json', type=Path, default=tables.ENGINE.file, help='file to write')
     given = parser.parse_args(arguments)
     names = given.scripts or [name for name in SCRIPTS if given.long or name not in LONG_ONLY]
     if unknown := sorted(set(names) - set(SCRIPTS)):
         parser.error(f'there is no measurement {unknown[0]!r}; there are {", ".join(SCRIPTS)}.')
-    # What torch begins with; the measurements set the threads of each program themselves.
+    # Initial number of torch; the measurements set the threads of each program themselves.
     environment = {'OMP_NUM_THREADS': str(given.threads)}
     options = {'short': not given.long, 'threads': given.threads, 'engine': given.engine}
     found = {}

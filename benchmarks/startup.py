@@ -1,7 +1,7 @@
-"""How long it takes from nothing to the first forces: imports, compilation, and what is left of it the second time.
+"""Measure the time from a new engine to its first forces, with and without compiled code.
 
-Every figure is that of a process of its own. The first finds an empty folder for compiled code, the second what the
-first one left there.
+The time includes imports and compilation. Every figure is that of a process of its own. The first process starts with
+an empty folder for compiled code, the second with the code that the first one left there.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ N_ATOMS: Final = 108
 
 
 def first_forces(*, engine: str, threads: int) -> dict[str, float]:
-    """Evaluate twice in this process, and return the seconds of each time."""
+    """Return the seconds of a first and a second evaluation; the first includes the creation of the engine."""
     torch.set_num_threads(threads)
     ensemble, cells = systems.random_ensemble(), systems.crystal(N_ATOMS)
     start = time.perf_counter()
@@ -32,7 +32,7 @@ def first_forces(*, engine: str, threads: int) -> dict[str, float]:
 
 
 def measure(options: common.Options) -> common.Result:
-    """Measure the engine twice."""
+    """Measure the engine twice, without and with compiled code."""
     result = common.Result()
     with TemporaryDirectory() as folder:
         for form in ('never_compiled', 'compiled_before'):

@@ -1,4 +1,4 @@
-"""What the scripts evaluate: cells of aluminium, ensembles of random weights, labels by EMT."""
+"""Systems for the measurements: cells of aluminium, ensembles with random weights, and labels by EMT."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from aiida_anial.sampling.random_cells import random_cells
 from aiida_anial.sampling.settings import CellFamily, CellSettings
 from aiida_anial.training.parameters import draw_parameters, to_ensemble
 
-# Typical of the descriptors of dense aluminium; the weights are drawn for this size.
+# Typical norm of the descriptors of dense aluminium, for which the weights are drawn.
 _FEATURE_NORM = 3.0
 _SELF_ENERGY_EV = -2.0
 _EDGE_ANGSTROM = 4.05
@@ -26,7 +26,7 @@ _RATTLE_ANGSTROM = 0.1
 
 
 def random_ensemble(model: ModelSettings | None = None, *, seed: int = 1) -> Ensemble:
-    """Return an untrained ensemble of the default architecture: the weights decide nothing about speed."""
+    """Return an untrained ensemble, by default of the default architecture: the weights do not affect the speed."""
     model = model or ModelSettings()
     drawn = [
         draw_parameters(model, seed=seed, member=member, attempt=0, feature_norm=_FEATURE_NORM)
@@ -36,7 +36,10 @@ def random_ensemble(model: ModelSettings | None = None, *, seed: int = 1) -> Ens
 
 
 def crystal(n_atoms: int) -> Cells:
-    """Return a shaken FCC crystal at room density, of at least ``n_atoms`` in a box as near to a cube as possible."""
+    """Return a rattled FCC crystal of at least ``n_atoms`` atoms, in a box as close to a cube as possible.
+
+    Its density is that at room temperature.
+    """
     repeats = np.array([1, 1, 1])
     while 4 * repeats.prod() < n_atoms:
         repeats[np.argmin(repeats)] += 1
@@ -46,33 +49,37 @@ def crystal(n_atoms: int) -> Cells:
 
 
 def _cells_of(n_atoms: tuple[int, int], *, n: int, seed: int) -> Cells:
-    """Return random cells of the paper's densities, as near to cubes as these numbers of atoms allow."""
-    # From the densest cell of the fewest atoms to the thinnest of the most, at 11 to 25 angstrom^3 an atom.
+    """Return random cells with the paper's densities, as close to cubes as these numbers of atoms allow.
+
+    :param n_atoms: smallest and largest number of atoms in a cell.
+    :param n: number of cells.
+    """
+    # From the densest cell with the fewest atoms, 11 angstrom^3 each, to the least dense one with the most, 25 each.
     edges = ((11 * n_atoms[0]) ** (1 / 3), (25 * n_atoms[1]) ** (1 / 3))
     settings = CellSettings(families=(CellFamily(edges_angstrom=edges, n_atoms=n_atoms),))
     return random_cells(settings, seed=seed, n=n)
 
 
 def mixed_cells(n: int = 16) -> Cells:
-    """Return random cells of 55 to 250 atoms, those that active learning begins with."""
+    """Return random cells of 55 to 250 atoms, as at the start of active learning."""
     return random_cells(CellSettings(), seed=16, n=n)
 
 
 def small_cells(n_atoms: int, *, n: int) -> Cells:
-    """Return random cells of ``n_atoms`` each."""
+    """Return random cells of ``n_atoms`` atoms each."""
     return _cells_of((n_atoms, n_atoms), n=n, seed=n_atoms)
 
 
 def training_cells(n: int = 200, *, n_atoms: int = 39) -> Cells:
-    """Return the cells to train on."""
+    """Return random cells to train on."""
     return _cells_of((n_atoms, n_atoms), n=n, seed=7)
 
 
 def emt_labels(cells: Cells) -> LabelledCells:
-    """Return ``cells`` with energies, forces and stresses of ASE's EMT, which stands in for PBE.
+    """Return ``cells`` with energies, forces and stresses by ASE's EMT, which stands in for PBE.
 
-    EMT is an effective-medium potential with aluminium among its elements. What a training costs does not depend on
-    the labels, and this one needs neither a download nor ``pw.x``.
+    EMT is an effective-medium potential with aluminium among its elements. The cost of a training does not depend on
+    the labels, and EMT needs neither a download nor ``pw.x``.
     """
     energies, forces, stresses = [], [], []
     for positions, lattice in cells:

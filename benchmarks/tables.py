@@ -1,6 +1,6 @@
-"""Writes the tables of ``docs/topics`` from the files in ``benchmarks/results``.
+"""Write the tables in ``docs/topics`` from the files in ``benchmarks/results``.
 
-The measurements call it, and a test looks whether pages and files agree. By hand, from the repository root::
+The measurements do this themselves, and a test checks that pages and files agree. By hand, from the repository root::
 
     python benchmarks/tables.py
 """
@@ -20,12 +20,12 @@ _HERE: Final = Path(__file__).parent
 
 @dataclass(frozen=True)
 class Page:
-    """A page, a part of which is written from a file of results.
+    """A page of the documentation, part of which is written from a file of results.
 
-    :param name: of the page, in ``docs/topics``.
-    :param results: name of the file, in ``benchmarks/results``.
-    :param target: of the Makefile, that measures.
-    :param render: returns the part as Markdown, from what the file holds.
+    :param name: name of the page in ``docs/topics``.
+    :param results: name of the file in ``benchmarks/results``.
+    :param target: target of the Makefile that measures.
+    :param render: function that returns the part as Markdown, from the content of the file.
     """
 
     name: str
@@ -35,28 +35,29 @@ class Page:
 
     @property
     def path(self) -> Path:
-        """The page."""
+        """Path of the page."""
         return _HERE.parent / 'docs' / 'topics' / self.name
 
     @property
     def file(self) -> Path:
-        """The file, which is not there before something was measured."""
+        """Path of the file of results, which does not exist before the first measurement."""
         return _HERE / 'results' / self.results
 
     @property
     def begin(self) -> str:
-        """The line before the part."""
+        """Line before the part."""
         return f'<!-- Written by benchmarks/tables.py from benchmarks/results/{self.results}: do not edit. -->'
 
     @property
     def end(self) -> str:
-        """The line after the part."""
+        """Line after the part."""
         return '<!-- End of what benchmarks/tables.py writes. -->'
 
     def with_part(self, text: str, results: Any) -> str:
-        """Return a page with its part written anew.
+        """Return the text of a page with its part replaced.
 
-        :param text: the page as it is.
+        :param text: present text of the page.
+        :param results: content of the file of results.
         """
         before, rest = text.split(self.begin)
         _, after = rest.split(self.end)
@@ -64,15 +65,18 @@ class Page:
         return f'{before}{self.begin}\n\n{part}\n\n{self.end}{after}'
 
     def read(self) -> Any:
-        """Return what the file holds, nothing if it is not there."""
+        """Return the content of the file of results, empty if there is no file."""
         return json.loads(self.file.read_text()) if self.file.exists() else {}
 
     def write(self) -> None:
-        """Write the page from the file."""
+        """Update the page from the file of results."""
         self.path.write_text(self.with_part(self.path.read_text(), self.read()))
 
     def publish(self, results: Mapping[str, Any], file: Path) -> None:
-        """Write a file, print what the page says of it, and write the page if the file is the page's own."""
+        """Write results to a file and print their Markdown; update the page if the file is the page's own.
+
+        :param file: path of the file.
+        """
         common.write_json(file, results)
         if file == self.file:
             self.write()
@@ -81,7 +85,7 @@ class Page:
 
 
 def _table(head: Iterable[str], rows: Iterable[Iterable[str]]) -> str:
-    """Return a table in Markdown, numbers to the right."""
+    """Return a table in Markdown with right-aligned numbers."""
     names = list(head)
     lines = [names, ['---', *['---:'] * (len(names) - 1)], *rows]
     return '\n'.join('| ' + ' | '.join(cells) + ' |' for cells in lines)
@@ -96,8 +100,7 @@ def _md(name: str, label: str, goal: str = '') -> tuple[str, str, str, str, str]
     return f'MD, {label} (atom-steps/s)', torchani, own, f'md_{name}_ratio_torchani', goal
 
 
-# What was measured; the names of the figures of torchani, of the package, and of the ratio, empty where there is
-# nothing to say; the goal.
+# Label; names of the figures of torchani, of the package and of the ratio, empty if there is none; goal.
 ENGINE_LINES: Final = (
     _md('55', '55 atoms'),
     _md('108', '108 atoms', '67,000; 50 times'),
@@ -117,7 +120,7 @@ ENGINE_LINES: Final = (
 
 
 def _engine(results: Mapping[str, Any]) -> str:
-    """Return the table and a sentence on the machine."""
+    """Return the table and a paragraph on the machine."""
     rows = []
     for label, *names, goal in ENGINE_LINES:
         cells = [common.text(results.get(name)) for name in names]
@@ -134,7 +137,7 @@ def _engine(results: Mapping[str, Any]) -> str:
 
 
 _GRAPHS: Final = ('sqlite', 'postgresql', 'postgresql_100000')
-# What was measured, its key, the goal for SQLite.
+# Label, name of the figure, goal for SQLite.
 _GRAPH_LINES: Final = (
     ('Labels', 'n_labels', ''),
     ('Nodes', 'n_nodes', ''),
@@ -158,7 +161,7 @@ _GRAPH_LINES: Final = (
 
 
 def _graph(results: Mapping[str, Any]) -> str:
-    """Return the table and two sentences on the rest."""
+    """Return the table and two paragraphs, on the numbers of nodes and on the machine."""
     rows = []
     for label, key, goal in _GRAPH_LINES:
         values = [results.get(column, {}).get(key) for column in _GRAPHS]
@@ -184,7 +187,7 @@ def _graph(results: Mapping[str, Any]) -> str:
     return f'{_table(["", "SQLite", "PostgreSQL", "PostgreSQL", "growth", "goal"], rows)}\n\n{nodes}\n\n{where}'
 
 
-# What was measured, where it is in a series, and the goal.
+# Label, path of the figure in a series, goal.
 _LOAD_LINES: Final = (
     ('Labels by `LabelWorkChain`', 'chain.n_labels', ''),
     ('Labels by bare work chains', 'bare.n_labels', ''),
@@ -213,7 +216,7 @@ _LOAD_LINES: Final = (
 
 
 def _load(results: Mapping[str, Any]) -> str:
-    """Return the table and two sentences on the rest."""
+    """Return the table and two paragraphs, on the settings and on the machine."""
     series = {name: results['series'][name] for name in ('1', '2', '4') if name in results['series']}
     rows = [
         [label.format(**results), *(common.text(_in(one, names)) for one in series.values()), goal.format(**results)]
@@ -236,7 +239,10 @@ def _load(results: Mapping[str, Any]) -> str:
 
 
 def _in(series: Mapping[str, Any], names: str) -> Any:
-    """Return the figure; of all workers the one that has most of it."""
+    """Return a figure of a series; of a figure for each worker, the largest value.
+
+    :param names: path of the figure, with dots between the names.
+    """
     grown = [one for one in series.get('growth', ()) if one]
     value: Any = {**series, 'most_growth': max(grown, key=lambda one: one['mib_per_1000'], default=None)}
     for name in names.split('.'):

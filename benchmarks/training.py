@@ -1,8 +1,9 @@
-"""How long an epoch of training takes for all networks, and how long torchani's textbook loop takes for the same.
+"""Measure the time of a training epoch of all networks, with the package and with torchani's textbook loop.
 
-The package computes descriptors and their Jacobians once and then trains all members together. The textbook trains one
-network after the other, cell by cell: forces by autograd with their graph kept, and the loss backward through them, on
-the same batches of the same cells. The loop is measured on a part of an epoch and scaled up: its steps are alike.
+The package computes descriptors and their Jacobians once and then trains all members together. The textbook loop trains
+one network after the other, cell by cell: forces by autograd with their graph kept, and a backward pass through them,
+in batches of the same size from the same cells. It is measured on part of an epoch and scaled up, since all of its
+steps are alike.
 """
 
 from __future__ import annotations
@@ -31,13 +32,13 @@ BATCH_SIZE: Final = 8
 
 @dataclass
 class Epochs:
-    """Times of the package's epochs, with something else to be measured between them.
+    """Times of the package's epochs, with other measurements between them.
 
-    The training asks before each step whether it shall stop, which is where the clock is read; what ``between`` takes
-    does not count.
+    Before each step, the training asks whether it should stop; the clock is read there. The time of ``between`` does
+    not count.
 
-    :param n_steps: of an epoch.
-    :param between: called after each epoch.
+    :param n_steps: number of steps in an epoch.
+    :param between: function called after each epoch.
     """
 
     n_steps: int
@@ -50,18 +51,18 @@ class Epochs:
         self._calls = 0
 
     def prepared(self) -> None:
-        """Note that the descriptors are done."""
+        """Record that the descriptors are done."""
         self.prepared_s = time.perf_counter() - self.started
         self.last = time.perf_counter()
 
     def before_a_step(self) -> bool:
-        """Note the time of the step before."""
+        """Record the time of the previous step; return false, so that the training continues."""
         if not self.prepared_s:
             return False
         now = time.perf_counter()
         if self._calls:
             self.steps.append(now - self.last)
-            # The first step has the evaluation of the untrained members in it.
+            # The first step includes the evaluation of the untrained members and belongs to no epoch.
             if len(self.steps) > 1 and (len(self.steps) - 1) % self.n_steps == 0:
                 self.between()
         self._calls += 1
@@ -70,7 +71,7 @@ class Epochs:
 
     @property
     def epochs(self) -> list[float]:
-        """Seconds of each epoch, evaluations left out."""
+        """Seconds of each epoch, without evaluations."""
         steps = self.steps[1:]
         n_epochs = len(steps) // self.n_steps
         return [sum(steps[epoch * self.n_steps : (epoch + 1) * self.n_steps]) for epoch in range(n_epochs)]
@@ -92,9 +93,9 @@ def train(
 ) -> None:
     """Run the package's training.
 
-    :param settings: of the training, beside those that all trainings here share.
-    :param report: called with each line on the progress.
-    :param interrupted: called before each step.
+    :param settings: settings of the training, in addition to those that all measurements share.
+    :param report: function called with each line on the progress.
+    :param interrupted: function called before each step; if it returns true, the training stops.
     """
     chosen = {'force_weight': FORCE_WEIGHT, 'stress_weight': 0.0, 'memory_gib': 8.0, **settings}
     with TemporaryDirectory() as folder:
@@ -114,11 +115,11 @@ def train(
 def compare(
     data: LabelledCells, ensemble: Ensemble, options: common.Options, *, n_epochs: int, members: int, batches: int
 ) -> common.Result:
-    """Return the table.
+    """Return rows and figures.
 
-    :param n_epochs: of the package.
-    :param members: how many networks of torchani are measured after each of these epochs,
-    :param batches: and on how many batches.
+    :param n_epochs: number of epochs of the package.
+    :param members: number of torchani's networks that are measured after each of these epochs.
+    :param batches: number of batches for each of these networks.
     """
     loop = rivals.TorchaniTraining(ensemble, data, batch_size=BATCH_SIZE, force_weight=FORCE_WEIGHT)
     loop.run(members=1, batches=1)
@@ -135,7 +136,7 @@ def compare(
         data,
         ensemble.model,
         options,
-        # One more for the step that has the first evaluation in it.
+        # More steps than the epochs have, because the first one belongs to no epoch.
         {'batch_size': BATCH_SIZE, 'max_steps': n_epochs * epochs.n_steps + 2, 'evaluation_interval': 1_000_000},
         report=lambda line: epochs.prepared() if line.startswith('descriptors done') else None,
         interrupted=epochs.before_a_step,
@@ -144,7 +145,11 @@ def compare(
 
 
 def result_of(epochs: Epochs, others: list[float], *, measured_part: float) -> common.Result:
-    """Return rows and figures."""
+    """Return rows and figures from the measured times.
+
+    :param others: seconds of an epoch of torchani, scaled up, for each epoch of the package.
+    :param measured_part: fraction of torchani's epoch that was measured.
+    """
     own, other = statistics.median(epochs.epochs), statistics.median(others)
     ratio = statistics.median(two / one for one, two in zip(epochs.epochs, others, strict=True))
     rows: list[dict[str, Any]] = [
@@ -164,7 +169,7 @@ def result_of(epochs: Epochs, others: list[float], *, measured_part: float) -> c
 
 
 def measure(options: common.Options) -> common.Result:
-    """Measure 200 cells of 39 atoms."""
+    """Measure epochs on 200 cells of 39 atoms."""
     common.progress('training: labels')
     data = systems.emt_labels(systems.training_cells())
     members, batches, n_epochs = (1, 2, 5) if options.short else (8, 5, 10)

@@ -7,7 +7,7 @@ seconds. A partial run leaves the other objects as they are.
 
 Run it from the repository root::
 
-    python tests/faults/report.py                # everything: about an hour on two cores
+    python tests/faults/report.py                # everything: an hour or two on two cores
     python tests/faults/report.py -k directory   # arguments go to pytest
 """
 
