@@ -38,6 +38,9 @@ os.environ['AIIDA_PATH'] = _AIIDA_PATH.name
 
 pytest_plugins = ('aiida.tools.pytest_fixtures', 'support.chains')
 
+# Only a process that hangs takes this long, also on a busy machine.
+_RUN_LIMIT_S = 1200
+
 FCC = np.array([[0, 0, 0], [0, 0.5, 0.5], [0.5, 0, 0.5], [0.5, 0.5, 0]])
 
 TINY_MODEL: dict[str, Any] = {
@@ -250,13 +253,13 @@ def local_runner(aiida_profile) -> Iterator[Any]:
 def run_all(local_runner) -> Callable[..., list[Any]]:
     """Return a function that runs processes side by side in this process and returns their nodes."""
 
-    def run(*builders: Any, limit_s: float = 300) -> list[Any]:
+    def run(*builders: Any) -> list[Any]:
         nodes = [local_runner.submit(builder) for builder in builders]
 
         async def wait() -> None:
-            end = time.monotonic() + limit_s
+            end = time.monotonic() + _RUN_LIMIT_S
             while not all(node.is_terminated for node in nodes):
-                assert time.monotonic() < end, f'not ended after {limit_s} s: {nodes}'
+                assert time.monotonic() < end, f'not ended after {_RUN_LIMIT_S} s: {nodes}'
                 await asyncio.sleep(0.05)
 
         local_runner.loop.run_until_complete(wait())

@@ -90,7 +90,7 @@ def built(campaigns):
 def labelled_by_pw(run_all, worker_code, pw_code, pseudo):
     """A campaign with real labels, and one that was built after it."""
     builder = graph_tasks.tiny_campaign(SMALL, worker_code=worker_code, pw_code=pw_code, pseudo=pseudo)
-    (real,) = run_all(builder, limit_s=580)
+    (real,) = run_all(builder)
     assert real.is_finished_ok, real.exit_message
     campaign, pks = build(real)
     yield real, campaign

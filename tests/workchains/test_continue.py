@@ -283,12 +283,12 @@ def further(run_all, continue_from, campaigns, worker_code, campaign_overrides):
         'thresholds': continue_from(again, campaign={'max_iterations': 2}, thresholds=FIXED),
         'more': continue_from(main, campaign={'max_iterations': 3}),
     }
-    nodes = run_all(*builders.values(), limit_s=500)
+    nodes = run_all(*builders.values())
     short = {'max_steps': 10, 'batch_size': 8, 'evaluation_interval': 10}
     overrides = campaign_overrides(training={'final': short}, campaign={'max_iterations': 3})
     fresh = campaign_builder(campaign_inputs('demo', overrides), worker_code=worker_code)
     with enable_caching():
-        return {**dict(zip(builders, nodes, strict=True)), 'three': run_all(fresh, limit_s=500)[0]}
+        return {**dict(zip(builders, nodes, strict=True)), 'three': run_all(fresh)[0]}
 
 
 def test_the_labels_of_several_campaigns_are_joined_each_once_and_trained_on(campaigns, further):
