@@ -26,7 +26,7 @@ def test_a_daemon_continues_by_itself_after_its_server_was_away(services, shell,
     services.run('start', server)
     make_label()
     assert set(shell.workers()).isdisjoint(before)
-    assert 'has failed this worker' in (shell.home / '.aiida/daemon/log' / f'aiida-{PROFILE}.log').read_text()
+    assert 'this daemon worker ends' in (shell.home / '.aiida/daemon/log' / f'aiida-{PROFILE}.log').read_text()
 
 
 @pytest.mark.faults
