@@ -34,7 +34,8 @@ class Watch:
 
     def saw(self, text: str) -> list[bytes]:
         """Return the collected command lines that contain the text."""
-        return [line for line in self.seen if text.encode() in line]
+        # A copy, because the watching thread adds lines meanwhile.
+        return [line for line in self.seen.copy() if text.encode() in line]
 
 
 @pytest.fixture(scope='session')
