@@ -1,0 +1,176 @@
+"""Run pw.x on one cell with given settings, and keep the results in a folder."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import resource
+import subprocess
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any, Final
+
+import numpy as np
+from ase import Atoms, units
+from ase.io import read
+from ase.io.espresso import write_espresso_in
+from numpy.typing import NDArray
+
+from aiida_anial.pseudopotential import AL_PBE_UPF
+
+# Occupation above which aiida-quantumespresso repeats a calculation with more bands.
+_OCCUPIED: Final = 0.005
+
+
+@dataclass(frozen=True)
+class Mesh:
+    """A rule that gives each cell its k-points.
+
+    :param distance: largest distance between k-points along each axis, in 1/angstrom.
+    :param atoms: instead, smallest product of k-points and atoms; divisions are in proportion to reciprocal lengths.
+    :param shifted: whether the mesh is shifted by half of a division along every axis.
+    """
+
+    distance: float | None = None
+    atoms: int | None = None
+    shifted: bool = False
+
+    def divisions(self, atoms: Atoms) -> tuple[int, int, int]:
+        """Return the divisions along the axes."""
+        lengths = 2 * np.pi * np.linalg.norm(atoms.cell.reciprocal(), axis=1)
+        if self.distance is not None:
+            return _divisions(lengths, self.distance)
+        assert self.atoms is not None
+        # The largest distance of a mesh that has enough points.
+        candidates = sorted({length / n for length in lengths for n in range(1, 41)}, reverse=True)
+        meshes = (_divisions(lengths, distance * (1 + 1e-9)) for distance in candidates)
+        return next(mesh for mesh in meshes if np.prod(mesh) * len(atoms) >= self.atoms)
+
+
+def _divisions(lengths: NDArray[np.float64], distance: float) -> tuple[int, int, int]:
+    one, two, three = (max(int(np.ceil(length / distance - 1e-9)), 1) for length in lengths)
+    return one, two, three
+
+
+@dataclass(frozen=True)
+class Variant:
+    """Settings of pw.x.
+
+    :param mesh: rule of the k-points.
+    :param degauss: smearing in Ry.
+    :param wavefunctions: cutoff of the wavefunctions in Ry.
+    :param density: cutoff of the density as a multiple of that.
+    :param conv_thr: threshold of self-consistency, in Ry for an atom if ``per_atom``, else in Ry.
+    :param bands: bands as a multiple of pw.x' own choice.
+    :param electrons: further keywords of the namelist ``electrons``.
+    """
+
+    mesh: Mesh
+    smearing: str = 'cold'
+    degauss: float = 0.02
+    wavefunctions: float = 16.0
+    density: float = 4.0
+    conv_thr: float = 1e-8
+    bands: float = 1.0
+    electrons: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Result:
+    """What pw.x gives for a cell.
+
+    :param energy: free energy in eV.
+    :param forces: ``[n][3]`` in eV/angstrom.
+    :param pressure: in GPa.
+    :param seconds: CPU time.
+    :param points: irreducible k-points.
+    :param iterations: steps to self-consistency.
+    :param filled: whether the highest band is occupied somewhere, so that a work chain would repeat the calculation.
+    """
+
+    energy: float
+    forces: list[list[float]]
+    pressure: float
+    seconds: float
+    points: int
+    iterations: int
+    filled: bool
+
+
+def calculated(atoms: Atoms, variant: Variant, folder: Path) -> Result:
+    """Return the result for a cell, from ``folder`` if it is known.
+
+    :raises RuntimeError: if pw.x fails.
+    """
+    content = json.dumps([asdict(variant), atoms.cell.tolist(), atoms.positions.tolist()], sort_keys=True)
+    path = folder / f'{hashlib.sha256(content.encode()).hexdigest()[:24]}.json'
+    if not path.exists():
+        partial = path.with_suffix('.partial')
+        partial.write_text(json.dumps(asdict(_calculate(atoms, variant))))
+        partial.replace(path)
+    return Result(**json.loads(path.read_text()))
+
+
+def _calculate(atoms: Atoms, variant: Variant) -> Result:
+    with TemporaryDirectory() as scratch:
+        folder = Path(scratch)
+        with (folder / 'pw.in').open('w') as stream:
+            mesh, shift = variant.mesh.divisions(atoms), variant.mesh.shifted
+            pseudo = {'Al': AL_PBE_UPF.name}
+            namelists = _namelists(atoms, variant)
+            write_espresso_in(stream, atoms, namelists, pseudo, kpts=mesh, koffset=(shift,) * 3)
+        before = resource.getrusage(resource.RUSAGE_CHILDREN)
+        with (folder / 'pw.out').open('w') as output:
+            environment = {**os.environ, 'OMP_NUM_THREADS': '1'}
+            subprocess.run(
+                ['pw.x', '-in', 'pw.in'], cwd=folder, env=environment, stdout=output, stderr=subprocess.STDOUT, check=False
+            )
+        after = resource.getrusage(resource.RUSAGE_CHILDREN)
+        text = (folder / 'pw.out').read_text()
+        if 'JOB DONE' not in text or 'convergence NOT' in text:
+            raise RuntimeError(f'pw.x failed on {atoms.get_chemical_formula()}:\n{text[-1500:]}')
+        seconds = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+        return _read(folder / 'pw.out', text, seconds)
+
+
+def _namelists(atoms: Atoms, variant: Variant) -> dict[str, dict[str, Any]]:
+    system = {
+        'ecutwfc': variant.wavefunctions,
+        'ecutrho': variant.wavefunctions * variant.density,
+        'occupations': 'smearing',
+        'smearing': variant.smearing,
+        'degauss': variant.degauss,
+    }
+    if variant.bands != 1.0:
+        system['nbnd'] = int(np.ceil(variant.bands * max(1.2 * 1.5 * len(atoms), 1.5 * len(atoms) + 4)))
+    return {
+        'control': {
+            'calculation': 'scf',
+            'tprnfor': True,
+            'tstress': True,
+            'verbosity': 'high',
+            'disk_io': 'none',
+            'pseudo_dir': str(AL_PBE_UPF.parent),
+        },
+        'system': system,
+        'electrons': {'conv_thr': variant.conv_thr, **variant.electrons},
+    }
+
+
+def _read(path: Path, text: str, seconds: float) -> Result:
+    atoms: Any = read(path, format='espresso-out')
+    # One block for each k-point, ended by an empty line.
+    blocks = text.split('occupation numbers')[1:]
+    highest = max(float(block.split('\n\n')[0].split()[-1]) for block in blocks)
+    return Result(
+        energy=float(atoms.get_potential_energy()),
+        forces=atoms.get_forces(apply_constraint=False).tolist(),
+        pressure=float(-atoms.get_stress(voigt=False).trace() / 3 / units.GPa),
+        seconds=seconds,
+        points=int(text.split('number of k points=')[1].split()[0]),
+        iterations=int(text.split('convergence has been achieved in')[-1].split()[0]),
+        filled=highest > _OCCUPIED,
+    )
