@@ -16,6 +16,7 @@ import argparse
 import sys
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -30,29 +31,36 @@ CELLS: Final = Path(__file__).with_name('label_cells.extxyz')
 REFERENCE: Final = pw.Variant(pw.Mesh(distance=0.12), wavefunctions=20.0, conv_thr=1e-9)
 BASE: Final = pw.Variant(pw.Mesh(distance=0.20), degauss=0.05, conv_thr=1e-6)
 
-_DISTANCES: Final = (0.5, 0.35, 0.30, 0.25, 0.20, 0.15)
-_PRODUCTS: Final = (250, 500, 1000, 1500, 2000, 3000, 4000)
-_SMEARINGS: Final = (0.02, 0.03, 0.05, 0.07)
+_DISTANCES: Final = (0.50, 0.35, 0.25, 0.20)
+_PRODUCTS: Final = (250, 500, 1000, 1500, 2000)
 
 
 def variants() -> dict[str, dict[str, pw.Variant]]:
     """Return the variants by group and name."""
-    from dataclasses import replace
-
+    meshes = {
+        f'{name}{kind}': replace(mesh, centred=centred, shifted=shifted)
+        for kind, centred, shifted in (
+            ('', False, False),
+            (', shifted', False, True),
+            (', centred', True, False),
+            (', centred and shifted', True, True),
+        )
+        for name, mesh in {
+            **{f'distance {value:g}': pw.Mesh(distance=value) for value in _DISTANCES if not centred},
+            **{f'k-points x atoms {value}': pw.Mesh(atoms=value) for value in _PRODUCTS},
+        }.items()
+    }
     base = BASE
-    meshes = {f'distance {value:g}': pw.Mesh(distance=value) for value in _DISTANCES}
-    meshes |= {f'distance {value:g}, shifted': pw.Mesh(distance=value, shifted=True) for value in _DISTANCES}
-    meshes |= {f'k-points x atoms {value}': pw.Mesh(atoms=value) for value in _PRODUCTS}
     return {
-        'mesh': {
-            f'{name}, {degauss:g} Ry': replace(base, mesh=mesh, degauss=degauss)
-            for degauss in _SMEARINGS
-            for name, mesh in meshes.items()
-        },
+        'mesh': {name: replace(base, mesh=mesh) for name, mesh in meshes.items()},
         'smearing': {
             f'{name} {value:g} Ry': replace(base, smearing=name, degauss=value)
-            for name in ('cold', 'methfessel-paxton', 'gaussian')
-            for value in (0.02, 0.05)
+            for name, widths in (
+                ('cold', (0.02, 0.03, 0.05, 0.07)),
+                ('methfessel-paxton', (0.03, 0.05, 0.07)),
+                ('gaussian', (0.02, 0.05)),
+            )
+            for value in widths
         },
         'cutoff': {f'ecutwfc {value:g} Ry': replace(base, wavefunctions=value) for value in (12.0, 14.0, 16.0, 20.0)},
         'density': {f'ecutrho {value:g} ecutwfc': replace(base, density=value) for value in (2.5, 3.0, 3.5, 4.0)},
@@ -106,3 +114,25 @@ def calculate(cells: Sequence[Atoms], variant: pw.Variant, folder: Path, pool: P
     order = sorted(range(len(cells)), key=lambda index: -len(cells[index]))
     found = pool.map(_one, [(index, cells[index], variant, folder) for index in order])
     return {index: result for index, result in found if result is not None}
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Calculate the cells with the variants of some groups, and print the table."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument('groups', nargs='*', default=list(variants()), help=f'of {", ".join(variants())}')
+    parser.add_argument('--folder', type=Path, required=True, help='where results of single calculations are kept')
+    parser.add_argument('--cells', type=Path, default=CELLS, help='file of the cells')
+    given = parser.parse_args(arguments)
+    given.folder.mkdir(parents=True, exist_ok=True)
+    cells = read(given.cells, index=':')
+    with ProcessPoolExecutor(2) as pool:
+        exact = calculate(cells, REFERENCE, given.folder, pool)
+        for group in given.groups:
+            for name, variant in variants()[group].items():
+                row = errors(calculate(cells, variant, given.folder, pool), exact, cells)
+                print(group, name, row, flush=True)
+    return 0
+
+
+if __name__ == '__main__':
+    sys.exit(main())

@@ -9,6 +9,7 @@ import resource
 import subprocess
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
+from io import StringIO
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, Final
@@ -31,11 +32,14 @@ class Mesh:
 
     :param distance: largest distance between k-points along each axis, in 1/angstrom.
     :param atoms: instead, smallest product of k-points and atoms; divisions are in proportion to reciprocal lengths.
-    :param shifted: whether the mesh is shifted by half of a division along every axis.
+    :param centred: whether the mesh is body-centred, which is the simplest generalised regular mesh: it has another
+        k-point in the middle of each eight (Morgan et al., Comput. Mater. Sci. 173, 109340 (2020)).
+    :param shifted: whether the mesh is shifted so that Gamma is farthest from its points.
     """
 
     distance: float | None = None
     atoms: int | None = None
+    centred: bool = False
     shifted: bool = False
 
     def divisions(self, atoms: Atoms) -> tuple[int, int, int]:
@@ -44,10 +48,27 @@ class Mesh:
         if self.distance is not None:
             return _divisions(lengths, self.distance)
         assert self.atoms is not None
+        needed = self.atoms / len(atoms) / (2 if self.centred else 1)
         # The largest distance of a mesh that has enough points.
         candidates = sorted({length / n for length in lengths for n in range(1, 41)}, reverse=True)
-        meshes = (_divisions(lengths, distance * (1 + 1e-9)) for distance in candidates)
-        return next(mesh for mesh in meshes if np.prod(mesh) * len(atoms) >= self.atoms)
+        meshes = (_divisions(lengths, distance) for distance in candidates)
+        return next(mesh for mesh in meshes if np.prod(mesh) >= needed)
+
+    def card(self, atoms: Atoms) -> str:
+        """Return the card ``K_POINTS`` of a cell without symmetry but that of time reversal."""
+        divisions = np.array(self.divisions(atoms))
+        origins = [np.zeros(3), np.full(3, 0.5)] if self.centred else [np.zeros(3)]
+        shift = (0.25 if self.centred else 0.5) if self.shifted else 0.0
+        grid = np.stack(np.meshgrid(*map(np.arange, divisions), indexing='ij'), axis=-1).reshape(-1, 3)
+        # In quarters of a division, so that points compare exactly.
+        points = np.concatenate([np.rint(4 * (grid + origin + shift)).astype(int) for origin in origins])
+        weights: dict[tuple[int, ...], int] = {}
+        for point in points:
+            pair = (point % (4 * divisions), -point % (4 * divisions))
+            key = min(tuple(one.tolist()) for one in pair)
+            weights[key] = weights.get(key, 0) + 1
+        lines = [' '.join(f'{x:.12f}' for x in np.array(key) / 4 / divisions) + f' {n}' for key, n in weights.items()]
+        return '\n'.join(['K_POINTS crystal', str(len(lines)), *lines])
 
 
 def _divisions(lengths: NDArray[np.float64], distance: float) -> tuple[int, int, int]:
@@ -118,10 +139,9 @@ def _calculate(atoms: Atoms, variant: Variant) -> Result:
     with TemporaryDirectory() as scratch:
         folder = Path(scratch)
         with (folder / 'pw.in').open('w') as stream:
-            mesh, shift = variant.mesh.divisions(atoms), variant.mesh.shifted
-            pseudo = {'Al': AL_PBE_UPF.name}
-            namelists = _namelists(atoms, variant)
-            write_espresso_in(stream, atoms, namelists, pseudo, kpts=mesh, koffset=(shift,) * 3)
+            text = StringIO()
+            write_espresso_in(text, atoms, _namelists(atoms, variant), {'Al': AL_PBE_UPF.name}, kpts=None)
+            stream.write(text.getvalue().replace('K_POINTS gamma', variant.mesh.card(atoms)))
         before = resource.getrusage(resource.RUSAGE_CHILDREN)
         with (folder / 'pw.out').open('w') as output:
             environment = {**os.environ, 'OMP_NUM_THREADS': '1'}
