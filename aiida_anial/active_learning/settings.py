@@ -140,7 +140,7 @@ class ThresholdRule(Settings):
 class LabelSettings(Settings):
     """Settings that all labellers share.
 
-    :param max_concurrent: largest number of calculations that run at the same time, over all cycles of an iteration.
+    :param max_concurrent: largest number of calculations of a campaign that are alive at the same time.
     :param max_failed_fraction: if a larger fraction of labels fails, the labelling ends with an exit code.
     :param max_force_ev_per_angstrom: a label with a larger force on an atom is rejected as unphysical.
     """
@@ -268,12 +268,15 @@ class TrainingStages(Settings):
 
     :param final: ``null`` keeps the ensemble of the last iteration.
     :param warm_start: whether a retraining starts from the weights of the ensemble before it.
+    :param threads: CPU threads of a training, beside which a campaign has little else to do; ``null`` takes
+        ``engine.threads``.
     """
 
     initial: TrainingSettings = TrainingSettings()
     retrain: TrainingSettings = TrainingSettings()
     final: TrainingSettings | None = None
     warm_start: bool = True
+    threads: Count | None = None
     job: JobSettings = JobSettings()
 
 

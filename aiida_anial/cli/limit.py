@@ -24,7 +24,7 @@ def command(computer: str | None, number: int | None, unlimited: bool) -> None:
     from aiida import orm
     from aiida.common.exceptions import NotExistent
 
-    from aiida_anial.runtime.slots import LIMIT, held_slots
+    from aiida_anial.runtime.slots import LIMIT, held_slots, pool_of_computer
 
     if number is not None and unlimited:
         raise AnialError('--none: give either NUMBER or this option.')
@@ -40,5 +40,5 @@ def command(computer: str | None, number: int | None, unlimited: bool) -> None:
         found[0].set_property(LIMIT, number)
     for one in found:
         bound = one.get_property(LIMIT, None)
-        alive = sum(map(len, held_slots(one).values()))
+        alive = sum(map(len, held_slots(pool_of_computer(one)).values()))
         click.echo(f'{one.label}: {"no limit" if bound is None else f"at most {bound}"}, {alive} active')

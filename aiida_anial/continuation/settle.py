@@ -87,7 +87,7 @@ def _judged_by(inputs: CampaignInputs) -> dict[str, Any]:
     for holder, names in (
         (values, ('description', 'engine', 'benchmark')),
         (campaign, ('max_iterations', 'max_iterations_is_failure')),
-        (training, ('job', 'final')),
+        (training, ('job', 'final', 'threads')),
         (values['sampling'], ('job',)),
         (limits, ('max_concurrent',)),
     ):

@@ -31,8 +31,8 @@ def campaign_builder(inputs: CampaignInputs, *, worker_code: orm.AbstractCode, *
     :raises AnialError: if a node that the labeller needs is missing.
     """
     builder: Any = ActiveLearningWorkChain.get_builder()
-    engine = orm.Dict(inputs.engine.to_dict())
-    worker = {'code': worker_code, 'engine': engine}
+    worker = {'code': worker_code, 'engine': orm.Dict(inputs.engine.to_dict())}
+    threads = inputs.training.threads or inputs.engine.threads
     builder.settings = orm.Dict(inputs.to_dict())
     builder.seed = orm.Int(inputs.seed)
     builder.campaign = orm.Dict(inputs.campaign.to_dict())
@@ -44,7 +44,8 @@ def campaign_builder(inputs: CampaignInputs, *, worker_code: orm.AbstractCode, *
         if (settings := getattr(inputs.training, stage)) is not None
     }
     builder.train.worker = {
-        **worker,
+        'code': worker_code,
+        'engine': orm.Dict(inputs.engine.model_copy(update={'threads': threads}).to_dict()),
         'model': orm.Dict(inputs.model.to_dict()),
         'metadata': {'options': inputs.training.job.options()},
     }

@@ -13,7 +13,7 @@ from aiida_anial.runtime.lost_children import FindsLostChildren
 from aiida_anial.runtime.pausing import PausesOnMachineFailure
 from aiida_anial.runtime.process_status import ShowsStage
 from aiida_anial.runtime.rolling import WakesOnAnyChild
-from aiida_anial.runtime.slots import granted
+from aiida_anial.runtime.slots import granted, pool_of_campaign, pool_of_computer
 
 __all__ = ('AnialWorkChain',)
 
@@ -38,14 +38,16 @@ class AnialWorkChain(
     def fill(self, most: int, computer: orm.Computer | None, launch: Callable[[str], None]) -> None:
         """Launch what ``ctx.waiting`` names as far as there is room, and wait until there is more.
 
-        :param most: how many children may be alive at once.
+        :param most: how many calculations of the campaign may be alive at once, over all its work chains.
         :param computer: whose limit over all campaigns holds too; None: no limit.
         :param launch: submits the child of this name, and calls ``start``.
         """
-        wanted = min(len(self.ctx.waiting), most - len(self.alive))
-        with granted(self.node, computer, wanted) as grant:
+        pools = [pool_of_campaign(self.node, most)]
+        if computer is not None:
+            pools.append(pool_of_computer(computer))
+        with granted(self.node, pools, len(self.ctx.waiting)) as grant:
             for _ in range(grant.number):
                 launch(self.ctx.waiting.pop(0))
-        if grant.awaited and computer is not None:
+        if computer is not None and pools[-1] in grant.full:
             self.ctx.stage += f', waiting for room on {computer.label}'
         self.wait(grant.awaited)

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from aiida import orm
 from aiida.common import AttributeDict
-from aiida.engine import ExitCode, ToContext, if_, while_
+from aiida.engine import ExitCode, ToContext, if_
 from aiida.engine.processes.workchains.workchain import WorkChainSpec
 
-from aiida_anial.active_learning.settings import CampaignSettings, LabelSettings, ThresholdRule
+from aiida_anial.active_learning.settings import CampaignSettings, ThresholdRule
 from aiida_anial.calcfunctions.derive_seeds import derive_seeds
 from aiida_anial.calcfunctions.next_thresholds import next_thresholds
 from aiida_anial.calcfunctions.summarise_iteration import summarise_iteration
@@ -15,7 +17,6 @@ from aiida_anial.calculations.validate import ValidateCalculation
 from aiida_anial.data.dataset import DatasetData
 from aiida_anial.data.ensemble import EnsembleData
 from aiida_anial.data.validation import settings_validator, validate_positive
-from aiida_anial.labellers.registry import labeller_of
 from aiida_anial.runtime.work_chain import AnialWorkChain
 from aiida_anial.workchains.adopted import adopted, define_adopted_training
 from aiida_anial.workchains.checkpointed import TrainWorkChain
@@ -32,9 +33,7 @@ class AlIterationWorkChain(AnialWorkChain):
     def define(cls, spec: WorkChainSpec) -> None:
         """Define the process specification."""
         super().define(spec)
-        spec.expose_inputs(
-            CycleWorkChain, namespace='cycle', exclude=('cycle', 'number', 'label.max_concurrent', 'adopted')
-        )
+        spec.expose_inputs(CycleWorkChain, namespace='cycle', exclude=('cycle', 'number', 'adopted'))
         spec.input(
             'n_trajectories',
             valid_type=orm.Int,
@@ -68,21 +67,12 @@ class AlIterationWorkChain(AnialWorkChain):
         spec.input('adopted.fresh_errors', valid_type=orm.Dict, required=False, help='Errors on the fresh labels.')
         define_adopted_training(spec, 'adopted.training')
         spec.outline(
-            cls.setup,
-            while_(cls.should_run_cycles)(
-                cls.run_cycles,
-            ),
+            cls.run_cycles,
             cls.inspect_cycles,
             cls.take_over,
-            if_(cls.should_train)(
-                if_(cls.should_run_validation)(
-                    cls.run_validation,
-                    cls.inspect_validation,
-                ),
-                if_(cls.should_run_training)(
-                    cls.run_training,
-                    cls.inspect_training,
-                ),
+            if_(cls.should_run_training)(
+                cls.run_training,
+                cls.inspect_training,
             ),
         )
         spec.output('summary', valid_type=orm.Dict, help='Counts, median time to a stop, convergence.')
@@ -100,36 +90,24 @@ class AlIterationWorkChain(AnialWorkChain):
         spec.exit_code(402, 'ERROR_VALIDATION_FAILED', message='The errors on the fresh labels are missing: {reason}')
         spec.exit_code(403, 'ERROR_TRAINING_FAILED', message='The retraining failed: {reason}')
 
-    def setup(self) -> None:
-        """Start with no cycle launched."""
-        self.ctx.cycles = []
-
-    def should_run_cycles(self) -> bool:
-        """Return whether a cycle has not been launched."""
-        return len(self.ctx.cycles) < self._n_cycles
-
     def run_cycles(self) -> ToContext:
-        """Launch all cycles, or as many as there are slots for calculations where those are fewer."""
-        base = AttributeDict(self.exposed_inputs(CycleWorkChain, 'cycle'))
-        slots = LabelSettings.parse(base.label.limits.get_dict()).max_concurrent
-        n_done, n_cycles = len(self.ctx.cycles), self._n_cycles
+        """Launch all cycles, which share the slots for calculations of the campaign."""
+        n_cycles = self._n_cycles
         done = adopted(self.inputs, 'adopted', 'cycles')
-        n_now = min(n_cycles - n_done, n_cycles if labeller_of(base.label).is_one_job else slots)
         nodes = {}
-        for cycle in range(n_done, n_done + n_now):
+        for cycle in range(n_cycles):
             inputs = AttributeDict(self.exposed_inputs(CycleWorkChain, 'cycle'))
             name = f'cycle_{cycle:02d}'
             inputs.cycle = orm.Int(cycle)
             inputs.adopted = done.get(name, {})
             number = orm.Int(_share(self.inputs.n_trajectories.value, n_cycles, cycle))
             inputs.number = inputs.adopted.pop('number', number)
-            inputs.label.max_concurrent = max(_share(slots, n_now, cycle - n_done), 1)
             inputs.metadata = {'call_link_label': name, 'label': f'cycle {cycle}'}
             nodes[name] = self.submit(CycleWorkChain, **inputs)
-        self.ctx.cycles = [*self.ctx.cycles, *nodes]
+        self.ctx.cycles = [*nodes]
         self.ctx.stage = 'sampling and labelling'
         pks = ', '.join(f'CycleWorkChain<{node.pk}>' for node in nodes.values())
-        self.report(f'iteration {base.iteration.value}: launching {pks}')
+        self.report(f'iteration {self.inputs.cycle.iteration.value}: launching {pks}')
         return ToContext(**nodes)
 
     def inspect_cycles(self) -> ExitCode | None:
@@ -173,41 +151,47 @@ class AlIterationWorkChain(AnialWorkChain):
         }
         self.out_many({name: node for name, node in found.items() if node is not None})
 
-    def should_train(self) -> bool:
-        """Return whether there are fresh labels."""
-        return bool(self.ctx.shards)
+    def should_run_training(self) -> bool:
+        """Return whether there are fresh labels, and the retrained ensemble or the old one's errors are missing."""
+        return bool(self.ctx.shards) and not {'fresh_errors', 'ensemble'} <= set(self.outputs)
 
-    def should_run_validation(self) -> bool:
-        """Return whether the errors on the fresh labels are not known yet."""
-        return 'fresh_errors' not in self.outputs
+    def run_training(self) -> ToContext:
+        """Launch the retraining on all labels, and beside it the old ensemble on the fresh ones."""
+        launched = {}
+        if 'fresh_errors' not in self.outputs:
+            launched['validation'] = self._submit_validation()
+        if 'ensemble' not in self.outputs:
+            launched['training'] = self._submit_training()
+        self.ctx.stage = 'retraining' if 'training' in launched else 'errors on the fresh labels'
+        pks = ', '.join(f'{node.process_label}<{node.pk}>' for node in launched.values())
+        self.report(f'launching {pks}')
+        return ToContext(**launched)
 
-    def run_validation(self) -> ToContext:
-        """Launch the old ensemble on the fresh labels."""
+    def inspect_training(self) -> ExitCode | None:
+        """Attach the retrained ensemble, and the errors of the old one on the fresh labels."""
+        code: ExitCode | None = None
+        for key, outputs, failure in (
+            ('validation', {'fresh_errors': 'summary'}, 'ERROR_VALIDATION_FAILED'),
+            ('training', {'ensemble': 'ensemble', 'training': 'summary'}, 'ERROR_TRAINING_FAILED'),
+        ):
+            node = self.ctx.get(key)
+            if node is None:
+                continue
+            if node.is_finished_ok:
+                self.out_many({ours: node.outputs[its] for ours, its in outputs.items()})
+            else:
+                self.report(f'{node.process_label}<{node.pk}> failed with exit status {node.exit_status}')
+                code = self.exit_codes[failure].format(reason=reason(node))
+        return code
+
+    def _submit_validation(self) -> Any:
         inputs = AttributeDict(self.exposed_inputs(ValidateCalculation, 'validate'))
         inputs.ensemble = self.inputs.cycle.ensemble
         inputs.shards = self.ctx.shards
         inputs.metadata.call_link_label = 'validate'
-        self.ctx.stage = 'errors on the fresh labels'
-        node = self.submit(ValidateCalculation, **inputs)
-        self.report(f'launching ValidateCalculation<{node.pk}> of the old ensemble on the fresh labels')
-        return ToContext(validation=node)
+        return self.submit(ValidateCalculation, **inputs)
 
-    def inspect_validation(self) -> ExitCode | None:
-        """Attach the errors on the fresh labels."""
-        node = self.ctx.validation
-        if not node.is_finished_ok:
-            self.report(f'ValidateCalculation<{node.pk}> failed with exit status {node.exit_status}')
-            code: ExitCode = self.exit_codes.ERROR_VALIDATION_FAILED
-            return code.format(reason=reason(node))
-        self.out('fresh_errors', node.outputs.summary)
-        return None
-
-    def should_run_training(self) -> bool:
-        """Return whether the retrained ensemble is not there yet."""
-        return 'ensemble' not in self.outputs
-
-    def run_training(self) -> ToContext:
-        """Launch the retraining on all labels."""
+    def _submit_training(self) -> Any:
         iteration = self.inputs.cycle.iteration
         inputs = AttributeDict(self.exposed_inputs(TrainWorkChain, 'train'))
         fresh = {f'shard_{iteration.value:03d}_{name}': shard for name, shard in self.ctx.shards.items()}
@@ -220,21 +204,7 @@ class AlIterationWorkChain(AnialWorkChain):
         if 'checkpoint' in done:
             inputs.checkpoint = done['checkpoint']
         inputs.metadata.call_link_label = 'train'
-        self.ctx.stage = 'retraining'
-        node = self.submit(TrainWorkChain, **inputs)
-        self.report(f'launching TrainWorkChain<{node.pk}> on {len(inputs.worker.shards)} shards')
-        return ToContext(training=node)
-
-    def inspect_training(self) -> ExitCode | None:
-        """Attach the retrained ensemble."""
-        node = self.ctx.training
-        if not node.is_finished_ok:
-            self.report(f'TrainWorkChain<{node.pk}> failed with exit status {node.exit_status}')
-            code: ExitCode = self.exit_codes.ERROR_TRAINING_FAILED
-            return code.format(reason=reason(node))
-        self.out('ensemble', node.outputs.ensemble)
-        self.out('training', node.outputs.summary)
-        return None
+        return self.submit(TrainWorkChain, **inputs)
 
     @property
     def _n_cycles(self) -> int:

@@ -49,13 +49,6 @@ class LabelWorkChain(AnialWorkChain):
             default=lambda: orm.Dict({'iteration': 0, 'origin': 'random'}),
             help='`iteration` and `origin` that the labels carry.',
         )
-        spec.input(
-            'max_concurrent',
-            valid_type=int,
-            non_db=True,
-            required=False,
-            help='The part of `limits.max_concurrent` that this labelling may use while others run side by side.',
-        )
         define_adopted_labels(spec, 'adopted')
         for labeller in {one.namespace: one for one in known_labellers().values()}.values():
             labeller.define(spec)
@@ -107,12 +100,13 @@ class LabelWorkChain(AnialWorkChain):
         self.ctx.failures = {label: failures[label] for label in sorted(failures) if label in self.inputs.cells}
         labelled = labeller.taken_over(done)
         self.ctx.taken_over = sorted(self.inputs.cells if labelled is None else set(labelled) & set(self.inputs.cells))
-        self.ctx.waiting = sorted(set(self.inputs.cells) - set(self.ctx.taken_over) - set(failures))
+        waiting = sorted(set(self.inputs.cells) - set(self.ctx.taken_over) - set(failures))
+        # The largest first: the last to end is then a short one, beside which few slots stand empty.
+        self.ctx.waiting = sorted(waiting, key=lambda label: -_n_atoms(self.inputs.cells[label]))
         if labeller.is_one_job and self.ctx.waiting:
             self.ctx.waiting = [_ONE_JOB]
         self.ctx.n_labelled = 0
         self.ctx.again = []
-        self.ctx.max_concurrent = self.inputs.get('max_concurrent') or self._limits.max_concurrent
         if self.ctx.taken_over:
             self.report(f'{len(self.ctx.taken_over)} of {len(self.inputs.cells)} cells are labelled already')
 
@@ -131,7 +125,7 @@ class LabelWorkChain(AnialWorkChain):
         done = len(self.ctx.taken_over) + self.ctx.n_labelled + len(self.ctx.failures)
         total, labeller = len(self.inputs.cells), self.labeller
         self.ctx.stage = f'evaluating {total} cells' if labeller.is_one_job else f'{done} of {total} labels done'
-        self.fill(self.ctx.max_concurrent, labeller.computer(self), self._launch)
+        self.fill(self._limits.max_concurrent, labeller.computer(self), self._launch)
 
     def inspect_calculations(self) -> ExitCode | None:
         """Fail with the reason if the one job for all cells failed."""
@@ -185,3 +179,7 @@ class LabelWorkChain(AnialWorkChain):
         else:
             self.ctx.failures[key] = reason(node)
             self.report(f'{key} rejected: {self.ctx.failures[key]}')
+
+
+def _n_atoms(cell: orm.StructureData) -> int:
+    return len(cell.base.attributes.get('sites'))

@@ -1,4 +1,4 @@
-"""The limit of a computer, over all campaigns of a profile."""
+"""The bounds of a campaign and of a computer on the calculations that are alive."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from click.testing import CliRunner
 from aiida_anial.active_learning.settings import LabelSettings, QeSettings
 from aiida_anial.cli.root import main
 from aiida_anial.data.structures import to_structure
-from aiida_anial.runtime.slots import LIMIT, WAITS_FOR, granted, held_slots, number_granted
+from aiida_anial.runtime.slots import LIMIT, granted, held_slots, number_granted, pool_of_campaign, pool_of_computer
 from aiida_anial.workchains.label import LabelWorkChain
 
 CELLS = 4
@@ -74,7 +74,7 @@ def make_calculation(fake_chain, computer):
     def make(kind, *, launches=True):
         caller = fake_chain('LabelWorkChain', state=ProcessState.WAITING)
         if launches:
-            with granted(caller, computer, 1):
+            with granted(caller, [pool_of_computer(computer)], 1):
                 pass
         node = kind()
         node.set_process_state(ProcessState.WAITING)
@@ -91,29 +91,64 @@ def make_calculation(fake_chain, computer):
 @pytest.mark.parametrize('kind', [orm.WorkChainNode, orm.CalcJobNode])
 def test_a_calculation_counts_until_it_ends_although_its_caller_has(computer, make_calculation, kind):
     chain, calculation = make_calculation(kind)
-    assert held_slots(computer) == {chain.pk: [calculation.pk]}
+    assert held_slots(pool_of_computer(computer)) == {chain.pk: [calculation.pk]}
     chain.set_process_state(ProcessState.KILLED)
-    assert held_slots(computer) == {chain.pk: [calculation.pk]}
+    assert held_slots(pool_of_computer(computer)) == {chain.pk: [calculation.pk]}
     calculation.set_process_state(ProcessState.FINISHED)
-    assert held_slots(computer) == {}
+    assert held_slots(pool_of_computer(computer)) == {}
 
 
 def test_what_a_calculation_calls_does_not_count_twice(computer, make_calculation):
     make_calculation(orm.WorkChainNode, launches=False)
-    assert held_slots(computer) == {}
+    assert held_slots(pool_of_computer(computer)) == {}
 
 
 def test_nothing_is_held_back_without_a_limit(computer, fake_chain):
-    with granted(fake_chain('LabelWorkChain', state=ProcessState.WAITING), computer, 99) as grant:
+    with granted(fake_chain('LabelWorkChain', state=ProcessState.WAITING), [pool_of_computer(computer)], 99) as grant:
         assert (grant.number, grant.awaited) == (99, ())
+
+
+@pytest.fixture
+def campaign(fake_chain):
+    """A campaign with two labellings, and a labelling of its own."""
+    top = fake_chain('ActiveLearningWorkChain', state=ProcessState.WAITING)
+    chains = [fake_chain('LabelWorkChain', state=ProcessState.WAITING, caller=top) for _ in range(2)]
+    alone = fake_chain('LabelWorkChain', state=ProcessState.WAITING)
+    yield *chains, alone
+    for node in (top, *chains, alone):
+        node.set_process_state(ProcessState.KILLED)
+
+
+def launch(chain, bound, wanted):
+    """Store as many calculations as a work chain is granted, and return them with the grant."""
+    with granted(chain, [pool_of_campaign(chain, bound)], wanted) as grant:
+        nodes = []
+        for number in range(grant.number):
+            node = orm.WorkChainNode()
+            node.set_process_state(ProcessState.WAITING)
+            node.base.links.add_incoming(chain, link_type=LinkType.CALL_WORK, link_label=f'calculation_{number}')
+            nodes.append(node.store())
+    return nodes, grant
+
+
+def test_labellings_of_one_campaign_share_its_slots(campaign):
+    """What one of them does not use, the other has; a labelling under another process has its own slots."""
+    one, other, alone = campaign
+    nodes, grant = launch(one, 3, 9)
+    assert len(nodes) == 3
+    assert grant.awaited == tuple(node.pk for node in nodes)
+    assert launch(other, 3, 9)[0] == []
+    assert len(launch(alone, 3, 9)[0]) == 3
+    nodes[0].set_process_state(ProcessState.FINISHED)
+    assert len(launch(other, 3, 9)[0]) == 1
 
 
 def test_two_workers_never_count_at_the_same_time(limited, fake_chain):
     node = fake_chain('LabelWorkChain', state=ProcessState.WAITING)
-    with granted(node, limited, 1):
+    with granted(node, [pool_of_computer(limited)], 1):
         from aiida.manage.configuration import get_config
 
-        path = f'{get_config().dirpath}/anial/{limited.uuid}.lock'
+        path = f'{get_config().dirpath}/anial/slots.lock'
         script = 'import fcntl, sys; fcntl.flock(open(sys.argv[1], "w"), fcntl.LOCK_EX | fcntl.LOCK_NB)'
         command = [sys.executable, '-c', script, path]
         assert subprocess.run(command, capture_output=True, check=False).returncode
@@ -187,5 +222,5 @@ def test_both_end_with_all_their_labels(labellings):
     for labelling in labellings:
         assert labelling.is_finished_ok, labelling.exit_message
         assert labelling.outputs.dataset.n_configurations == CELLS
-        assert WAITS_FOR not in labelling.base.extras.all
-        assert held_slots(labelling.inputs.qe.pw.code.computer) == {}
+        assert not [name for name in labelling.base.extras.all if name.startswith('waits_')]
+        assert held_slots(pool_of_computer(labelling.inputs.qe.pw.code.computer)) == {}

@@ -59,7 +59,6 @@ CUTS: dict[str, tuple[str, str, str, str | None]] = {
     'dynamics done, not noted': ('CycleWorkChain', 'take_over', '', None),
     'candidates of one cycle labelled': ('CycleWorkChain', 'run_labels', 'cycle 1', None),
     'candidates labelled, not collected': ('LabelWorkChain', 'collect', 'cycle 1', None),
-    'before the validation': ('AlIterationWorkChain', 'run_validation', '', None),
     'before the retraining': ('AlIterationWorkChain', 'run_training', '', None),
     'in the retraining': ('TrainWorkChain', 'run_process again', 'iteration 1', TRAINING_STEP),
     'retraining done, not noted': ('AlIterationWorkChain', 'inspect_training', '', None),

@@ -54,9 +54,7 @@ def make_iteration(local_runner, make_campaign, make_ensemble, make_labelled) ->
             ensemble=EnsembleData(make_ensemble()).store(),
             thresholds=orm.Dict({'energy_ev_per_sqrt_atom': 0.1}),
         )
-        process: Any = instantiate_process(local_runner, AlIterationWorkChain, **inputs)
-        process.setup()
-        return process
+        return instantiate_process(local_runner, AlIterationWorkChain, **inputs)
 
     return make
 
@@ -107,7 +105,7 @@ def test_a_failed_cycle_costs_its_own_labels_only(iteration, fake_chain, shard):
     assert list(iteration.ctx.shards) == ['cycle_00']
     assert outputs(iteration)['summary']['n_labels'] == 3
     assert outputs(iteration)['summary']['n_trajectories'] == 1
-    assert iteration.should_train()
+    assert iteration.should_run_training()
 
 
 def test_a_cycle_that_failed_after_its_labels_still_gives_them(iteration, fake_chain, shard):
@@ -136,16 +134,25 @@ def test_when_every_cycle_failed_the_iteration_fails_with_the_reason_and_keeps_t
 def test_an_iteration_without_labels_does_not_train(iteration, fake_chain):
     nodes = [fake_chain('CycleWorkChain', outputs={'table': orm.Dict(ROWS)}) for _ in range(2)]
     assert with_cycles(iteration, *nodes).inspect_cycles() is None
-    assert not iteration.should_train()
+    assert not iteration.should_run_training()
     assert 'thresholds' in outputs(iteration)
 
 
-@pytest.mark.parametrize(('step', 'key', 'status'), [('validation', 'validation', 402), ('training', 'training', 403)])
-def test_a_failed_validation_or_training_is_an_exit_code_with_its_reason(iteration, fake_chain, step, key, status):
+@pytest.mark.parametrize(('key', 'status'), [('validation', 402), ('training', 403)])
+def test_a_failed_validation_or_training_is_an_exit_code_with_its_reason(iteration, fake_chain, key, status):
     iteration.ctx[key] = fake_chain('X', exit_status=410, exit_message='The worker stopped: no memory.')
-    code = getattr(iteration, f'inspect_{step}')()
+    code = iteration.inspect_training()
     assert code.status == status
     assert 'no memory' in code.message
+
+
+def test_an_ensemble_is_kept_although_the_validation_beside_it_failed(iteration, fake_chain, make_ensemble):
+    """The training is paid for, whatever became of the errors of the old ensemble."""
+    given = {'ensemble': EnsembleData(make_ensemble()), 'summary': orm.Dict({})}
+    iteration.ctx.validation = fake_chain('ValidateCalculation', exit_status=410)
+    iteration.ctx.training = fake_chain('TrainWorkChain', outputs=given)
+    assert iteration.inspect_training().status == 402
+    assert outputs(iteration)['ensemble'].uuid == given['ensemble'].uuid
 
 
 def test_a_failed_sampling_is_an_exit_code_with_its_reason(cycle, fake_chain):
@@ -235,32 +242,6 @@ def test_every_run_step_has_its_inspect_step(process):
     missing = inspected - set(dir(process)) - {'inspect_calculations'}
     assert steps
     assert missing == set()
-
-
-@pytest.mark.parametrize(
-    ('n_cycles', 'slots', 'expected'),
-    [(2, 2, [[1, 1]]), (2, 5, [[3, 2]]), (2, 1, [[1], [1]]), (3, 2, [[1, 1], [2]]), (1, 4, [[4]])],
-)
-def test_cycles_never_share_out_more_slots_than_there_are(
-    make_iteration, fake_chain, n_cycles, slots, expected, monkeypatch
-):
-    """With fewer slots than cycles, some cycles wait for others."""
-    launched: list[int] = []
-
-    def submit(_: Any, **inputs: Any) -> Any:
-        launched.append(inputs['label']['max_concurrent'])
-        return fake_chain('CycleWorkChain')
-
-    label = {'labeller': 'qe', 'limits': {'max_concurrent': slots}, 'qe': {'ecutwfc_ry': 16, 'ecutrho_ry': 64}}
-    iteration = make_iteration(campaign={'n_cycles': n_cycles}, label=label)
-    monkeypatch.setattr(iteration, 'submit', submit)
-    batches = []
-    while iteration.should_run_cycles():
-        launched.clear()
-        iteration.run_cycles()
-        batches.append(list(launched))
-    assert batches == expected
-    assert len(iteration.ctx.cycles) == n_cycles
 
 
 @pytest.mark.parametrize(('total', 'parts', 'expected'), [(7, 3, [3, 2, 2]), (4, 2, [2, 2]), (1, 2, [1, 0])])
