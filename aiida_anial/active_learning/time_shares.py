@@ -1,0 +1,87 @@
+"""Where the time of a campaign went."""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Final
+
+__all__ = ('ENGINE', 'IDLE', 'Calculation', 'TimeShares', 'time_shares')
+
+ENGINE: Final = 'engine'
+IDLE: Final = 'idle'
+
+
+@dataclass(frozen=True)
+class Calculation:
+    """A calculation of a campaign; all times in seconds from a common origin.
+
+    :param kind: what it does, such as ``labels``.
+    :param begun: when its process was created.
+    :param started: when its program started.
+    :param stopped: when its program ended.
+    :param ended: when its process ended.
+    """
+
+    kind: str
+    begun: float
+    started: float
+    stopped: float
+    ended: float
+
+
+@dataclass(frozen=True)
+class TimeShares:
+    """Fractions of a time; those of ``by_kind`` add up to 1, and so do the other three.
+
+    :param by_kind: while programs run, their kinds, each with its share of the programs; ``engine`` while none runs,
+        but calculations are uploaded, queued, retrieved or parsed; ``idle`` while there is no calculation.
+    :param two_or_more: at least two programs run.
+    :param one: one program runs.
+    :param none: no program runs.
+    """
+
+    by_kind: dict[str, float]
+    two_or_more: float
+    one: float
+    none: float
+
+
+def time_shares(calculations: Iterable[Calculation], begin: float, end: float) -> TimeShares:
+    """Return how the time from ``begin`` to ``end`` was used.
+
+    :raises ValueError: if that time is empty.
+    """
+    if end <= begin:
+        raise ValueError(f'no time between {begin:g} and {end:g} s')
+    changes: dict[float, list[tuple[str, int]]] = defaultdict(list)
+    for one in calculations:
+        for kind, first, last in ((ENGINE, one.begun, one.ended), (one.kind, one.started, one.stopped)):
+            first, last = (min(max(moment, begin), end) for moment in (first, last))
+            if first < last:
+                changes[first].append((kind, 1))
+                changes[last].append((kind, -1))
+    alive: Counter[str] = Counter()
+    seconds: defaultdict[str, float] = defaultdict(float)
+    running = [0.0, 0.0, 0.0]
+    previous = begin
+    for moment in sorted({*changes, end}):
+        _count(moment - previous, alive, seconds, running)
+        for kind, change in changes.get(moment, ()):
+            alive[kind] += change
+        previous = moment
+    total = end - begin
+    shares = {kind: value / total for kind, value in seconds.items()}
+    return TimeShares(shares, running[2] / total, running[1] / total, running[0] / total)
+
+
+def _count(duration: float, alive: Counter[str], seconds: defaultdict[str, float], running: list[float]) -> None:
+    """Add a time in which nothing changes."""
+    programs = {kind: number for kind, number in alive.items() if number and kind != ENGINE}
+    n_programs = sum(programs.values())
+    running[min(n_programs, 2)] += duration
+    for kind, number in programs.items():
+        seconds[kind] += duration * number / n_programs
+    if not programs:
+        seconds[ENGINE if alive[ENGINE] else IDLE] += duration

@@ -1,0 +1,93 @@
+"""The speed of a campaign, and where its time went."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from datetime import datetime
+from typing import Any, Final
+
+from aiida import orm
+from aiida.common import timezone
+
+from aiida_anial.active_learning.time_shares import Calculation, TimeShares, time_shares
+from aiida_anial.labellers.registry import known_labellers
+from aiida_anial.queries.graph import work_chains
+from aiida_anial.runtime.states import ACTIVE
+
+__all__ = ('calculations_of', 'campaign_shares')
+
+LABELS: Final = 'labels'
+OTHER: Final = 'other'
+_KINDS: Final = {
+    'SampleCalculation': 'dynamics',
+    'TrainEnsembleCalculation': 'training',
+    'ValidateCalculation': 'validation',
+    'PropertyCalculation': 'properties',
+}
+
+
+def campaign_shares(campaign: Any) -> TimeShares | None:
+    """Return how the time of a campaign was used so far; None if no time has passed."""
+    calculations = calculations_of(campaign)
+    begin = campaign.ctime.timestamp()
+    if campaign.is_terminated:
+        end = max((one.ended for one in calculations), default=begin)
+    else:
+        end = timezone.now().timestamp()
+    return time_shares(calculations, begin, end) if end > begin else None
+
+
+def calculations_of(campaign: Any) -> list[Calculation]:
+    """Return the calculations of a campaign, those of labels included."""
+    chains = work_chains([campaign])
+    jobs = {**_jobs(chains), **_jobs(_labelling(chains))}
+    started, stopped = _created(jobs, 'remote_folder'), _created(jobs, 'retrieved')
+    seconds = _wall_times(jobs)
+    now = timezone.now().timestamp()
+    found = []
+    for pk, (name, begun, changed, state) in jobs.items():
+        ended = now if state in ACTIVE else changed.timestamp()
+        start = started.get(pk, ended)
+        stop = stopped.get(pk, ended)
+        # The files are fetched some time after the program has ended.
+        stop = min(stop, start + seconds[pk]) if pk in seconds else stop
+        found.append(Calculation(_kind(name), begun.timestamp(), start, stop, ended))
+    return found
+
+
+def _kind(name: str) -> str:
+    return _KINDS.get(name, LABELS if name in ('PwCalculation', 'EvaluateCalculation') else OTHER)
+
+
+def _labelling(chains: Collection[int]) -> list[int]:
+    """Return the pks of the processes that label a cell each."""
+    names = [one.process_label for one in known_labellers().values() if not one.is_one_job]
+    query = orm.QueryBuilder().append(orm.WorkChainNode, filters={'id': {'in': list(chains)}}, tag='chain')
+    filters = {'attributes.process_label': {'in': names}}
+    found: list[int] = query.append(orm.WorkChainNode, with_incoming='chain', filters=filters, project='id').all(
+        flat=True
+    )
+    return found
+
+
+def _jobs(chains: Collection[int]) -> dict[int, tuple[str, datetime, datetime, str]]:
+    """Return process label, times of creation and of the last change, and state of the jobs of work chains, by pk."""
+    query = orm.QueryBuilder().append(orm.WorkChainNode, filters={'id': {'in': list(chains)}}, tag='chain')
+    names = ['attributes.process_label', 'ctime', 'mtime', 'attributes.process_state']
+    query.append(orm.CalcJobNode, with_incoming='chain', project=['id', *names])
+    return {pk: tuple(values) for pk, *values in query.all()} if chains else {}
+
+
+def _created(jobs: Collection[int], output: str) -> dict[int, float]:
+    """Return when an output of each job was stored, in seconds."""
+    query = orm.QueryBuilder().append(orm.CalcJobNode, filters={'id': {'in': list(jobs)}}, tag='job', project='id')
+    query.append(orm.Data, with_incoming='job', edge_filters={'label': output}, project='ctime')
+    return {pk: moment.timestamp() for pk, moment in query.all()} if jobs else {}
+
+
+def _wall_times(jobs: Collection[int]) -> dict[int, float]:
+    """Return the wall time in seconds that each job of pw.x reports."""
+    query = orm.QueryBuilder().append(orm.CalcJobNode, filters={'id': {'in': list(jobs)}}, tag='job', project='id')
+    edge = {'label': 'output_parameters'}
+    query.append(orm.Dict, with_incoming='job', edge_filters=edge, project='attributes.wall_time_seconds')
+    return {pk: seconds for pk, seconds in query.all() if seconds is not None} if jobs else {}
