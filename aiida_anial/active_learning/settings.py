@@ -71,6 +71,9 @@ Directives = Annotated[tuple[str, ...], BeforeValidator(_lines), AfterValidator(
 Word = Annotated[str, AfterValidator(_word)]
 
 
+# The keys that choose k-points, of which exactly one is needed.
+_KPOINTS = ('kpoints_mesh', 'kpoints_distance_per_angstrom', 'kpoints_per_reciprocal_atom')
+
 _RESOURCES = ('num_machines', 'num_mpiprocs_per_machine', 'num_cores_per_mpiproc')
 
 
@@ -200,8 +203,8 @@ class QeSettings(Settings):
     :param pseudo_family: label of an installed aiida-pseudo family; the default one comes with the package.
     :param ecutwfc_ry: wavefunction cutoff in Ry; with ``null``, the family recommends both cutoffs.
     :param kpoints_mesh: Monkhorst-Pack mesh of all cells (paper: 3 x 3 x 3).
-    :param kpoints_distance_per_angstrom: instead of a mesh, the largest distance between k-points, for cells of
-        different sizes.
+    :param kpoints_distance_per_angstrom: instead, the largest distance between k-points, for cells of different sizes.
+    :param kpoints_per_reciprocal_atom: instead, the least product of the number of k-points and the number of atoms.
     :param parameters: further entries of pw.x namelists, such as ``{'ELECTRONS': {'mixing_beta': 0.4}}``.
     """
 
@@ -213,6 +216,7 @@ class QeSettings(Settings):
     conv_thr_ry: Positive = 1e-8
     kpoints_mesh: tuple[MeshCount, MeshCount, MeshCount] | None = None
     kpoints_distance_per_angstrom: Annotated[float, Field(ge=0.02, le=2)] | None = None
+    kpoints_per_reciprocal_atom: Annotated[int, Field(ge=1, le=10**6)] | None = None
     parameters: dict[str, dict[str, Any]] = Field(default_factory=dict)
     job: JobSettings = JobSettings()
 
@@ -221,8 +225,8 @@ class QeSettings(Settings):
         for namelist in self.parameters:
             if namelist not in _NAMELISTS:
                 raise ValueError(f'parameters.{namelist}: no such namelist; known are {", ".join(_NAMELISTS)}')
-        if (self.kpoints_mesh is None) == (self.kpoints_distance_per_angstrom is None):
-            raise ValueError('give either kpoints_mesh or kpoints_distance_per_angstrom, and set the other to null')
+        if sum(getattr(self, name) is not None for name in _KPOINTS) != 1:
+            raise ValueError(f'give one of {", ".join(_KPOINTS)}, and set the others to null')
         if (self.ecutwfc_ry is None) != (self.ecutrho_ry is None):
             raise ValueError('give both ecutwfc_ry and ecutrho_ry, or neither')
         if self.ecutwfc_ry and self.ecutrho_ry and self.ecutrho_ry < 4 * self.ecutwfc_ry * (1 - 1e-9):

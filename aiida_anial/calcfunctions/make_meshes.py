@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import numpy as np
 from aiida import orm
 
+from aiida_anial.common.kpoints import mesh_of_density
 from aiida_anial.runtime.kpoints import mesh_of
 from aiida_anial.runtime.many_inputs import calcfunction_of_many
 
@@ -11,24 +13,43 @@ __all__ = ('make_meshes', 'mesh_name')
 
 
 @calcfunction_of_many
-def make_meshes(distance: orm.Float, force_parity: orm.Bool, **cells: orm.StructureData) -> dict[str, orm.KpointsData]:
-    """Return the meshes that aiida-quantumespresso makes for the cells, each once.
+def make_meshes(
+    distance: orm.Float | None = None,
+    force_parity: orm.Bool | None = None,
+    density: orm.Int | None = None,
+    **cells: orm.StructureData,
+) -> dict[str, orm.KpointsData]:
+    """Return the meshes of the cells, each once.
 
-    :param distance: largest distance between k-points, in 1/angstrom.
-    :param force_parity: whether the numbers of k-points are even.
+    :param distance: largest distance between k-points, in 1/angstrom: the meshes are those of aiida-quantumespresso.
+    :param force_parity: whether the numbers of k-points are even then.
+    :param density: instead, k-points per reciprocal atom.
     :return: a mesh by its ``mesh_name``.
     """
     meshes: dict[str, orm.KpointsData] = {}
     for cell in cells.values():
-        mesh = mesh_of(cell, distance, force_parity)
+        mesh = _mesh(cell, distance, force_parity, density)
         # The lattice of one cell would be wrong for the others, and pw.x has its own.
         meshes.setdefault(_name(mesh), orm.KpointsData()).set_kpoints_mesh(mesh)
     return meshes
 
 
-def mesh_name(cell: orm.StructureData, distance: orm.Float, force_parity: orm.Bool) -> str:
+def mesh_name(
+    cell: orm.StructureData,
+    distance: orm.Float | None = None,
+    force_parity: orm.Bool | None = None,
+    density: orm.Int | None = None,
+) -> str:
     """Return the name of the mesh of a cell, such as ``mesh_3_3_2``."""
-    return _name(mesh_of(cell, distance, force_parity))
+    return _name(_mesh(cell, distance, force_parity, density))
+
+
+def _mesh(
+    cell: orm.StructureData, distance: orm.Float | None, force_parity: orm.Bool | None, density: orm.Int | None
+) -> list[int]:
+    if density is not None:
+        return list(mesh_of_density(np.array(cell.cell), len(cell.sites), density.value))
+    return mesh_of(cell, distance, force_parity if force_parity is not None else orm.Bool(False))
 
 
 def _name(mesh: list[int]) -> str:

@@ -29,6 +29,7 @@ class LevelOfTheory(Settings):
     :param degauss_ry: smearing width, Ry.
     :param kpoints_mesh: Monkhorst-Pack mesh, if it is the same for all cells.
     :param kpoints_distance_per_angstrom: otherwise the largest distance between k-points in every cell, 1/angstrom.
+    :param kpoints_per_reciprocal_atom: otherwise the least product of k-points and atoms in every cell.
     """
 
     UNITS: ClassVar[dict[str, str]] = {
@@ -49,11 +50,16 @@ class LevelOfTheory(Settings):
     degauss_ry: Positive | None = None
     kpoints_mesh: tuple[_Count, _Count, _Count] | None = None
     kpoints_distance_per_angstrom: Positive | None = None
+    kpoints_per_reciprocal_atom: _Count | None = None
 
     @property
     def key(self) -> str:
         """The name of this level of theory in exported files: one word, which no reader can mistake for a number."""
-        digest = hashlib.sha256(json.dumps(self.to_dict(), sort_keys=True).encode()).hexdigest()
+        values = self.to_dict()
+        # Levels of before this field keep their names.
+        if values['kpoints_per_reciprocal_atom'] is None:
+            del values['kpoints_per_reciprocal_atom']
+        digest = hashlib.sha256(json.dumps(values, sort_keys=True).encode()).hexdigest()
         return f'theory_{digest[:12]}'
 
     def differences(self, other: LevelOfTheory) -> list[str]:

@@ -42,17 +42,21 @@ def pw_label(cell: orm.StructureData, parameters: orm.Dict, trajectory: orm.Traj
     )
 
 
-def pw_level_of_theory(parameters: orm.Dict, *, kpoints_distance: float | None = None) -> LevelOfTheory:
+def pw_level_of_theory(
+    parameters: orm.Dict, *, kpoints_distance: float | None = None, kpoints_density: int | None = None
+) -> LevelOfTheory:
     """Return the level of theory of the calculation that created ``parameters``.
 
     :param kpoints_distance: largest distance between k-points, in 1/angstrom, if the mesh was chosen by it.
+    :param kpoints_density: k-points per reciprocal atom, if the mesh was chosen by it.
     """
     inputs: Any = parameters.creator.inputs
     namelists = inputs.parameters.get_dict()['SYSTEM'] if 'parameters' in inputs else {}
     printed = parameters.get_dict()
     smeared = namelists.get('occupations') == 'smearing'
     smearing = str(namelists.get('smearing', 'gaussian')).lower()
-    mesh = printed.get('monkhorst_pack_grid') if kpoints_distance is None else None
+    by_rule = kpoints_distance is not None or kpoints_density is not None
+    mesh = printed.get('monkhorst_pack_grid') if not by_rule else None
     wavefunction = namelists.get('ecutwfc')
     return LevelOfTheory(
         code='pw.x',
@@ -65,6 +69,7 @@ def pw_level_of_theory(parameters: orm.Dict, *, kpoints_distance: float | None =
         degauss_ry=namelists.get('degauss') if smeared else None,
         kpoints_mesh=tuple(mesh) if mesh else None,
         kpoints_distance_per_angstrom=kpoints_distance,
+        kpoints_per_reciprocal_atom=kpoints_density,
     )
 
 

@@ -26,6 +26,8 @@ _CUT_SHORT = (100, 140, 301, 302, 303, 305, 310, 311, 312, 320, 321, 322)
 _CRASH = 'CRASH'
 # The outputs that make a label: energy, and forces with stress.
 _OUTPUTS = ('output_parameters', 'output_trajectory')
+# Arguments of the rule that chooses meshes, and the inputs that are their values.
+_RULES = {'distance': 'kpoints_distance', 'force_parity': 'kpoints_force_parity', 'density': 'kpoints_density'}
 
 
 class PwLabeller(Labeller):
@@ -70,6 +72,7 @@ class PwLabeller(Labeller):
             degauss_ry=qe.degauss_ry,
             kpoints_mesh=qe.kpoints_mesh,
             kpoints_distance_per_angstrom=qe.kpoints_distance_per_angstrom,
+            kpoints_per_reciprocal_atom=qe.kpoints_per_reciprocal_atom,
         )
 
     def read_settings(self, inputs: Mapping[str, Any]) -> dict[str, Any]:
@@ -94,6 +97,12 @@ class PwLabeller(Labeller):
             PwBaseWorkChain, namespace=cls.namespace, exclude=('pw.structure',), namespace_options=options
         )
         spec.inputs[cls.namespace]['clean_workdir'].default = lambda: orm.Bool(True)
+        spec.input(
+            f'{cls.namespace}.kpoints_density',
+            valid_type=orm.Int,
+            required=False,
+            help='K-points per reciprocal atom, in place of a mesh or a distance.',
+        )
 
     def computer(self, chain: Any) -> orm.Computer:
         """Return the computer of pw.x."""
@@ -104,12 +113,10 @@ class PwLabeller(Labeller):
         """Make the meshes of all cells at once, which saves a process and a node for each cell."""
         from aiida_anial.calcfunctions.make_meshes import make_meshes
 
-        chain.ctx.meshes = {}
+        given = chain.inputs.qe
+        chain.ctx.rule = {name: given[key] for name, key in _RULES.items() if key in given}
         cells = {label: chain.inputs.cells[label] for label in chain.ctx.waiting}
-        if cells and 'kpoints_distance' in chain.inputs.qe:
-            given = 'kpoints_force_parity' in chain.inputs.qe
-            chain.ctx.parity = chain.inputs.qe.kpoints_force_parity if given else orm.Bool(False).store()
-            chain.ctx.meshes = make_meshes(chain.inputs.qe.kpoints_distance, chain.ctx.parity, **cells)
+        chain.ctx.meshes = make_meshes(**chain.ctx.rule, **cells) if cells and 'kpoints' not in given else {}
 
     def launch(self, chain: Any, key: str) -> Any:
         """Submit the calculation of the cell ``key``."""
@@ -119,9 +126,9 @@ class PwLabeller(Labeller):
         inputs = AttributeDict(chain.exposed_inputs(PwBaseWorkChain, self.namespace))
         inputs.pw.structure = chain.inputs.cells[key]
         if chain.ctx.meshes:
-            name = mesh_name(inputs.pw.structure, inputs.pop('kpoints_distance'), chain.ctx.parity)
-            inputs.pop('kpoints_force_parity', None)
-            inputs.kpoints = chain.ctx.meshes[name]
+            for key in _RULES.values():
+                inputs.pop(key, None)
+            inputs.kpoints = chain.ctx.meshes[mesh_name(inputs.pw.structure, **chain.ctx.rule)]
         inputs.metadata.call_link_label = f'{key}_again' if key in chain.ctx.again else key
         inputs.metadata.label = key
         return chain.submit(PwBaseWorkChain, **inputs)
@@ -211,9 +218,9 @@ def _collect(
 ) -> dict[str, Any]:
     from aiida_anial.calcfunctions.collect_labels import collect_labels
 
-    distance = {'kpoints_distance': inputs.kpoints_distance} if 'kpoints_distance' in inputs else {}
+    rule = {name: inputs[name] for name in ('kpoints_distance', 'kpoints_density') if name in inputs}
     found: dict[str, Any] = collect_labels(
-        **distance,
+        **rule,
         **common,
         cells={label: cells[label] for label in parameters},
         parameters=parameters,

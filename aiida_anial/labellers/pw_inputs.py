@@ -44,6 +44,8 @@ def pw_inputs(settings: QeSettings, code: orm.AbstractCode | None, pseudo: UpfDa
     if settings.kpoints_mesh is not None:
         inputs['kpoints'] = orm.KpointsData()
         inputs['kpoints'].set_kpoints_mesh(list(settings.kpoints_mesh))
+    elif settings.kpoints_per_reciprocal_atom is not None:
+        inputs['kpoints_density'] = orm.Int(settings.kpoints_per_reciprocal_atom)
     else:
         inputs['kpoints_distance'] = orm.Float(settings.kpoints_distance_per_angstrom)
         inputs['kpoints_force_parity'] = orm.Bool(False)
@@ -128,10 +130,15 @@ def read_pw_settings(inputs: Mapping[str, Any]) -> dict[str, Any]:
         'degauss_ry': system.pop('degauss'),
         'conv_thr_ry': electrons.pop('conv_thr'),
         'kpoints_mesh': mesh,
-        'kpoints_distance_per_angstrom': inputs['kpoints_distance'].value if mesh is None else None,
+        'kpoints_distance_per_angstrom': _value(inputs, 'kpoints_distance'),
+        'kpoints_per_reciprocal_atom': _value(inputs, 'kpoints_density'),
         'parameters': {name: values for name, values in namelists.items() if values},
         'job': job.to_dict(),
     }
+
+
+def _value(inputs: Mapping[str, Any], name: str) -> Any:
+    return inputs[name].value if name in inputs else None
 
 
 def _family(pseudo: UpfData) -> str:

@@ -45,6 +45,13 @@ def _theory(entity: str) -> tuple[Column, ...]:
             'float',
             'Largest distance between k-points, 1/angstrom.',
         ),
+        Column(
+            'kpoints_per_reciprocal_atom',
+            entity,
+            field + 'kpoints_per_reciprocal_atom',
+            'int',
+            'Least product of k-points and atoms.',
+        ),
     )
 
 

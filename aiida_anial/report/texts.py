@@ -50,6 +50,8 @@ def _details(theory: Mapping[str, Any]) -> list[str]:
         details.append(f'k-points {"x".join(map(str, theory["kpoints_mesh"]))}')
     if theory['kpoints_distance_per_angstrom']:
         details.append(f'k-points at most {theory["kpoints_distance_per_angstrom"]:g} 1/Å apart')
+    if theory['kpoints_per_reciprocal_atom']:
+        details.append(f'at least {theory["kpoints_per_reciprocal_atom"]} k-points per reciprocal atom')
     return details
 
 
