@@ -4,10 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Final
 
 from aiida_anial.active_learning.settings import CampaignInputs
 
-__all__ = ('Forecast', 'IterationForecast', 'Speed', 'forecast')
+__all__ = ('Forecast', 'IterationForecast', 'Speed', 'forecast', 'label_interval')
+
+AROUND_LABEL_S: Final = 2.7
+"""Seconds from the end of a label to the start of the next in the same slot."""
+
+ENGINE_CPU_S: Final = 4.0
+"""CPU seconds of the daemon for a label."""
 
 # Mean length of a trajectory that disagreement stops, as a fraction of t_max: stops are spread over it evenly.
 _STOPPED_LENGTH = 0.5
@@ -17,27 +24,30 @@ _STOPPED = 0.9
 
 @dataclass(frozen=True)
 class Speed:
-    """What the steps of a campaign take on the machines where they run.
+    """What the steps of a campaign take where they run.
 
-    :param cores: programs that run at full speed side by side.
-    :param label_s: the labeller's program, for a cell of the mean cost.
-    :param around_label_s: from the end of a label to the start of the next in the same slot, and everything else that
-        AiiDA adds to a label.
-    :param engine_cpu_s: CPU time of the daemon for a label.
-    :param atom_steps_per_s: dynamics of one job, in atoms times steps.
+    :param label_s: from one label to the next, all slots taken together.
+    :param atom_steps_per_s: dynamics, in atoms times steps, all cycles taken together.
     :param training_step_s: one step of the training.
     :param job_s: start of a job of ``anial-worker``, and everything that AiiDA adds to it.
     :param n_atoms: mean number of atoms of a cell.
     """
 
-    cores: int
     label_s: float
-    around_label_s: float
-    engine_cpu_s: float
     atom_steps_per_s: float
     training_step_s: float
     job_s: float
     n_atoms: float
+
+
+def label_interval(program_s: float, *, slots: int, cores: int) -> float:
+    """Return the seconds from one label to the next, which either the slots or the cores limit.
+
+    :param program_s: seconds of the labeller's program.
+    :param slots: calculations alive at once.
+    :param cores: programs that run at full speed side by side.
+    """
+    return max((program_s + AROUND_LABEL_S) / slots, (program_s + ENGINE_CPU_S) / min(slots, cores))
 
 
 @dataclass(frozen=True)
@@ -99,7 +109,7 @@ def _iterations(
             0,
             campaign.n_initial_cells,
             {
-                'labels': _label_s(inputs, speed) * campaign.n_initial_cells,
+                'labels': speed.label_s * campaign.n_initial_cells,
                 'training': speed.job_s + training.initial.max_steps * speed.training_step_s,
             },
         )
@@ -111,19 +121,11 @@ def _iterations(
             index,
             fresh,
             {
-                'labels': _label_s(inputs, speed) * fresh,
+                'labels': speed.label_s * fresh,
                 'dynamics': speed.job_s + _dynamics_s(inputs, speed, index, n_trajectories),
                 'training': speed.job_s + training.retrain.max_steps * speed.training_step_s,
             },
         )
-
-
-def _label_s(inputs: CampaignInputs, speed: Speed) -> float:
-    """Return the seconds from one label to the next, which slots or cores limit."""
-    slots = inputs.label.limits.max_concurrent
-    in_slots = (speed.label_s + speed.around_label_s) / slots
-    on_cores = (speed.label_s + speed.engine_cpu_s) / min(slots, speed.cores)
-    return max(in_slots, on_cores)
 
 
 def _stopped_fraction(inputs: CampaignInputs) -> float:
@@ -137,9 +139,8 @@ def _labelled_fraction(inputs: CampaignInputs) -> float:
 
 
 def _dynamics_s(inputs: CampaignInputs, speed: Speed, index: int, n_trajectories: int) -> float:
-    """Return the seconds of the dynamics of an iteration, whose cycles run side by side."""
+    """Return the seconds of the dynamics of an iteration."""
     stopped, growth = _stopped_fraction(inputs), inputs.campaign.t_max_growth
     t_max_fs = inputs.schedules.t_max_ps * 1000 * (1 + growth * (index - 1))
     mean_steps = t_max_fs * (1 - stopped * (1 - _STOPPED_LENGTH)) / inputs.sampling.dynamics.time_step_fs
-    side_by_side = min(inputs.campaign.n_cycles, speed.cores)
-    return n_trajectories * speed.n_atoms * mean_steps / speed.atom_steps_per_s / side_by_side
+    return n_trajectories * speed.n_atoms * mean_steps / speed.atom_steps_per_s
