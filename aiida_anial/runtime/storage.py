@@ -1,14 +1,11 @@
 """End a daemon worker whose PostgreSQL server goes away, and let the next one wait for it.
 
-:hook: ``PsqlDosBackend._initialise_session`` and ``PsqlDosBackend._session_factory``; the session factory of
-    SQLAlchemy
+:hook: ``PsqlDosBackend._initialise_session``
 :changes: A daemon worker waits for the server before it opens the storage, and ends at the first error that the
-    server caused. A command says in one sentence what happened. Sessions keep their values from commit to commit.
+    server caused. A command says in one sentence what happened.
 :why: AiiDA's session keeps its connection. After a restart of the server the first query fails, the task is
-    acknowledged, and the process waits for ever without a worker. Values that are kept save 30 % of the statements of
-    a label and 16 to 19 % of the CPU time of a daemon worker.
-:upstream: aiida-core #3867 (connections to PostgreSQL over a restart of the server); for values kept from commit to
-    commit #3083
+    acknowledged, and the process waits for ever without a worker.
+:upstream: aiida-core #3867 (connections to PostgreSQL over a restart of the server)
 :until: AiiDA requeues the task of a worker that lost its database.
 """
 
@@ -42,10 +39,6 @@ class RecoveringPsqlDosBackend(PsqlDosBackend):
 
     def _initialise_session(self) -> None:
         super()._initialise_session()
-        assert self._session_factory is not None
-        # AiiDA reads again each value that may have changed, at the moment when it is used. To forget all values at
-        # each commit, ids included, makes it ask twice.
-        self._session_factory.configure(expire_on_commit=False)
         event.listen(self.get_session().get_bind(), 'handle_error', _end_if_gone if is_worker() else _tell_if_gone)
 
 

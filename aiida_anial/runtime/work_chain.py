@@ -6,14 +6,17 @@ from collections.abc import Callable
 
 from aiida import orm
 
+from aiida_anial.runtime.kept_values import keep_values
 from aiida_anial.runtime.killing import KillsChildren
 from aiida_anial.runtime.launch_once import LaunchesOnce
 from aiida_anial.runtime.linked_inputs import LinksInputs
 from aiida_anial.runtime.lost_children import FindsLostChildren
 from aiida_anial.runtime.pausing import PausesOnMachineFailure
+from aiida_anial.runtime.polling import wake_jobs_at_changes
 from aiida_anial.runtime.process_status import ShowsStage
 from aiida_anial.runtime.rolling import WakesOnAnyChild
 from aiida_anial.runtime.slots import granted, pool_of_campaign, pool_of_computer
+from aiida_anial.runtime.xml_schema import keep_schemas
 
 __all__ = ('AnialWorkChain',)
 
@@ -34,6 +37,13 @@ class AnialWorkChain(
     ``while_`` may instead keep slots filled: it calls ``ended`` for the children that have ended since, ``start`` for
     new ones and ``wait`` last, or ``fill`` for the latter two.
     """
+
+    def init(self) -> None:
+        """Prepare this process for many labels, whether the work chain is new or loaded from its checkpoint."""
+        super().init()
+        wake_jobs_at_changes()
+        keep_schemas()
+        keep_values()
 
     def fill(self, most: int, computer: orm.Computer | None, launch: Callable[[str], None]) -> None:
         """Launch what ``ctx.waiting`` names as far as there is room, and wait until there is more.

@@ -101,27 +101,6 @@ def test_storage_the_session_is_made_by_a_method_and_found_in_the_resources(aiid
     assert storage._resources.session_factory() is storage.get_session(), f'hook {hook}: another session'
 
 
-def test_storage_everything_is_still_forgotten_at_each_commit():
-    from aiida.storage.psql_dos.backend import PsqlDosBackend
-
-    calls('storage', PsqlDosBackend._initialise_session, 'expire_on_commit=True')
-
-
-def test_storage_what_may_have_changed_is_read_again_without_forgetting_too(aiida_profile):
-    """This is why it is safe not to forget."""
-    import sqlalchemy
-
-    session = get_manager().get_profile_storage().get_session()
-    expire, session.expire_on_commit = session.expire_on_commit, False
-    try:
-        node = orm.WorkChainNode(label='before').store()
-        with session.get_bind().begin() as connection:
-            connection.execute(sqlalchemy.text("UPDATE db_dbnode SET label = 'after' WHERE id = :pk"), {'pk': node.pk})
-        assert node.label == 'after', 'hook storage: an old value is read'
-    finally:
-        session.expire_on_commit = expire
-
-
 def test_storage_the_engine_tells_what_failed():
     from sqlalchemy import ExceptionContext, create_engine
 

@@ -1,0 +1,141 @@
+"""Contracts of the hooks that save time.
+
+Each test names its hook. It fails for one of two reasons: upstream has changed what the hook builds on, and the hook
+must follow; or upstream now does by itself what the hook is for, and the hook can go.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+import pytest
+from aiida import orm
+from aiida.engine.processes.calcjobs import manager
+from aiida.engine.processes.calcjobs.manager import JobManager
+from aiida.manage import get_manager
+from aiida.schedulers.datastructures import JobInfo, JobState
+from support.contracts import GONE, calls, same
+
+from aiida_anial.runtime.kept_values import keep_values
+from aiida_anial.runtime.polling import PatientJobsList, wake_jobs_at_changes
+from aiida_anial.runtime.xml_schema import keep_schemas
+
+STOCK: Any = PatientJobsList.__base__
+
+
+def test_polling_jobs_are_those_that_the_hook_names(monkeypatch):
+    hook = 'polling'
+    same(hook, STOCK._get_jobs_from_scheduler, 'self')
+    calls(hook, STOCK._update_job_info, 'await self._get_jobs_from_scheduler()', 'in self._polling_jobs:')
+    calls(hook, STOCK._update_job_info, 'self._job_update_requests.pop(job_id', 'future.set_result(')
+    calls(hook, JobManager.get_jobs_list, ' JobsList(authinfo, self._transport_queue)')
+    monkeypatch.setattr(manager, 'JobsList', STOCK)
+    wake_jobs_at_changes()
+    assert manager.JobsList is PatientJobsList
+
+
+def polled(kind: Any, *states: JobState | None) -> list[bool]:
+    """Return, for each poll, whether a job that waits is woken."""
+    found = []
+
+    class Scripted(STOCK):
+        """A scheduler that says one thing after the other."""
+
+        async def _get_jobs_from_scheduler(self) -> dict[str, JobInfo]:
+            self._polling_jobs = frozenset(self._job_update_requests)
+            state = said.pop(0)
+            return {} if state is None else {'7': JobInfo({'job_id': '7', 'job_state': state})}
+
+        def _ensure_updating(self) -> None:
+            """Poll by hand."""
+
+    class Both(kind, Scripted):
+        """The list in question on that scheduler."""
+
+    async def run() -> None:
+        class Queue:
+            loop = asyncio.get_running_loop()
+
+        jobs = Both(None, Queue())
+        for _ in states:
+            with jobs.request_job_info_update(None, 7) as request:
+                await jobs._update_job_info()
+                found.append(request.done())
+
+    said = list(states)
+    asyncio.run(run())
+    return found
+
+
+@pytest.mark.parametrize(
+    ('states', 'woken'),
+    [
+        ((JobState.QUEUED, JobState.QUEUED, JobState.RUNNING, JobState.RUNNING, None), [True, False, True, False, True]),
+        # Another job with the same number is another job.
+        ((JobState.RUNNING, None, JobState.RUNNING, JobState.RUNNING), [True, True, True, False]),
+    ],
+)
+def test_polling_a_job_hears_of_a_change_and_of_its_end(states, woken):
+    assert polled(PatientJobsList, *states) == woken
+
+
+def test_polling_aiida_still_wakes_a_job_at_each_poll():
+    assert polled(STOCK, JobState.RUNNING, JobState.RUNNING) == [True, True], f'hook polling: {GONE}'
+
+
+def test_polling_a_request_that_was_cancelled_is_forgotten():
+    """A job that is paused and resumed asks again."""
+
+    async def run() -> None:
+        class Queue:
+            loop = asyncio.get_running_loop()
+
+        jobs = PatientJobsList(None, Queue())
+        jobs._job_update_requests = {'7': asyncio.Future(), '8': asyncio.Future()}
+        jobs._told = dict.fromkeys(('7', '8'), (JobState.RUNNING, None))
+        jobs._job_update_requests['7'].cancel()
+        info = JobInfo({'job_id': '7', 'job_state': JobState.RUNNING})
+        assert jobs._is_news('7', info)
+        assert not jobs._is_news('8', info)
+
+    asyncio.run(run())
+
+
+def test_xml_schema_is_read_once(monkeypatch):
+    from aiida_quantumespresso.parsers.parse_xml import parse
+
+    stock = parse.XMLSchema if parse.XMLSchema.__name__ == 'XMLSchema' else parse.XMLSchema.__wrapped__
+    calls('xml_schema', parse.parse_xml, 'XMLSchema(schema_filepath)')
+    monkeypatch.setattr(parse, 'XMLSchema', stock)
+    keep_schemas()
+    from pathlib import Path
+
+    path = min((Path(parse.__file__).parent / 'schemas').glob('qe_*.xsd'))
+    assert parse.XMLSchema(path) is parse.XMLSchema(path), 'hook xml_schema: a schema is read again'
+    assert stock(path) is not stock(path), f'hook xml_schema: {GONE}'
+
+
+def test_kept_values_everything_is_still_forgotten_at_each_commit():
+    from aiida.storage.psql_dos.backend import PsqlDosBackend
+    from aiida.storage.sqlite_dos.backend import SqliteDosStorage
+
+    for storage in (PsqlDosBackend, SqliteDosStorage):
+        calls('kept_values', storage._initialise_session, 'expire_on_commit=True')
+
+
+def test_kept_values_what_may_have_changed_is_read_again_without_forgetting_too(aiida_profile):
+    """This is why it is safe not to forget."""
+    import sqlalchemy
+
+    session = get_manager().get_profile_storage().get_session()
+    expire = session.expire_on_commit
+    try:
+        keep_values()
+        assert not session.expire_on_commit, 'hook kept_values: the session is another one'
+        node = orm.WorkChainNode(label='before').store()
+        with session.get_bind().begin() as connection:
+            connection.execute(sqlalchemy.text("UPDATE db_dbnode SET label = 'after' WHERE id = :pk"), {'pk': node.pk})
+        assert node.label == 'after', 'hook kept_values: an old value is read'
+    finally:
+        session.expire_on_commit = expire
