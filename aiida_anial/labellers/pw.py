@@ -14,7 +14,7 @@ from aiida_anial.active_learning.settings import CampaignInputs, LabellerSetting
 from aiida_anial.common.level_of_theory import LevelOfTheory
 from aiida_anial.data.nodes import loaded_code
 from aiida_anial.labellers.labeller import Labeller, Nodes
-from aiida_anial.labellers.pw_inputs import pseudo_and_cutoffs, pw_inputs, read_pw_settings
+from aiida_anial.labellers.pw_inputs import n_electrons, pseudo_and_cutoffs, pw_inputs, read_pw_settings, with_bands
 
 __all__ = ('LABELLERS', 'PW_CODE', 'PwLabeller')
 
@@ -110,13 +110,15 @@ class PwLabeller(Labeller):
         return computer
 
     def prepare(self, chain: Any) -> None:
-        """Make the meshes of all cells at once, which saves a process and a node for each cell."""
+        """Make the meshes and parameters of all cells at once, which saves processes and nodes."""
         from aiida_anial.calcfunctions.make_meshes import make_meshes
 
         given = chain.inputs.qe
         chain.ctx.rule = {name: given[key] for name, key in _RULES.items() if key in given}
         cells = {label: chain.inputs.cells[label] for label in chain.ctx.waiting}
         chain.ctx.meshes = make_meshes(**chain.ctx.rule, **cells) if cells and 'kpoints' not in given else {}
+        electrons = {n_electrons(cell, given.pw.pseudos) for cell in cells.values()}
+        chain.ctx.parameters = {str(number): with_bands(given.pw.parameters, number) for number in sorted(electrons)}
 
     def launch(self, chain: Any, key: str) -> Any:
         """Submit the calculation of the cell ``key``."""
@@ -125,6 +127,7 @@ class PwLabeller(Labeller):
 
         inputs = AttributeDict(chain.exposed_inputs(PwBaseWorkChain, self.namespace))
         inputs.pw.structure = chain.inputs.cells[key]
+        inputs.pw.parameters = chain.ctx.parameters[str(n_electrons(inputs.pw.structure, inputs.pw.pseudos))]
         if chain.ctx.meshes:
             for key in _RULES.values():
                 inputs.pop(key, None)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import math
 from collections.abc import Mapping
 from typing import Any
 
@@ -16,7 +17,11 @@ from aiida_anial.common.errors import AnialError
 from aiida_anial.formats.upf import upf_fault
 from aiida_anial.pseudopotential import PSEUDO_FAMILY
 
-__all__ = ('pseudo_and_cutoffs', 'pw_inputs', 'read_pw_settings')
+__all__ = ('n_electrons', 'pseudo_and_cutoffs', 'pw_inputs', 'read_pw_settings', 'with_bands')
+
+# The bands of a metal: as a multiple of those that the electrons fill, and at least so many more than those.
+_BANDS_FACTOR = 1.3
+_EMPTY_BANDS = 6
 
 # Fraction of the wall clock after which aiida-quantumespresso asks pw.x to stop.
 _MAX_SECONDS = 0.95
@@ -109,6 +114,28 @@ def _namelists(settings: QeSettings) -> dict[str, Any]:
     # PwBaseWorkChain would add it, in a node of its own for each label.
     ours['CONTROL'].setdefault('max_seconds', _max_seconds(settings.job))
     return ours
+
+
+def n_electrons(cell: orm.StructureData, pseudos: Mapping[str, Any]) -> int:
+    """Return the number of valence electrons of a cell.
+
+    :param pseudos: pseudopotential by the name of the kind.
+    """
+    return sum(int(pseudos[site.kind_name].z_valence) for site in cell.sites)
+
+
+def with_bands(parameters: orm.Dict, electrons: int) -> orm.Dict:
+    """Return namelists with a number of bands of which the highest is empty, in a node that equal ones share.
+
+    With the number that pw.x takes by itself, 1.2 times the filled ones and at least four more, the highest band of
+    every sixth random cell is occupied, and ``PwBaseWorkChain`` calculates the cell again. A number that is given stays.
+    """
+    namelists = parameters.get_dict()
+    filled = electrons / 2
+    bands = math.ceil(max(_BANDS_FACTOR * filled, filled + _EMPTY_BANDS))
+    node = orm.Dict({**namelists, 'SYSTEM': {'nbnd': bands, **namelists.get('SYSTEM', {})}})
+    same = node.base.caching.get_all_same_nodes()
+    return same[0] if same else node.store()
 
 
 def read_pw_settings(inputs: Mapping[str, Any]) -> dict[str, Any]:

@@ -20,8 +20,8 @@ __all__ = ('keep_values',)
 def keep_values() -> None:
     """Let the storage of this process keep what it has read."""
     storage: Any = get_manager().get_profile_storage()
-    factory = getattr(storage, '_session_factory', None)
-    session = storage.get_session() if factory is not None else None
-    if session is not None and session.expire_on_commit:
-        factory.configure(expire_on_commit=False)
+    scoped = getattr(storage, '_session_factory', None)
+    if scoped is not None and (session := scoped()).expire_on_commit:
         session.expire_on_commit = False
+        # Other threads have sessions of their own.
+        scoped.session_factory.configure(expire_on_commit=False)

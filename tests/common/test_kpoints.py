@@ -15,9 +15,9 @@ from aiida_anial.common.kpoints import mesh_of_density
 def test_a_mesh_has_enough_points_and_no_smaller_one_of_a_distance_has(n_atoms, density, edges):
     mesh = mesh_of_density(np.diag(edges), n_atoms, density)
     assert math.prod(mesh) * n_atoms >= density
-    # The next larger distance between k-points is just above the largest of this mesh.
+    # The smallest distance between k-points at which a direction has one division less.
     lengths = 2 * np.pi / np.array(edges)
-    distance = float(np.max(lengths / mesh)) * (1 + 1e-3)
+    distance = np.min(lengths / np.maximum(np.array(mesh) - 1, 1e-9)) * (1 + 1e-3)
     coarser = np.maximum(np.ceil(lengths / distance), 1)
     assert np.prod(coarser) * n_atoms < density or mesh == (1, 1, 1)
 

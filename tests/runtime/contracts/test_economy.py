@@ -35,37 +35,38 @@ def test_polling_jobs_are_those_that_the_hook_names(monkeypatch):
     assert manager.JobsList is PatientJobsList
 
 
-def polled(kind: Any, *states: JobState | None) -> list[bool]:
-    """Return, for each poll, whether a job that waits is woken."""
-    found = []
+class Queue:
+    """A transport queue that is not used."""
 
-    class Scripted(STOCK):
-        """A scheduler that says one thing after the other."""
+    def __init__(self) -> None:
+        self.loop = asyncio.get_running_loop()
 
-        async def _get_jobs_from_scheduler(self) -> dict[str, JobInfo]:
-            self._polling_jobs = frozenset(self._job_update_requests)
-            state = said.pop(0)
-            return {} if state is None else {'7': JobInfo({'job_id': '7', 'job_state': state})}
 
-        def _ensure_updating(self) -> None:
-            """Poll by hand."""
+@pytest.fixture
+def polled(monkeypatch):
+    """Return a function that gives, for each of several polls, whether a job that waits is woken."""
 
-    class Both(kind, Scripted):
-        """The list in question on that scheduler."""
+    async def scripted(self: Any) -> dict[str, JobInfo]:
+        self._polling_jobs = frozenset(self._job_update_requests)
+        state = said.pop(0)
+        return {} if state is None else {'7': JobInfo({'job_id': '7', 'job_state': state})}
 
-    async def run() -> None:
-        class Queue:
-            loop = asyncio.get_running_loop()
-
-        jobs = Both(None, Queue())
-        for _ in states:
+    async def poll(kind: Any, n_polls: int) -> list[bool]:
+        found, jobs = [], kind(None, Queue())
+        for _ in range(n_polls):
             with jobs.request_job_info_update(None, 7) as request:
                 await jobs._update_job_info()
                 found.append(request.done())
+        return found
 
-    said = list(states)
-    asyncio.run(run())
-    return found
+    def run(kind: Any, *states: JobState | None) -> list[bool]:
+        said.extend(states)
+        return asyncio.run(poll(kind, len(states)))
+
+    said: list[JobState | None] = []
+    monkeypatch.setattr(STOCK, '_get_jobs_from_scheduler', scripted)
+    monkeypatch.setattr(STOCK, '_ensure_updating', lambda _: None)
+    return run
 
 
 @pytest.mark.parametrize(
@@ -76,11 +77,11 @@ def polled(kind: Any, *states: JobState | None) -> list[bool]:
         ((JobState.RUNNING, None, JobState.RUNNING, JobState.RUNNING), [True, True, True, False]),
     ],
 )
-def test_polling_a_job_hears_of_a_change_and_of_its_end(states, woken):
+def test_polling_a_job_hears_of_a_change_and_of_its_end(polled, states, woken):
     assert polled(PatientJobsList, *states) == woken
 
 
-def test_polling_aiida_still_wakes_a_job_at_each_poll():
+def test_polling_aiida_still_wakes_a_job_at_each_poll(polled):
     assert polled(STOCK, JobState.RUNNING, JobState.RUNNING) == [True, True], f'hook polling: {GONE}'
 
 
@@ -88,9 +89,6 @@ def test_polling_a_request_that_was_cancelled_is_forgotten():
     """A job that is paused and resumed asks again."""
 
     async def run() -> None:
-        class Queue:
-            loop = asyncio.get_running_loop()
-
         jobs = PatientJobsList(None, Queue())
         jobs._job_update_requests = {'7': asyncio.Future(), '8': asyncio.Future()}
         jobs._told = dict.fromkeys(('7', '8'), (JobState.RUNNING, None))
@@ -105,13 +103,13 @@ def test_polling_a_request_that_was_cancelled_is_forgotten():
 def test_xml_schema_is_read_once(monkeypatch):
     from aiida_quantumespresso.parsers.parse_xml import parse
 
-    stock = parse.XMLSchema if parse.XMLSchema.__name__ == 'XMLSchema' else parse.XMLSchema.__wrapped__
+    stock = getattr(parse.XMLSchema, '__wrapped__', parse.XMLSchema)
     calls('xml_schema', parse.parse_xml, 'XMLSchema(schema_filepath)')
     monkeypatch.setattr(parse, 'XMLSchema', stock)
     keep_schemas()
     from pathlib import Path
 
-    path = min((Path(parse.__file__).parent / 'schemas').glob('qe_*.xsd'))
+    path = min((Path(parse.__file__).parent / 'schemas').glob('*.xsd'))
     assert parse.XMLSchema(path) is parse.XMLSchema(path), 'hook xml_schema: a schema is read again'
     assert stock(path) is not stock(path), f'hook xml_schema: {GONE}'
 
