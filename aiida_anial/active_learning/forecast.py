@@ -27,14 +27,14 @@ class Speed:
     """What the steps of a campaign take where they run.
 
     :param label_s: from one label to the next, all slots taken together.
-    :param atom_steps_per_s: dynamics, in atoms times steps, all cycles taken together.
+    :param atom_step_s: dynamics, one step of one atom in one of the cycles, which run side by side.
     :param training_step_s: one step of the training.
     :param job_s: start of a job of ``anial-worker``, and everything that AiiDA adds to it.
     :param n_atoms: mean number of atoms of a cell.
     """
 
     label_s: float
-    atom_steps_per_s: float
+    atom_step_s: float
     training_step_s: float
     job_s: float
     n_atoms: float
@@ -143,4 +143,4 @@ def _dynamics_s(inputs: CampaignInputs, speed: Speed, index: int, n_trajectories
     stopped, growth = _stopped_fraction(inputs), inputs.campaign.t_max_growth
     t_max_fs = inputs.schedules.t_max_ps * 1000 * (1 + growth * (index - 1))
     mean_steps = t_max_fs * (1 - stopped * (1 - _STOPPED_LENGTH)) / inputs.sampling.dynamics.time_step_fs
-    return n_trajectories * speed.n_atoms * mean_steps / speed.atom_steps_per_s
+    return n_trajectories / inputs.campaign.n_cycles * speed.n_atoms * mean_steps * speed.atom_step_s

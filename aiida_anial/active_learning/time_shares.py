@@ -22,6 +22,7 @@ class Calculation:
     :param started: when its program started.
     :param stopped: when its program ended.
     :param ended: when its process ended.
+    :param is_over: whether it has; else the times that are to come are those of the moment.
     """
 
     kind: str
@@ -29,6 +30,7 @@ class Calculation:
     started: float
     stopped: float
     ended: float
+    is_over: bool = True
 
 
 @dataclass(frozen=True)

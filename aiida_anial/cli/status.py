@@ -55,7 +55,7 @@ def watch(pk: str, interval: float) -> None:
     """
     from aiida.engine.daemon.client import get_daemon_client
 
-    from aiida_anial.cli.tables import campaign_line
+    from aiida_anial.cli.tables import campaign_line, pace_lines
     from aiida_anial.queries.campaign_status import campaign_status, load_campaign
 
     node = load_campaign(pk)
@@ -69,7 +69,9 @@ def watch(pk: str, interval: float) -> None:
         if ended:
             break
         time.sleep(interval)
-    click.echo(campaign_line(campaign_status(node)))
+    status = campaign_status(node)
+    for line in (campaign_line(status), *pace_lines(status['pace'])):
+        click.echo(line)
     sys.exit(0 if node.is_finished_ok else 1)
 
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
 from typing import Any
 
 from rich.console import Console
@@ -14,7 +15,7 @@ from aiida_anial.properties.registry import keyed_columns
 from aiida_anial.queries.columns import Kind
 from aiida_anial.reproduction.verdicts import Record, Verdict
 
-__all__ = ('campaign_line', 'print_campaign', 'print_records', 'print_reproductions')
+__all__ = ('campaign_line', 'pace_lines', 'print_campaign', 'print_records', 'print_reproductions')
 
 # Heading, key of the record, digits after the decimal point.
 _ITERATION_COLUMNS: tuple[tuple[str, str, int], ...] = (
@@ -56,7 +57,32 @@ def print_campaign(status: dict[str, Any]) -> None:
     energy, force = (status[f'final_test_{key}'] for key in ('energy_rmse_mev_per_atom', 'force_rmse_ev_per_angstrom'))
     if energy is not None:
         console.print(f'Last ensemble, test blocks: {energy:.1f} meV/atom, {force:.3f} eV/Å (root mean square).')
+    for line in pace_lines(status['pace']):
+        console.print(line, highlight=False, soft_wrap=True)
     _print_properties(console, status)
+
+
+def pace_lines(pace: Mapping[str, Any]) -> list[str]:
+    """Return in words how fast a campaign is, and where its time went."""
+    if pace['labels_per_hour'] is None:
+        return []
+    first = f'{_duration(pace["elapsed_s"])}, {pace["labels_per_hour"]:.0f} labels an hour'
+    if pace['expected_end'] is not None:
+        end = datetime.fromisoformat(pace['expected_end']).astimezone()
+        first += f'; all iterations are done by about {end:%Y-%m-%d %H:%M}'
+    shares = sorted(pace['time_shares'].items(), key=lambda item: -item[1])
+    programs = pace['programs_running']
+    return [
+        f'{first}.',
+        f'Time: {", ".join(f"{kind} {share:.0%}" for kind, share in shares)}; two programs or more were running '
+        f'{programs["two_or_more"]:.0%} of it, one {programs["one"]:.0%}.',
+    ]
+
+
+def _duration(seconds: float) -> str:
+    """Return a duration as hours and minutes."""
+    minutes = round(seconds / 60)
+    return f'{minutes // 60} h {minutes % 60:02d} min' if minutes >= 60 else f'{minutes} min'
 
 
 def _print_properties(console: Console, status: dict[str, Any]) -> None:

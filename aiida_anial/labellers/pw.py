@@ -129,8 +129,8 @@ class PwLabeller(Labeller):
         inputs.pw.structure = chain.inputs.cells[key]
         inputs.pw.parameters = chain.ctx.parameters[str(n_electrons(inputs.pw.structure, inputs.pw.pseudos))]
         if chain.ctx.meshes:
-            for key in _RULES.values():
-                inputs.pop(key, None)
+            for name in _RULES.values():
+                inputs.pop(name, None)
             inputs.kpoints = chain.ctx.meshes[mesh_name(inputs.pw.structure, **chain.ctx.rule)]
         inputs.metadata.call_link_label = f'{key}_again' if key in chain.ctx.again else key
         inputs.metadata.label = key

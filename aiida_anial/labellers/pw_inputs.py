@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import math
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, cast
 
 from aiida import orm
 from aiida_pseudo.data.pseudo.upf import UpfData
@@ -22,6 +22,8 @@ __all__ = ('n_electrons', 'pseudo_and_cutoffs', 'pw_inputs', 'read_pw_settings',
 # The bands of a metal: as a multiple of those that the electrons fill, and at least so many more than those.
 _BANDS_FACTOR = 1.3
 _EMPTY_BANDS = 6
+# Extra of namelists with a number of bands: the UUID of those without it, and the number.
+_WITH_BANDS = 'with_bands'
 
 # Fraction of the wall clock after which aiida-quantumespresso asks pw.x to stop.
 _MAX_SECONDS = 0.95
@@ -130,12 +132,16 @@ def with_bands(parameters: orm.Dict, electrons: int) -> orm.Dict:
     With the number that pw.x takes by itself, 1.2 times the filled ones and at least four more, the highest band of
     every sixth random cell is occupied, and ``PwBaseWorkChain`` calculates the cell again. A number that is given stays.
     """
-    namelists = parameters.get_dict()
     filled = electrons / 2
     bands = math.ceil(max(_BANDS_FACTOR * filled, filled + _EMPTY_BANDS))
-    node = orm.Dict({**namelists, 'SYSTEM': {'nbnd': bands, **namelists.get('SYSTEM', {})}})
-    same = node.base.caching.get_all_same_nodes()
-    return same[0] if same else node.store()
+    name = f'{parameters.uuid} {bands}'
+    known = orm.QueryBuilder().append(orm.Dict, filters={f'extras.{_WITH_BANDS}': name}).first(flat=True)
+    if known is not None:
+        return cast(orm.Dict, known)
+    namelists = parameters.get_dict()
+    node = orm.Dict({**namelists, 'SYSTEM': {'nbnd': bands, **namelists.get('SYSTEM', {})}}).store()
+    node.base.extras.set(_WITH_BANDS, name)
+    return node
 
 
 def read_pw_settings(inputs: Mapping[str, Any]) -> dict[str, Any]:

@@ -12,6 +12,7 @@ from aiida_anial.data.nodes import loaded
 from aiida_anial.labellers.registry import known_labellers
 from aiida_anial.properties.comparison.results import MAIN
 from aiida_anial.properties.registry import keyed_columns
+from aiida_anial.queries.campaign_pace import campaign_pace
 from aiida_anial.queries.graph import called_by, inputs_of, outputs_of
 from aiida_anial.runtime.pausing import last_words
 from aiida_anial.runtime.states import ACTIVE
@@ -115,6 +116,7 @@ def campaign_status(campaign: Any) -> dict[str, Any]:
         'n_rejected': sum(row['n_rejected'] for row in rows),
         'final_test_energy_rmse_mev_per_atom': _error(summary.get('test'), 'energy_rmse_mev_per_atom'),
         'final_test_force_rmse_ev_per_angstrom': _error(summary.get('test'), 'force_rmse_ev_per_angstrom'),
+        'pace': campaign_pace(campaign, rows),
         'properties': _properties(children),
         'iterations': rows,
     }

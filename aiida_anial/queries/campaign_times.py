@@ -1,4 +1,4 @@
-"""The speed of a campaign, and where its time went."""
+"""When the calculations of a campaign ran."""
 
 from __future__ import annotations
 
@@ -9,32 +9,23 @@ from typing import Any, Final
 from aiida import orm
 from aiida.common import timezone
 
-from aiida_anial.active_learning.time_shares import Calculation, TimeShares, time_shares
+from aiida_anial.active_learning.time_shares import Calculation
 from aiida_anial.labellers.registry import known_labellers
 from aiida_anial.queries.graph import work_chains
 from aiida_anial.runtime.states import ACTIVE
 
-__all__ = ('calculations_of', 'campaign_shares')
+__all__ = ('DYNAMICS', 'LABELS', 'OTHER', 'TRAINING', 'calculations_of')
 
 LABELS: Final = 'labels'
+DYNAMICS: Final = 'dynamics'
+TRAINING: Final = 'training'
 OTHER: Final = 'other'
 _KINDS: Final = {
-    'SampleCalculation': 'dynamics',
-    'TrainEnsembleCalculation': 'training',
+    'SampleCalculation': DYNAMICS,
+    'TrainEnsembleCalculation': TRAINING,
     'ValidateCalculation': 'validation',
     'PropertyCalculation': 'properties',
 }
-
-
-def campaign_shares(campaign: Any) -> TimeShares | None:
-    """Return how the time of a campaign was used so far; None if no time has passed."""
-    calculations = calculations_of(campaign)
-    begin = campaign.ctime.timestamp()
-    if campaign.is_terminated:
-        end = max((one.ended for one in calculations), default=begin)
-    else:
-        end = timezone.now().timestamp()
-    return time_shares(calculations, begin, end) if end > begin else None
 
 
 def calculations_of(campaign: Any) -> list[Calculation]:
@@ -46,12 +37,13 @@ def calculations_of(campaign: Any) -> list[Calculation]:
     now = timezone.now().timestamp()
     found = []
     for pk, (name, begun, changed, state) in jobs.items():
-        ended = now if state in ACTIVE else changed.timestamp()
+        is_over = state not in ACTIVE
+        ended = changed.timestamp() if is_over else now
         start = started.get(pk, ended)
         stop = stopped.get(pk, ended)
         # The files are fetched some time after the program has ended.
         stop = min(stop, start + seconds[pk]) if pk in seconds else stop
-        found.append(Calculation(_kind(name), begun.timestamp(), start, stop, ended))
+        found.append(Calculation(_kind(name), begun.timestamp(), start, stop, ended, is_over))
     return found
 
 
