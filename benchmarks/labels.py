@@ -20,7 +20,6 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
 
-import common
 import numpy as np
 import pw
 from ase import Atoms
@@ -66,7 +65,10 @@ def variants() -> dict[str, dict[str, pw.Variant]]:
         'density': {f'ecutrho {value:g} ecutwfc': replace(base, density=value) for value in (2.5, 3.0, 3.5, 4.0)},
         'conv_thr': {f'conv_thr {value:g}': replace(base, conv_thr=value) for value in (1e-4, 1e-5, 1e-6, 1e-8)},
         'electrons': {
-            **{f'mixing_beta {value:g}': replace(base, electrons={'mixing_beta': value}) for value in (0.3, 0.5, 0.7, 0.9)},
+            **{
+                f'mixing_beta {value:g}': replace(base, electrons={'mixing_beta': value})
+                for value in (0.3, 0.5, 0.7, 0.9)
+            },
             'local-TF': replace(base, electrons={'mixing_mode': 'local-TF'}),
             **{name: replace(base, electrons={'diagonalization': name}) for name in ('cg', 'paro', 'ppcg')},
         },
@@ -108,7 +110,9 @@ def _one(task: tuple[int, Atoms, pw.Variant, Path]) -> tuple[int, pw.Result | No
         return index, None
 
 
-def calculate(cells: Sequence[Atoms], variant: pw.Variant, folder: Path, pool: ProcessPoolExecutor) -> dict[int, pw.Result]:
+def calculate(
+    cells: Sequence[Atoms], variant: pw.Variant, folder: Path, pool: ProcessPoolExecutor
+) -> dict[int, pw.Result]:
     """Return the results of a variant by cell, without the cells on which pw.x failed."""
     # The largest first, so that no core waits long for the last one.
     order = sorted(range(len(cells)), key=lambda index: -len(cells[index]))

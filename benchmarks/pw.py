@@ -139,14 +139,19 @@ def _calculate(atoms: Atoms, variant: Variant) -> Result:
     with TemporaryDirectory() as scratch:
         folder = Path(scratch)
         with (folder / 'pw.in').open('w') as stream:
-            text = StringIO()
-            write_espresso_in(text, atoms, _namelists(atoms, variant), {'Al': AL_PBE_UPF.name}, kpts=None)
-            stream.write(text.getvalue().replace('K_POINTS gamma', variant.mesh.card(atoms)))
+            written = StringIO()
+            write_espresso_in(written, atoms, _namelists(atoms, variant), {'Al': AL_PBE_UPF.name}, kpts=None)
+            stream.write(written.getvalue().replace('K_POINTS gamma', variant.mesh.card(atoms)))
         before = resource.getrusage(resource.RUSAGE_CHILDREN)
         with (folder / 'pw.out').open('w') as output:
             environment = {**os.environ, 'OMP_NUM_THREADS': '1'}
             subprocess.run(
-                ['pw.x', '-in', 'pw.in'], cwd=folder, env=environment, stdout=output, stderr=subprocess.STDOUT, check=False
+                ['pw.x', '-in', 'pw.in'],
+                cwd=folder,
+                env=environment,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+                check=False,
             )
         after = resource.getrusage(resource.RUSAGE_CHILDREN)
         text = (folder / 'pw.out').read_text()
@@ -190,7 +195,7 @@ def _read(path: Path, text: str, seconds: float) -> Result:
         forces=atoms.get_forces(apply_constraint=False).tolist(),
         pressure=float(-atoms.get_stress(voigt=False).trace() / 3 / units.GPa),
         seconds=seconds,
-        points=int(text.split('number of k points=')[1].split()[0]),
-        iterations=int(text.split('convergence has been achieved in')[-1].split()[0]),
+        points=int(text.split('number of k points=')[1].split(maxsplit=1)[0]),
+        iterations=int(text.rsplit('convergence has been achieved in', maxsplit=1)[-1].split(maxsplit=1)[0]),
         filled=highest > _OCCUPIED,
     )

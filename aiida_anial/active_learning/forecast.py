@@ -88,7 +88,9 @@ class Forecast:
         return {**total, 'training': total.get('training', 0.0) + self.final_s}
 
 
-def forecast(inputs: CampaignInputs, speed: Speed, *, n_labels: int = 0, iterations_done: int | None = None) -> Forecast:
+def forecast(
+    inputs: CampaignInputs, speed: Speed, *, n_labels: int = 0, iterations_done: int | None = None
+) -> Forecast:
     """Return the course of a campaign that uses all its iterations.
 
     :param n_labels: labels that are there already.

@@ -60,10 +60,9 @@ def time_shares(calculations: Iterable[Calculation], begin: float, end: float) -
     changes: dict[float, list[tuple[str, int]]] = defaultdict(list)
     for one in calculations:
         for kind, first, last in ((ENGINE, one.begun, one.ended), (one.kind, one.started, one.stopped)):
-            first, last = (min(max(moment, begin), end) for moment in (first, last))
-            if first < last:
-                changes[first].append((kind, 1))
-                changes[last].append((kind, -1))
+            if first < end and last > begin and first < last:
+                changes[max(first, begin)].append((kind, 1))
+                changes[min(last, end)].append((kind, -1))
     alive: Counter[str] = Counter()
     seconds: defaultdict[str, float] = defaultdict(float)
     running = [0.0, 0.0, 0.0]

@@ -49,6 +49,8 @@ def _mesh(
 ) -> list[int]:
     if density is not None:
         return list(mesh_of_density(np.array(cell.cell), len(cell.sites), density.value))
+    if distance is None:
+        raise ValueError('neither a distance nor a density of k-points is given')
     return mesh_of(cell, distance, force_parity if force_parity is not None else orm.Bool(False))
 
 

@@ -130,7 +130,8 @@ def with_bands(parameters: orm.Dict, electrons: int) -> orm.Dict:
     """Return namelists with a number of bands of which the highest is empty, in a node that equal ones share.
 
     With the number that pw.x takes by itself, 1.2 times the filled ones and at least four more, the highest band of
-    every sixth random cell is occupied, and ``PwBaseWorkChain`` calculates the cell again. A number that is given stays.
+    every sixth random cell is occupied, and ``PwBaseWorkChain`` calculates the cell again. A number that is given
+    stays.
     """
     filled = electrons / 2
     bands = math.ceil(max(_BANDS_FACTOR * filled, filled + _EMPTY_BANDS))

@@ -69,7 +69,12 @@ def _timed(cell: orm.StructureData, folder: Path) -> Trial:
     begin = time.perf_counter()
     environment = {**os.environ, 'OMP_NUM_THREADS': '1'}
     subprocess.run(
-        ['bash', '_aiidasubmit.sh'], cwd=folder, env=environment, capture_output=True, check=False, timeout=_LIMIT_S
+        ['/bin/bash', '_aiidasubmit.sh'],
+        cwd=folder,
+        env=environment,
+        capture_output=True,
+        check=False,
+        timeout=_LIMIT_S,
     )
     seconds = time.perf_counter() - begin
     printed = (folder / PwCalculation._DEFAULT_OUTPUT_FILE).read_text(errors='replace')

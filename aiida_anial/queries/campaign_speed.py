@@ -85,6 +85,4 @@ def _inputs(chains: Collection[int], name: str, label: str, key: str) -> list[tu
 def _jobs(chains: Collection[int], name: str) -> orm.QueryBuilder:
     query = orm.QueryBuilder().append(orm.WorkChainNode, filters={'id': {'in': list(chains)}}, tag='chain')
     filters = {'attributes.process_label': name, 'attributes.exit_status': 0}
-    return query.append(
-        orm.CalcJobNode, with_incoming='chain', filters=filters, project=['ctime', 'mtime'], tag='job'
-    )
+    return query.append(orm.CalcJobNode, with_incoming='chain', filters=filters, project=['ctime', 'mtime'], tag='job')

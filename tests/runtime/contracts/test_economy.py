@@ -72,7 +72,10 @@ def polled(monkeypatch):
 @pytest.mark.parametrize(
     ('states', 'woken'),
     [
-        ((JobState.QUEUED, JobState.QUEUED, JobState.RUNNING, JobState.RUNNING, None), [True, False, True, False, True]),
+        (
+            (JobState.QUEUED, JobState.QUEUED, JobState.RUNNING, JobState.RUNNING, None),
+            [True, False, True, False, True],
+        ),
         # Another job with the same number is another job.
         ((JobState.RUNNING, None, JobState.RUNNING, JobState.RUNNING), [True, True, True, False]),
     ],

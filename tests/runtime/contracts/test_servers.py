@@ -12,7 +12,6 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from aiida import orm
 from aiida.manage import get_manager
 from sqlalchemy import event
 from support.contracts import GONE, calls, parameters, same
