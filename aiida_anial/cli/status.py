@@ -70,7 +70,7 @@ def watch(pk: str, interval: float) -> None:
             break
         time.sleep(interval)
     status = campaign_status(node)
-    for line in (campaign_line(status), *pace_lines(status['pace'])):
+    for line in (*pace_lines(status['pace']), campaign_line(status)):
         click.echo(line)
     sys.exit(0 if node.is_finished_ok else 1)
 

@@ -74,8 +74,10 @@ def inferred_campaign_inputs(inputs: Mapping[str, Any]) -> CampaignInputs:
     if 'benchmark' in inputs:
         quick = inputs['benchmark']['properties'].get_list() == list(benchmark_set(quick=True)[0])
         settings['benchmark'] = {'properties': 'quick' if quick else 'full', 'job': _job(inputs['benchmark']['worker'])}
-    if 'engine' in train:
-        settings['engine'] = train['engine'].get_dict()
+    if 'engine' in sampling:
+        settings['engine'] = sampling['engine'].get_dict()
+    if 'engine' in train and train['engine']['threads'] != settings.get('engine', {}).get('threads'):
+        settings['training']['threads'] = train['engine']['threads']
     return CampaignInputs.parse(settings)
 
 

@@ -50,7 +50,7 @@ def test_every_part_of_the_settings_arrives(build):
         'schedules': builder.cycle.schedule_settings,
         'thresholds': builder.threshold_rule,
         'model': builder.train.worker.model,
-        'engine': builder.train.worker.engine,
+        'engine': builder.cycle.sample.worker.engine,
     }
     for key, node in arrived.items():
         assert node.get_dict() == getattr(inputs, key).to_dict(), key
@@ -59,6 +59,7 @@ def test_every_part_of_the_settings_arrives(build):
     assert builder.cycle.label.limits.get_dict() == inputs.label.limits.to_dict()
     for stage in ('initial', 'retrain', 'final'):
         assert builder.training[stage].get_dict() == getattr(inputs.training, stage).to_dict()
+    assert builder.train.worker.engine['threads'] == inputs.training.threads
 
 
 def test_a_benchmark_arrives_if_one_is_asked_for(build):

@@ -31,7 +31,7 @@ CHANGES: dict[str, dict[str, Any]] = {
     'no final training, cold start': {'training': {'final': None, 'warm_start': False}},
     'benchmark': {'benchmark': {'properties': 'quick', 'job': {'max_wallclock_seconds': 99}}},
     'whole benchmark': {'benchmark': {'properties': 'full'}},
-    'seed and engine': {'seed': 2**40, 'engine': {'threads': 2, 'dtype': 'float64'}},
+    'seed and engine': {'seed': 2**40, 'engine': {'threads': 3, 'dtype': 'float64'}},
 }
 
 

@@ -134,10 +134,11 @@ def launch(chain, bound, wanted):
 def test_labellings_of_one_campaign_share_its_slots(campaign):
     """What one of them does not use, the other has; a labelling under another process has its own slots."""
     one, other, alone = campaign
-    nodes, grant = launch(one, 3, 9)
+    nodes, _ = launch(one, 3, 9)
     assert len(nodes) == 3
+    none, grant = launch(other, 3, 9)
+    assert none == []
     assert grant.awaited == tuple(node.pk for node in nodes)
-    assert launch(other, 3, 9)[0] == []
     assert len(launch(alone, 3, 9)[0]) == 3
     nodes[0].set_process_state(ProcessState.FINISHED)
     assert len(launch(other, 3, 9)[0]) == 1

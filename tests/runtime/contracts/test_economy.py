@@ -35,6 +35,15 @@ def test_polling_jobs_are_those_that_the_hook_names(monkeypatch):
     assert manager.JobsList is PatientJobsList
 
 
+def alone(routine: Any) -> Any:
+    """Return the result of a coroutine; the event loop of the other tests stays."""
+    loop = asyncio.new_event_loop()
+    try:
+        return loop.run_until_complete(routine)
+    finally:
+        loop.close()
+
+
 class Queue:
     """A transport queue that is not used."""
 
@@ -61,7 +70,7 @@ def polled(monkeypatch):
 
     def run(kind: Any, *states: JobState | None) -> list[bool]:
         said.extend(states)
-        return asyncio.run(poll(kind, len(states)))
+        return alone(poll(kind, len(states)))
 
     said: list[JobState | None] = []
     monkeypatch.setattr(STOCK, '_get_jobs_from_scheduler', scripted)
@@ -100,7 +109,7 @@ def test_polling_a_request_that_was_cancelled_is_forgotten():
         assert jobs._is_news('7', info)
         assert not jobs._is_news('8', info)
 
-    asyncio.run(run())
+    alone(run())
 
 
 def test_xml_schema_is_read_once(monkeypatch):
