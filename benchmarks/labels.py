@@ -27,7 +27,7 @@ from ase.io import read
 
 CELLS: Final = Path(__file__).with_name('label_cells.extxyz')
 # The converged settings; large cells need no finer mesh than this product of k-points and atoms.
-REFERENCE: Final = pw.Variant(pw.Mesh(distance=0.12), wavefunctions=20.0, conv_thr=1e-9)
+REFERENCE: Final = pw.Variant(pw.Mesh(distance=0.14, shifted=True), conv_thr=1e-8)
 BASE: Final = pw.Variant(pw.Mesh(distance=0.20), degauss=0.05, conv_thr=1e-6)
 
 _DISTANCES: Final = (0.50, 0.35, 0.25, 0.20)
