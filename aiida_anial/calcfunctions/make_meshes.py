@@ -9,7 +9,7 @@ from aiida_anial.common.kpoints import mesh_of_density
 from aiida_anial.runtime.kpoints import mesh_of
 from aiida_anial.runtime.many_inputs import calcfunction_of_many
 
-__all__ = ('make_meshes', 'mesh_name')
+__all__ = ('make_meshes', 'mesh_for', 'mesh_name')
 
 
 @calcfunction_of_many
@@ -28,9 +28,9 @@ def make_meshes(
     """
     meshes: dict[str, orm.KpointsData] = {}
     for cell in cells.values():
-        mesh = _mesh(cell, distance, force_parity, density)
+        mesh = mesh_for(cell, distance, force_parity, density)
         # The lattice of one cell would be wrong for the others, and pw.x has its own.
-        meshes.setdefault(_name(mesh), orm.KpointsData()).set_kpoints_mesh(mesh)
+        meshes.setdefault(_name(mesh), orm.KpointsData()).set_kpointsmesh_for(mesh)
     return meshes
 
 
@@ -41,12 +41,13 @@ def mesh_name(
     density: orm.Int | None = None,
 ) -> str:
     """Return the name of the mesh of a cell, such as ``mesh_3_3_2``."""
-    return _name(_mesh(cell, distance, force_parity, density))
+    return _name(mesh_for(cell, distance, force_parity, density))
 
 
-def _mesh(
+def mesh_for(
     cell: orm.StructureData, distance: orm.Float | None, force_parity: orm.Bool | None, density: orm.Int | None
 ) -> list[int]:
+    """Return the numbers of k-points of a cell in each direction; the arguments are those of ``make_meshes``."""
     if density is not None:
         return list(mesh_of_density(np.array(cell.cell), len(cell.sites), density.value))
     if distance is None:

@@ -17,7 +17,7 @@ from aiida_anial.common.errors import AnialError
 from aiida_anial.formats.upf import upf_fault
 from aiida_anial.pseudopotential import PSEUDO_FAMILY
 
-__all__ = ('n_electrons', 'pseudo_and_cutoffs', 'pw_inputs', 'read_pw_settings', 'with_bands')
+__all__ = ('n_electrons', 'namelists_with_bands', 'pseudo_and_cutoffs', 'pw_inputs', 'read_pw_settings', 'with_bands')
 
 # The bands of a metal: as a multiple of those that the electrons fill, and at least so many more than those.
 _BANDS_FACTOR = 1.3
@@ -133,16 +133,21 @@ def with_bands(parameters: orm.Dict, electrons: int) -> orm.Dict:
     every sixth random cell is occupied, and ``PwBaseWorkChain`` calculates the cell again. A number that is given
     stays.
     """
-    filled = electrons / 2
-    bands = math.ceil(max(_BANDS_FACTOR * filled, filled + _EMPTY_BANDS))
-    name = f'{parameters.uuid} {bands}'
+    namelists = namelists_with_bands(parameters.get_dict(), electrons)
+    name = f'{parameters.uuid} {namelists["SYSTEM"]["nbnd"]}'
     known = orm.QueryBuilder().append(orm.Dict, filters={f'extras.{_WITH_BANDS}': name}).first(flat=True)
     if known is not None:
         return cast(orm.Dict, known)
-    namelists = parameters.get_dict()
-    node = orm.Dict({**namelists, 'SYSTEM': {'nbnd': bands, **namelists.get('SYSTEM', {})}}).store()
+    node = orm.Dict(namelists).store()
     node.base.extras.set(_WITH_BANDS, name)
     return node
+
+
+def namelists_with_bands(namelists: Mapping[str, Any], electrons: int) -> dict[str, Any]:
+    """Return namelists with a number of bands, unless they have one."""
+    filled = electrons / 2
+    bands = math.ceil(max(_BANDS_FACTOR * filled, filled + _EMPTY_BANDS))
+    return {**namelists, 'SYSTEM': {'nbnd': bands, **namelists.get('SYSTEM', {})}}
 
 
 def read_pw_settings(inputs: Mapping[str, Any]) -> dict[str, Any]:
