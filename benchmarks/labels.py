@@ -1,22 +1,24 @@
 """Measure the error and the cost of labels by pw.x, and write ``benchmarks/results/labels.json``.
 
-The cells in ``label_cells.extxyz`` are those of a campaign: random cells, hot liquids and near-crystals. Each is
-calculated with converged settings, and with variants of one setting at a time. The error of a variant is the difference
-from the converged result: of energies per atom, relative to their mean over the cells, of forces, and of the pressure.
-The costs are CPU seconds. Results of single calculations are kept in a folder, so an interrupted run continues. Run it
-from the repository root, on an idle machine; it takes hours::
+The cells in ``label_cells.extxyz`` are random cells, hot liquids and near-crystals of campaigns, and a few larger ones.
+Each group of variants changes one setting, and compares with a reference. For meshes, smearings and the protocols that
+is a calculation with converged settings; for the others, which do not depend on the mesh, it is the same coarse mesh
+with the tightest setting of the group. Errors are differences from the reference: of energies per atom, relative to
+their mean over the cells, of forces, and of the pressure. Costs are CPU seconds. Results of single calculations are
+kept in a folder, so an interrupted run continues. Run it from the repository root, on an idle machine; it takes hours::
 
     python benchmarks/labels.py --folder .labels
-    python benchmarks/labels.py --folder .labels mesh smearing   # some groups of variants
+    python benchmarks/labels.py --folder .labels mesh smearing   # some groups
 """
 
 from __future__ import annotations
 
 import argparse
+import json
 import sys
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -26,54 +28,80 @@ from ase import Atoms
 from ase.io import read
 
 CELLS: Final = Path(__file__).with_name('label_cells.extxyz')
-# The converged settings; large cells need no finer mesh than this product of k-points and atoms.
-REFERENCE: Final = pw.Variant(pw.Mesh(distance=0.14, shifted=True), conv_thr=1e-8)
-BASE: Final = pw.Variant(pw.Mesh(distance=0.20), degauss=0.05, conv_thr=1e-6)
+RESULTS: Final = Path(__file__).with_name('results') / 'labels.json'
+REFERENCE: Final = pw.Variant(pw.Mesh(atoms=2900, shifted=True))
+BASE: Final = pw.Variant(pw.Mesh(atoms=1000), degauss=0.05, conv_thr=1e-6)
+# For settings whose effect does not depend on the mesh.
+COARSE: Final = replace(BASE, mesh=pw.Mesh(atoms=250))
 
-_DISTANCES: Final = (0.50, 0.35, 0.25, 0.20)
-_PRODUCTS: Final = (250, 500, 1000, 1500, 2000)
+_SMALL: Final = 8
+_LARGE: Final = 30
 
 
-def variants() -> dict[str, dict[str, pw.Variant]]:
-    """Return the variants by group and name."""
+@dataclass(frozen=True)
+class Group:
+    """Variants of one setting.
+
+    :param reference: what they are compared with.
+    :param variants: by name.
+    :param step: 1 for all cells of the size, 2 for every second, and so on.
+    :param large: whether the cells are the large ones.
+    """
+
+    reference: pw.Variant
+    variants: Mapping[str, pw.Variant]
+    step: int = 1
+    large: bool = False
+
+    def chosen(self, cells: Sequence[Atoms]) -> list[Atoms]:
+        """Return the cells of this group."""
+        return [atoms for atoms in cells if (len(atoms) > _LARGE) == self.large][:: self.step]
+
+
+def groups() -> dict[str, Group]:
+    """Return the groups by name."""
     meshes = {
-        f'{name}{kind}': replace(mesh, centred=centred, shifted=shifted)
-        for kind, centred, shifted in (
-            ('', False, False),
-            (', shifted', False, True),
-            (', centred', True, False),
-            (', centred and shifted', True, True),
-        )
-        for name, mesh in {
-            **{f'distance {value:g}': pw.Mesh(distance=value) for value in _DISTANCES if not centred},
-            **{f'k-points x atoms {value}': pw.Mesh(atoms=value) for value in _PRODUCTS},
-        }.items()
+        'distance 0.35': pw.Mesh(distance=0.35),
+        **{f'{n}': pw.Mesh(atoms=n) for n in (250, 500, 1000, 1500)},
+        **{f'{n}, shifted': pw.Mesh(atoms=n, shifted=True) for n in (250, 500, 1000)},
+        '500, centred': pw.Mesh(atoms=500, centred=True),
+        '500, centred and shifted': pw.Mesh(atoms=500, centred=True, shifted=True),
     }
-    base = BASE
+    smearings = [('cold', 0.02), ('cold', 0.03), ('methfessel-paxton', 0.03), ('methfessel-paxton', 0.05)]
+    electrons: dict[str, dict[str, Any]] = {
+        **{f'mixing_beta {value:g}': {'mixing_beta': value} for value in (0.5, 0.7, 0.9)},
+        'local-TF': {'mixing_mode': 'local-TF'},
+        **{f'diagonalization {name}': {'diagonalization': name} for name in ('cg', 'paro')},
+    }
     return {
-        'mesh': {name: replace(base, mesh=mesh) for name, mesh in meshes.items()},
-        'smearing': {
-            f'{name} {value:g} Ry': replace(base, smearing=name, degauss=value)
-            for name, widths in (
-                ('cold', (0.02, 0.03, 0.05, 0.07)),
-                ('methfessel-paxton', (0.03, 0.05, 0.07)),
-                ('gaussian', (0.02, 0.05)),
-            )
-            for value in widths
-        },
-        'cutoff': {f'ecutwfc {value:g} Ry': replace(base, wavefunctions=value) for value in (12.0, 14.0, 16.0, 20.0)},
-        'density': {f'ecutrho {value:g} ecutwfc': replace(base, density=value) for value in (2.5, 3.0, 3.5, 4.0)},
-        'conv_thr': {f'conv_thr {value:g}': replace(base, conv_thr=value) for value in (1e-4, 1e-5, 1e-6, 1e-8)},
-        'electrons': {
-            **{
-                f'mixing_beta {value:g}': replace(base, electrons={'mixing_beta': value})
-                for value in (0.3, 0.5, 0.7, 0.9)
-            },
-            'local-TF': replace(base, electrons={'mixing_mode': 'local-TF'}),
-            **{name: replace(base, electrons={'diagonalization': name}) for name in ('cg', 'paro', 'ppcg')},
-        },
-        'bands': {f'{value:g} times the bands': replace(base, bands=value) for value in (1.0, 1.1, 1.2, 1.4)},
+        'mesh': Group(REFERENCE, _meshes(meshes), step=2),
+        'smearing': Group(
+            REFERENCE, {f'{a} {b:g} Ry': replace(BASE, smearing=a, degauss=b) for a, b in smearings}, step=2
+        ),
+        'cutoff': _settings('wavefunctions', (12.0, 14.0, 16.0), 20.0, 'ecutwfc {:g} Ry'),
+        'density': _settings('density', (2.5, 3.0, 3.5, 4.0), 8.0, 'ecutrho {:g} ecutwfc'),
+        'conv_thr': _settings('conv_thr', (1e-4, 1e-5, 1e-6, 1e-8), 1e-10, 'conv_thr {:g}'),
+        'electrons': Group(
+            replace(COARSE, conv_thr=1e-10),
+            {name: replace(COARSE, electrons=values) for name, values in electrons.items()},
+            step=3,
+        ),
+        'bands': _settings('bands', (1.0, 1.1, 1.2, 1.4), 1.4, '{:g} times the bands'),
+        'check': Group(replace(REFERENCE, mesh=pw.Mesh(atoms=8000, shifted=True)), {'reference': REFERENCE}, step=7),
+        'large': Group(REFERENCE, {k: v for k, v in _meshes(meshes).items() if '1500' not in k}, large=True),
     }
+
+
+def _meshes(meshes: Mapping[str, pw.Mesh]) -> dict[str, pw.Variant]:
+    return {name: replace(BASE, mesh=mesh) for name, mesh in meshes.items()}
+
+
+def _settings(name: str, values: Sequence[float], tightest: float, title: str) -> Group:
+    def with_value(value: float) -> pw.Variant:
+        changed: dict[str, Any] = {name: value}
+        return replace(COARSE, **changed)
+
+    return Group(with_value(tightest), {title.format(value): with_value(value) for value in values}, step=3)
 
 
 def errors(found: Mapping[int, pw.Result], exact: Mapping[int, pw.Result], cells: Sequence[Atoms]) -> dict[str, Any]:
@@ -83,15 +111,19 @@ def errors(found: Mapping[int, pw.Result], exact: Mapping[int, pw.Result], cells
     energies -= energies.mean()
     forces = np.array([_rms(found[i].forces, exact[i].forces) for i in both])
     pressures = np.array([found[i].pressure - exact[i].pressure for i in both])
+    small = np.array([len(cells[i]) <= _SMALL for i in both])
     return {
         'cells': len(both),
         'energy_median_mev_per_atom': float(np.median(np.abs(energies))),
         'energy_rms_mev_per_atom': float(np.sqrt(np.mean(energies**2))),
         'energy_max_mev_per_atom': float(np.abs(energies).max()),
+        'energy_small_mev_per_atom': float(np.median(np.abs(energies[small]))) if small.any() else None,
         'force_median_ev_per_angstrom': float(np.median(forces)),
         'force_max_ev_per_angstrom': float(forces.max()),
+        'force_small_ev_per_angstrom': float(np.median(forces[small])) if small.any() else None,
         'pressure_median_gpa': float(np.median(np.abs(pressures))),
         'cpu_s': float(np.sum([found[i].seconds for i in both])),
+        'cpu_small_s': float(np.sum([found[i].seconds for i in both if len(cells[i]) <= _SMALL])),
         'iterations': float(np.mean([found[i].iterations for i in both])),
         'filled': sum(found[i].filled for i in both),
     }
@@ -120,21 +152,30 @@ def calculate(
     return {index: result for index, result in found if result is not None}
 
 
+def rows(group: Group, cells: Sequence[Atoms], folder: Path, pool: ProcessPoolExecutor) -> dict[str, Any]:
+    """Return the errors and costs of each variant of a group by name."""
+    chosen = group.chosen(cells)
+    exact = calculate(chosen, group.reference, folder, pool)
+    found = {}
+    for name, variant in group.variants.items():
+        found[name] = errors(calculate(chosen, variant, folder, pool), exact, chosen)
+        print(name, found[name], flush=True)
+    return found
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Calculate the cells with the variants of some groups, and print the table."""
+    """Calculate the variants of some groups, and store their errors and costs."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument('groups', nargs='*', default=list(variants()), help=f'of {", ".join(variants())}')
+    parser.add_argument('groups', nargs='*', default=list(groups()), help=f'of {", ".join(groups())}')
     parser.add_argument('--folder', type=Path, required=True, help='where results of single calculations are kept')
-    parser.add_argument('--cells', type=Path, default=CELLS, help='file of the cells')
     given = parser.parse_args(arguments)
     given.folder.mkdir(parents=True, exist_ok=True)
-    cells = read(given.cells, index=':')
+    cells = read(CELLS, index=':')
+    stored = json.loads(RESULTS.read_text()) if RESULTS.exists() else {}
     with ProcessPoolExecutor(2) as pool:
-        exact = calculate(cells, REFERENCE, given.folder, pool)
-        for group in given.groups:
-            for name, variant in variants()[group].items():
-                row = errors(calculate(cells, variant, given.folder, pool), exact, cells)
-                print(group, name, row, flush=True)
+        for name in given.groups:
+            stored[name] = rows(groups()[name], cells, given.folder, pool)
+            RESULTS.write_text(json.dumps(stored, indent=1, sort_keys=True) + '\n')
     return 0
 
 
