@@ -64,8 +64,7 @@ def groups() -> dict[str, Group]:
         'distance 0.35': pw.Mesh(distance=0.35),
         **{f'{n}': pw.Mesh(atoms=n) for n in (250, 500, 1000, 1500)},
         **{f'{n}, shifted': pw.Mesh(atoms=n, shifted=True) for n in (250, 500, 1000)},
-        '500, centred': pw.Mesh(atoms=500, centred=True),
-        '500, centred and shifted': pw.Mesh(atoms=500, centred=True, shifted=True),
+        **{f'{n}, centred': pw.Mesh(atoms=n, centred=True) for n in (500, 1000)},
     }
     smearings = [('cold', 0.02), ('cold', 0.03), ('methfessel-paxton', 0.03), ('methfessel-paxton', 0.05)]
     electrons: dict[str, dict[str, Any]] = {
@@ -88,7 +87,11 @@ def groups() -> dict[str, Group]:
         ),
         'bands': _settings('bands', (1.0, 1.1, 1.2, 1.4), 1.4, '{:g} times the bands'),
         'check': Group(replace(REFERENCE, mesh=pw.Mesh(atoms=8000, shifted=True)), {'reference': REFERENCE}, step=7),
-        'large': Group(REFERENCE, {k: v for k, v in _meshes(meshes).items() if '1500' not in k}, large=True),
+        'large': Group(
+            REFERENCE,
+            {name: variant for name, variant in _meshes(meshes).items() if not variant.mesh.centred},
+            large=True,
+        ),
     }
 
 

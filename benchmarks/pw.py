@@ -55,19 +55,23 @@ class Mesh:
         return next(mesh for mesh in meshes if np.prod(mesh) >= needed)
 
     def card(self, atoms: Atoms) -> str:
-        """Return the card ``K_POINTS`` of a cell without symmetry but that of time reversal."""
+        """Return the card ``K_POINTS``.
+
+        :raises ValueError: if the mesh is centred and shifted, or centred and the cell not orthorhombic.
+        """
         divisions = np.array(self.divisions(atoms))
-        origins = [np.zeros(3), np.full(3, 0.5)] if self.centred else [np.zeros(3)]
-        shift = (0.25 if self.centred else 0.5) if self.shifted else 0.0
+        if not self.centred:
+            return f'K_POINTS automatic\n{" ".join(map(str, [*divisions, *[int(self.shifted)] * 3]))}'
+        if self.shifted or not np.allclose(atoms.cell, np.diag(atoms.cell.lengths())):
+            raise ValueError('a centred mesh needs an orthorhombic cell and no shift')
         grid = np.stack(np.meshgrid(*map(np.arange, divisions), indexing='ij'), axis=-1).reshape(-1, 3)
-        # In quarters of a division, so that points compare exactly.
-        points = np.concatenate([np.rint(4 * (grid + origin + shift)).astype(int) for origin in origins])
-        weights: dict[tuple[int, ...], int] = {}
-        for point in points:
-            pair = (point % (4 * divisions), -point % (4 * divisions))
-            key = min(tuple(one.tolist()) for one in pair)
-            weights[key] = weights.get(key, 0) + 1
-        lines = [' '.join(f'{x:.12f}' for x in np.array(key) / 4 / divisions) + f' {n}' for key, n in weights.items()]
+        # In halves of a division, so that points compare exactly.
+        points = np.concatenate([2 * grid, 2 * grid + 1])
+        # pw.x adds the images under the symmetry of the lattice: it needs one point of each set.
+        period = 2 * divisions
+        reduced = np.minimum(points % period, -points % period)
+        unique, weights = np.unique(reduced, axis=0, return_counts=True)
+        lines = [' '.join(f'{x:.12f}' for x in one / period) + f' {n}' for one, n in zip(unique, weights, strict=True)]
         return '\n'.join(['K_POINTS crystal', str(len(lines)), *lines])
 
 
