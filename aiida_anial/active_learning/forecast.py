@@ -8,13 +8,22 @@ from typing import Final
 
 from aiida_anial.active_learning.settings import CampaignInputs
 
-__all__ = ('Forecast', 'IterationForecast', 'Speed', 'forecast', 'label_interval')
+__all__ = ('JOB_S', 'Forecast', 'IterationForecast', 'Speed', 'forecast', 'label_interval', 'memory_mib')
 
 AROUND_LABEL_S: Final = 2.7
 """Seconds from the end of a label to the start of the next in the same slot."""
 
 ENGINE_CPU_S: Final = 4.0
 """CPU seconds of the daemon for a label."""
+
+JOB_S: Final = 10.0
+"""Seconds that a job of ``anial-worker`` takes apart from its steps."""
+
+DISK_KIB: Final = 110.0
+"""Disk space of a label in KiB, with its share of everything else; docs/topics/graph-size.md measures it."""
+
+WORKER_MIB: Final = 500.0
+"""Memory in MiB of a daemon worker, or of a job of ``anial-worker`` without its Jacobians."""
 
 # Mean length of a trajectory that disagreement stops, as a fraction of t_max: stops are spread over it evenly.
 _STOPPED_LENGTH = 0.5
@@ -80,6 +89,19 @@ class Forecast:
         """Number of labels at the end."""
         return sum(one.n_labels for one in self.iterations)
 
+    def ends(self) -> Iterator[tuple[int, int, float]]:
+        """Yield index, number of labels and seconds from the start at the end of each iteration."""
+        n_labels, seconds = 0, 0.0
+        for one in self.iterations:
+            n_labels += one.n_labels
+            seconds += sum(one.seconds.values())
+            yield one.index, n_labels, seconds
+
+    @property
+    def disk_mib(self) -> float:
+        """Disk space at the end in MiB."""
+        return self.n_labels * DISK_KIB / 1024
+
     @property
     def seconds(self) -> dict[str, float]:
         """Seconds by what they are spent on."""
@@ -99,6 +121,19 @@ def forecast(
     final = inputs.training.final
     final_s = speed.job_s + final.max_steps * speed.training_step_s if final is not None else 0.0
     return Forecast(tuple(_iterations(inputs, speed, n_labels, iterations_done)), final_s)
+
+
+def memory_mib(inputs: CampaignInputs, label_memory_mib: float | None) -> float:
+    """Return the memory in MiB that a campaign takes at most, with one worker of the daemon.
+
+    :param label_memory_mib: that of one program that labels; None if it is not known.
+    """
+    training = inputs.training
+    stages = [training.initial, training.retrain, *([training.final] if training.final is not None else [])]
+    labels = inputs.label.limits.max_concurrent * (label_memory_mib or 0.0)
+    # Validation runs beside a retraining.
+    retraining = 2 * WORKER_MIB + 1024 * max(stage.memory_gib for stage in stages)
+    return WORKER_MIB + max(labels, retraining, inputs.campaign.n_cycles * WORKER_MIB)
 
 
 def _iterations(

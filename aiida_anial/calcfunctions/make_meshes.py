@@ -30,7 +30,7 @@ def make_meshes(
     for cell in cells.values():
         mesh = mesh_for(cell, distance, force_parity, density)
         # The lattice of one cell would be wrong for the others, and pw.x has its own.
-        meshes.setdefault(_name(mesh), orm.KpointsData()).set_kpointsmesh_for(mesh)
+        meshes.setdefault(_name(mesh), orm.KpointsData()).set_kpoints_mesh(mesh)
     return meshes
 
 

@@ -33,6 +33,7 @@ from aiida_anial.cli.server_checks import (
     process_check,
     recovery_check,
 )
+from aiida_anial.cli.speed_checks import speed_checks
 from aiida_anial.pseudopotential import PSEUDO_FAMILY
 
 __all__ = ('checks', 'machine_checks', 'n_workers')
@@ -64,6 +65,7 @@ def checks() -> Iterator[Check]:
     yield _code(PW_CODE, [], r'Program PWSCF (v\.\S+)')
     yield _code(WORKER_CODE, ['--version'], r'version (\S+)')
     yield _pseudo_family()
+    yield from speed_checks(n_workers(), _cores())
 
 
 def _servers(profile: Profile) -> Iterator[Check]:

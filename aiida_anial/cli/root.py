@@ -22,6 +22,7 @@ profile_option = functools.partial(options.PROFILE, type=types.ProfileParamType(
 _COMMANDS = {
     'setup': 'aiida_anial.cli.setup:command',
     'doctor': 'aiida_anial.cli.setup:doctor',
+    'plan': 'aiida_anial.cli.plan:command',
     'submit': 'aiida_anial.cli.submit:command',
     'status': 'aiida_anial.cli.status:command',
     'watch': 'aiida_anial.cli.status:watch',

@@ -49,12 +49,14 @@ class Check:
     :param passed: None if it cannot be checked from here.
     :param finding: what was found.
     :param remedy: how to fix it if it failed, or how to check it by hand if it cannot be checked from here.
+    :param is_slow: whether a campaign works with it, but slowly; ``remedy`` then says how it gets faster.
     """
 
     name: str
     passed: bool | None
     finding: str
     remedy: str = ''
+    is_slow: bool = False
 
 
 def database_checks(config: dict[str, Any], n_workers: int) -> Iterator[Check]:

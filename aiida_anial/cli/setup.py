@@ -99,18 +99,19 @@ _MARKS = {
     False: (click.style('missing ', fg='red'), 'fix'),
     None: (click.style('unknown ', fg='yellow'), 'check'),
 }
+_SLOW = (click.style('slow    ', fg='yellow'), 'faster')
 
 
 @click.command('doctor')
 @profile_option()
 def doctor() -> None:
-    """Check everything that a campaign needs, and say how to fix what is missing."""
+    """Check everything that a campaign needs, say how to fix what is missing, and what makes it slow."""
     from aiida_anial.cli.checks import checks
 
     healthy = True
     for check in checks():
         healthy = healthy and check.passed is not False
-        mark, word = _MARKS[check.passed]
+        mark, word = _SLOW if check.is_slow else _MARKS[check.passed]
         click.echo(f'{mark} {check.name}: {check.finding}')
         if word:
             click.echo(f'         {word}: {check.remedy}')

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from aiida_anial.active_learning.settings import CampaignInputs
+from aiida_anial.cli.campaign_options import campaign_options
 from aiida_anial.cli.root import profile_option
-from aiida_anial.protocols.protocol import default_protocol, protocols
 
 if TYPE_CHECKING:
     from aiida_anial.continuation.plan import Continuation
@@ -21,18 +20,7 @@ __all__ = ('command',)
 
 
 @click.command('submit')
-@click.argument('overrides', required=False, type=click.Path(exists=True, dir_okay=False, path_type=Path))
-@click.option('--protocol', show_default=default_protocol(), help=f'One of {", ".join(protocols())}.')
-@click.option('--seed', type=int, help='Seed of all random draws; overrides the key `seed`.')
-@click.option('--pw-code', show_default='pw@localhost', help='Code of pw.x: pk, UUID or LABEL@COMPUTER.')
-@click.option('--worker-code', show_default='anial-worker@localhost', help='Code of anial-worker.')
-@click.option('--pseudo-family', help='An installed aiida-pseudo family; overrides the key `label.qe.pseudo_family`.')
-@click.option(
-    '--potential',
-    type=click.Path(exists=True, dir_okay=False, path_type=Path),
-    help='EAM file, for the labeller eam.',
-)
-@click.option('--teacher', help='Pk or UUID of an ensemble, for the labeller ensemble.')
+@campaign_options
 @click.option(
     '--continue-from',
     'continued',
@@ -44,11 +32,6 @@ __all__ = ('command',)
     '--dataset', 'datasets', metavar='PK', multiple=True, help='Train on this dataset too, from the start; repeatable.'
 )
 @click.option('--mix-theory', is_flag=True, help='Accept labels of different levels of theory.')
-@click.option(
-    '--benchmark',
-    type=click.Choice(['none', 'quick', 'full']),
-    help='Properties to compute for the ensemble of every iteration; overrides the key `benchmark.properties`.',
-)
 @click.option('--label', default='', help='Label of the campaign.')
 @click.option('--dry-run', is_flag=True, help='Print the resolved inputs as YAML without submitting.')
 @click.option('--pk-only', is_flag=True, help='Print only the pk of the campaign.')

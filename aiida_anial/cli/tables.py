@@ -15,7 +15,7 @@ from aiida_anial.properties.registry import keyed_columns
 from aiida_anial.queries.columns import Kind
 from aiida_anial.reproduction.verdicts import Record, Verdict
 
-__all__ = ('campaign_line', 'pace_lines', 'print_campaign', 'print_records', 'print_reproductions')
+__all__ = ('campaign_line', 'duration', 'pace_lines', 'print_campaign', 'print_records', 'print_reproductions')
 
 # Heading, key of the record, digits after the decimal point.
 _ITERATION_COLUMNS: tuple[tuple[str, str, int], ...] = (
@@ -66,7 +66,7 @@ def pace_lines(pace: Mapping[str, Any]) -> list[str]:
     """Return in words how fast a campaign is, and where its time went."""
     if pace['labels_per_hour'] is None:
         return []
-    first = f'{_duration(pace["elapsed_s"])}, {pace["labels_per_hour"]:.0f} labels an hour'
+    first = f'{duration(pace["elapsed_s"])}, {pace["labels_per_hour"]:.0f} labels an hour'
     if pace['expected_end'] is not None:
         end = datetime.fromisoformat(pace['expected_end']).astimezone()
         first += f'; all iterations are done by about {end:%Y-%m-%d %H:%M}'
@@ -79,7 +79,7 @@ def pace_lines(pace: Mapping[str, Any]) -> list[str]:
     ]
 
 
-def _duration(seconds: float) -> str:
+def duration(seconds: float) -> str:
     """Return a duration as hours and minutes."""
     minutes = round(seconds / 60)
     return f'{minutes // 60} h {minutes % 60:02d} min' if minutes >= 60 else f'{minutes} min'

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Collection, Mapping
-from typing import Any, ClassVar
+from collections.abc import Collection, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from aiida import orm
 from aiida.engine.processes.workchains.workchain import WorkChainSpec
 
 from aiida_anial.active_learning.settings import CampaignInputs, LabellerSettings
 from aiida_anial.common.level_of_theory import LevelOfTheory
+
+if TYPE_CHECKING:
+    from aiida_anial.labellers.trial import Trial
 
 __all__ = ('Labeller', 'Nodes')
 
@@ -78,6 +81,15 @@ class Labeller(ABC):
     def identity(self, label: LabellerSettings) -> dict[str, Any]:  # noqa: ARG002 - most have no settings of their own
         """Return the settings on which labels depend; two campaigns with the same have labels of the same kind."""
         return {}
+
+    @abstractmethod
+    def trial(self, cells: Sequence[orm.StructureData], inputs: Mapping[str, Any], *, side_by_side: int) -> Trial:
+        """Label a few of the cells on this machine, in a temporary folder, and return what all would take.
+
+        :param inputs: what ``inputs`` returned.
+        :param side_by_side: how many run at once.
+        :raises AnialError: if a label cannot be made here.
+        """
 
     # From the inputs of an earlier campaign back to settings and nodes.
 

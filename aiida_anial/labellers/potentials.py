@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
-from typing import Any, ClassVar
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from aiida import orm
 from aiida.common import AttributeDict
@@ -17,6 +18,9 @@ from aiida_anial.common.level_of_theory import LevelOfTheory
 from aiida_anial.data.nodes import loaded_ensemble
 from aiida_anial.formats.files import check_name
 from aiida_anial.labellers.labeller import Labeller, Nodes
+
+if TYPE_CHECKING:
+    from aiida_anial.labellers.trial import Trial
 
 __all__ = ('LABELLERS', 'PotentialLabeller')
 
@@ -61,6 +65,20 @@ class PotentialLabeller(Labeller):
             'labeller': orm.Dict(self.source(label)),
             'metadata': {'options': label.job.options()},
         }
+
+    def trial(self, cells: Sequence[orm.StructureData], inputs: Mapping[str, Any], *, side_by_side: int) -> Trial:  # noqa: ARG002
+        """Time a job for all cells."""
+        from aiida_anial.calculations.evaluate import EvaluateCalculation
+        from aiida_anial.labellers.trial import Trial, check_is_here, dry_run, run_script
+
+        check_is_here(inputs['code'])
+        builder: Any = EvaluateCalculation.get_builder()
+        for name, value in inputs.items():
+            builder[name] = value
+        builder.cells = {f'cell_{index:04d}': cell for index, cell in enumerate(cells)}
+        with TemporaryDirectory() as scratch:
+            seconds = run_script(dry_run(builder, Path(scratch)))
+        return Trial(seconds / len(cells), None, len(cells))
 
     def level_of_theory(self, label: LabellerSettings, nodes: Nodes) -> LevelOfTheory:
         """Return the potential, with the SHA-256 of its file."""

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from operator import attrgetter, itemgetter
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from aiida import orm
 from aiida.common import AttributeDict, LinkType
@@ -15,6 +15,9 @@ from aiida_anial.common.level_of_theory import LevelOfTheory
 from aiida_anial.data.nodes import loaded_code
 from aiida_anial.labellers.labeller import Labeller, Nodes
 from aiida_anial.labellers.pw_inputs import n_electrons, pseudo_and_cutoffs, pw_inputs, read_pw_settings, with_bands
+
+if TYPE_CHECKING:
+    from aiida_anial.labellers.trial import Trial
 
 __all__ = ('LABELLERS', 'PW_CODE', 'PwLabeller')
 
@@ -59,6 +62,14 @@ class PwLabeller(Labeller):
     def inputs(self, label: LabellerSettings, nodes: Nodes, worker: Mapping[str, Any]) -> dict[str, Any]:  # noqa: ARG002
         """Return the inputs of every ``PwBaseWorkChain``."""
         return pw_inputs(label.qe, nodes.get('pw_code'), nodes.get('pseudo'))
+
+    def trial(self, cells: Sequence[orm.StructureData], inputs: Mapping[str, Any], *, side_by_side: int) -> Trial:
+        """Time pw.x on cells of different cost."""
+        from aiida_anial.labellers.pw_trial import mean_trial
+        from aiida_anial.labellers.trial import check_is_here
+
+        check_is_here(inputs['pw']['code'])
+        return mean_trial(cells, inputs, side_by_side=side_by_side)
 
     def level_of_theory(self, label: LabellerSettings, nodes: Nodes) -> LevelOfTheory:
         """Return the settings of pw.x; its version and the functional are known only after the first label."""

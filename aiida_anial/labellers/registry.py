@@ -18,7 +18,7 @@ from aiida_anial.labellers.labeller import Labeller
 __all__ = ('check_labeller', 'known_labellers', 'labeller_named', 'labeller_of', 'labeller_of_node')
 
 # Modules beside the labellers; one of them loads the work chains of aiida-quantumespresso.
-_HELPERS = {'labeller', 'pw_base', 'pw_inputs', 'registry'}
+_HELPERS = {'labeller', 'pw_base', 'pw_inputs', 'pw_trial', 'registry', 'trial'}
 
 
 @functools.cache

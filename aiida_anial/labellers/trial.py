@@ -1,0 +1,74 @@
+"""Jobs that are timed on the spot, in a temporary folder: nothing of them is stored."""
+
+from __future__ import annotations
+
+import subprocess
+import time
+from contextlib import chdir
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+from aiida import orm
+from aiida.engine import run_get_node
+
+from aiida_anial.common.errors import AnialError
+
+__all__ = ('Trial', 'check_is_here', 'dry_run', 'is_here', 'run_script')
+
+_LIMIT_S: Final = 900
+
+
+@dataclass(frozen=True)
+class Trial:
+    """What labels cost.
+
+    :param seconds: wall time of the labeller's program for a cell of the mean cost.
+    :param memory_mib: memory of one program for the largest cell that was tried; None if it is not known.
+    :param n_cells: how many cells were tried.
+    """
+
+    seconds: float
+    memory_mib: float | None
+    n_cells: int
+
+
+def is_here(code: orm.AbstractCode) -> bool:
+    """Return whether jobs of a code run on this machine, without a scheduler."""
+    computer = code.computer
+    return computer is not None and (computer.transport_type, computer.scheduler_type) == ('core.local', 'core.direct')
+
+
+def check_is_here(code: orm.AbstractCode) -> None:
+    """Check that jobs of a code run on this machine.
+
+    :raises AnialError: if they do not.
+    """
+    if not is_here(code):
+        raise AnialError(
+            f'--label-seconds: {code.full_label} does not run on this machine, so no label can be timed here; give the '
+            'seconds that one takes there.'
+        )
+
+
+def dry_run(builder: Any, scratch: Path) -> Path:
+    """Write the files of a job as AiiDA would, and return their folder under ``scratch``."""
+    builder.metadata = {**builder.metadata, 'dry_run': True, 'store_provenance': False}
+    with chdir(scratch):
+        _, node = run_get_node(builder)
+    return Path(node.dry_run_info['folder'])
+
+
+def run_script(folder: Path) -> float:
+    """Run the script of a job, and return the seconds.
+
+    :raises AnialError: if it takes too long.
+    """
+    begin = time.perf_counter()
+    try:
+        subprocess.run(['/bin/bash', '_aiidasubmit.sh'], cwd=folder, capture_output=True, check=False, timeout=_LIMIT_S)
+    except subprocess.TimeoutExpired as exception:
+        raise AnialError(
+            f'--label-seconds: a label that was timed did not end in {_LIMIT_S} s; give the seconds that one takes.'
+        ) from exception
+    return time.perf_counter() - begin
