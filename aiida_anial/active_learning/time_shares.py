@@ -23,6 +23,7 @@ class Calculation:
     :param stopped: when its program ended.
     :param ended: when its process ended.
     :param is_over: whether it has; else the times that are to come are those of the moment.
+    :param n_cells: cells that it labels.
     """
 
     kind: str
@@ -31,6 +32,7 @@ class Calculation:
     stopped: float
     ended: float
     is_over: bool = True
+    n_cells: int = 1
 
 
 @dataclass(frozen=True)
@@ -73,7 +75,7 @@ def time_shares(calculations: Iterable[Calculation], begin: float, end: float) -
             alive[kind] += change
         previous = moment
     total = end - begin
-    shares = {kind: value / total for kind, value in seconds.items()}
+    shares = {kind: value / total for kind, value in seconds.items() if value}
     return TimeShares(shares, running[2] / total, running[1] / total, running[0] / total)
 
 

@@ -18,6 +18,9 @@ __all__ = ('command', 'watch')
 # AiiDA prefixes each message with the process and its step in brackets.
 _REPORT = re.compile(r'\[(?P<pk>\d+)\|(?P<name>\w+)\|\w+\]: (?P<text>.*)', re.DOTALL)
 
+# Seconds between two lines on how fast the campaign is.
+_PACE_INTERVAL_S = 300
+
 # Work chains that report every single job; the work chains above them report the progress.
 _QUIET = ('PwBaseWorkChain', 'SampleWorkChain', 'TrainWorkChain')
 
@@ -49,7 +52,7 @@ def command(pk: str, as_json: bool) -> None:
 )
 @profile_option()
 def watch(pk: str, interval: float) -> None:
-    """Print the reports of the campaign PK as they arrive, until it ends.
+    """Print the reports of the campaign PK as they arrive, until it ends, and every five minutes how fast it is.
 
     The exit status is 0 if the campaign finished with exit status 0. Ctrl-C stops watching, not the campaign.
     """
@@ -61,13 +64,17 @@ def watch(pk: str, interval: float) -> None:
     node = load_campaign(pk)
     if not node.is_terminated and not get_daemon_client().is_daemon_running:
         click.echo('The daemon is not running; the campaign waits until you run: verdi daemon start', err=True)
-    reports = _Reports(node)
+    reports, told = _Reports(node), time.monotonic()
     while True:
         ended = node.is_terminated
         for line in reports.fresh():
             click.echo(line)
         if ended:
             break
+        if time.monotonic() - told > _PACE_INTERVAL_S:
+            for line in pace_lines(campaign_status(node)['pace']):
+                click.echo(line)
+            told = time.monotonic()
         time.sleep(interval)
     status = campaign_status(node)
     for line in (*pace_lines(status['pace']), campaign_line(status)):

@@ -29,14 +29,15 @@ def campaign_speed(campaign: Any, calculations: Sequence[Calculation]) -> Speed 
     chains = work_chains([campaign])
     tables = _outputs(chains, _SAMPLE, 'table', 'trajectories')
     steps = _inputs(chains, _TRAIN, 'settings', 'max_steps')
-    if len(labels) < _LEAST_LABELS or not tables or not steps:
+    n_labels = sum(one.n_cells for one in labels)
+    if n_labels < _LEAST_LABELS or not tables or not steps:
         return None
     rows = [row for _, table in tables for row in table]
     atom_steps = [sum(row['n_atoms'] * row['stop_step'] for row in table) for _, table in tables]
     dynamics_job, atom_step = _line(atom_steps, [seconds for seconds, _ in tables])
     training_job, training_step = _line([number for _, number in steps], [seconds for seconds, _ in steps])
     return Speed(
-        label_s=_covered(labels) / len(labels),
+        label_s=_covered(labels) / n_labels,
         # A cycle has a job of its own, and all of them run side by side.
         atom_step_s=atom_step,
         training_step_s=training_step,

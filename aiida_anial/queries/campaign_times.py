@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections import Counter
+from collections.abc import Collection, Mapping
 from datetime import datetime
 from typing import Any, Final
 
@@ -20,7 +21,10 @@ LABELS: Final = 'labels'
 DYNAMICS: Final = 'dynamics'
 TRAINING: Final = 'training'
 OTHER: Final = 'other'
+_SEVERAL: Final = 'EvaluateCalculation'
 _KINDS: Final = {
+    'PwCalculation': LABELS,
+    _SEVERAL: LABELS,
     'SampleCalculation': DYNAMICS,
     'TrainEnsembleCalculation': TRAINING,
     'ValidateCalculation': 'validation',
@@ -33,7 +37,7 @@ def calculations_of(campaign: Any) -> list[Calculation]:
     chains = work_chains([campaign])
     jobs = {**_jobs(chains), **_jobs(_labelling(chains))}
     started, stopped = _created(jobs, 'remote_folder'), _created(jobs, 'retrieved')
-    seconds = _wall_times(jobs)
+    seconds, n_cells = _wall_times(jobs), _n_cells(jobs)
     now = timezone.now().timestamp()
     found = []
     for pk, (name, begun, changed, state) in jobs.items():
@@ -43,12 +47,13 @@ def calculations_of(campaign: Any) -> list[Calculation]:
         stop = stopped.get(pk, ended)
         # The files are fetched some time after the program has ended.
         stop = min(stop, start + seconds[pk]) if pk in seconds else stop
-        found.append(Calculation(_kind(name), begun.timestamp(), start, stop, ended, is_over))
+        times = (begun.timestamp(), start, stop, ended)
+        found.append(Calculation(_kind(name), *times, is_over, n_cells.get(pk, 1)))
     return found
 
 
 def _kind(name: str) -> str:
-    return _KINDS.get(name, LABELS if name in ('PwCalculation', 'EvaluateCalculation') else OTHER)
+    return _KINDS.get(name, OTHER)
 
 
 def _labelling(chains: Collection[int]) -> list[int]:
@@ -75,6 +80,14 @@ def _created(jobs: Collection[int], output: str) -> dict[int, float]:
     query = orm.QueryBuilder().append(orm.CalcJobNode, filters={'id': {'in': list(jobs)}}, tag='job', project='id')
     query.append(orm.Data, with_incoming='job', edge_filters={'label': output}, project='ctime')
     return {pk: moment.timestamp() for pk, moment in query.all()} if jobs else {}
+
+
+def _n_cells(jobs: Mapping[int, tuple[str, Any, Any, str]]) -> Counter[int]:
+    """Return how many cells each job that labels several has."""
+    several = [pk for pk, (name, *_) in jobs.items() if name == _SEVERAL]
+    query = orm.QueryBuilder().append(orm.CalcJobNode, filters={'id': {'in': several}}, tag='job', project='id')
+    query.append(orm.StructureData, with_outgoing='job')
+    return Counter(query.all(flat=True)) if several else Counter()
 
 
 def _wall_times(jobs: Collection[int]) -> dict[int, float]:

@@ -1,0 +1,118 @@
+"""``aiida-anial plan``, ``status`` and ``watch``: how long a campaign takes, before and after."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from aiida import orm
+
+from aiida_anial.cli import status as status_module
+from aiida_anial.labellers.trial import check_is_here
+from aiida_anial.queries.campaign_speed import campaign_speed
+from aiida_anial.queries.campaign_status import campaign_status
+from aiida_anial.queries.campaign_times import LABELS, calculations_of
+
+
+def planned(invoke, *arguments):
+    result = invoke('plan', *arguments, '--json')
+    assert result.exit_code == 0, result.output
+    return json.loads(result.stdout)
+
+
+def test_a_campaign_of_the_profile_tells_how_fast_the_next_one_is(
+    invoke, write, campaigns, campaign_overrides, count_nodes
+):
+    before = count_nodes()
+    plan = planned(invoke, write(campaign_overrides()), '--protocol', 'demo')
+    known = [campaign.pk for campaign in campaigns.values()]
+    assert any(one.startswith(f'the speed of campaign {pk},') for one in plan['assumptions'] for pk in known)
+    assert plan['n_labels'] == 12 + 4 + 4
+    assert plan['total_hours'] == pytest.approx(sum(plan['hours'].values()))
+    assert [row['n_labels'] for row in plan['iterations']] == [12, 16, 20]
+    assert count_nodes() == before
+
+
+def test_other_cells_are_tried_on_the_spot_and_nothing_is_stored(
+    invoke, write, campaign_overrides, count_nodes, worker_code
+):
+    over = campaign_overrides(cells={'families': [{'edges_angstrom': [4.5, 5.0], 'n_atoms': [4, 5]}]})
+    before = count_nodes()
+    plan = planned(invoke, write(over), '--protocol', 'demo')
+    assert any('labels as timed now' in one for one in plan['assumptions'])
+    assert plan['hours']['labels'] > 0
+    assert count_nodes() == before
+
+
+def test_pw_is_tried_on_cells_of_different_cost(invoke, write, campaign_overrides, count_nodes, pw_code, pseudo):
+    """Real ``pw.x``, at settings so coarse that it takes a second or two."""
+    cells = {'families': [{'edges_angstrom': [4.0, 4.6], 'n_atoms': [2, 4]}], 'density_g_per_cm3': [1.0, 3.0]}
+    qe = {'kpoints_mesh': [1, 1, 1], 'kpoints_distance_per_angstrom': None, 'kpoints_per_reciprocal_atom': None}
+    over = campaign_overrides(cells=cells, label={'labeller': 'qe', 'qe': qe})
+    before = count_nodes()
+    plan = planned(invoke, write(over), '--protocol', 'demo')
+    assert any('labels as timed now' in one for one in plan['assumptions']), plan
+    assert plan['memory_mib'] > 0
+    assert count_nodes() == before
+
+
+def test_a_label_that_takes_longer_makes_the_campaign_longer(invoke, write, campaign_overrides, pw_code, pseudo):
+    over = write(campaign_overrides(label={'labeller': 'qe'}))
+    short, long = (planned(invoke, over, '--protocol', 'demo', '--label-seconds', s) for s in (100, 200))
+    assert long['hours']['labels'] == pytest.approx(2 * short['hours']['labels'], rel=0.05)
+    assert long['n_labels'] == short['n_labels']
+
+
+def test_the_plan_in_words(invoke, write, campaigns, campaign_overrides):
+    output = invoke('plan', write(campaign_overrides()), '--protocol', 'demo').output
+    assert '20 labels in ' in output
+    assert 'iteration  2 ends after' in output
+    assert 'Disk: about 2 MiB. Memory: at most ' in output
+    assert 'Assumed: ' in output
+
+
+def test_labels_of_another_machine_cannot_be_tried(aiida_profile):
+    remote = orm.Computer('cluster', 'cluster', transport_type='core.ssh', scheduler_type='core.slurm').store()
+    code = orm.InstalledCode(label='pw', computer=remote, filepath_executable='/bin/pw.x').store()
+    with pytest.raises(Exception, match='--label-seconds: pw@cluster does not run on this machine'):
+        check_is_here(code)
+
+
+def test_the_speed_of_a_campaign_is_that_of_its_jobs(campaigns):
+    campaign = campaigns['main']
+    calculations = calculations_of(campaign)
+    speed = campaign_speed(campaign, calculations)
+    labels = [one for one in calculations if one.kind == LABELS]
+    # Three jobs of all cells each, by EMT.
+    assert sum(one.n_cells for one in labels) == 12 + 4 + 4
+    longest = max(one.ended for one in labels) - min(one.begun for one in labels)
+    assert 0 < speed.label_s <= longest / 20
+    assert speed.atom_step_s > 0
+    assert speed.training_step_s > 0
+    assert 0 < speed.job_s < 60
+
+
+def test_the_pace_is_part_of_the_status(campaigns):
+    campaign = campaigns['main']
+    pace = campaign_status(campaign)['pace']
+    assert 0 < pace['elapsed_s'] < 3600
+    assert pace['labels_per_hour'] == pytest.approx(20 * 3600 / pace['elapsed_s'])
+    assert pace['expected_end'] is None
+    assert sum(pace['time_shares'].values()) == pytest.approx(1)
+    assert {'labels', 'dynamics', 'training', 'validation'} <= set(pace['time_shares'])
+    assert sum(pace['programs_running'].values()) == pytest.approx(1)
+
+
+def test_status_and_watch_print_the_pace(invoke, campaigns):
+    for command in ('status', 'watch'):
+        output = invoke(command, campaigns['main'].pk).output
+        assert 'labels an hour' in output
+        assert 'Time: ' in output
+
+
+def test_watch_prints_the_pace_now_and_then(invoke, campaigns, monkeypatch):
+    ended = iter([False, False, True])  # at the start, and in each round
+    monkeypatch.setattr(status_module, '_PACE_INTERVAL_S', 0)
+    monkeypatch.setattr(type(campaigns['main']), 'is_terminated', property(lambda _: next(ended, True)))
+    output = invoke('watch', campaigns['main'].pk, '--interval', 0.2).output
+    assert output.count('labels an hour') == 2
