@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 from aiida import orm
 
+from aiida_anial.runtime.attached_outputs import ask_for_new_outputs_alone
 from aiida_anial.runtime.kept_values import keep_values
 from aiida_anial.runtime.killing import KillsChildren
 from aiida_anial.runtime.launch_once import LaunchesOnce
@@ -43,6 +44,7 @@ class AnialWorkChain(
         super().init()
         wake_jobs_at_changes()
         keep_schemas()
+        ask_for_new_outputs_alone()
         keep_values()
 
     def fill(self, most: int, computer: orm.Computer | None, launch: Callable[[str], None]) -> None:

@@ -7,16 +7,19 @@ must follow; or upstream now does by itself what the hook is for, and the hook c
 from __future__ import annotations
 
 import asyncio
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 from aiida import orm
+from aiida.engine import Process
 from aiida.engine.processes.calcjobs import manager
 from aiida.engine.processes.calcjobs.manager import JobManager
 from aiida.manage import get_manager
 from aiida.schedulers.datastructures import JobInfo, JobState
 from support.contracts import GONE, calls, same
 
+from aiida_anial.runtime import attached_outputs
 from aiida_anial.runtime.kept_values import keep_values
 from aiida_anial.runtime.polling import PatientJobsList, wake_jobs_at_changes
 from aiida_anial.runtime.xml_schema import keep_schemas
@@ -149,3 +152,50 @@ def test_kept_values_what_may_have_changed_is_read_again_without_forgetting_too(
         assert node.label == 'after', 'hook kept_values: an old value is read'
     finally:
         session.expire_on_commit = expire
+
+
+@pytest.fixture
+def asked(monkeypatch):
+    """Count how often a process asks for its outputs, in a class that stands for AiiDA's."""
+    calls('attached_outputs', attached_outputs._stock, 'self._flat_outputs()', 'get_outgoing(', 'output.store()')
+    found: list[int] = []
+    monkeypatch.setattr(attached_outputs, '_stock', lambda process: found.append(len(process.outputs)))
+    return found
+
+
+def test_attached_outputs_are_asked_for_when_there_are_new_ones(asked):
+    process = SimpleNamespace(outputs={}, _flat_outputs=lambda: process.outputs)
+    for outputs in ({}, {}, {'one': 1}, {'one': 1}, {'one': 1, 'two': 2}, {'one': 1, 'two': 2}):
+        process.outputs = outputs
+        attached_outputs._update_outputs(process)
+    assert asked == [1, 2]
+
+
+def test_attached_outputs_that_could_not_be_attached_are_tried_again(monkeypatch):
+    process = SimpleNamespace(outputs={'one': 1}, _flat_outputs=lambda: process.outputs)
+    failures = iter([OSError('the database is away'), None])
+
+    def attach(_: Any) -> None:
+        if (failure := next(failures)) is not None:
+            raise failure
+
+    monkeypatch.setattr(attached_outputs, '_stock', attach)
+    with pytest.raises(OSError, match='away'):
+        attached_outputs._update_outputs(process)
+    attached_outputs._update_outputs(process)
+    assert next(failures, 'none left') == 'none left'
+
+
+def test_attached_outputs_aiida_still_asks_without_any(monkeypatch):
+    monkeypatch.setattr(Process, 'update_outputs', attached_outputs._stock)
+    found = []
+    links = SimpleNamespace(get_outgoing=lambda **_: found.append(1) or SimpleNamespace(all_link_labels=list))
+    process = SimpleNamespace(
+        metadata=SimpleNamespace(store_provenance=True),
+        _flat_outputs=dict,
+        node=SimpleNamespace(base=SimpleNamespace(links=links)),
+    )
+    Process.update_outputs(process)
+    assert found, f'hook attached_outputs: {GONE}'
+    attached_outputs.ask_for_new_outputs_alone()
+    assert Process.update_outputs is attached_outputs._update_outputs
