@@ -10,7 +10,7 @@ SERVICES ?= .services
 export OMP_NUM_THREADS ?= 1
 
 .DEFAULT_GOAL := help
-.PHONY: help install venv qe demo test test-slow services services-stop faults bench bench-graph bench-load lint audit docs clean
+.PHONY: help install venv qe demo test test-slow services services-stop faults bench bench-graph bench-load bench-campaign bench-labels lint audit docs clean
 
 help: ## list the targets
 	@echo 'help: the targets of this Makefile'
@@ -72,6 +72,14 @@ bench-load: install ## measure the overhead of the work chains with thousands of
 	@services/install.sh postgresql rabbitmq
 	@echo 'bench-load: the figures go to benchmarks/results/load.json and docs/topics/load.md'
 	@$(BIN)/python benchmarks/load.py
+
+bench-campaign: install ## run a campaign of the protocol laptop for forty minutes, and see where its time goes
+	@echo 'bench-campaign: the figures go to benchmarks/results/campaign.json and docs/topics/load.md'
+	@$(BIN)/python benchmarks/campaign.py
+
+bench-labels: install ## measure error and cost of labels with many settings of pw.x, in some hours
+	@echo 'bench-labels: the figures go to benchmarks/results/labels.json and docs/topics/labels.md'
+	@$(BIN)/python benchmarks/labels.py --folder .labels
 
 audit: venv ## look for unsafe code, and for installed versions that differ from the pins
 	@echo 'audit: bandit, pins, installed versions; known vulnerabilities if pip-audit is installed and can reach its service'

@@ -14,7 +14,6 @@ kept in a folder, so an interrupted run continues. Run it from the repository ro
 from __future__ import annotations
 
 import argparse
-import json
 import sys
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
@@ -22,13 +21,14 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final
 
+import common
 import numpy as np
 import pw
+import tables
 from ase import Atoms
 from ase.io import read
 
 CELLS: Final = Path(__file__).with_name('label_cells.extxyz')
-RESULTS: Final = Path(__file__).with_name('results') / 'labels.json'
 REFERENCE: Final = pw.Variant(pw.Mesh(atoms=2900, shifted=True))
 BASE: Final = pw.Variant(pw.Mesh(atoms=1000), degauss=0.05, conv_thr=1e-6)
 # For settings whose effect does not depend on the mesh.
@@ -174,11 +174,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     given = parser.parse_args(arguments)
     given.folder.mkdir(parents=True, exist_ok=True)
     cells = read(CELLS, index=':')
-    stored = json.loads(RESULTS.read_text()) if RESULTS.exists() else {}
+    stored = dict(tables.LABELS.read())
     with ProcessPoolExecutor(2) as pool:
         for name in given.groups:
             stored[name] = rows(groups()[name], cells, given.folder, pool)
-            RESULTS.write_text(json.dumps(stored, indent=1, sort_keys=True) + '\n')
+            common.write_json(tables.LABELS.file, stored)
+    tables.LABELS.write()
     return 0
 
 

@@ -60,7 +60,8 @@ class Page:
         :param results: content of the file of results.
         """
         before, rest = text.split(self.begin)
-        _, after = rest.split(self.end)
+        # A page may have a part of another file after this one.
+        _, after = rest.split(self.end, maxsplit=1)
         part = self.render(results) if results else f'Nothing has been measured yet: `make {self.target}` does it.'
         return f'{before}{self.begin}\n\n{part}\n\n{self.end}{after}'
 
@@ -250,10 +251,79 @@ def _in(series: Mapping[str, Any], names: str) -> Any:
     return max(value) if isinstance(value, list) else value
 
 
+def _campaign(results: Mapping[str, Any]) -> str:
+    pace, machine = results['pace'], results['machine']
+    running, shares = pace['programs_running'], pace['time_shares']
+    rows = [
+        ['Labels', common.text(results['n_labels']), ''],
+        ['Calculated twice', common.text(results['n_calculated_again']), '0'],
+        ['Labels an hour', common.text(float(pace['labels_per_hour'])), ''],
+        ['pw.x, a label (s)', common.text(results['pw_wall_s']), ''],
+        ['Job without pw.x, a label (s)', common.text(results['around_pw_s']), ''],
+        ['CPU of the daemon worker, a label (s)', common.text(results['daemon_cpu_s'] / results['n_labels']), '1.5'],
+        ['Two programs or more running', f'{running["two_or_more"]:.0%}', '90%'],
+        ['One program running', f'{running["one"]:.0%}', ''],
+        *([f'Time: {kind}', f'{share:.0%}', ''] for kind, share in sorted(shares.items(), key=lambda item: -item[1])),
+        ['Planned hours, from a trial', common.text(results['plan']['total_hours']), ''],
+        ['Planned hours, from these labels', common.text(results['plan_from_history']['total_hours']), ''],
+    ]
+    what = (
+        f'Protocol `{results["protocol"]}`, seed {results["seed"]}, after {pace["elapsed_s"] / 60:.0f} minutes. '
+        'The planned hours are those of the whole campaign.'
+    )
+    where = f'{machine["cpu"]}, {machine["cores"]} cores, {results["date"][:10]}. {_versions(machine)}.'
+    return f'{_table(["", "", "goal"], rows)}\n\n{what}\n\n{where}'
+
+
+# Title of each group of the study, and whether it is compared with converged labels.
+_LABEL_GROUPS: Final = {
+    'mesh': 'K-points per reciprocal atom, or their distance (1/Å)',
+    'large': 'The same, cells of 32 to 108 atoms',
+    'smearing': 'Smearing, 1,000 k-points per reciprocal atom',
+    'cutoff': 'Cutoff of the wavefunctions',
+    'density': 'Cutoff of the density',
+    'conv_thr': 'Threshold of self-consistency (Ry)',
+    'electrons': 'Mixing and diagonalisation',
+    'bands': 'Bands, relative to the default of pw.x',
+    'check': 'The reference, against 8,000 k-points per reciprocal atom',
+}
+_LABEL_COLUMNS: Final = (
+    ('median dE (meV/atom)', 'energy_median_mev_per_atom'),
+    ('largest', 'energy_max_mev_per_atom'),
+    ('4 to 8 atoms', 'energy_small_mev_per_atom'),
+    ('median dF (eV/Å)', 'force_median_ev_per_angstrom'),
+    ('largest', 'force_max_ev_per_angstrom'),
+    ('4 to 8 atoms', 'force_small_ev_per_angstrom'),
+    ('median dP (GPa)', 'pressure_median_gpa'),
+    ('CPU (s)', 'cpu_s'),
+    ('iterations', 'iterations'),
+    ('filled', 'filled'),
+)
+
+
+def _labels(results: Mapping[str, Any]) -> str:
+    parts = []
+    for name, title in _LABEL_GROUPS.items():
+        if (found := results.get(name)) is not None:
+            rows = [[row, *(_short(values[key]) for _, key in _LABEL_COLUMNS)] for row, values in found.items()]
+            number = next(iter(found.values()))['cells']
+            parts.append(_table([f'{title}; {number} cells', *(heading for heading, _ in _LABEL_COLUMNS)], rows))
+    return '\n\n'.join(parts)
+
+
+def _short(value: float | None) -> str:
+    """Return two significant digits."""
+    if value is None:
+        return ''
+    return f'{value:.0f}' if value >= 10 else f'{value:.2g}'
+
+
 ENGINE: Final = Page('engine.md', 'engine.json', 'bench', _engine)
 GRAPH: Final = Page('graph-size.md', 'graph.json', 'bench-graph', _graph)
 LOAD: Final = Page('load.md', 'load.json', 'bench-load', _load)
-PAGES: Final = (ENGINE, GRAPH, LOAD)
+CAMPAIGN: Final = Page('load.md', 'campaign.json', 'bench-campaign', _campaign)
+LABELS: Final = Page('labels.md', 'labels.json', 'bench-labels', _labels)
+PAGES: Final = (ENGINE, GRAPH, LOAD, CAMPAIGN, LABELS)
 
 if __name__ == '__main__':
     for page in PAGES:

@@ -1,0 +1,28 @@
+"""Questions of ``campaign.py`` to the graph, in a process with the profile loaded."""
+
+from __future__ import annotations
+
+import statistics
+from collections import Counter
+from typing import Any
+
+from aiida import orm
+
+
+def labels(*, pk: int) -> dict[str, Any]:
+    """Return how many labels of a campaign have ended, how long pw.x and the jobs took, and how many ran twice."""
+    query = orm.QueryBuilder().append(orm.WorkChainNode, filters={'id': pk}, tag='campaign')
+    chains = {'attributes.process_label': 'PwBaseWorkChain', 'attributes.process_state': 'finished'}
+    query.append(orm.WorkChainNode, with_ancestors='campaign', filters=chains, tag='chain', project=['id'])
+    query.append(orm.CalcJobNode, with_incoming='chain', project=['ctime', 'mtime'], tag='job')
+    edge = {'label': 'output_parameters'}
+    query.append(orm.Dict, with_incoming='job', edge_filters=edge, project='attributes.wall_time_seconds')
+    rows = query.all()
+    jobs = Counter(chain for chain, *_ in rows)
+    around = [(changed - begun).total_seconds() - seconds for _, begun, changed, seconds in rows]
+    return {
+        'n_labels': len(jobs),
+        'n_calculated_again': sum(number - 1 for number in jobs.values()),
+        'pw_wall_s': statistics.mean(seconds for *_, seconds in rows),
+        'around_pw_s': statistics.mean(around),
+    }
