@@ -229,8 +229,9 @@ class QeSettings(Settings):
             raise ValueError(f'give one of {", ".join(_KPOINTS)}, and set the others to null')
         if (self.ecutwfc_ry is None) != (self.ecutrho_ry is None):
             raise ValueError('give both ecutwfc_ry and ecutrho_ry, or neither')
-        if self.ecutwfc_ry and self.ecutrho_ry and self.ecutrho_ry < 4 * self.ecutwfc_ry * (1 - 1e-9):
-            raise ValueError(f'ecutrho_ry: {self.ecutrho_ry:g} is below four times ecutwfc_ry')
+        # pw.x takes less than four times as much; for norm-conserving pseudopotentials it costs little accuracy.
+        if self.ecutwfc_ry and self.ecutrho_ry and self.ecutrho_ry <= self.ecutwfc_ry:
+            raise ValueError(f'ecutrho_ry: {self.ecutrho_ry:g} is not above ecutwfc_ry, {self.ecutwfc_ry:g}')
         for namelist, values in self.parameters.items():
             if taken := {key.lower() for key in values} & set(_OURS):
                 raise ValueError(f'parameters.{namelist}.{min(taken)}: other keys or the cell determine this keyword')

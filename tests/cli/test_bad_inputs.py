@@ -56,7 +56,7 @@ OVERRIDES: dict[str, tuple[Any, str]] = {
     'both k-point settings': (qe(kpoints_mesh=[3, 3, 3], kpoints_distance_per_angstrom=0.3), 'label.qe: give one of'),
     'no k-point setting': (qe(kpoints_mesh=None, kpoints_distance_per_angstrom=None), 'label.qe: give one of'),
     'one cutoff': (qe(ecutwfc_ry=20), 'label.qe: give both ecutwfc_ry and ecutrho_ry'),
-    'low density cutoff': (qe(ecutwfc_ry=20, ecutrho_ry=60), 'label.qe.ecutrho_ry: 60 is below four times'),
+    'low density cutoff': (qe(ecutwfc_ry=20, ecutrho_ry=20), 'label.qe.ecutrho_ry: 20 is not above'),
     'smearing by the back door': (qe(parameters={'SYSTEM': {'smearing': 'mv'}}), 'label.qe.parameters.SYSTEM.smearing'),
     'a keyword of the structure': (qe(parameters={'SYSTEM': {'nat': 3}}), 'label.qe.parameters.SYSTEM.nat: '),
     'no such namelist': (qe(parameters={'ELECTRON': {'mixing_beta': 0.4}}), 'label.qe.parameters.ELECTRON: '),
