@@ -29,7 +29,7 @@ from ase import Atoms
 from ase.io import read
 
 CELLS: Final = Path(__file__).with_name('label_cells.extxyz')
-REFERENCE: Final = pw.Variant(pw.Mesh(atoms=2900, shifted=True))
+REFERENCE: Final = pw.Variant(pw.Mesh(atoms=100_000, squared=True, shifted=True), conv_thr=1e-7)
 BASE: Final = pw.Variant(pw.Mesh(atoms=1000), degauss=0.05, conv_thr=1e-6)
 # For settings whose effect does not depend on the mesh.
 COARSE: Final = replace(BASE, mesh=pw.Mesh(atoms=250))

@@ -32,6 +32,7 @@ class Mesh:
 
     :param distance: largest distance between k-points along each axis, in 1/angstrom.
     :param atoms: instead, smallest product of k-points and atoms; divisions are in proportion to reciprocal lengths.
+    :param squared: whether that is the product of k-points and the square of the number of atoms.
     :param centred: whether the mesh is body-centred, which is the simplest generalised regular mesh: it has another
         k-point in the middle of each eight (Morgan et al., Comput. Mater. Sci. 173, 109340 (2020)).
     :param shifted: whether the mesh is shifted so that Gamma is farthest from its points.
@@ -39,6 +40,7 @@ class Mesh:
 
     distance: float | None = None
     atoms: int | None = None
+    squared: bool = False
     centred: bool = False
     shifted: bool = False
 
@@ -48,7 +50,7 @@ class Mesh:
         if self.distance is not None:
             return _divisions(lengths, self.distance)
         assert self.atoms is not None
-        needed = self.atoms / len(atoms) / (2 if self.centred else 1)
+        needed = self.atoms / len(atoms) ** (2 if self.squared else 1) / (2 if self.centred else 1)
         # The largest distance of a mesh that has enough points.
         candidates = sorted({length / n for length in lengths for n in range(1, 41)}, reverse=True)
         meshes = (_divisions(lengths, distance) for distance in candidates)

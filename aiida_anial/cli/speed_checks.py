@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shutil
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
@@ -51,13 +52,12 @@ def blas_fault(executable: Path) -> str | None:
 
     Of a program that is statically linked, or a script, nothing can be said.
     """
+    ldd = shutil.which('ldd')
+    if ldd is None:
+        return None
     try:
         result = subprocess.run(  # noqa: S603 - a list, no shell
-            ['ldd', str(executable)],  # noqa: S607 - of the C library
-            capture_output=True,
-            text=True,
-            timeout=20,
-            check=False,
+            [ldd, str(executable)], capture_output=True, text=True, timeout=20, check=False
         )
     except (OSError, subprocess.SubprocessError):
         return None
