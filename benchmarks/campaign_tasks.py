@@ -10,7 +10,10 @@ from aiida import orm
 
 
 def labels(*, pk: int) -> dict[str, Any]:
-    """Return how many labels of a campaign have ended, how long pw.x and the jobs took, and how many ran twice."""
+    """Return how many labels of a campaign have ended, how long pw.x and the jobs took, and how many ran twice.
+
+    ``ended`` is the last iteration that has ended, and ``ended_s`` when it did, in seconds from the start.
+    """
     query = orm.QueryBuilder().append(orm.WorkChainNode, filters={'id': pk}, tag='campaign')
     chains = {'attributes.process_label': 'PwBaseWorkChain', 'attributes.process_state': 'finished'}
     query.append(orm.WorkChainNode, with_ancestors='campaign', filters=chains, tag='chain', project=['id'])
@@ -20,9 +23,20 @@ def labels(*, pk: int) -> dict[str, Any]:
     rows = query.all()
     jobs = Counter(chain for chain, *_ in rows)
     around = [(changed - begun).total_seconds() - seconds for _, begun, changed, seconds in rows]
+    index, end = _last_iteration(pk)
     return {
+        'ended': index,
+        'ended_s': end,
         'n_labels': len(jobs),
         'n_calculated_again': sum(number - 1 for number in jobs.values()),
         'pw_wall_s': statistics.mean(seconds for *_, seconds in rows),
         'around_pw_s': statistics.mean(around),
     }
+
+
+def _last_iteration(pk: int) -> tuple[int | None, float | None]:
+    query = orm.QueryBuilder().append(orm.WorkChainNode, filters={'id': pk}, tag='campaign', project='ctime')
+    done = {'attributes.process_label': 'AlIterationWorkChain', 'attributes.process_state': 'finished'}
+    query.append(orm.WorkChainNode, with_incoming='campaign', filters=done, project='mtime')
+    rows = sorted(query.all(), key=lambda row: row[1])
+    return (len(rows), (rows[-1][1] - rows[-1][0]).total_seconds()) if rows else (None, None)

@@ -264,15 +264,26 @@ def _campaign(results: Mapping[str, Any]) -> str:
         ['Two programs or more running', f'{running["two_or_more"]:.0%}', '90%'],
         ['One program running', f'{running["one"]:.0%}', ''],
         *([f'Time: {kind}', f'{share:.0%}', ''] for kind, share in sorted(shares.items(), key=lambda item: -item[1])),
-        ['Planned hours, from a trial', common.text(results['plan']['total_hours']), ''],
-        ['Planned hours, from these labels', common.text(results['plan_from_history']['total_hours']), ''],
+        ['Hours of the whole campaign, planned by a trial', common.text(results['plan']['total_hours']), ''],
+        ['The same, planned from these labels', common.text(results['plan_from_history']['total_hours']), ''],
+        *_planned_and_real(results),
     ]
-    what = (
-        f'Protocol `{results["protocol"]}`, seed {results["seed"]}, after {pace["elapsed_s"] / 60:.0f} minutes. '
-        'The planned hours are those of the whole campaign.'
-    )
+    what = f'Protocol `{results["protocol"]}`, seed {results["seed"]}, after {pace["elapsed_s"] / 60:.0f} minutes.'
     where = f'{machine["cpu"]}, {machine["cores"]} cores, {results["date"][:10]}. {_versions(machine)}.'
     return f'{_table(["", "", "goal"], rows)}\n\n{what}\n\n{where}'
+
+
+def _planned_and_real(results: Mapping[str, Any]) -> list[list[str]]:
+    """Return the minutes to the end of the last iteration that has ended, planned by a trial and real."""
+    index = results['ended']
+    if index is None:
+        return []
+    (planned,) = [row['end_hours'] * 60 for row in results['plan']['iterations'] if row['iteration'] == index]
+    real = results['ended_s'] / 60
+    return [
+        [f'Minutes to the end of iteration {index}, planned by a trial', common.text(planned), ''],
+        ['The same, real', common.text(real), f'{0.8 * planned:.0f} to {1.2 * planned:.0f}'],
+    ]
 
 
 # Title of each group of the study, and whether it is compared with converged labels.
