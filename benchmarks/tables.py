@@ -253,7 +253,7 @@ def _in(series: Mapping[str, Any], names: str) -> Any:
 
 def _campaign(results: Mapping[str, Any]) -> str:
     pace, machine = results['pace'], results['machine']
-    running, shares = pace['programs_running'], pace['time_shares']
+    running, shares = pace['cores_busy'], pace['time_shares']
     rows = [
         ['Labels', common.text(results['n_labels']), ''],
         ['Calculated twice', common.text(results['n_calculated_again']), '0'],
@@ -261,8 +261,8 @@ def _campaign(results: Mapping[str, Any]) -> str:
         ['pw.x, a label (s)', common.text(results['pw_wall_s']), ''],
         ['Job without pw.x, a label (s)', common.text(results['around_pw_s']), ''],
         ['CPU of the daemon worker, a label (s)', common.text(results['daemon_cpu_s'] / results['n_labels']), '1.5'],
-        ['Two programs or more running', f'{running["two_or_more"]:.0%}', '90%'],
-        ['One program running', f'{running["one"]:.0%}', ''],
+        ['Two cores or more busy', f'{running["two_or_more"]:.0%}', '90%'],
+        ['One core busy', f'{running["one"]:.0%}', ''],
         *([f'Time: {kind}', f'{share:.0%}', ''] for kind, share in sorted(shares.items(), key=lambda item: -item[1])),
         ['Hours of the whole campaign, planned by a trial', common.text(results['plan']['total_hours']), ''],
         ['The same, planned from these labels', common.text(results['plan_from_history']['total_hours']), ''],

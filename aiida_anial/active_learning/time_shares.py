@@ -24,6 +24,7 @@ class Calculation:
     :param ended: when its process ended.
     :param is_over: whether it has; else the times that are to come are those of the moment.
     :param n_cells: cells that it labels.
+    :param n_cores: cores that its program keeps busy.
     """
 
     kind: str
@@ -33,16 +34,17 @@ class Calculation:
     ended: float
     is_over: bool = True
     n_cells: int = 1
+    n_cores: int = 1
 
 
 @dataclass(frozen=True)
 class TimeShares:
     """Fractions of a time; those of ``by_kind`` add up to 1, and so do the other three.
 
-    :param by_kind: while programs run, their kinds, each with its share of the programs; ``engine`` while none runs,
+    :param by_kind: while programs run, their kinds, each with its share of the busy cores; ``engine`` while none runs,
         but calculations are uploaded, queued, retrieved or parsed; ``idle`` while there is no calculation.
-    :param two_or_more: at least two programs run.
-    :param one: one program runs.
+    :param two_or_more: programs keep at least two cores busy.
+    :param one: they keep one core busy.
     :param none: no program runs.
     """
 
@@ -61,10 +63,11 @@ def time_shares(calculations: Iterable[Calculation], begin: float, end: float) -
         raise ValueError(f'no time between {begin:g} and {end:g} s')
     changes: dict[float, list[tuple[str, int]]] = defaultdict(list)
     for one in calculations:
-        for kind, first, last in ((ENGINE, one.begun, one.ended), (one.kind, one.started, one.stopped)):
+        engine, program = (ENGINE, one.begun, one.ended, 1), (one.kind, one.started, one.stopped, one.n_cores)
+        for kind, first, last, number in (engine, program):
             if first < end and last > begin and first < last:
-                changes[max(first, begin)].append((kind, 1))
-                changes[min(last, end)].append((kind, -1))
+                changes[max(first, begin)].append((kind, number))
+                changes[min(last, end)].append((kind, -number))
     alive: Counter[str] = Counter()
     seconds: defaultdict[str, float] = defaultdict(float)
     running = [0.0, 0.0, 0.0]
@@ -82,9 +85,9 @@ def time_shares(calculations: Iterable[Calculation], begin: float, end: float) -
 def _count(duration: float, alive: Counter[str], seconds: defaultdict[str, float], running: list[float]) -> None:
     """Add a time in which nothing changes."""
     programs = {kind: number for kind, number in alive.items() if number and kind != ENGINE}
-    n_programs = sum(programs.values())
-    running[min(n_programs, 2)] += duration
+    n_cores = sum(programs.values())
+    running[min(n_cores, 2)] += duration
     for kind, number in programs.items():
-        seconds[kind] += duration * number / n_programs
+        seconds[kind] += duration * number / n_cores
     if not programs:
         seconds[ENGINE if alive[ENGINE] else IDLE] += duration

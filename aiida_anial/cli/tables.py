@@ -71,11 +71,11 @@ def pace_lines(pace: Mapping[str, Any]) -> list[str]:
         end = datetime.fromisoformat(pace['expected_end']).astimezone()
         first += f'; all iterations are done by about {end:%Y-%m-%d %H:%M}'
     shares = sorted(pace['time_shares'].items(), key=lambda item: -item[1])
-    programs = pace['programs_running']
+    cores = pace['cores_busy']
     return [
         f'{first}.',
-        f'Time: {", ".join(f"{kind} {share:.0%}" for kind, share in shares)}; two programs or more were running '
-        f'{programs["two_or_more"]:.0%} of it, one {programs["one"]:.0%}.',
+        f'Time: {", ".join(f"{kind} {share:.0%}" for kind, share in shares)}; two cores or more were busy '
+        f'{cores["two_or_more"]:.0%} of it, one {cores["one"]:.0%}.',
     ]
 
 

@@ -28,7 +28,7 @@ def campaign_pace(campaign: Any, rows: Sequence[Mapping[str, Any]]) -> dict[str,
 
     :param rows: its iterations, as ``campaign_status`` describes them.
     :return: ``elapsed_s``; ``labels_per_hour`` of new labels; ``expected_end`` as ISO 8601 if all iterations are used,
-        None if it cannot be told; ``time_shares`` by what was done, and ``programs_running``, the fractions of the time
+        None if it cannot be told; ``time_shares`` by what was done, and ``cores_busy``, the fractions of the time
         with ``two_or_more``, ``one`` and ``none``.
     """
     calculations = calculations_of(campaign)
@@ -42,7 +42,7 @@ def campaign_pace(campaign: Any, rows: Sequence[Mapping[str, Any]]) -> dict[str,
         'labels_per_hour': n_labels / elapsed * _HOUR_S if elapsed else None,
         'expected_end': expected.isoformat(timespec='seconds') if expected is not None else None,
         'time_shares': shares.by_kind,
-        'programs_running': {'two_or_more': shares.two_or_more, 'one': shares.one, 'none': shares.none},
+        'cores_busy': {'two_or_more': shares.two_or_more, 'one': shares.one, 'none': shares.none},
     }
 
 

@@ -37,10 +37,10 @@ def calculations_of(campaign: Any) -> list[Calculation]:
     chains = work_chains([campaign])
     jobs = {**_jobs(chains), **_jobs(_labelling(chains))}
     started, stopped = _created(jobs, 'remote_folder'), _created(jobs, 'retrieved')
-    seconds, n_cells = _wall_times(jobs), _n_cells(jobs)
+    seconds, n_cells, n_threads = _wall_times(jobs), _n_cells(jobs), _n_threads(jobs)
     now = timezone.now().timestamp()
     found = []
-    for pk, (name, begun, changed, state) in jobs.items():
+    for pk, (name, begun, changed, state, resources) in jobs.items():
         is_over = state not in ACTIVE
         ended = changed.timestamp() if is_over else now
         start = started.get(pk, ended)
@@ -48,7 +48,8 @@ def calculations_of(campaign: Any) -> list[Calculation]:
         # The files are fetched some time after the program has ended.
         stop = min(stop, start + seconds[pk]) if pk in seconds else stop
         times = (begun.timestamp(), start, stop, ended)
-        found.append(Calculation(_kind(name), *times, is_over, n_cells.get(pk, 1)))
+        n_cores = _n_processes(resources) * n_threads.get(pk, 1)
+        found.append(Calculation(_kind(name), *times, is_over, n_cells.get(pk, 1), n_cores))
     return found
 
 
@@ -67,10 +68,16 @@ def _labelling(chains: Collection[int]) -> list[int]:
     return found
 
 
-def _jobs(chains: Collection[int]) -> dict[int, tuple[str, datetime, datetime, str]]:
-    """Return process label, times of creation and of the last change, and state of the jobs of work chains, by pk."""
+def _n_processes(resources: dict[str, int] | None) -> int:
+    given = resources or {}
+    n_machines, on_each = given.get('num_machines') or 1, given.get('num_mpiprocs_per_machine') or 1
+    return given.get('tot_num_mpiprocs') or n_machines * on_each
+
+
+def _jobs(chains: Collection[int]) -> dict[int, tuple[str, datetime, datetime, str, dict[str, int] | None]]:
+    """Return process label, times of creation and of the last change, state and resources of jobs, by pk."""
     query = orm.QueryBuilder().append(orm.WorkChainNode, filters={'id': {'in': list(chains)}}, tag='chain')
-    names = ['attributes.process_label', 'ctime', 'mtime', 'attributes.process_state']
+    names = ['attributes.process_label', 'ctime', 'mtime', 'attributes.process_state', 'attributes.resources']
     query.append(orm.CalcJobNode, with_incoming='chain', project=['id', *names])
     return {pk: tuple(values) for pk, *values in query.all()} if chains else {}
 
@@ -82,12 +89,19 @@ def _created(jobs: Collection[int], output: str) -> dict[int, float]:
     return {pk: moment.timestamp() for pk, moment in query.all()} if jobs else {}
 
 
-def _n_cells(jobs: Mapping[int, tuple[str, Any, Any, str]]) -> Counter[int]:
+def _n_cells(jobs: Mapping[int, tuple[Any, ...]]) -> Counter[int]:
     """Return how many cells each job that labels several has."""
     several = [pk for pk, (name, *_) in jobs.items() if name == _SEVERAL]
     query = orm.QueryBuilder().append(orm.CalcJobNode, filters={'id': {'in': several}}, tag='job', project='id')
     query.append(orm.StructureData, with_outgoing='job')
     return Counter(query.all(flat=True)) if several else Counter()
+
+
+def _n_threads(jobs: Collection[int]) -> dict[int, int]:
+    """Return the threads of each job of ``anial-worker``."""
+    query = orm.QueryBuilder().append(orm.CalcJobNode, filters={'id': {'in': list(jobs)}}, tag='job', project='id')
+    query.append(orm.Dict, with_outgoing='job', edge_filters={'label': 'engine'}, project='attributes.threads')
+    return {pk: number for pk, number in query.all() if number} if jobs else {}
 
 
 def _wall_times(jobs: Collection[int]) -> dict[int, float]:

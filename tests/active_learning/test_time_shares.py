@@ -23,6 +23,13 @@ def test_programs_share_their_time_and_what_is_around_them_is_the_engines():
     assert (shares.two_or_more, shares.one, shares.none) == pytest.approx((0.4, 0.1, 0.5))
 
 
+def test_a_program_of_two_threads_keeps_two_cores_busy():
+    shares = time_shares([Calculation('training', 0, 0, 4, 4, n_cores=2), Calculation('labels', 0, 2, 8, 8)], 0, 10)
+    assert (shares.two_or_more, shares.one, shares.none) == pytest.approx((0.4, 0.4, 0.2))
+    # Alone for two seconds, then with two of three cores.
+    assert shares.by_kind['training'] == pytest.approx((2 + 2 * 2 / 3) / 10)
+
+
 def test_only_the_time_in_question_counts():
     shares = time_shares([Calculation('labels', -5, -4, 2, 30), Calculation('dynamics', 20, 20, 30, 30)], 0, 10)
     assert shares.by_kind == pytest.approx({'labels': 0.2, 'engine': 0.8})

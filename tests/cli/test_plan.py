@@ -100,7 +100,7 @@ def test_the_pace_is_part_of_the_status(campaigns):
     assert pace['expected_end'] is None
     assert sum(pace['time_shares'].values()) == pytest.approx(1)
     assert {'labels', 'dynamics', 'training', 'validation'} <= set(pace['time_shares'])
-    assert sum(pace['programs_running'].values()) == pytest.approx(1)
+    assert sum(pace['cores_busy'].values()) == pytest.approx(1)
 
 
 def test_status_and_watch_print_the_pace(invoke, campaigns):
