@@ -13,16 +13,17 @@ from typing import Any, Final
 import numpy as np
 from aiida import orm
 from aiida_quantumespresso.calculations.pw import PwCalculation
+from numpy.typing import NDArray
 
 from aiida_anial.calcfunctions.make_meshes import mesh_for
 from aiida_anial.common.errors import AnialError
 from aiida_anial.labellers.pw_inputs import n_electrons, namelists_with_bands
-from aiida_anial.labellers.trial import Trial, dry_run, run_script
+from aiida_anial.labellers.trial import TRIAL_LIMIT_S, Trial, dry_run, run_script
 
 __all__ = ('mean_trial',)
 
 # Quantiles of the expected cost at which cells are tried, so that all sizes are seen.
-_QUANTILES: Final = (0.9, 0.65, 0.35, 0.1)
+_QUANTILES: Final = (0.1, 0.35, 0.65, 0.9)
 
 
 def mean_trial(cells: Sequence[orm.StructureData], inputs: Mapping[str, Any], *, side_by_side: int) -> Trial:
@@ -38,14 +39,30 @@ def mean_trial(cells: Sequence[orm.StructureData], inputs: Mapping[str, Any], *,
     meshes = [_mesh(cell, inputs) for cell in cells]
     work = np.array([math.prod(mesh) * len(cell.sites) ** 2 for cell, mesh in zip(cells, meshes, strict=True)])
     order = np.argsort(work)
-    chosen = sorted({int(order[round(quantile * (len(cells) - 1))]) for quantile in _QUANTILES}, key=lambda i: -work[i])
+    chosen = list(dict.fromkeys(int(order[round(quantile * (len(cells) - 1))]) for quantile in _QUANTILES))
+    tried: dict[int, tuple[float, float]] = {}
     with TemporaryDirectory() as scratch, ThreadPoolExecutor(side_by_side) as pool:
-        folders = [dry_run(_builder(cells[i], meshes[i], inputs), Path(scratch)) for i in chosen]
-        measured = list(pool.map(_timed, folders))
-    x, y = np.log(work[chosen]), np.log([seconds for seconds, _ in measured])
+        for begin in range(0, len(chosen), side_by_side):
+            # The next ones cost more: those that would take too long are left to the fit.
+            some = [i for i in chosen[begin : begin + side_by_side] if _expected(work, tried, i) < TRIAL_LIMIT_S]
+            folders = [dry_run(_builder(cells[i], meshes[i], inputs), Path(scratch)) for i in some]
+            tried.update(zip(some, pool.map(_timed, folders), strict=True))
+    seconds = _fitted(work, {i: seconds for i, (seconds, _) in tried.items()})
+    return Trial(float(seconds.mean()), max(memory for _, memory in tried.values()), len(tried))
+
+
+def _expected(work: NDArray[np.int64], tried: Mapping[int, tuple[float, float]], index: int) -> float:
+    """Return the seconds that a cell takes, from the costliest that was tried; 0 without any."""
+    most = max(tried, key=lambda i: work[i], default=None)
+    return tried[most][0] * float(work[index] / work[most]) if most is not None else 0.0
+
+
+def _fitted(work: NDArray[np.int64], tried: Mapping[int, float]) -> NDArray[np.float64]:
+    """Return the seconds of all cells, from a power law through those that were tried."""
+    x, y = np.log(work[list(tried)]), np.log(list(tried.values()))
     power = float(np.clip(np.polyfit(x, y, 1)[0], 0.3, 1.5)) if np.ptp(x) > 0 else 1.0
-    mean = float(np.mean(np.exp(y.mean() + power * (np.log(work) - x.mean()))))
-    return Trial(mean, max(memory for _, memory in measured), len(chosen))
+    fitted: NDArray[np.float64] = np.exp(y.mean() + power * (np.log(work) - x.mean()))
+    return fitted
 
 
 def _mesh(cell: orm.StructureData, inputs: Mapping[str, Any]) -> list[int]:

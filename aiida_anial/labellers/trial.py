@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import signal
 import subprocess
 import time
 from contextlib import chdir
@@ -14,9 +16,10 @@ from aiida.engine import run_get_node
 
 from aiida_anial.common.errors import AnialError
 
-__all__ = ('Trial', 'check_is_here', 'dry_run', 'is_here', 'run_script')
+__all__ = ('TRIAL_LIMIT_S', 'Trial', 'check_is_here', 'dry_run', 'is_here', 'run_script')
 
-_LIMIT_S: Final = 900
+TRIAL_LIMIT_S: Final = 300
+"""Seconds after which a job that is timed is stopped."""
 
 
 @dataclass(frozen=True)
@@ -62,13 +65,26 @@ def dry_run(builder: Any, scratch: Path) -> Path:
 def run_script(folder: Path) -> float:
     """Run the script of a job, and return the seconds.
 
-    :raises AnialError: if it takes too long.
+    :raises AnialError: if it takes too long; it is ended then, with everything that it started.
     """
     begin = time.perf_counter()
+    # A session of its own, so that the program can be ended with the shell that runs it.
+    script = subprocess.Popen(
+        ['/bin/bash', '_aiidasubmit.sh'],
+        cwd=folder,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        start_new_session=True,
+    )
     try:
-        subprocess.run(['/bin/bash', '_aiidasubmit.sh'], cwd=folder, capture_output=True, check=False, timeout=_LIMIT_S)
+        script.wait(TRIAL_LIMIT_S)
     except subprocess.TimeoutExpired as exception:
         raise AnialError(
-            f'--label-seconds: a label that was timed did not end in {_LIMIT_S} s; give the seconds that one takes.'
+            f'--label-seconds: a label did not end in the {TRIAL_LIMIT_S} s of a trial; give the seconds that it takes.'
         ) from exception
+    finally:
+        if script.poll() is None:
+            os.killpg(script.pid, signal.SIGKILL)
+            script.wait()
     return time.perf_counter() - begin

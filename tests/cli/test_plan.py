@@ -3,11 +3,17 @@
 from __future__ import annotations
 
 import json
+import time
+from pathlib import Path
 
+import numpy as np
 import pytest
 from aiida import orm
 
 from aiida_anial.cli import status as status_module
+from aiida_anial.common.errors import AnialError
+from aiida_anial.labellers import trial
+from aiida_anial.labellers.pw_trial import _expected, _fitted
 from aiida_anial.labellers.trial import check_is_here
 from aiida_anial.queries.campaign_speed import campaign_speed
 from aiida_anial.queries.campaign_status import campaign_status
@@ -76,6 +82,35 @@ def test_labels_of_another_machine_cannot_be_tried(aiida_profile):
     code = orm.InstalledCode(label='pw', computer=remote, filepath_executable='/bin/pw.x').store()
     with pytest.raises(Exception, match='--label-seconds: pw@cluster does not run on this machine'):
         check_is_here(code)
+
+
+def test_a_trial_that_takes_too_long_is_ended_with_its_program(tmp_path, monkeypatch):
+    monkeypatch.setattr(trial, 'TRIAL_LIMIT_S', 1)
+    (tmp_path / '_aiidasubmit.sh').write_text('sleep 600 & echo $! > pid\nwait\n')
+    with pytest.raises(AnialError, match='--label-seconds: a label did not end in the 1 s of a trial'):
+        trial.run_script(tmp_path)
+    pid = int((tmp_path / 'pid').read_text())
+    end = time.monotonic() + 10
+    while is_running(pid) and time.monotonic() < end:
+        time.sleep(0.05)
+    assert not is_running(pid)
+
+
+def is_running(pid):
+    """Return whether a process runs; what has ended may wait for its new parent to take notice."""
+    try:
+        return Path(f'/proc/{pid}/stat').read_text().rpartition(')')[2].split()[0] != 'Z'
+    except FileNotFoundError:
+        return False
+
+
+def test_costs_follow_a_power_law_through_the_trials():
+    work = np.array([1, 10, 100, 1000])
+    assert _fitted(work, {0: 2.0, 2: 20.0}) == pytest.approx([2.0, 2 * 10**0.5, 20.0, 2 * 1000**0.5])
+    # One trial alone: in proportion.
+    assert _fitted(work, {1: 5.0}) == pytest.approx([0.5, 5.0, 50.0, 500.0])
+    assert _expected(work, {}, 3) == 0
+    assert _expected(work, {0: (2.0, 0.0), 1: (5.0, 0.0)}, 3) == pytest.approx(500.0)
 
 
 def test_the_speed_of_a_campaign_is_that_of_its_jobs(campaigns):
