@@ -8,15 +8,18 @@ from typing import Any
 
 from aiida import orm
 
+from aiida_anial.queries.graph import work_chains
+
 
 def labels(*, pk: int) -> dict[str, Any]:
     """Return how many labels of a campaign have ended, how long pw.x and the jobs took, and how many ran twice.
 
     ``ended`` is the last iteration that has ended, and ``ended_s`` when it did, in seconds from the start.
     """
-    query = orm.QueryBuilder().append(orm.WorkChainNode, filters={'id': pk}, tag='campaign')
+    above = work_chains([orm.load_node(pk)])
+    query = orm.QueryBuilder().append(orm.WorkChainNode, filters={'id': {'in': above}}, tag='above')
     chains = {'attributes.process_label': 'PwBaseWorkChain', 'attributes.process_state': 'finished'}
-    query.append(orm.WorkChainNode, with_ancestors='campaign', filters=chains, tag='chain', project=['id'])
+    query.append(orm.WorkChainNode, with_incoming='above', filters=chains, tag='chain', project=['id'])
     query.append(orm.CalcJobNode, with_incoming='chain', project=['ctime', 'mtime'], tag='job')
     edge = {'label': 'output_parameters'}
     query.append(orm.Dict, with_incoming='job', edge_filters=edge, project='attributes.wall_time_seconds')
@@ -29,8 +32,8 @@ def labels(*, pk: int) -> dict[str, Any]:
         'ended_s': end,
         'n_labels': len(jobs),
         'n_calculated_again': sum(number - 1 for number in jobs.values()),
-        'pw_wall_s': statistics.mean(seconds for *_, seconds in rows),
-        'around_pw_s': statistics.mean(around),
+        'pw_wall_s': statistics.mean(seconds for *_, seconds in rows) if rows else None,
+        'around_pw_s': statistics.mean(around) if rows else None,
     }
 
 
