@@ -27,6 +27,7 @@ from aiida_anial.common.labels import LabelledCells
 from aiida_anial.potential.engine import make_engine
 from aiida_anial.potential.neurochem import read_neurochem
 from aiida_anial.potential.settings import EngineSettings, ModelSettings
+from aiida_anial.training.emt_labels import emt_labels
 
 TARGETS_MEV: Final = (20.0, 10.0, 5.0, 3.0)
 NAMED_MEV: Final = 3.0
@@ -69,7 +70,7 @@ class Course:
 def labels(cells: Cells) -> tuple[str, LabelledCells]:
     """Return the name of the teacher, and ``cells`` with its labels."""
     folder = os.environ.get('ANIAL_PUBLISHED_MODEL')
-    data = systems.emt_labels(cells)
+    data = emt_labels(cells)
     if not folder:
         return 'EMT', data
     engine = make_engine(read_neurochem(Path(folder)), EngineSettings(dtype='float64'))

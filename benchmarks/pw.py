@@ -20,6 +20,7 @@ from ase.io import read
 from ase.io.espresso import write_espresso_in
 from numpy.typing import NDArray
 
+from aiida_anial.common.kpoints import mesh_of_density
 from aiida_anial.pseudopotential import AL_PBE_UPF
 
 # Occupation above which aiida-quantumespresso repeats a calculation with more bands.
@@ -50,11 +51,8 @@ class Mesh:
         if self.distance is not None:
             return _divisions(lengths, self.distance)
         assert self.atoms is not None
-        needed = self.atoms / len(atoms) ** (2 if self.squared else 1) / (2 if self.centred else 1)
-        # The largest distance of a mesh that has enough points.
-        candidates = sorted({length / n for length in lengths for n in range(1, 41)}, reverse=True)
-        meshes = (_divisions(lengths, distance) for distance in candidates)
-        return next(mesh for mesh in meshes if np.prod(mesh) >= needed)
+        density = self.atoms / (len(atoms) if self.squared else 1) / (2 if self.centred else 1)
+        return mesh_of_density(np.array(atoms.cell), len(atoms), density)
 
     def card(self, atoms: Atoms) -> str:
         """Return the card ``K_POINTS``.

@@ -1,17 +1,12 @@
-"""Systems for the measurements: cells of aluminium, ensembles with random weights, and labels by EMT."""
+"""Systems for the measurements: cells of aluminium, and ensembles with random weights."""
 
 from __future__ import annotations
 
-from uuid import UUID
-
 import numpy as np
 import torch
-from ase import Atoms
 from ase.build import bulk
-from ase.calculators.emt import EMT
 
 from aiida_anial.common.cells import Cells
-from aiida_anial.common.labels import LabelledCells
 from aiida_anial.potential.ensemble import Ensemble
 from aiida_anial.potential.settings import ModelSettings
 from aiida_anial.sampling.random_cells import random_cells
@@ -73,26 +68,3 @@ def small_cells(n_atoms: int, *, n: int) -> Cells:
 def training_cells(n: int = 200, *, n_atoms: int = 39) -> Cells:
     """Return random cells to train on."""
     return _cells_of((n_atoms, n_atoms), n=n, seed=7)
-
-
-def emt_labels(cells: Cells) -> LabelledCells:
-    """Return ``cells`` with energies, forces and stresses by ASE's EMT, which stands in for PBE.
-
-    EMT is an effective-medium potential with aluminium among its elements. The cost of a training does not depend on
-    the labels, and EMT needs neither a download nor ``pw.x``.
-    """
-    energies, forces, stresses = [], [], []
-    for positions, lattice in cells:
-        atoms = Atoms(f'Al{len(positions)}', positions=positions, cell=lattice, pbc=True, calculator=EMT())
-        energies.append(atoms.get_potential_energy())
-        forces.append(atoms.get_forces())
-        stresses.append(atoms.get_stress(voigt=False))
-    return LabelledCells(
-        cells=cells,
-        energies=np.array(energies),
-        forces=np.concatenate(forces),
-        stresses=np.array(stresses),
-        uuids=tuple(str(UUID(int=index)) for index in range(len(cells))),
-        iterations=np.zeros(len(cells), dtype=np.int64),
-        origins=('random',) * len(cells),
-    )

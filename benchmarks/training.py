@@ -23,6 +23,7 @@ import systems
 from aiida_anial.common.labels import LabelledCells
 from aiida_anial.potential.ensemble import Ensemble
 from aiida_anial.potential.settings import ModelSettings
+from aiida_anial.training.emt_labels import emt_labels
 from aiida_anial.training.settings import TrainingSettings
 from aiida_anial.training.trainer import train_ensemble
 
@@ -171,6 +172,6 @@ def result_of(epochs: Epochs, others: list[float], *, measured_part: float) -> c
 def measure(options: common.Options) -> common.Result:
     """Measure epochs on 200 cells of 39 atoms."""
     common.progress('training: labels')
-    data = systems.emt_labels(systems.training_cells())
+    data = emt_labels(systems.training_cells())
     members, batches, n_epochs = (1, 2, 5) if options.short else (8, 5, 10)
     return compare(data, systems.random_ensemble(), options, n_epochs=n_epochs, members=members, batches=batches)

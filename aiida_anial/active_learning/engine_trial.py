@@ -7,19 +7,16 @@ import time
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, Final
-from uuid import UUID
 
 import numpy as np
-from ase import Atoms
-from ase.calculators.emt import EMT
 
 from aiida_anial.active_learning.settings import CampaignInputs
 from aiida_anial.common.cells import Cells
-from aiida_anial.common.labels import LabelledCells
 from aiida_anial.potential.engine import make_engine
 from aiida_anial.sampling.sampler import sample
 from aiida_anial.sampling.schedules import SamplingTask, Schedule
 from aiida_anial.sampling.settings import Thresholds
+from aiida_anial.training.emt_labels import emt_labels
 from aiida_anial.training.trainers import trainer_of
 
 __all__ = ('engine_trial',)
@@ -55,7 +52,7 @@ def engine_trial(inputs: CampaignInputs, cells: Cells) -> tuple[float, float]:
     with TemporaryDirectory() as folder:
         common: dict[str, Any] = {'checkpoint': Path(folder) / 'checkpoint', 'report': _ignore}
         result = trainer_of(inputs.model.kind)(
-            _labelled(cells),
+            emt_labels(cells),
             model=inputs.model,
             settings=settings,
             seed=1,
@@ -74,21 +71,3 @@ def engine_trial(inputs: CampaignInputs, cells: Cells) -> tuple[float, float]:
 
 
 def _ignore(_: str) -> None: ...
-
-
-def _labelled(cells: Cells) -> LabelledCells:
-    energies, forces, stresses = [], [], []
-    for positions, lattice, species in cells.configurations():
-        atoms = Atoms(species, positions=positions, cell=lattice, pbc=True, calculator=EMT())
-        energies.append(atoms.get_potential_energy())
-        forces.append(atoms.get_forces())
-        stresses.append(atoms.get_stress(voigt=False))
-    return LabelledCells(
-        cells=cells,
-        energies=np.array(energies),
-        forces=np.concatenate(forces),
-        stresses=np.array(stresses),
-        uuids=tuple(str(UUID(int=number)) for number in range(len(cells))),
-        iterations=np.zeros(len(cells), dtype=np.int64),
-        origins=('random',) * len(cells),
-    )

@@ -36,7 +36,7 @@ from aiida_anial.cli.server_checks import (
 from aiida_anial.cli.speed_checks import speed_checks
 from aiida_anial.pseudopotential import PSEUDO_FAMILY
 
-__all__ = ('checks', 'machine_checks', 'n_workers')
+__all__ = ('checks', 'machine_checks', 'n_cores', 'n_workers')
 
 _SETUP: Final = 'run `aiida-anial setup`'
 _LEAST_GIB: Final = 1
@@ -65,7 +65,7 @@ def checks() -> Iterator[Check]:
     yield _code(PW_CODE, [], r'Program PWSCF (v\.\S+)')
     yield _code(WORKER_CODE, ['--version'], r'version (\S+)')
     yield _pseudo_family()
-    yield from speed_checks(n_workers(), _cores())
+    yield from speed_checks(n_workers(), n_cores())
 
 
 def _servers(profile: Profile) -> Iterator[Check]:
@@ -119,7 +119,7 @@ def _configuration() -> Check:
 
 def _workers() -> Iterator[Check]:
     """Check the number of daemon workers against the cores, and whether the daemon answers."""
-    pid, workers, cores = _daemon_pid(), n_workers(), _cores()
+    pid, workers, cores = _daemon_pid(), n_workers(), n_cores()
     if workers is not None:
         remedy = 'run `verdi daemon incr`' if workers < 1 else f'run `verdi daemon decr {workers - cores}`'
         yield Check('workers', 1 <= workers <= cores, f'{workers} on {cores} cores', remedy)
@@ -134,7 +134,8 @@ def _daemon_pid() -> int | None:
         return None
 
 
-def _cores() -> int:
+def n_cores() -> int:
+    """Return the number of cores that this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, 'sched_getaffinity') else os.cpu_count() or 1
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, Final
@@ -13,6 +12,7 @@ from aiida import orm
 from aiida_anial.active_learning.engine_trial import engine_trial
 from aiida_anial.active_learning.forecast import JOB_S, Speed, label_interval
 from aiida_anial.active_learning.settings import CampaignInputs
+from aiida_anial.cli.checks import n_cores
 from aiida_anial.common.errors import AnialError
 from aiida_anial.continuation.plan import inputs_of, nodes_of
 from aiida_anial.data.structures import to_structure
@@ -85,7 +85,7 @@ def _tried(inputs: CampaignInputs, nodes: CampaignNodes, label_seconds: float | 
     number = max(inputs.campaign.n_initial_cells, _TRIAL_CELLS)
     cells = random_cells(inputs.cells, seed=inputs.seed, n=number)
     labeller = labeller_named(inputs.label.labeller)
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, 'sched_getaffinity') else os.cpu_count() or 1
+    cores = n_cores()
     slots = inputs.campaign.n_cycles if labeller.is_one_job else inputs.label.limits.max_concurrent
     if label_seconds is None:
         click.echo('Timing a few labels...', err=True)

@@ -14,7 +14,7 @@ __all__ = ('MOST_DIVISIONS', 'mesh_of_density')
 MOST_DIVISIONS: Final = 100
 
 
-def mesh_of_density(lattice: NDArray[np.float64], n_atoms: int, density: int) -> tuple[int, int, int]:
+def mesh_of_density(lattice: NDArray[np.float64], n_atoms: int, density: float) -> tuple[int, int, int]:
     """Return the smallest mesh of a cell that has ``density`` k-points per reciprocal atom.
 
     The divisions are as in a mesh of the largest distance between k-points that gives enough of them, so they are in

@@ -51,7 +51,7 @@ def test_a_limit_of_open_files(found, limit, passed):
 @pytest.mark.parametrize(('workers', 'passed', 'remedy'), [(0, False, 'incr'), (2, True, ''), (5, False, 'decr 3')])
 def test_workers_are_counted_against_the_cores(found, monkeypatch, workers, passed, remedy):
     monkeypatch.setattr(doctor, 'n_workers', lambda: workers)
-    monkeypatch.setattr(doctor, '_cores', lambda: 2)
+    monkeypatch.setattr(doctor, 'n_cores', lambda: 2)
     check = found()['workers']
     assert check.passed is passed
     assert remedy in check.remedy

@@ -24,6 +24,7 @@ import systems  # noqa: E402
 import training  # noqa: E402
 
 from aiida_anial.potential.settings import DescriptorSettings, ModelSettings  # noqa: E402
+from aiida_anial.training.emt_labels import emt_labels  # noqa: E402
 
 # No compilation, and no threads that the tests would keep.
 OPTIONS = common.Options(short=True, engine='torch', threads=1)
@@ -86,7 +87,7 @@ def tiny_cells():
 
 @pytest.fixture(scope='session')
 def tiny_data():
-    return systems.emt_labels(systems.training_cells(24, n_atoms=6))
+    return emt_labels(systems.training_cells(24, n_atoms=6))
 
 
 @pytest.fixture(scope='session')

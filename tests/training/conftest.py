@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-from uuid import UUID
-
 import numpy as np
 import pytest
-from ase import Atoms
-from ase.calculators.emt import EMT
 
 from aiida_anial.common.cells import Cells
 from aiida_anial.common.labels import LabelledCells
 from aiida_anial.potential.settings import DescriptorSettings, ModelSettings
+from aiida_anial.training.emt_labels import emt_labels
 
 
 def random_cells(n_cells: int, seed: int) -> Cells:
@@ -32,29 +29,10 @@ def random_cells(n_cells: int, seed: int) -> Cells:
     return Cells.from_lists(positions, lattices, species=13)
 
 
-def label(cells: Cells) -> LabelledCells:
-    """Label the cells with ASE's EMT."""
-    energies, forces, stresses = [], [], []
-    for positions, lattice in cells:
-        atoms = Atoms('Al' * len(positions), positions=positions, cell=lattice, pbc=True, calculator=EMT())
-        energies.append(atoms.get_potential_energy())
-        forces.append(atoms.get_forces())
-        stresses.append(atoms.get_stress(voigt=False))
-    return LabelledCells(
-        cells=cells,
-        energies=np.array(energies),
-        forces=np.concatenate(forces),
-        stresses=np.array(stresses),
-        uuids=tuple(str(UUID(int=index)) for index in range(len(cells))),
-        iterations=np.zeros(len(cells), dtype=np.int64),
-        origins=('random',) * len(cells),
-    )
-
-
 @pytest.fixture(scope='session')
 def emt_data() -> LabelledCells:
     """Forty random cells labelled with EMT."""
-    return label(random_cells(40, seed=3))
+    return emt_labels(random_cells(40, seed=3))
 
 
 @pytest.fixture(scope='session')
