@@ -17,6 +17,7 @@ from aiida_anial.runtime.polling import wake_jobs_at_changes
 from aiida_anial.runtime.process_status import ShowsStage
 from aiida_anial.runtime.rolling import WakesOnAnyChild
 from aiida_anial.runtime.slots import granted, pool_of_campaign, pool_of_computer
+from aiida_anial.runtime.stored_links import ask_for_links_directly
 from aiida_anial.runtime.xml_schema import keep_schemas
 
 __all__ = ('AnialWorkChain',)
@@ -45,6 +46,7 @@ class AnialWorkChain(
         wake_jobs_at_changes()
         keep_schemas()
         ask_for_new_outputs_alone()
+        ask_for_links_directly()
         keep_values()
 
     def fill(self, most: int, computer: orm.Computer | None, launch: Callable[[str], None]) -> None:

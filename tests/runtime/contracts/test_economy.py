@@ -7,19 +7,22 @@ must follow; or upstream now does by itself what the hook is for, and the hook c
 from __future__ import annotations
 
 import asyncio
+import inspect
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
 from aiida import orm
+from aiida.common.links import LinkType
 from aiida.engine import Process
 from aiida.engine.processes.calcjobs import manager
 from aiida.engine.processes.calcjobs.manager import JobManager
 from aiida.manage import get_manager
+from aiida.orm.nodes.links import NodeLinks
 from aiida.schedulers.datastructures import JobInfo, JobState
-from support.contracts import GONE, calls, same
+from support.contracts import GONE, calls, parameters, same
 
-from aiida_anial.runtime import attached_outputs
+from aiida_anial.runtime import attached_outputs, stored_links
 from aiida_anial.runtime.kept_values import keep_values
 from aiida_anial.runtime.polling import PatientJobsList, wake_jobs_at_changes
 from aiida_anial.runtime.xml_schema import keep_schemas
@@ -199,3 +202,75 @@ def test_attached_outputs_aiida_still_asks_without_any(monkeypatch):
     assert found, f'hook attached_outputs: {GONE}'
     attached_outputs.ask_for_new_outputs_alone()
     assert Process.update_outputs is attached_outputs._update_outputs
+
+
+@pytest.fixture(scope='module')
+def calculation(aiida_profile):
+    """Return a calculation with inputs, a caller and outputs, one of them without a label of its own kind."""
+    job, caller = orm.CalcJobNode(), orm.WorkChainNode().store()
+    for label in ('one', 'x_1', 'xy1'):
+        job.base.links.add_incoming(orm.Int(1).store(), LinkType.INPUT_CALC, label)
+    job.base.links.add_incoming(caller, LinkType.CALL_CALC, 'job')
+    job.store()
+    for node, label in ((orm.Dict({'energy': -1.0}), 'energies'), (orm.FolderData(), 'retrieved')):
+        node.base.links.add_incoming(job, LinkType.CREATE, label)
+        node.store()
+        node.base.links.add_incoming(caller, LinkType.RETURN, label)
+    return job
+
+
+@pytest.mark.parametrize('direction', ['incoming', 'outgoing'])
+@pytest.mark.parametrize(
+    'arguments',
+    [
+        {},
+        {'only_uuid': True},
+        {'link_type': LinkType.CREATE},
+        {'link_type': (LinkType.INPUT_CALC, LinkType.CALL_CALC)},
+        {'link_label_filter': 'x_1'},
+        {'link_label_filter': r'x\_1'},
+        {'link_label_filter': 're%', 'only_uuid': True},
+        {'node_class': orm.FolderData},
+        {'node_class': orm.Node},
+    ],
+)
+def test_stored_links_are_those_of_aiida(calculation, direction, arguments):
+    for node in (calculation, calculation.caller, calculation.outputs.energies, orm.Int(1)):
+        links = node.base.links
+        found = stored_links._stored_link_triples(links, link_direction=direction, **arguments)
+        stock = stored_links._stock_triples(links, link_direction=direction, **arguments)
+        assert sorted(map(str, found)) == sorted(map(str, stock))
+        assert [type(triple.node) for triple in sorted(found, key=str)] == [
+            type(triple.node) for triple in sorted(stock, key=str)
+        ]
+
+
+def test_stored_links_of_something_else_than_a_type_are_refused_as_by_aiida(calculation):
+    with pytest.raises(TypeError, match='link_type should be a LinkType'):
+        stored_links._stored_link_triples(calculation.base.links, link_type='create')
+
+
+def test_stored_links_a_cycle_is_still_refused():
+    calls('stored_links', stored_links._stock_validation, 'validate_link(', 'builder.count() > 0')
+    job = orm.CalcJobNode().store()
+    created = orm.Int(1)
+    created.base.links.add_incoming(job, LinkType.CREATE, 'number')
+    created.store()
+    with pytest.raises(ValueError, match='cycle'):
+        stored_links._validate_incoming(job.base.links, created, LinkType.INPUT_CALC, 'number')
+    fresh = orm.CalcJobNode()
+    with pytest.raises(ValueError, match='oneself'):
+        stored_links._validate_incoming(fresh.base.links, fresh, LinkType.CALL_CALC, 'itself')
+
+
+def test_stored_links_aiida_still_builds_a_query_for_each_question(monkeypatch):
+    monkeypatch.setattr(NodeLinks, 'get_stored_link_triples', stored_links._stock_triples)
+    monkeypatch.setattr(NodeLinks, 'validate_incoming', stored_links._stock_validation)
+    same('stored_links', NodeLinks.get_stored_link_triples, *parameters(stored_links._stored_link_triples))
+    same('stored_links', NodeLinks.validate_incoming, *parameters(stored_links._validate_incoming))
+    calls('stored_links', NodeLinks.get_stored_link_triples, 'QueryBuilder(', 'builder.all()')
+    validation = inspect.getsource(NodeLinks.validate_incoming)
+    assert 'is_stored' not in validation, f'hook stored_links: {GONE}'
+    stored_links.ask_for_links_directly()
+    assert NodeLinks.get_stored_link_triples is stored_links._stored_link_triples
+    assert NodeLinks.validate_incoming is stored_links._validate_incoming
