@@ -33,7 +33,7 @@ class Mesh:
 
     :param distance: largest distance between k-points along each axis, in 1/angstrom.
     :param atoms: instead, smallest product of k-points and atoms; divisions are in proportion to reciprocal lengths.
-    :param squared: whether that is the product of k-points and the square of the number of atoms.
+    :param small: cells of fewer atoms have more k-points, in inverse proportion to their atoms.
     :param centred: whether the mesh is body-centred, which is the simplest generalised regular mesh: it has another
         k-point in the middle of each eight (Morgan et al., Comput. Mater. Sci. 173, 109340 (2020)).
     :param shifted: whether the mesh is shifted so that Gamma is farthest from its points.
@@ -41,7 +41,7 @@ class Mesh:
 
     distance: float | None = None
     atoms: int | None = None
-    squared: bool = False
+    small: int = 1
     centred: bool = False
     shifted: bool = False
 
@@ -51,7 +51,7 @@ class Mesh:
         if self.distance is not None:
             return _divisions(lengths, self.distance)
         assert self.atoms is not None
-        density = self.atoms / (len(atoms) if self.squared else 1) / (2 if self.centred else 1)
+        density = self.atoms * max(1.0, self.small / len(atoms)) / (2 if self.centred else 1)
         return mesh_of_density(np.array(atoms.cell), len(atoms), density)
 
     def card(self, atoms: Atoms) -> str:

@@ -289,14 +289,15 @@ def _planned_and_real(results: Mapping[str, Any]) -> list[list[str]]:
 # Title of each group of the study, and whether it is compared with converged labels.
 _LABEL_GROUPS: Final = {
     'mesh': 'K-points per reciprocal atom, or their distance (1/Å)',
-    'large': 'The same, cells of 32 to 108 atoms',
+    'small': 'The same, 20/n times as many for n < 20 atoms, 0.07 Ry',
+    'large': 'As the first, cells of 32 to 108 atoms',
     'smearing': 'Smearing, 1,000 k-points per reciprocal atom',
     'cutoff': 'Cutoff of the wavefunctions',
     'density': 'Cutoff of the density',
     'conv_thr': 'Threshold of self-consistency (Ry)',
     'electrons': 'Mixing and diagonalisation',
     'bands': 'Bands, relative to the default of pw.x',
-    'check': 'The reference, against 8,000 k-points per reciprocal atom',
+    'check': 'As the reference, with half the k-points, not shifted',
 }
 _LABEL_COLUMNS: Final = (
     ('median dE (meV/atom)', 'energy_median_mev_per_atom'),

@@ -204,7 +204,8 @@ class QeSettings(Settings):
     :param ecutwfc_ry: wavefunction cutoff in Ry; with ``null``, the family recommends both cutoffs.
     :param kpoints_mesh: Monkhorst-Pack mesh of all cells (paper: 3 x 3 x 3).
     :param kpoints_distance_per_angstrom: instead, the largest distance between k-points, for cells of different sizes.
-    :param kpoints_per_reciprocal_atom: instead, the least product of the number of k-points and the number of atoms.
+    :param kpoints_per_reciprocal_atom: instead, the least product of the number of k-points and the number of atoms;
+        cells of fewer than 20 atoms have more, in inverse proportion to their atoms.
     :param parameters: further entries of pw.x namelists, such as ``{'ELECTRONS': {'mixing_beta': 0.4}}``.
     """
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from aiida import orm
 
-from aiida_anial.common.kpoints import mesh_of_density
+from aiida_anial.common.kpoints import label_mesh
 from aiida_anial.runtime.kpoints import mesh_of
 from aiida_anial.runtime.many_inputs import calcfunction_of_many
 
@@ -49,7 +49,7 @@ def mesh_for(
 ) -> list[int]:
     """Return the numbers of k-points of a cell in each direction; the arguments are those of ``make_meshes``."""
     if density is not None:
-        return list(mesh_of_density(np.array(cell.cell), len(cell.sites), density.value))
+        return list(label_mesh(np.array(cell.cell), len(cell.sites), density.value))
     if distance is None:
         raise ValueError('neither a distance nor a density of k-points is given')
     return mesh_of(cell, distance, force_parity if force_parity is not None else orm.Bool(False))

@@ -9,9 +9,26 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ('MOST_DIVISIONS', 'mesh_of_density')
+__all__ = ('MOST_DIVISIONS', 'SMALL_CELL', 'label_mesh', 'mesh_of_density')
 
 MOST_DIVISIONS: Final = 100
+
+SMALL_CELL: Final = 20
+"""Cells of fewer atoms have more k-points per reciprocal atom, in inverse proportion to their atoms."""
+
+
+def label_mesh(lattice: NDArray[np.float64], n_atoms: int, density: float) -> tuple[int, int, int]:
+    """Return the mesh for the label of a cell.
+
+    Errors of forces depend on the k-points per reciprocal atom, whatever the size of the cell. Errors of the energy per
+    atom fall with the number of k-points times the square of the number of atoms (``docs/topics/labels.md``).
+
+    :param lattice: ``[3, 3]`` lattice vectors in angstrom.
+    :param n_atoms: number of atoms in the cell.
+    :param density: least product of the number of k-points and ``n_atoms`` in cells of ``SMALL_CELL`` atoms and more;
+        in smaller ones it is ``density * SMALL_CELL / n_atoms``.
+    """
+    return mesh_of_density(lattice, n_atoms, density * max(1.0, SMALL_CELL / n_atoms))
 
 
 def mesh_of_density(lattice: NDArray[np.float64], n_atoms: int, density: float) -> tuple[int, int, int]:

@@ -7,7 +7,7 @@ import math
 import numpy as np
 import pytest
 
-from aiida_anial.common.kpoints import mesh_of_density
+from aiida_anial.common.kpoints import SMALL_CELL, label_mesh, mesh_of_density
 
 
 @pytest.mark.parametrize(('n_atoms', 'density'), [(1, 4000), (4, 1000), (17, 1000), (28, 1), (108, 1000)])
@@ -32,3 +32,14 @@ def test_a_supercell_has_the_points_that_fold_into_it():
     large = mesh_of_density(np.diag([8.0, 8.0, 8.0]), 32, 4 * 6**3)
     assert small == (6, 6, 6)
     assert large == (3, 3, 3)
+
+
+@pytest.mark.parametrize('n_atoms', [4, 8, 12, SMALL_CELL, 28, 108])
+def test_small_cells_have_more_points(n_atoms):
+    """The product with the square of the number of atoms has a bound below 20 atoms, that with the number above."""
+    lattice = np.diag([4.1, 4.6, 5.2]) * (n_atoms / 5) ** (1 / 3)
+    mesh = label_mesh(lattice, n_atoms, 800)
+    assert math.prod(mesh) * n_atoms >= 800
+    assert (mesh == mesh_of_density(lattice, n_atoms, 800)) == (n_atoms >= SMALL_CELL)
+    if n_atoms < SMALL_CELL:
+        assert math.prod(mesh) * n_atoms**2 >= 800 * SMALL_CELL
