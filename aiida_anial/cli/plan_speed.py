@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, Final
@@ -73,7 +74,10 @@ def _alike(inputs: CampaignInputs, nodes: CampaignNodes) -> Iterator[Any]:
 
 
 def _settings(inputs: CampaignInputs) -> dict[str, Any]:
-    return {name: getattr(inputs, name).to_dict() for name in _SETTINGS}
+    # AiiDA rounds the last digits of numbers that it stores, such as the angles of the descriptor.
+    text = json.dumps({name: getattr(inputs, name).to_dict() for name in _SETTINGS})
+    found: dict[str, Any] = json.loads(text, parse_float=lambda number: float(f'{float(number):.12g}'))
+    return found
 
 
 def _uuids(nodes: CampaignNodes) -> set[str]:

@@ -10,11 +10,14 @@ import numpy as np
 import pytest
 from aiida import orm
 
+from aiida_anial.active_learning.settings import CampaignInputs
 from aiida_anial.cli import status as status_module
+from aiida_anial.cli.plan_speed import _settings
 from aiida_anial.common.errors import AnialError
 from aiida_anial.labellers import trial
 from aiida_anial.labellers.pw_trial import _expected, _fitted
 from aiida_anial.labellers.trial import check_is_here
+from aiida_anial.protocols.protocol import campaign_inputs
 from aiida_anial.queries.campaign_speed import campaign_speed
 from aiida_anial.queries.campaign_status import campaign_status
 from aiida_anial.queries.campaign_times import LABELS, calculations_of
@@ -37,6 +40,13 @@ def test_a_campaign_of_the_profile_tells_how_fast_the_next_one_is(
     assert plan['total_hours'] == pytest.approx(sum(plan['hours'].values()))
     assert [row['n_labels'] for row in plan['iterations']] == [12, 16, 20]
     assert count_nodes() == before
+
+
+def test_settings_are_recognised_when_they_have_been_stored(aiida_profile):
+    inputs = campaign_inputs('laptop')
+    again = CampaignInputs.parse(orm.Dict(inputs.to_dict()).store().get_dict())
+    assert again.model != inputs.model
+    assert _settings(again) == _settings(inputs)
 
 
 def test_other_cells_are_tried_on_the_spot_and_nothing_is_stored(
