@@ -69,7 +69,6 @@ def groups() -> dict[str, Group]:
         **{f'{n}, centred': pw.Mesh(atoms=n, centred=True) for n in (500, 1000)},
     }
     smearings = [('cold', 0.03), ('cold', 0.05), ('cold', 0.1), ('methfessel-paxton', 0.05)]
-    smoother = replace(BASE, degauss=0.07)
     electrons: dict[str, dict[str, Any]] = {
         **{f'mixing_beta {value:g}': {'mixing_beta': value} for value in (0.5, 0.7, 0.9)},
         'local-TF': {'mixing_mode': 'local-TF'},
@@ -79,7 +78,10 @@ def groups() -> dict[str, Group]:
         'mesh': Group(REFERENCE, _meshes(meshes), step=2),
         'small': Group(
             REFERENCE,
-            {f'{n}': replace(smoother, mesh=pw.Mesh(atoms=n, small=SMALL_CELL)) for n in (250, 500, 750, 1000)},
+            {
+                f'{n}': replace(BASE, mesh=pw.Mesh(atoms=n, small=SMALL_CELL), degauss=0.07)
+                for n in (250, 500, 750, 1000)
+            },
             step=2,
         ),
         'smearing': Group(
@@ -98,7 +100,7 @@ def groups() -> dict[str, Group]:
         'check': Group(REFERENCE, {'500': replace(REFERENCE, mesh=pw.Mesh(atoms=500, small=100))}, step=3),
         'large': Group(
             REFERENCE,
-            {name: variant for name, variant in _meshes(meshes).items() if name in {'distance 0.35', '500', '1000'}},
+            _meshes({name: meshes[name] for name in ('distance 0.35', '500', '1000')}),
             large=True,
         ),
     }

@@ -20,7 +20,7 @@ from aiida_anial.pseudopotential import PSEUDO_FAMILY
 __all__ = ('n_electrons', 'namelists_with_bands', 'pseudo_and_cutoffs', 'pw_inputs', 'read_pw_settings', 'with_bands')
 
 # The bands of a metal: a multiple of those that the electrons fill, and so many more. With a smearing of 0.07 Ry,
-# random cells of 4 to 28 atoms need one to six fewer.
+# random cells of 4 to 28 atoms need two to eight fewer.
 _BANDS_FACTOR = 1.25
 _EMPTY_BANDS = 6
 # Extra of namelists with a number of bands: the UUID of those without it, and the number.

@@ -206,7 +206,7 @@ def test_attached_outputs_aiida_still_asks_without_any(monkeypatch):
 
 @pytest.fixture(scope='module')
 def calculation(aiida_profile):
-    """Return a calculation with inputs, a caller and outputs, one of them without a label of its own kind."""
+    """Return a calculation with inputs, a caller and outputs, two of its labels alike but for a wildcard."""
     job, caller = orm.CalcJobNode(), orm.WorkChainNode().store()
     for label in ('one', 'x_1', 'xy1'):
         job.base.links.add_incoming(orm.Int(1).store(), LinkType.INPUT_CALC, label)
