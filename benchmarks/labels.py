@@ -29,6 +29,8 @@ from ase import Atoms
 from ase.io import read
 
 from aiida_anial.common.kpoints import SMALL_CELL
+from aiida_anial.protocols.protocol import campaign_inputs
+from aiida_anial.pseudopotential import CHARGE_DENSITY_CUTOFF_RY, WAVEFUNCTION_CUTOFF_RY
 
 CELLS: Final = Path(__file__).with_name('label_cells.extxyz')
 REFERENCE: Final = pw.Variant(pw.Mesh(atoms=1000, small=100, shifted=True), conv_thr=1e-7)
@@ -98,12 +100,28 @@ def groups() -> dict[str, Group]:
         'bands': _settings('bands', (1.0, 1.1, 1.2, 1.4), 1.4, '{:g} times the bands'),
         # Errors with and without a shift have opposite signs, so this is more than the error of the reference.
         'check': Group(REFERENCE, {'500': replace(REFERENCE, mesh=pw.Mesh(atoms=500, small=100))}, step=3),
+        'protocols': Group(REFERENCE, {name: of_protocol(name) for name in ('demo', 'laptop')}),
         'large': Group(
             REFERENCE,
             _meshes({name: meshes[name] for name in ('distance 0.35', '500', '1000')}),
             large=True,
         ),
     }
+
+
+def of_protocol(name: str) -> pw.Variant:
+    """Return the settings of a protocol."""
+    qe = campaign_inputs(name).label.qe
+    return pw.Variant(
+        pw.Mesh(atoms=qe.kpoints_per_reciprocal_atom, small=SMALL_CELL),
+        smearing=qe.smearing,
+        degauss=qe.degauss_ry,
+        wavefunctions=WAVEFUNCTION_CUTOFF_RY,
+        density=CHARGE_DENSITY_CUTOFF_RY / WAVEFUNCTION_CUTOFF_RY,
+        conv_thr=qe.conv_thr_ry,
+        bands=None,
+        electrons=qe.parameters.get('ELECTRONS', {}),
+    )
 
 
 def _meshes(meshes: Mapping[str, pw.Mesh]) -> dict[str, pw.Variant]:

@@ -21,6 +21,7 @@ from ase.io.espresso import write_espresso_in
 from numpy.typing import NDArray
 
 from aiida_anial.common.kpoints import mesh_of_density
+from aiida_anial.labellers.pw_inputs import namelists_with_bands
 from aiida_anial.pseudopotential import AL_PBE_UPF
 
 # Occupation above which aiida-quantumespresso repeats a calculation with more bands.
@@ -88,8 +89,8 @@ class Variant:
     :param degauss: smearing in Ry.
     :param wavefunctions: cutoff of the wavefunctions in Ry.
     :param density: cutoff of the density as a multiple of that.
-    :param conv_thr: threshold of self-consistency, in Ry for an atom if ``per_atom``, else in Ry.
-    :param bands: bands as a multiple of pw.x' own choice.
+    :param conv_thr: threshold of self-consistency in Ry.
+    :param bands: bands as a multiple of pw.x' own choice; None for those of campaigns.
     :param electrons: further keywords of the namelist ``electrons``.
     """
 
@@ -99,7 +100,7 @@ class Variant:
     wavefunctions: float = 16.0
     density: float = 4.0
     conv_thr: float = 1e-8
-    bands: float = 1.0
+    bands: float | None = 1.0
     electrons: Mapping[str, Any] = field(default_factory=dict)
 
 
@@ -173,7 +174,9 @@ def _namelists(atoms: Atoms, variant: Variant) -> dict[str, dict[str, Any]]:
         'smearing': variant.smearing,
         'degauss': variant.degauss,
     }
-    if variant.bands != 1.0:
+    if variant.bands is None:
+        system |= namelists_with_bands({}, 3 * len(atoms))['SYSTEM']
+    elif variant.bands != 1.0:
         system['nbnd'] = int(np.ceil(variant.bands * max(1.2 * 1.5 * len(atoms), 1.5 * len(atoms) + 4)))
     return {
         'control': {

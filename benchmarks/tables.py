@@ -288,6 +288,7 @@ def _planned_and_real(results: Mapping[str, Any]) -> list[list[str]]:
 
 # Title of each group of the study, and whether it is compared with converged labels.
 _LABEL_GROUPS: Final = {
+    'protocols': 'Protocols',
     'mesh': 'K-points per reciprocal atom, or their distance (1/Å)',
     'small': 'The same, 20/n times as many for n < 20 atoms, 0.07 Ry',
     'large': 'As the first, cells of 32 to 108 atoms',
@@ -323,6 +324,15 @@ def _labels(results: Mapping[str, Any]) -> str:
     return '\n\n'.join(parts)
 
 
+def _cell_sizes(results: Mapping[str, Any]) -> str:
+    rows = [
+        [name, seed, *(common.text(found[key]) for key in ('n_labels', 'energy_mev_per_atom', 'force_ev_per_angstrom'))]
+        for seed, series in results['seeds'].items()
+        for name, found in series.items()
+    ]
+    return _table(['Trained on', 'seed', 'labels', 'energy, standard deviation (meV/atom)', 'forces, rms (eV/Å)'], rows)
+
+
 def _short(value: float | None) -> str:
     """Return two significant digits."""
     if value is None:
@@ -335,7 +345,8 @@ GRAPH: Final = Page('graph-size.md', 'graph.json', 'bench-graph', _graph)
 LOAD: Final = Page('load.md', 'load.json', 'bench-load', _load)
 CAMPAIGN: Final = Page('load.md', 'campaign.json', 'bench-campaign', _campaign)
 LABELS: Final = Page('labels.md', 'labels.json', 'bench-labels', _labels)
-PAGES: Final = (ENGINE, GRAPH, LOAD, CAMPAIGN, LABELS)
+CELL_SIZES: Final = Page('labels.md', 'cell_sizes.json', 'bench-labels', _cell_sizes)
+PAGES: Final = (ENGINE, GRAPH, LOAD, CAMPAIGN, LABELS, CELL_SIZES)
 
 if __name__ == '__main__':
     for page in PAGES:

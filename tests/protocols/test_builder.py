@@ -89,13 +89,13 @@ def test_further_namelists_are_laid_over_ours(build):
     assert parameters['ELECTRONS']['conv_thr'] == 1e-8
 
 
-def test_a_mesh_and_a_distance_exclude_each_other(build):
+def test_a_mesh_and_a_rule_for_meshes_exclude_each_other(build):
     qe = build().cycle.label.qe
-    assert qe.kpoints_distance.value == 0.5
-    assert 'kpoints' not in qe._inputs(prune=True)
+    assert qe.kpoints_density.value == 400
+    assert not {'kpoints', 'kpoints_distance'} & set(qe._inputs(prune=True))
     qe = build('paper').cycle.label.qe
     assert qe.kpoints.get_kpoints_mesh()[0] == [3, 3, 3]
-    assert 'kpoints_distance' not in qe._inputs(prune=True)
+    assert not {'kpoints_density', 'kpoints_distance'} & set(qe._inputs(prune=True))
 
 
 def test_jobs_have_the_limits_of_their_stage(build):
