@@ -120,7 +120,7 @@ def of_protocol(name: str) -> pw.Variant:
         density=CHARGE_DENSITY_CUTOFF_RY / WAVEFUNCTION_CUTOFF_RY,
         conv_thr=qe.conv_thr_ry,
         bands=None,
-        electrons=qe.parameters.get('ELECTRONS', {}),
+        electrons={'mixing_mode': 'local-TF'},
     )
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, Final, Literal, Self
 
 from pydantic import AfterValidator, BeforeValidator, ConfigDict, Field, model_validator
 
@@ -14,6 +14,7 @@ from aiida_anial.sampling.settings import CellSettings, SamplingSettings, Schedu
 from aiida_anial.training.settings import TrainingSettings
 
 __all__ = (
+    'KPOINTS_RULES',
     'BenchmarkStage',
     'CampaignInputs',
     'CampaignSettings',
@@ -72,7 +73,8 @@ Word = Annotated[str, AfterValidator(_word)]
 
 
 # The keys that choose k-points, of which exactly one is needed.
-_KPOINTS = ('kpoints_mesh', 'kpoints_distance_per_angstrom', 'kpoints_per_reciprocal_atom')
+KPOINTS_RULES: Final = ('kpoints_mesh', 'kpoints_distance_per_angstrom', 'kpoints_per_reciprocal_atom')
+"""Keys of the rules for k-points, of which labels by pw.x need one."""
 
 _RESOURCES = ('num_machines', 'num_mpiprocs_per_machine', 'num_cores_per_mpiproc')
 
@@ -226,8 +228,8 @@ class QeSettings(Settings):
         for namelist in self.parameters:
             if namelist not in _NAMELISTS:
                 raise ValueError(f'parameters.{namelist}: no such namelist; known are {", ".join(_NAMELISTS)}')
-        if sum(getattr(self, name) is not None for name in _KPOINTS) != 1:
-            raise ValueError(f'give one of {", ".join(_KPOINTS)}, and set the others to null')
+        if sum(getattr(self, name) is not None for name in KPOINTS_RULES) != 1:
+            raise ValueError(f'give one of {", ".join(KPOINTS_RULES)}, and set the others to null')
         if (self.ecutwfc_ry is None) != (self.ecutrho_ry is None):
             raise ValueError('give both ecutwfc_ry and ecutrho_ry, or neither')
         # pw.x takes less than four times as much; for norm-conserving pseudopotentials it costs little accuracy.

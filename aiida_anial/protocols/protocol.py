@@ -13,7 +13,7 @@ from typing import Any
 
 import yaml
 
-from aiida_anial.active_learning.settings import CampaignInputs
+from aiida_anial.active_learning.settings import KPOINTS_RULES, CampaignInputs
 from aiida_anial.common.errors import SettingsError, is_printable, one_line
 from aiida_anial.potential.settings import DEFAULT_KIND
 from aiida_anial.sampling.random_cells import check_fillable
@@ -177,9 +177,12 @@ def _parsed(text: str) -> Any:
 def merged(base: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
     """Return ``base`` with nested ``changes`` applied, leaving both arguments unchanged.
 
-    Settings of a potential of another kind replace those in ``base``, because the two kinds have other keys.
+    Settings of a potential of another kind replace those in ``base``, because the two kinds have other keys. A rule for
+    k-points replaces that in ``base``, because they exclude each other.
     """
     result = deepcopy(dict(base))
+    if any(changes.get(rule) is not None for rule in KPOINTS_RULES):
+        result.update(dict.fromkeys(KPOINTS_RULES))
     for key, value in changes.items():
         if isinstance(value, Mapping) and isinstance(result.get(key), Mapping) and not _is_other(result[key], value):
             result[key] = merged(result[key], value)

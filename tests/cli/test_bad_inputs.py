@@ -54,7 +54,7 @@ OVERRIDES: dict[str, tuple[Any, str]] = {
     ),
     'atoms that jam': ({'cells': {'min_distance_angstrom': 3.4}}, 'cells.min_distance_angstrom: '),
     'both k-point settings': (qe(kpoints_mesh=[3, 3, 3], kpoints_distance_per_angstrom=0.3), 'label.qe: give one of'),
-    'no k-point setting': (qe(kpoints_mesh=None, kpoints_distance_per_angstrom=None), 'label.qe: give one of'),
+    'no k-point setting': (qe(kpoints_per_reciprocal_atom=None), 'label.qe: give one of'),
     'one cutoff': (qe(ecutwfc_ry=20), 'label.qe: give both ecutwfc_ry and ecutrho_ry'),
     'low density cutoff': (qe(ecutwfc_ry=20, ecutrho_ry=20), 'label.qe.ecutrho_ry: 20 is not above'),
     'smearing by the back door': (qe(parameters={'SYSTEM': {'smearing': 'mv'}}), 'label.qe.parameters.SYSTEM.smearing'),

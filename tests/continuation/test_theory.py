@@ -56,7 +56,7 @@ def test_settings_determine_the_theory_of_their_labels(pseudo, worker_code):
         ecutwfc_ry=20,
         ecutrho_ry=90,
         smearing='cold',
-        degauss_ry=0.02,
+        degauss_ry=0.07,
         kpoints_distance_per_angstrom=0.4,
     )
 

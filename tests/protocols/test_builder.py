@@ -85,8 +85,7 @@ def test_pw_always_smears_and_gives_forces_and_stress(build):
 def test_further_namelists_are_laid_over_ours(build):
     extra = {'label': {'qe': {**CUTOFFS['label']['qe'], 'parameters': {'ELECTRONS': {'mixing_beta': 0.4}}}}}
     parameters = build(overrides=extra).cycle.label.qe.pw.parameters.get_dict()
-    assert parameters['ELECTRONS']['mixing_beta'] == 0.4
-    assert parameters['ELECTRONS']['conv_thr'] == 1e-8
+    assert parameters['ELECTRONS'] == {'mixing_beta': 0.4, 'mixing_mode': 'local-TF', 'conv_thr': 1e-4}
 
 
 def test_a_mesh_and_a_rule_for_meshes_exclude_each_other(build):

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 import yaml
 
-from aiida_anial.active_learning.settings import CampaignInputs, CampaignSettings, JobSettings
+from aiida_anial.active_learning.settings import KPOINTS_RULES, CampaignInputs, CampaignSettings, JobSettings
 from aiida_anial.common.errors import SettingsError
 from aiida_anial.protocols.protocol import campaign_inputs, default_protocol, protocols, read_overrides
 
@@ -31,6 +31,13 @@ def test_inputs_survive_a_yaml_file(name):
     text = yaml.safe_dump(inputs.to_dict(), sort_keys=False)
     assert CampaignInputs.parse(yaml.safe_load(text)) == inputs
     assert campaign_inputs('demo', yaml.safe_load(text)) == inputs
+
+
+@pytest.mark.parametrize('rule', [{'kpoints_mesh': [2, 2, 2]}, {'kpoints_distance_per_angstrom': 0.3}])
+def test_a_rule_for_k_points_replaces_that_of_the_protocol(rule):
+    found = campaign_inputs('laptop', {'label': {'qe': rule}}).label.qe.to_dict()
+    assert {name: list(found[name]) if isinstance(found[name], tuple) else found[name] for name in rule} == rule
+    assert sum(found[name] is not None for name in KPOINTS_RULES) == 1
 
 
 def test_the_paper_says_what_the_paper_says():
