@@ -78,8 +78,9 @@ bench-campaign: install ## run a campaign of the protocol laptop for forty minut
 	@$(BIN)/python benchmarks/campaign.py
 
 bench-labels: install ## measure error and cost of labels with many settings of pw.x, in some hours
-	@echo 'bench-labels: the figures go to benchmarks/results/labels.json and docs/topics/labels.md'
+	@echo 'bench-labels: the figures go to labels.json and cell_sizes.json in benchmarks/results, and to docs/topics/labels.md'
 	@$(BIN)/python benchmarks/labels.py --folder .labels
+	@$(BIN)/python benchmarks/cell_sizes.py
 
 audit: venv ## look for unsafe code, and for installed versions that differ from the pins
 	@echo 'audit: bandit, pins, installed versions; known vulnerabilities if pip-audit is installed and can reach its service'

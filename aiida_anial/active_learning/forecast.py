@@ -8,13 +8,13 @@ from typing import Final
 
 from aiida_anial.active_learning.settings import CampaignInputs
 
-__all__ = ('JOB_S', 'Forecast', 'IterationForecast', 'Speed', 'forecast', 'label_interval', 'memory_mib')
+__all__ = ('ENGINE_CPU_S', 'JOB_S', 'Forecast', 'IterationForecast', 'Speed', 'forecast', 'label_interval', 'memory_mib')
 
 AROUND_LABEL_S: Final = 2.7
 """Seconds from the end of a label to the start of the next in the same slot."""
 
 ENGINE_CPU_S: Final = 4.0
-"""CPU seconds of the daemon for a label."""
+"""CPU seconds of a daemon worker for a label, where they have not been measured."""
 
 JOB_S: Final = 10.0
 """Seconds that a job of ``anial-worker`` takes apart from its steps."""
@@ -49,14 +49,15 @@ class Speed:
     n_atoms: float
 
 
-def label_interval(program_s: float, *, slots: int, cores: int) -> float:
-    """Return the seconds from one label to the next, which either the slots or the cores limit.
+def label_interval(program_s: float, *, slots: int, cores: int, engine_s: float) -> float:
+    """Return the seconds from one label to the next, which the slots, the cores, or one daemon worker limit.
 
     :param program_s: seconds of the labeller's program.
     :param slots: calculations alive at once.
     :param cores: programs that run at full speed side by side.
+    :param engine_s: CPU seconds of the worker for a label.
     """
-    return max((program_s + AROUND_LABEL_S) / slots, (program_s + ENGINE_CPU_S) / min(slots, cores))
+    return max((program_s + AROUND_LABEL_S) / slots, (program_s + engine_s) / min(slots, cores), engine_s)
 
 
 @dataclass(frozen=True)

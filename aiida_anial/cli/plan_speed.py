@@ -11,7 +11,7 @@ import click
 from aiida import orm
 
 from aiida_anial.active_learning.engine_trial import engine_trial
-from aiida_anial.active_learning.forecast import JOB_S, Speed, label_interval
+from aiida_anial.active_learning.forecast import ENGINE_CPU_S, JOB_S, Speed, label_interval
 from aiida_anial.active_learning.settings import CampaignInputs
 from aiida_anial.cli.checks import n_cores
 from aiida_anial.common.errors import AnialError
@@ -99,14 +99,15 @@ def _tried(inputs: CampaignInputs, nodes: CampaignNodes, label_seconds: float | 
         trial = labeller.trial(structures, given, side_by_side=min(slots, cores))
         first = f'labels as timed now: {trial.seconds:.3g} s each, {trial.n_cells} random cells tried'
     else:
-        trial, first = Trial(label_seconds, None, 0), f'{label_seconds:g} s a label, as given'
+        trial, first = Trial(label_seconds, None, 0, None), f'{label_seconds:g} s a label, as given'
     click.echo('Timing dynamics and training...', err=True)
     atom_step_s, training_step_s = engine_trial(inputs, cells.select(range(_TRIAL_CELLS)))
     if labeller.is_one_job:
         label_s = trial.seconds / min(slots, cores)
     else:
         codes = [node for node in nodes.labeller.values() if isinstance(node, orm.AbstractCode)]
-        label_s = label_interval(trial.seconds, slots=slots, cores=cores if all(map(is_here, codes)) else slots)
+        here = cores if all(map(is_here, codes)) else slots
+        label_s = label_interval(trial.seconds, slots=slots, cores=here, engine_s=trial.engine_s or ENGINE_CPU_S)
     speed = Speed(label_s, atom_step_s, training_step_s, JOB_S, len(cells.positions) / len(cells))
     return Basis(
         speed,

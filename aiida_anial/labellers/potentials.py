@@ -78,7 +78,7 @@ class PotentialLabeller(Labeller):
         builder.cells = {f'cell_{index:04d}': cell for index, cell in enumerate(cells)}
         with TemporaryDirectory() as scratch:
             seconds = run_script(dry_run(builder, Path(scratch)))
-        return Trial(seconds / len(cells), None, len(cells))
+        return Trial(seconds / len(cells), None, len(cells), None)
 
     def level_of_theory(self, label: LabellerSettings, nodes: Nodes) -> LevelOfTheory:
         """Return the potential, with the SHA-256 of its file."""

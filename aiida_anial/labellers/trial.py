@@ -29,11 +29,13 @@ class Trial:
     :param seconds: wall time of the labeller's program for a cell of the mean cost.
     :param memory_mib: memory of one program for the largest cell that was tried; None if it is not known.
     :param n_cells: how many cells were tried.
+    :param engine_s: CPU seconds that AiiDA takes for each label; None if it is not known.
     """
 
     seconds: float
     memory_mib: float | None
     n_cells: int
+    engine_s: float | None
 
 
 def is_here(code: orm.AbstractCode) -> bool:

@@ -54,14 +54,16 @@ def test_what_is_done_is_not_forecast():
     assert forecast(make_inputs(), SPEED, n_labels=45, iterations_done=3).iterations == ()
 
 
-def test_slots_or_cores_limit_the_labels():
-    one = label_interval(20.0, slots=1, cores=8)
+def test_slots_cores_or_the_worker_limit_the_labels():
+    one = label_interval(20.0, slots=1, cores=8, engine_s=2.0)
     assert one > 20
     # With enough cores each further slot counts; beyond the cores it hides only what is around a program.
-    assert label_interval(20.0, slots=4, cores=8) == pytest.approx(one / 4)
-    two, many = (label_interval(20.0, slots=slots, cores=2) for slots in (2, 100))
+    assert label_interval(20.0, slots=4, cores=8, engine_s=2.0) == pytest.approx(one / 4)
+    two, many = (label_interval(20.0, slots=slots, cores=2, engine_s=2.0) for slots in (2, 100))
     assert one / 2 <= two < one
-    assert many > 20 / 2
+    assert many == pytest.approx(22 / 2)
+    # A worker is one process, however many machines label.
+    assert label_interval(20.0, slots=100, cores=100, engine_s=2.0) == 2.0
 
 
 def test_the_memory_is_that_of_the_largest_stage():
