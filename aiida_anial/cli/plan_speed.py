@@ -98,6 +98,8 @@ def _tried(inputs: CampaignInputs, nodes: CampaignNodes, label_seconds: float | 
         given = labeller.inputs(inputs.label, nodes.labeller, worker)
         trial = labeller.trial(structures, given, side_by_side=min(slots, cores))
         first = f'labels as timed now: {trial.seconds:.3g} s each, {trial.n_cells} random cells tried'
+        if trial.engine_s is not None:
+            first += f', and {trial.engine_s:.2g} s of AiiDA for each'
     else:
         trial, first = Trial(label_seconds, None, 0, None), f'{label_seconds:g} s a label, as given'
     click.echo('Timing dynamics and training...', err=True)
