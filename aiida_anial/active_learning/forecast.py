@@ -8,7 +8,16 @@ from typing import Final
 
 from aiida_anial.active_learning.settings import CampaignInputs
 
-__all__ = ('ENGINE_CPU_S', 'JOB_S', 'Forecast', 'IterationForecast', 'Speed', 'forecast', 'label_interval', 'memory_mib')
+__all__ = (
+    'ENGINE_CPU_S',
+    'JOB_S',
+    'Forecast',
+    'IterationForecast',
+    'Speed',
+    'forecast',
+    'label_interval',
+    'memory_mib',
+)
 
 AROUND_LABEL_S: Final = 2.7
 """Seconds from the end of a label to the start of the next in the same slot."""
