@@ -26,7 +26,7 @@ __all__ = ('mean_trial',)
 # Quantiles of the expected cost at which cells are tried, so that all sizes are seen.
 _QUANTILES: Final = (0.1, 0.35, 0.65, 0.9)
 # CPU time of AiiDA for a label in a campaign, over that of a dry run of its calculation (docs/topics/load.md).
-_DRY_RUNS: Final = 30
+_DRY_RUNS: Final = 26
 
 
 def mean_trial(cells: Sequence[orm.StructureData], inputs: Mapping[str, Any], *, side_by_side: int) -> Trial:
