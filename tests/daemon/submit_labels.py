@@ -14,7 +14,10 @@ from aiida_anial.workchains.label import LabelWorkChain
 
 overrides = {
     'cells': {'families': [{'edges_angstrom': [4.0, 4.4], 'n_atoms': [3, 4]}]},
-    'label': {'qe': {'ecutwfc_ry': 12, 'ecutrho_ry': 48, 'kpoints_distance_per_angstrom': 0.8}},
+    'label': {
+        'limits': {'max_concurrent': 2},
+        'qe': {'ecutwfc_ry': 12, 'ecutrho_ry': 48, 'kpoints_distance_per_angstrom': 0.8},
+    },
 }
 inputs = campaign_inputs('demo', overrides)
 campaign = campaign_builder(

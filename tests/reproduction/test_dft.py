@@ -34,6 +34,7 @@ def chain(run_all, pw_code, pseudo, make_structures):
             'kpoints_distance_per_angstrom': 1.0,
             'degauss_ry': 0.05,
             'conv_thr_ry': CONV_THR_RY,
+            'parameters': {'SYSTEM': {'nbnd': 10}},
             'job': {'max_wallclock_seconds': 600},
         }
     )
