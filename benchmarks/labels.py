@@ -29,6 +29,7 @@ from ase import Atoms
 from ase.io import read
 
 from aiida_anial.common.kpoints import SMALL_CELL
+from aiida_anial.labellers.pw_inputs import MIXING_MODE
 from aiida_anial.protocols.protocol import campaign_inputs
 from aiida_anial.pseudopotential import CHARGE_DENSITY_CUTOFF_RY, WAVEFUNCTION_CUTOFF_RY
 
@@ -120,7 +121,7 @@ def of_protocol(name: str) -> pw.Variant:
         density=CHARGE_DENSITY_CUTOFF_RY / WAVEFUNCTION_CUTOFF_RY,
         conv_thr=qe.conv_thr_ry,
         bands=None,
-        electrons={'mixing_mode': 'local-TF'},
+        electrons={'mixing_mode': MIXING_MODE},
     )
 
 

@@ -229,7 +229,7 @@ class QeSettings(Settings):
             if namelist not in _NAMELISTS:
                 raise ValueError(f'parameters.{namelist}: no such namelist; known are {", ".join(_NAMELISTS)}')
         if sum(getattr(self, name) is not None for name in KPOINTS_RULES) != 1:
-            raise ValueError(f'give one of {", ".join(KPOINTS_RULES)}, and set the others to null')
+            raise ValueError(f'give one of {", ".join(KPOINTS_RULES)}')
         if (self.ecutwfc_ry is None) != (self.ecutrho_ry is None):
             raise ValueError('give both ecutwfc_ry and ecutrho_ry, or neither')
         # pw.x takes less than four times as much; for norm-conserving pseudopotentials it costs little accuracy.

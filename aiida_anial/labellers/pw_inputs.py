@@ -17,7 +17,18 @@ from aiida_anial.common.errors import AnialError
 from aiida_anial.formats.upf import upf_fault
 from aiida_anial.pseudopotential import PSEUDO_FAMILY
 
-__all__ = ('n_electrons', 'namelists_with_bands', 'pseudo_and_cutoffs', 'pw_inputs', 'read_pw_settings', 'with_bands')
+__all__ = (
+    'MIXING_MODE',
+    'n_electrons',
+    'namelists_with_bands',
+    'pseudo_and_cutoffs',
+    'pw_inputs',
+    'read_pw_settings',
+    'with_bands',
+)
+
+MIXING_MODE = 'local-TF'
+"""Needs a sixth fewer steps to self-consistency than pw.x' default in disordered cells (docs/topics/labels.md)."""
 
 # The bands of a metal: a multiple of those that the electrons fill, and so many more. With a smearing of 0.07 Ry,
 # random cells of 4 to 28 atoms need two to eight fewer.
@@ -26,8 +37,6 @@ _EMPTY_BANDS = 6
 # Extra of namelists with a number of bands: the UUID of those without it, and the number.
 _WITH_BANDS = 'with_bands'
 
-# Needs a sixth fewer steps to self-consistency than pw.x' default in disordered cells (docs/topics/labels.md).
-_MIXING = 'local-TF'
 # Fraction of the wall clock after which aiida-quantumespresso asks pw.x to stop.
 _MAX_SECONDS = 0.95
 
@@ -112,7 +121,7 @@ def _namelists(settings: QeSettings) -> dict[str, Any]:
             'smearing': settings.smearing,
             'degauss': settings.degauss_ry,
         },
-        'ELECTRONS': {'conv_thr': settings.conv_thr_ry, 'mixing_mode': _MIXING},
+        'ELECTRONS': {'conv_thr': settings.conv_thr_ry, 'mixing_mode': MIXING_MODE},
     }
     for namelist, values in settings.parameters.items():
         ours.setdefault(namelist.upper(), {}).update(values)
@@ -164,7 +173,7 @@ def read_pw_settings(inputs: Mapping[str, Any]) -> dict[str, Any]:
     system, electrons = namelists['SYSTEM'], namelists['ELECTRONS']
     system.pop('occupations')
     # Inputs of before have the default of pw.x.
-    if electrons.setdefault('mixing_mode', 'plain') == _MIXING:
+    if electrons.setdefault('mixing_mode', 'plain') == MIXING_MODE:
         electrons.pop('mixing_mode')
     mesh = inputs['kpoints'].get_kpoints_mesh()[0] if 'kpoints' in inputs else None
     return {
