@@ -89,7 +89,7 @@ class CampaignSettings(Settings):
     :param n_trajectories: smallest and largest number of trajectories of an iteration, over all its cycles.
     :param trajectories_fraction: trajectories of an iteration as a fraction of the labels so far, within that range.
     :param n_cycles: sample-and-label cycles that run in parallel and join at the retraining (Fig. 1).
-    :param label_completed_fraction: fraction of the trajectories that reach t_max whose last frame is labelled, too.
+    :param label_completed_fraction: fraction of the trajectories that reach t_max whose candidate is labelled, too.
         The paper labels none (0).
     :param t_max_growth: growth of t_max from one iteration to the next, as a fraction of its initial value.
     """

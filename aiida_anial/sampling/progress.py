@@ -27,12 +27,14 @@ class Record:
 
     :param frames: stored frames, the first of which is the initial cell.
     :param last_sound: configuration at the last check, whether or not it is stored.
+    :param highest: the configuration of highest energy disagreement that ``compare`` was given, None if none was.
     :param max_temperature_k: highest kinetic temperature at a check.
     """
 
     frames: list[Frame]
     last_sound: Frame
     max_temperature_k: float
+    highest: Frame | None = None
 
     def add(self, frame: Frame, *, store: bool) -> None:
         """Record a sound configuration, and store it as a frame if ``store`` is true."""
@@ -41,9 +43,19 @@ class Record:
             if store:
                 self.frames.append(frame)
 
+    def compare(self, frame: Frame) -> None:
+        """Keep a sound configuration if no other has a higher energy disagreement."""
+        if self.highest is None or frame.energy_disagreement > self.highest.energy_disagreement:
+            self.highest = frame
+
+    def others(self) -> list[Frame]:
+        """Return the frame of the highest disagreement, if there is one, and the last sound one."""
+        return [self.last_sound] if self.highest is None else [self.highest, self.last_sound]
+
     def all_frames(self) -> list[Frame]:
-        """Return the stored frames, with the last sound configuration at the end."""
-        return self.frames if self.last_sound is self.frames[-1] else [*self.frames, self.last_sound]
+        """Return the stored frames and ``others``, in order of time."""
+        by_step = {frame.step: frame for frame in [*self.frames, *self.others()]}
+        return [by_step[step] for step in sorted(by_step)]
 
 
 @dataclass(eq=False)
@@ -74,8 +86,8 @@ def write_checkpoint(path: Path, progress: Progress, *, fingerprint: str) -> Non
         'ended': {},
     }
     for index, record in progress.records.items():
-        arrays |= _prefixed(f'record.{index}.', stack(record.all_frames()))
-        metadata['records'][str(index)] = [len(record.frames), record.max_temperature_k]
+        arrays |= _prefixed(f'record.{index}.', stack([*record.frames, *record.others()]))
+        metadata['records'][str(index)] = [len(record.frames), record.max_temperature_k, record.highest is not None]
     for index, trajectory in progress.ended.items():
         content = trajectory.content()
         arrays |= _prefixed(f'ended.{index}.', content.arrays)
@@ -110,10 +122,15 @@ def read_checkpoint(path: Path, *, fingerprint: str) -> Progress:
         raise FileFormatError(f'{path}: not a complete checkpoint ({exception}).') from exception
 
 
-def _record(arrays: Mapping[str, np.ndarray], n_stored: int, max_temperature_k: float) -> Record:
-    """Return the record whose ``all_frames`` were stacked into ``arrays``."""
+def _record(
+    arrays: Mapping[str, np.ndarray], n_stored: int, max_temperature_k: float, has_highest: bool = False
+) -> Record:
+    """Return the record whose frames and ``others`` were stacked into ``arrays``.
+
+    :param has_highest: whether the first of ``others`` is the one of the highest disagreement.
+    """
     frames = unstack(arrays)
-    return Record(frames[:n_stored], frames[-1], max_temperature_k)
+    return Record(frames[:n_stored], frames[-1], max_temperature_k, frames[n_stored] if has_highest else None)
 
 
 def _prefixed(prefix: str, arrays: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:

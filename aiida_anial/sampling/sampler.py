@@ -211,6 +211,8 @@ class _Sampler:
             if reason is None or reason.is_physical:
                 frame = survey.frame(trajectory, batch)
                 record.add(frame, store=frame.step % settings.frame_interval == 0)
+                if settings.candidate_at_t_max == 'highest' and settings.counts_at(frame.time_ps):
+                    record.compare(frame)
             if reason is not None:
                 keep[trajectory] = False
                 self._end(index, reason, survey.steps[trajectory], measured)
@@ -220,6 +222,9 @@ class _Sampler:
         """Move a trajectory from the running to the ended ones."""
         record = self._records.pop(index)
         frames = record.all_frames()
+        chosen = record.highest if reason is StopReason.COMPLETED else None
+        steps = [frame.step for frame in frames]
+        candidate = len(frames) - 1 if chosen is None else steps.index(chosen.step)
         contact = measured.closest_contact_angstrom
         self.ended[index] = Trajectory(
             index=index,
@@ -229,13 +234,14 @@ class _Sampler:
             stop_reason=reason,
             stop_step=step,
             stop_time_ps=measured.time_ps,
-            candidate_frame=len(frames) - 1,
+            candidate_frame=candidate,
             max_temperature_k=record.max_temperature_k,
             closest_contact_angstrom=contact if np.isfinite(contact) else None,
         )
         self._report(
             f'trajectory {index} ended at {measured.time_ps:.3f} ps: {reason}, candidate at '
-            f'{frames[-1].time_ps:.3f} ps with a disagreement of {frames[-1].energy_disagreement:.4f} eV/sqrt(atom)'
+            f'{frames[candidate].time_ps:.3f} ps with a disagreement of '
+            f'{frames[candidate].energy_disagreement:.4f} eV/sqrt(atom)'
         )
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Self
+from typing import Annotated, Literal, Self
 
 from ase.data import atomic_masses, atomic_numbers
 from pydantic import AfterValidator, Field, model_validator
@@ -125,6 +125,8 @@ class SamplingSettings(Settings):
     :param skin_angstrom: margin of the neighbour lists; a list is renewed when an atom has moved by half of it.
     :param batch_size: trajectories that are integrated together; None means all of the task, which uses the machine
         best if there is enough memory. It does not change trajectories.
+    :param candidate_at_t_max: candidate for a label on a trajectory that reaches t_max: its ``last`` frame, or the
+        check with the ``highest`` energy disagreement since ``min_time_ps``.
     :param refill: whether the next trajectory starts as soon as one ends, instead of the next batch when all have
         ended. It does not change trajectories.
     """
@@ -138,7 +140,12 @@ class SamplingSettings(Settings):
     max_temperature_k: Positive = 30000.0
     skin_angstrom: Positive = 0.5
     batch_size: Annotated[int, Field(ge=1)] | None = None
+    candidate_at_t_max: Literal['last', 'highest'] = 'last'
     refill: bool = True
+
+    def counts_at(self, time_ps: float) -> bool:
+        """Return whether disagreement counts at this time."""
+        return time_ps >= self.min_time_ps * (1 - 1e-9)
 
     @model_validator(mode='after')
     def _check_intervals(self) -> Self:

@@ -51,7 +51,7 @@ def judge(measured: Measurement, *, settings: SamplingSettings, thresholds: Thre
     Unphysical states come first, at any time; then disagreement, from ``min_time_ps`` on; then t_max.
     """
     reason = _unphysical(measured, settings)
-    if reason is None and measured.time_ps >= settings.min_time_ps * (1 - 1e-9):
+    if reason is None and settings.counts_at(measured.time_ps):
         reason = _disagreement(measured, thresholds)
     if reason is None and measured.is_last:
         reason = StopReason.COMPLETED

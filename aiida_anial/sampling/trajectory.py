@@ -110,8 +110,9 @@ _OPTIONAL_END = ('closest_contact_angstrom',)
 class Trajectory:
     """S thinned frames of n atoms in a fixed cell, and how the trajectory ended.
 
-    All frames are sound. The first is the initial cell, and the last is the candidate for a label: the configuration at
-    the end if disagreement or t_max ended the trajectory, otherwise the last sound one before the end.
+    All frames are sound. The first is the initial cell. The last is the configuration at the end if disagreement or
+    t_max ended the trajectory, otherwise the last sound one before the end. It is the candidate for a label, unless
+    ``candidate_at_t_max`` chose an earlier one.
 
     :param index: index of the trajectory in its task, also that of its cell and schedule.
     :param species: ``[n]`` atomic numbers, int16.

@@ -42,8 +42,10 @@ def go(task, engine, checkpoint, *, stop_after=10**9, lines=None, fingerprint='a
     )
 
 
+@pytest.mark.parametrize('candidate', ['last', 'highest'])
 @pytest.mark.parametrize('interruptions', [[0], [13], [40], [19, 1, 30], [99]])
-def test_same_bytes_as_without_interruption(task, engines, tmp_path, interruptions):
+def test_same_bytes_as_without_interruption(task, engines, tmp_path, interruptions, candidate):
+    task = replace(task, settings=task.settings.model_copy(update={'candidate_at_t_max': candidate}))
     scales = (0.98, 1.0, 1.03)
     whole_engine = engines.PairEngine(scales=scales)
     whole = go(task, whole_engine, tmp_path / 'unused')

@@ -105,6 +105,33 @@ def test_stops_at_the_first_check_above_the_threshold(run, engines, small_cells)
     assert stopped.row()['candidate_energy_disagreement'] == pytest.approx(0.040)
 
 
+@pytest.mark.parametrize(('min_time_ps', 'expected'), [(0.0, 20), (0.025, 30)])
+def test_candidate_at_the_highest_disagreement(run, engines, small_cells, min_time_ps, expected):
+    """A disagreement that peaks at step 20, where no frame is stored otherwise; the others have their last frame."""
+
+    def peak(prediction, cell, atoms):
+        members = np.stack([prediction.energies, prediction.energies])
+        spread = 0.1 - 0.001 * abs(engine.n_evaluations - 1 - 20)
+        members[:, cell] += (-spread, spread)
+        return replace(prediction, member_energies=members)
+
+    engine = engines.Spoiled(engines.PairEngine(), n_atoms=4, at=0, change=peak)
+    settings = {'frame_interval': 50, 'candidate_at_t_max': 'highest', 'min_time_ps': min_time_ps}
+    trajectories = run(small_cells, engine, t_max_ps=0.06, **settings)
+    assert [t.stop_reason for t in trajectories] == ['completed'] * 3
+    chosen = trajectories[1]
+    assert chosen.steps.tolist() == [0, expected, 50, 60]
+    assert chosen.candidate_frame == 1
+    assert chosen.row()['candidate_time_ps'] == pytest.approx(expected / 1000)
+
+
+def test_candidate_where_disagreement_stops_although_it_was_higher_before(run, engines, small_cells):
+    """Above the threshold before ``min_time_ps``, when it does not count."""
+    engine = engines.PairEngine(scales=(0.9, 1.1))
+    stopped = run(small_cells, engine, energy=0.01, min_time_ps=0.045, candidate_at_t_max='highest')
+    assert [t.steps[t.candidate_frame] for t in stopped] == [50] * 3
+
+
 @pytest.mark.parametrize('kind', ['mean', 'max'])
 def test_force_disagreement(run, engines, small_cells, kind):
     """Members of 0.9 and 1.1 times the force deviate by 0.1 sqrt(2) |f| / sqrt(3), rms over the components."""
