@@ -127,17 +127,29 @@ class ThresholdRule(Settings):
     ``fixed`` keeps ``energy_ev_per_sqrt_atom``. ``controlled`` starts at ``initial_factor`` times the median held-out
     error of the first ensemble, |E^ - E| / sqrt(N), and multiplies the threshold by exp(gain (f - target)) after each
     iteration, where f is the fraction of trajectories stopped by disagreement; it never goes below ``floor``.
+    ``calibrated`` stops where the disagreement stands for an error of the energy or of the forces above
+    ``error_factor`` times that of the newest ensemble on its validation blocks, until these come down to
+    ``energy_error_mev_per_atom`` and ``force_error_ev_per_angstrom``. Each iteration compares the disagreement with
+    the true errors on its fresh labels.
 
+    :param energy_error_mev_per_atom: with ``calibrated``, the error of the energy in a cell of mean size.
+    :param force_error_ev_per_angstrom: with ``calibrated``, the error of a force component, root mean square over the
+        cell.
+    :param error_factor: with ``calibrated``, the error at which trajectories stop while the ensemble is worse than
+        that, relative to its error on validation blocks.
     :param force_mean_ev_per_angstrom: also stop when the mean force disagreement over atoms exceeds this.
     :param force_max_ev_per_angstrom: also stop when the largest force disagreement of an atom exceeds this.
     """
 
-    mode: Literal['fixed', 'controlled'] = 'fixed'
+    mode: Literal['fixed', 'controlled', 'calibrated'] = 'fixed'
     energy_ev_per_sqrt_atom: Positive = 0.01
     initial_factor: Positive = 0.8
     gain: NonNegative = 0.8
     target_stopped_fraction: Fraction = 0.5
     floor_ev_per_sqrt_atom: Positive = 0.01
+    energy_error_mev_per_atom: Positive = 2.0
+    force_error_ev_per_angstrom: Positive = 0.06
+    error_factor: Positive = 1.0
     force_mean_ev_per_angstrom: Positive | None = None
     force_max_ev_per_angstrom: Positive | None = None
 

@@ -8,6 +8,7 @@ from statistics import median
 from typing import Any
 
 from aiida_anial.active_learning.settings import ThresholdRule
+from aiida_anial.training.calibration import Calibration
 
 __all__ = (
     'DISAGREEMENT_STOPS',
@@ -21,63 +22,117 @@ DISAGREEMENT_STOPS = ('energy_disagreement', 'force_disagreement_mean', 'force_d
 """Stop reasons that mean that the members disagree."""
 
 Thresholds = dict[str, Any]
-"""Thresholds by key: ``energy_ev_per_sqrt_atom``, ``force_mean_ev_per_angstrom``, ``force_max_ev_per_angstrom``."""
+"""Thresholds by key, those of :class:`aiida_anial.sampling.settings.Thresholds`."""
+
+_CLAIMS = ('energy_error_mev_per_atom', 'force_error_ev_per_angstrom')
+_UNCALIBRATED = Calibration(energy_factor=1.0, force_factor=1.0, energy_coverage=math.nan, force_coverage=math.nan)
+# Median of the absolute value of a Gaussian of unit width.
+_MEDIAN = 0.6745
 
 
-def initial_thresholds(rule: ThresholdRule, heldout_error: float | None) -> Thresholds:
-    """Return the thresholds of the first iteration: fixed, or from the held-out error of the first ensemble.
+def initial_thresholds(rule: ThresholdRule, training: Mapping[str, Any]) -> Thresholds:
+    """Return the thresholds of the first iteration: fixed, or from the held-out errors of the first ensemble.
 
-    :param heldout_error: median of |E^ - E| / sqrt(N) over the held-out labels, in eV; None if unknown.
+    :param training: summary of its training. No label is new to all of its members, so disagreement counts as error.
     """
+    if rule.mode == 'calibrated':
+        return _calibrated(rule, training, _UNCALIBRATED)
     if rule.mode == 'fixed':
         return _bounded(rule, rule.energy_ev_per_sqrt_atom)
-    error = rule.energy_ev_per_sqrt_atom if heldout_error is None else heldout_error
-    return _bounded(rule, rule.initial_factor * error)
+    error = training.get('median_heldout_error_ev_per_sqrt_atom')
+    return _bounded(rule, rule.initial_factor * (rule.energy_ev_per_sqrt_atom if error is None else error))
 
 
-def next_thresholds(rule: ThresholdRule, energy: float, counts: Mapping[str, Any]) -> Thresholds:
+def next_thresholds(
+    rule: ThresholdRule,
+    thresholds: Mapping[str, Any],
+    counts: Mapping[str, Any],
+    *,
+    training: Mapping[str, Any] | None = None,
+    fresh_errors: Mapping[str, Any] | None = None,
+) -> Thresholds:
     """Return the thresholds of the next iteration.
 
-    The energy threshold is multiplied by exp(gain (f - target)), where f is the fraction of trajectories that
-    disagreement stopped.
+    With mode ``controlled`` the energy threshold is multiplied by exp(gain (f - target)), where f is the fraction of
+    trajectories that disagreement stopped.
 
-    :param rule: with mode ``fixed``, the threshold does not change.
-    :param energy: current energy threshold, in eV/sqrt(atom).
+    :param thresholds: those of this iteration; they stay with mode ``fixed``, and with ``calibrated`` if there were no
+        fresh labels.
     :param counts: ``n_trajectories`` and ``n_stopped`` of the iteration.
+    :param training: summary of the retraining, for ``calibrated``.
+    :param fresh_errors: summary of the errors of the old ensemble on the fresh labels, for ``calibrated``.
     """
+    if rule.mode == 'calibrated':
+        if training is None or fresh_errors is None:
+            return dict(thresholds)
+        return _calibrated(rule, training, Calibration.from_summary(fresh_errors) or _UNCALIBRATED)
+    energy = thresholds['energy_ev_per_sqrt_atom']
     if rule.mode == 'controlled':
         stopped = counts['n_stopped'] / counts['n_trajectories']
         energy *= math.exp(rule.gain * (stopped - rule.target_stopped_fraction))
     return _bounded(rule, energy)
 
 
-def renewed_thresholds(rule: ThresholdRule, energy: float) -> Thresholds:
+def renewed_thresholds(rule: ThresholdRule, thresholds: Mapping[str, Any]) -> Thresholds:
     """Return the initial thresholds of a continued campaign.
 
     :param rule: with mode ``fixed``, the threshold is that of the rule.
-    :param energy: last energy threshold of the previous campaign, in eV/sqrt(atom).
+    :param thresholds: last thresholds of the previous campaign.
     """
-    return _bounded(rule, rule.energy_ev_per_sqrt_atom if rule.mode == 'fixed' else energy)
+    if rule.mode == 'calibrated':
+        return dict(thresholds)
+    return _bounded(
+        rule, rule.energy_ev_per_sqrt_atom if rule.mode == 'fixed' else thresholds['energy_ev_per_sqrt_atom']
+    )
 
 
-def iteration_counts(rule: ThresholdRule, energy: float, rows: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+def iteration_counts(
+    rule: ThresholdRule, thresholds: Mapping[str, Any], rows: Sequence[Mapping[str, Any]]
+) -> dict[str, Any]:
     """Return how the trajectories of an iteration ended, and whether the campaign has converged.
 
-    It has converged when the median trajectory reached t_max without a stop (Smith et al., II.B). A controlled
-    threshold must also have come down to its floor, because a high threshold does not stop trajectories, either.
+    It has converged when the median trajectory reached t_max without a stop (Smith et al., II.B). A threshold that
+    changes must also have come down to its floor, because a high threshold does not stop trajectories, either.
 
-    :param energy: energy threshold of the iteration, in eV/sqrt(atom).
+    :param thresholds: those of the iteration.
     :param rows: ``stop_reason`` and ``stop_time_ps`` of each trajectory.
     """
     reasons = [row['stop_reason'] for row in rows]
-    at_floor = energy <= rule.floor_ev_per_sqrt_atom
     return {
         'n_trajectories': len(rows),
         'n_stopped': sum(reason in DISAGREEMENT_STOPS for reason in reasons),
         'n_unphysical': sum(reason not in (*DISAGREEMENT_STOPS, 'completed') for reason in reasons),
         'stop_reasons': {reason: reasons.count(reason) for reason in sorted(set(reasons))},
         'median_time_ps': median(row['stop_time_ps'] for row in rows),
-        'converged': (rule.mode == 'fixed' or at_floor) and 2 * reasons.count('completed') > len(rows),
+        'converged': _is_lowest(rule, thresholds) and 2 * reasons.count('completed') > len(rows),
+    }
+
+
+def _is_lowest(rule: ThresholdRule, thresholds: Mapping[str, Any]) -> bool:
+    """Return whether the rule lets the thresholds fall no further."""
+    if rule.mode == 'calibrated':
+        return all(math.isclose(thresholds.get(name) or math.inf, getattr(rule, name)) for name in _CLAIMS)
+    return rule.mode == 'fixed' or bool(thresholds['energy_ev_per_sqrt_atom'] <= rule.floor_ev_per_sqrt_atom)
+
+
+def _calibrated(rule: ThresholdRule, training: Mapping[str, Any], calibration: Calibration) -> Thresholds:
+    """Return the thresholds that stand for the present errors of an ensemble, or for the larger ones of the rule.
+
+    :param training: summary of its training.
+    """
+    root_mean_atoms = math.sqrt(training['mean_n_atoms'])
+    energy_goal = rule.energy_error_mev_per_atom / 1000 * root_mean_atoms
+    energy = max(energy_goal, rule.error_factor * (training['median_heldout_error_ev_per_sqrt_atom'] or 0.0) / _MEDIAN)
+    force = max(
+        rule.force_error_ev_per_angstrom,
+        rule.error_factor * (training['median_heldout_force_error_ev_per_angstrom'] or 0.0),
+    )
+    return {
+        'energy_ev_per_sqrt_atom': energy / calibration.energy_factor,
+        'force_mean_ev_per_angstrom': force / calibration.force_factor,
+        'force_max_ev_per_angstrom': rule.force_max_ev_per_angstrom,
+        'energy_error_mev_per_atom': 1000 * energy / root_mean_atoms,
+        'force_error_ev_per_angstrom': force,
     }
 
 

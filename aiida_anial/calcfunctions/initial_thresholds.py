@@ -13,10 +13,9 @@ __all__ = ('initial_thresholds',)
 
 @calcfunction
 def initial_thresholds(rule: orm.Dict, training: orm.Dict) -> orm.Dict:
-    """Return the thresholds of the first iteration: fixed, or from the held-out error of the first ensemble.
+    """Return the thresholds of the first iteration: fixed, or from the held-out errors of the first ensemble.
 
     :param rule: ``ThresholdRule``.
-    :param training: summary of the training, for ``median_heldout_error_ev_per_sqrt_atom``.
+    :param training: summary of the training.
     """
-    error = training.get('median_heldout_error_ev_per_sqrt_atom')
-    return orm.Dict(rules.initial_thresholds(ThresholdRule.parse(rule.get_dict()), error))
+    return orm.Dict(rules.initial_thresholds(ThresholdRule.parse(rule.get_dict()), training.get_dict()))

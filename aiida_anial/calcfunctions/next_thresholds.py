@@ -12,12 +12,14 @@ __all__ = ('next_thresholds',)
 
 
 @calcfunction
-def next_thresholds(rule: orm.Dict, thresholds: orm.Dict, iteration: orm.Dict) -> orm.Dict:
-    """Return the thresholds times exp(gain (f - target)), f: the fraction of trajectories that disagreement stopped.
+def next_thresholds(rule: orm.Dict, thresholds: orm.Dict, iteration: orm.Dict, **summaries: orm.Dict) -> orm.Dict:
+    """Return the thresholds of the next iteration.
 
-    :param rule: ``ThresholdRule``; with mode ``fixed`` the thresholds stay.
+    :param rule: ``ThresholdRule``.
     :param thresholds: the present ones.
     :param iteration: summary of the iteration, for ``n_trajectories`` and ``n_stopped``.
+    :param summaries: ``training`` and ``fresh_errors`` of the iteration, if it had labels.
     """
-    energy = thresholds['energy_ev_per_sqrt_atom']
-    return orm.Dict(rules.next_thresholds(ThresholdRule.parse(rule.get_dict()), energy, iteration.get_dict()))
+    values = {name: node.get_dict() for name, node in summaries.items()}
+    parsed = ThresholdRule.parse(rule.get_dict())
+    return orm.Dict(rules.next_thresholds(parsed, thresholds.get_dict(), iteration.get_dict(), **values))

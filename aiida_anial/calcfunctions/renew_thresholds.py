@@ -18,5 +18,4 @@ def renew_thresholds(rule: orm.Dict, thresholds: orm.Dict) -> orm.Dict:
     :param rule: ``ThresholdRule``; with mode ``fixed`` its own energy holds, otherwise the last one, above the floor.
     :param thresholds: those of the other campaign; with the same rule they stay as they are.
     """
-    energy = thresholds['energy_ev_per_sqrt_atom']
-    return orm.Dict(rules.renewed_thresholds(ThresholdRule.parse(rule.get_dict()), energy))
+    return orm.Dict(rules.renewed_thresholds(ThresholdRule.parse(rule.get_dict()), thresholds.get_dict()))

@@ -23,10 +23,9 @@ def summarise_iteration(rule: orm.Dict, thresholds: orm.Dict, **nodes: Any) -> o
         ``datasets``.
     """
     rows = [row for table in nodes['tables'].values() for row in table['trajectories']]
-    energy = thresholds['energy_ev_per_sqrt_atom']
     return orm.Dict(
         {
-            **iteration_counts(ThresholdRule.parse(rule.get_dict()), energy, rows),
+            **iteration_counts(ThresholdRule.parse(rule.get_dict()), thresholds.get_dict(), rows),
             'n_labels': sum(shard.n_configurations for shard in nodes.get('datasets', {}).values()),
             'n_rejected': sum(len(rejected.get_dict()) for rejected in nodes.get('rejected', {}).values()),
         }

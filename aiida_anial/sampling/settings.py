@@ -96,11 +96,16 @@ class Thresholds(Settings):
     :param energy_ev_per_sqrt_atom: energy disagreement: standard deviation over the members / sqrt(atoms).
     :param force_mean_ev_per_angstrom: force disagreement, mean over atoms; None means no threshold.
     :param force_max_ev_per_angstrom: force disagreement, largest of all atoms; None means no threshold.
+    :param energy_error_mev_per_atom: error of the energy that the energy threshold stands for in a cell of mean size;
+        None if the disagreement is not calibrated. It stops nothing.
+    :param force_error_ev_per_angstrom: error of a force component that ``force_mean_ev_per_angstrom`` stands for.
     """
 
     energy_ev_per_sqrt_atom: Positive
     force_mean_ev_per_angstrom: Positive | None = None
     force_max_ev_per_angstrom: Positive | None = None
+    energy_error_mev_per_atom: Positive | None = None
+    force_error_ev_per_angstrom: Positive | None = None
 
     @property
     def need_forces(self) -> bool:

@@ -161,6 +161,7 @@ def summarise(errors: ConfigurationErrors) -> dict[str, Any]:
     per_sqrt_atom = np.abs(errors.energy_errors) / np.sqrt(errors.n_atoms)
     return {
         'n_configurations': len(errors),
+        'mean_n_atoms': float(errors.n_atoms.mean()),
         'energy_rmse_mev_per_atom': float(np.sqrt(np.mean(per_atom**2))),
         'energy_mae_mev_per_atom': float(np.mean(np.abs(per_atom))),
         'force_rmse_ev_per_angstrom': _rms(errors.force_rmse, errors.n_atoms),
@@ -180,12 +181,17 @@ def summarise_roles(errors: ConfigurationErrors) -> dict[str, Any]:
     """Return the errors of single members, pooled over the training, validation and test blocks of each member.
 
     A number is None if no configuration has the role. ``median_heldout_error_ev_per_sqrt_atom`` is the median over
-    configurations of abs(E_m - E) / sqrt(n), with m the member that the configuration validates.
+    configurations of abs(E_m - E) / sqrt(n), with m the member that the configuration validates, and
+    ``median_heldout_force_error_ev_per_angstrom`` that of its ``force_rmse``.
     """
-    heldout = (np.abs(errors.member_energy_errors) / np.sqrt(errors.n_atoms))[errors.roles == Role.VALIDATION]
+    is_heldout = errors.roles == Role.VALIDATION
+    heldout = (np.abs(errors.member_energy_errors) / np.sqrt(errors.n_atoms))[is_heldout]
     return {
         **{role.name.lower(): _pooled(errors, errors.roles == role) for role in Role},
         'median_heldout_error_ev_per_sqrt_atom': float(np.median(heldout)) if heldout.size else None,
+        'median_heldout_force_error_ev_per_angstrom': float(np.median(errors.member_force_rmse[is_heldout]))
+        if heldout.size
+        else None,
     }
 
 

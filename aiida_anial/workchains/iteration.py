@@ -74,6 +74,7 @@ class AlIterationWorkChain(AnialWorkChain):
                 cls.run_training,
                 cls.inspect_training,
             ),
+            cls.set_thresholds,
         )
         spec.output('summary', valid_type=orm.Dict, help='Counts, median time to a stop, convergence.')
         spec.output('thresholds', valid_type=orm.Dict, help='Thresholds of the next iteration.')
@@ -131,7 +132,6 @@ class AlIterationWorkChain(AnialWorkChain):
             datasets=self.ctx.shards,
         )
         self.out('summary', summary)
-        self.out('thresholds', next_thresholds(self.inputs.threshold_rule, self.inputs.cycle.thresholds, summary))
         values = summary.get_dict()
         self.report(
             f'{values["n_stopped"]} of {values["n_trajectories"]} trajectories stopped by disagreement, '
@@ -183,6 +183,12 @@ class AlIterationWorkChain(AnialWorkChain):
                 self.report(f'{node.process_label}<{node.pk}> failed with exit status {node.exit_status}')
                 code = self.exit_codes[failure].format(reason=reason(node))
         return code
+
+    def set_thresholds(self) -> None:
+        """Attach the thresholds of the next iteration."""
+        found = {name: self.outputs[name] for name in ('training', 'fresh_errors') if name in self.outputs}
+        rule, thresholds = self.inputs.threshold_rule, self.inputs.cycle.thresholds
+        self.out('thresholds', next_thresholds(rule, thresholds, self.outputs['summary'], **found))
 
     def _submit_validation(self) -> Any:
         inputs = AttributeDict(self.exposed_inputs(ValidateCalculation, 'validate'))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import asdict
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -175,6 +176,7 @@ def validate(job: Job) -> dict[str, Any]:
     from aiida_anial.potential.potential import read_potential
 
     # Loads scipy.stats, which `evaluate` does without.
+    from aiida_anial.training.calibration import calibrate
     from aiida_anial.training.errors import configuration_errors, summarise
 
     inputs = job.parse(ValidateInputs)
@@ -182,4 +184,5 @@ def validate(job: Job) -> dict[str, Any]:
     ensemble = read_potential(job.path('ensemble.safetensors'))
     errors = configuration_errors(ensemble, data, make_engine(ensemble, inputs.engine))
     errors.write(job.path('errors.safetensors'))
-    return summarise(errors)
+    calibration = calibrate(errors)
+    return {**summarise(errors), 'calibration': None if calibration is None else asdict(calibration)}

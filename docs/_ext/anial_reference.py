@@ -87,7 +87,7 @@ MEANINGS = {
     'qos': 'Quality of service; `null` means the default of the scheduler.',
     'initial': 'Training of the first ensemble.',
     'retrain': 'Training after each iteration.',
-    'mode': '`fixed` or `controlled`.',
+    'mode': '`fixed`, `controlled` or `calibrated`.',
     'energy_ev_per_sqrt_atom': 'Threshold in mode `fixed`, or the first one if there is no held-out error.',
     'initial_factor': 'Ratio of the first threshold to the median held-out error of the first ensemble.',
     'gain': 'Gain with which the threshold follows the fraction of stopped trajectories.',

@@ -62,6 +62,54 @@ def test_the_threshold_is_multiplied_by_exp_gain_times_what_stopped_too_much(aii
     assert following(CONTROLLED, 0.1, stopped, 10) == pytest.approx(expected, rel=1e-12)
 
 
+CALIBRATED = {'mode': 'calibrated', 'energy_error_mev_per_atom': 2.0, 'force_error_ev_per_angstrom': 0.05}
+TRAINING = {
+    'mean_n_atoms': 16.0,
+    'median_heldout_error_ev_per_sqrt_atom': 0.6745 * 0.02,
+    'median_heldout_force_error_ev_per_angstrom': 0.2,
+}
+COUNTS = {'n_trajectories': 4, 'n_stopped': 4}
+
+
+def calibrated(rule: dict[str, Any], training: dict[str, Any], factors: tuple[float, float]) -> dict[str, Any]:
+    fresh = {'calibration': dict(zip(('energy_factor', 'force_factor'), factors, strict=True))}
+    fresh['calibration'] |= {'energy_coverage': 0.7, 'force_coverage': 0.5}
+    nodes = {'training': orm.Dict(training), 'fresh_errors': orm.Dict(fresh)}
+    before = orm.Dict({ENERGY: 1.0})
+    return next_thresholds(orm.Dict({**CALIBRATED, **rule}), before, orm.Dict(COUNTS), **nodes).get_dict()
+
+
+def test_calibrated_thresholds_stand_for_the_held_out_errors(aiida_profile):
+    """20 meV/sqrt(atom) are 5 meV/atom with 16 atoms, and a disagreement of a half where errors are twice as large."""
+    found = calibrated({}, TRAINING, (2.0, 4.0))
+    assert found[ENERGY] == pytest.approx(0.01)
+    assert found['energy_error_mev_per_atom'] == pytest.approx(5.0)
+    assert found['force_mean_ev_per_angstrom'] == pytest.approx(0.05)
+    assert found['force_error_ev_per_angstrom'] == pytest.approx(0.2)
+    assert calibrated({'error_factor': 0.5}, TRAINING, (2.0, 4.0))[ENERGY] == pytest.approx(0.005)
+
+
+def test_calibrated_thresholds_do_not_fall_below_what_the_user_wants(aiida_profile):
+    exact = {**TRAINING, 'median_heldout_error_ev_per_sqrt_atom': 1e-4}
+    found = calibrated({}, {**exact, 'median_heldout_force_error_ev_per_angstrom': 0.01}, (2.0, 4.0))
+    assert found['energy_error_mev_per_atom'] == pytest.approx(2.0)
+    assert found[ENERGY] == pytest.approx(2.0 / 1000 * 4 / 2)
+    assert found['force_mean_ev_per_angstrom'] == pytest.approx(0.05 / 4)
+    assert summarise_iteration(orm.Dict(CALIBRATED), orm.Dict(found), tables={'a': table(DONE)})['converged'] is True
+    early = orm.Dict(calibrated({}, exact, (2.0, 4.0)))
+    assert summarise_iteration(orm.Dict(CALIBRATED), early, tables={'a': table(DONE)})['converged'] is False
+
+
+def test_the_first_calibrated_threshold_takes_disagreement_for_error(aiida_profile):
+    found = initial_thresholds(orm.Dict(CALIBRATED), orm.Dict(TRAINING)).get_dict()
+    assert (found[ENERGY], found['force_mean_ev_per_angstrom']) == pytest.approx((0.02, 0.2))
+
+
+def test_without_fresh_labels_calibrated_thresholds_stay(aiida_profile):
+    before = calibrated({}, TRAINING, (2.0, 4.0))
+    assert next_thresholds(orm.Dict(CALIBRATED), orm.Dict(before), orm.Dict(COUNTS)).get_dict() == before
+
+
 def test_the_threshold_does_not_fall_below_the_floor(aiida_profile):
     assert following(CONTROLLED, 0.015, 0, 10) == 0.01
 

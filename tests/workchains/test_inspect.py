@@ -135,6 +135,7 @@ def test_an_iteration_without_labels_does_not_train(iteration, fake_chain):
     nodes = [fake_chain('CycleWorkChain', outputs={'table': orm.Dict(ROWS)}) for _ in range(2)]
     assert with_cycles(iteration, *nodes).inspect_cycles() is None
     assert not iteration.should_run_training()
+    iteration.set_thresholds()
     assert 'thresholds' in outputs(iteration)
 
 
