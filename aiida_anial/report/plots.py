@@ -13,9 +13,17 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 
+from aiida_anial.report.claims import Claims
 from aiida_anial.report.parity import Parity
 
-__all__ = ('energy_density_figure', 'iterations_figure', 'learning_figure', 'parity_figure', 'write_plots')
+__all__ = (
+    'claims_figure',
+    'energy_density_figure',
+    'iterations_figure',
+    'learning_figure',
+    'parity_figure',
+    'write_plots',
+)
 
 _ENERGY = 'energy_rmse_mev_per_atom'
 _FORCE = 'force_rmse_ev_per_angstrom'
@@ -96,6 +104,22 @@ def _parity(axis: Axes, labels: NDArray[np.float64], predictions: NDArray[np.flo
     axis.set(xlim=limits, ylim=limits, aspect='equal')
 
 
+def claims_figure(claims: Claims) -> Figure:
+    """Plot the true errors on fresh labels against the claimed ones, one colour per iteration."""
+    figure = Figure(figsize=(9, 4.2), layout='constrained')
+    axes = figure.subplots(1, 2)
+    for axis, claimed, true, text in (
+        (axes[0], claims.claimed_energies, claims.energies, 'error of the energy (meV/atom)'),
+        (axes[1], claims.claimed_forces, claims.forces, 'error of the forces (eV/Å)'),
+    ):
+        points = axis.scatter(claimed, true, c=claims.iterations, s=9, cmap='viridis', rasterized=True)
+        axis.axline((claimed[0], claimed[0]), slope=1, color='0.5', linewidth=0.8)
+        axis.set(xlabel=f'claimed {text}', ylabel=f'true {text}', xscale='log', yscale='log')
+        axis.set_title(f'{np.mean(true < claimed):.0%} of {len(claims)} below the claim')
+    figure.colorbar(points, ax=axes, label='iteration')
+    return figure
+
+
 def learning_figure(curves: Mapping[str, NDArray[Any]]) -> Figure:
     """Plot the errors on training and validation blocks against the steps, one line per member.
 
@@ -149,6 +173,7 @@ def write_plots(
     labels: Sequence[Mapping[str, Any]],
     curves: Mapping[str, NDArray[Any]],
     parity: Parity | None,
+    claims: Claims | None,
 ) -> dict[str, str]:
     """Write the plots into ``folder``, and return their captions by name.
 
@@ -156,10 +181,11 @@ def write_plots(
     :param labels: records of the kind ``labels``.
     :param curves: ``step`` and learning curves of the last training.
     :param parity: predictions on the test blocks; without them the parity plot is left out.
+    :param claims: claimed errors on the fresh labels; without them their plot is left out.
     """
     captions: dict[str, str] = {}
     with matplotlib.style.context(_STYLE):
-        for name, caption, figure in _figures(iterations, labels, curves, parity):
+        for name, caption, figure in _figures(iterations, labels, curves, parity, claims):
             captions[name] = caption
             for suffix, metadata in _METADATA.items():
                 figure.savefig(folder / f'{name}.{suffix}', metadata=metadata)
@@ -171,6 +197,7 @@ def _figures(
     labels: Sequence[Mapping[str, Any]],
     curves: Mapping[str, NDArray[Any]],
     parity: Parity | None,
+    claims: Claims | None,
 ) -> Iterator[tuple[str, str, Figure]]:
     """Yield name, caption and figure of each plot."""
     yield 'iterations', 'The campaign by iteration.', iterations_figure(iterations)
@@ -178,3 +205,9 @@ def _figures(
     yield 'learning_curves', 'Learning curves of the last training, one line per member.', learning_figure(curves)
     if parity is not None:
         yield 'parity', 'Predictions of each member on its test block against the labels.', parity_figure(parity)
+    if claims is not None:
+        yield (
+            'claimed_errors',
+            'Errors on fresh labels beside those that the disagreement claims.',
+            claims_figure(claims),
+        )

@@ -20,6 +20,7 @@ from aiida_anial.properties.comparison.table import comparison_table
 from aiida_anial.properties.figures.write import write_figures
 from aiida_anial.queries.benchmarks import compared_subjects
 from aiida_anial.queries.kinds import KINDS
+from aiida_anial.report.claims import Claims
 from aiida_anial.report.exports import write_archive, write_exports
 from aiida_anial.report.facts import campaign_facts, reason_counts
 from aiida_anial.report.parity import parity_on_test_blocks
@@ -171,6 +172,7 @@ def _write_records(sources: ReleaseSources, folder: Path) -> dict[str, Any]:
         labels=sources.labels,
         curves=sources.curves,
         parity=parity,
+        claims=Claims.of(sources.fresh_errors),
     )
     for path in write_figures(subjects, folder / 'plots'):
         captions[path.stem] = f'Benchmark: {path.stem.replace("_", " ")}.'

@@ -15,8 +15,10 @@ from aiida_anial.data.ensemble import EnsembleData
 from aiida_anial.queries.benchmarks import benchmarks_of
 from aiida_anial.queries.campaign_status import campaign_status
 from aiida_anial.queries.columns import Kind
+from aiida_anial.queries.graph import called_by, inputs_of, outputs_of
 from aiida_anial.queries.kinds import KINDS
 from aiida_anial.queries.records import chosen_labels, records
+from aiida_anial.training.errors import ConfigurationErrors
 
 __all__ = ('ReleaseSources', 'published_columns', 'published_iterations', 'published_records', 'release_sources')
 
@@ -50,6 +52,20 @@ class ReleaseSources:
         """The labels that the ensemble was trained on, in the order in which the job read them."""
         shards = dict(self.training.inputs.shards)
         return LabelledCells.concatenate([shards[name].labelled for name in sorted(shards)])
+
+    @property
+    def fresh_errors(self) -> dict[int, ConfigurationErrors]:
+        """Errors on the fresh labels, by iteration, of the ensemble that sampled them."""
+        iterations = called_by([self.campaign], 'AlIterationWorkChain')[self.campaign.pk]
+        numbers = inputs_of(iterations, 'cycle__iteration')
+        jobs = called_by(iterations, 'ValidateCalculation')
+        outputs = outputs_of([job for several in jobs.values() for job in several], 'errors')
+        found = {}
+        for iteration in iterations:
+            for arrays in (outputs[job.pk, 'errors'] for job in jobs[iteration.pk] if job.is_finished_ok):
+                values = {name: arrays.get_array(name) for name in arrays.get_arraynames()}
+                found[numbers[iteration.pk, 'cycle__iteration'].value] = ConfigurationErrors(**values)
+        return found
 
     @property
     def curves(self) -> dict[str, Any]:

@@ -10,8 +10,10 @@ import matplotlib
 import numpy as np
 import pytest
 
+from aiida_anial.report.claims import Claims
 from aiida_anial.report.parity import parity_on_test_blocks
-from aiida_anial.report.plots import iterations_figure, learning_figure, parity_figure, write_plots
+from aiida_anial.report.plots import claims_figure, iterations_figure, learning_figure, parity_figure, write_plots
+from aiida_anial.training.errors import ConfigurationErrors
 from aiida_anial.training.splits import Role, roles
 
 SCRIPT = """
@@ -19,6 +21,7 @@ import sys
 from pathlib import Path
 import numpy as np
 from aiida_anial.report.plots import write_plots
+from aiida_anial.report.claims import Claims
 from aiida_anial.report.parity import Parity
 exec(sys.argv[2])
 folder = Path(sys.argv[1])
@@ -31,8 +34,9 @@ rows = [{'index': 0, 'n_labels': 3, 'n_trajectories': 0, 'n_stopped': 0, 'median
 labels = [{'origin': origin, 'density_g_per_cm3': 2.0, 'energy_per_atom_ev': -1.0} for origin in ('random', 'imported')]
 curves = {'step': one} | {f'{role}_{key}_rmse': one + np.ones((2, 1)) for role in ('train', 'validation')
                           for key in ('energy', 'force')}
+claims = Claims(one, one + 1.0, one + 2.0, one + 1.0, one + 0.5)
 parity = Parity(one, one, one + 1, one * 1.0, one + 0.5, np.ones((6, 3)), np.zeros((6, 3)))
-write_plots(folder, iterations=rows, labels=labels, curves=curves, parity=parity)
+write_plots(folder, iterations=rows, labels=labels, curves=curves, parity=parity, claims=claims)
 """
 
 
@@ -48,7 +52,7 @@ def test_the_same_data_give_the_same_bytes_whatever_the_style_of_the_user(tmp_pa
     assert written(tmp_path / 'second', seed=2, before=own_style) == first
     names = {
         f'{name}.{suffix}'
-        for name in ('iterations', 'energy_density', 'learning_curves', 'parity')
+        for name in ('iterations', 'energy_density', 'learning_curves', 'parity', 'claimed_errors')
         for suffix in ('png', 'svg')
     }
     assert set(first) == names
@@ -58,7 +62,7 @@ def test_the_same_data_give_the_same_bytes_whatever_the_style_of_the_user(tmp_pa
 def test_the_style_of_the_user_is_left_alone(tmp_path):
     with matplotlib.rc_context({'font.size': 30}):
         labels = [{'origin': 'random', 'density_g_per_cm3': 2.0, 'energy_per_atom_ev': -1.0}]
-        write_plots(tmp_path, iterations=[], labels=labels, curves=_curves(), parity=None)
+        write_plots(tmp_path, iterations=[], labels=labels, curves=_curves(), parity=None, claims=None)
         assert matplotlib.rcParams['font.size'] == 30
     assert not (tmp_path / 'parity.png').exists()
 
@@ -118,3 +122,40 @@ def test_without_a_configuration_in_a_test_block_there_is_no_parity(make_ensembl
         parity_on_test_blocks(make_ensemble(), labelled.select(np.flatnonzero((of_member != Role.TEST).all(axis=0))))
         is None
     )
+
+
+def _errors(energy_factor, force_factor, *, n=6):
+    """Return errors of eight members on cells of four atoms, in units of a disagreement that rises from 0.01."""
+    disagreement = 0.01 * np.arange(1.0, n + 1)
+    unused = np.zeros(n)
+    return ConfigurationErrors(
+        n_atoms=np.full(n, 4),
+        label_energies=unused,
+        member_energies=np.tile(energy_factor * disagreement * 2, (8, 1)),
+        energy_disagreement=disagreement,
+        force_rmse=force_factor * disagreement,
+        force_max_error=unused,
+        force_mae=unused,
+        force_disagreement_mean=disagreement,
+        force_disagreement_max=unused,
+        stress_rmse=unused,
+        member_force_rmse=np.zeros((8, n)),
+        member_force_mae=np.zeros((8, n)),
+        roles=np.zeros((8, n), dtype=np.int8),
+    )
+
+
+def test_a_claim_uses_the_factors_of_the_iteration_before():
+    """True errors double from iteration to iteration: all are above the claims, by sqrt(7 / 5) * 2."""
+    claims = Claims.of({3: _errors(4.0, 8.0), 1: _errors(1.0, 2.0), 2: _errors(2.0, 4.0)})
+    assert claims.iterations.tolist() == [2] * 6 + [3] * 6
+    np.testing.assert_allclose(claims.energies / claims.claimed_energies, 2 * np.sqrt(7 / 5))
+    np.testing.assert_allclose(claims.forces / claims.claimed_forces, 2 * np.sqrt(7 / 5))
+    # 20 meV of each sqrt(atom) over a claim of 10 sqrt(5 / 7), with sqrt(4) atoms.
+    np.testing.assert_allclose(claims.energies[:2], [10.0, 20.0])
+    energies, forces, _ = claims_figure(claims).axes
+    assert energies.get_title() == forces.get_title() == '0% of 12 below the claim'
+
+
+def test_one_iteration_claims_nothing():
+    assert Claims.of({1: _errors(1.0, 1.0)}) is None

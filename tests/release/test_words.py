@@ -11,7 +11,7 @@ from aiida_anial.common.level_of_theory import LevelOfTheory
 from aiida_anial.report.facts import label_counts, label_ranges, reason_counts
 from aiida_anial.report.texts import theory_in_words
 
-SCIENCE = ('parity', 'plots', 'texts')
+SCIENCE = ('claims', 'parity', 'plots', 'texts')
 
 
 def test_reasons_that_differ_in_numbers_alone_are_counted_together():
