@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 
 from rich.console import Console
 from rich.markup import escape
@@ -22,6 +22,8 @@ _ITERATION_COLUMNS: tuple[tuple[str, str, int], ...] = (
     ('iteration', 'index', 0),
     ('state', 'process_state', 0),
     ('threshold\neV/√atom', 'threshold_ev_per_sqrt_atom', 4),
+    ('stop at\nmeV/atom', 'threshold_energy_error_mev_per_atom', 1),
+    ('stop at\neV/Å', 'threshold_force_error_ev_per_angstrom', 3),
     ('traject-\nories', 'n_trajectories', 0),
     ('stopped', 'n_stopped', 0),
     ('median\ntime ps', 'median_time_ps', 2),
@@ -32,6 +34,8 @@ _ITERATION_COLUMNS: tuple[tuple[str, str, int], ...] = (
     ('test E\nmeV/atom', 'test_energy_rmse_mev_per_atom', 1),
     ('test F\neV/Å', 'test_force_rmse_ev_per_angstrom', 3),
 )
+# Left out of a campaign whose disagreement is not calibrated.
+_CLAIMS: Final = ('threshold_energy_error_mev_per_atom', 'threshold_force_error_ev_per_angstrom')
 
 _PROPERTY_COLUMNS: tuple[tuple[str, str, int], ...] = (
     ('iteration', 'iteration', 0),
@@ -42,10 +46,12 @@ _PROPERTY_COLUMNS: tuple[tuple[str, str, int], ...] = (
 def print_campaign(status: dict[str, Any]) -> None:
     """Print a campaign, one row per iteration."""
     table = Table(title=campaign_line(status), title_justify='left')
-    for heading, _, _ in _ITERATION_COLUMNS:
+    known = {key for row in status['iterations'] for key, value in row.items() if value is not None}
+    columns = [column for column in _ITERATION_COLUMNS if column[1] in known or column[1] not in _CLAIMS]
+    for heading, _, _ in columns:
         table.add_column(heading, justify='right', no_wrap=True)
     for row in status['iterations']:
-        table.add_row(*(_cell(row[key], digits) for _, key, digits in _ITERATION_COLUMNS))
+        table.add_row(*(_cell(row[key], digits) for _, key, digits in columns))
     # A narrow terminal would wrap the table, and a pipe has no width: keep all columns on one line.
     console = Console(width=max(Console().width, 130))
     console.print(table)

@@ -72,6 +72,8 @@ _EMPTY: dict[str, Any] = {
     'n_stopped': 0,
     'median_time_ps': None,
     'threshold_ev_per_sqrt_atom': None,
+    'threshold_energy_error_mev_per_atom': None,
+    'threshold_force_error_ev_per_angstrom': None,
     'n_labels': 0,
     'n_rejected': 0,
     'fresh_energy_rmse_mev_per_atom': None,
@@ -182,13 +184,16 @@ def _iteration(
     node: Any, inputs: Mapping[tuple[int, str], Any], outputs: Mapping[tuple[int, str], Any]
 ) -> dict[str, Any]:
     """Return the row of one iteration without its labels."""
+    thresholds = inputs[node.pk, 'cycle__thresholds'].get_dict()
     row = {
         'index': inputs[node.pk, 'cycle__iteration'].value,
         'pk': node.pk,
         'process_state': node.process_state.value,
         'converged': False,
         **_EMPTY,
-        'threshold_ev_per_sqrt_atom': inputs[node.pk, 'cycle__thresholds']['energy_ev_per_sqrt_atom'],
+        'threshold_ev_per_sqrt_atom': thresholds['energy_ev_per_sqrt_atom'],
+        'threshold_energy_error_mev_per_atom': thresholds.get('energy_error_mev_per_atom'),
+        'threshold_force_error_ev_per_angstrom': thresholds.get('force_error_ev_per_angstrom'),
         'n_trajectories': inputs[node.pk, 'n_trajectories'].value,
     }
     if (summary := outputs.get((node.pk, 'summary'))) is not None:

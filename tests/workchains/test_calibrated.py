@@ -8,8 +8,10 @@ from typing import Any
 
 import pytest
 
+from aiida_anial.cli.tables import print_campaign
 from aiida_anial.protocols.builder import campaign_builder
 from aiida_anial.protocols.protocol import campaign_inputs
+from aiida_anial.queries.campaign_status import campaign_status
 from aiida_anial.report.claims import Claims
 from aiida_anial.report.sources import release_sources
 from aiida_anial.training.calibration import Calibration, calibrate
@@ -51,3 +53,16 @@ def test_the_claims_of_a_release_come_from_the_stored_errors(campaign, iteration
     # AiiDA rounds the last digits of a number in a Dict.
     assert astuple(calibrate(fresh[1])) == pytest.approx(astuple(stored))
     assert len(Claims.of(fresh)) == len(fresh[2]) > 0
+
+
+def test_status_says_at_which_errors_trajectories_stop(campaign, capsys):
+    status = campaign_status(campaign)
+    goal = GOALS['force_error_ev_per_angstrom']
+    assert [row['threshold_force_error_ev_per_angstrom'] for row in status['iterations']] == [None, goal, goal]
+    print_campaign(status)
+    assert 'stop at' in capsys.readouterr().out
+
+
+def test_status_of_other_campaigns_has_no_such_column(campaigns, capsys):
+    print_campaign(campaign_status(campaigns['main']))
+    assert 'stop at' not in capsys.readouterr().out
