@@ -17,13 +17,17 @@ from aiida_anial.reproduction.verdicts import Record, Verdict
 
 __all__ = ('campaign_line', 'duration', 'pace_lines', 'print_campaign', 'print_records', 'print_reproductions')
 
+# Thresholds are shown as errors if the disagreement is calibrated.
+_THRESHOLD: Final = 'threshold_ev_per_sqrt_atom'
+_CLAIMS: Final = ('threshold_energy_error_mev_per_atom', 'threshold_force_error_ev_per_angstrom')
+
 # Heading, key of the record, digits after the decimal point.
 _ITERATION_COLUMNS: tuple[tuple[str, str, int], ...] = (
     ('iteration', 'index', 0),
     ('state', 'process_state', 0),
-    ('threshold\neV/√atom', 'threshold_ev_per_sqrt_atom', 4),
-    ('stop at\nmeV/atom', 'threshold_energy_error_mev_per_atom', 1),
-    ('stop at\neV/Å', 'threshold_force_error_ev_per_angstrom', 3),
+    ('threshold\neV/√atom', _THRESHOLD, 4),
+    ('stop at\nmeV/atom', _CLAIMS[0], 1),
+    ('stop at\neV/Å', _CLAIMS[1], 3),
     ('traject-\nories', 'n_trajectories', 0),
     ('stopped', 'n_stopped', 0),
     ('median\ntime ps', 'median_time_ps', 2),
@@ -34,8 +38,6 @@ _ITERATION_COLUMNS: tuple[tuple[str, str, int], ...] = (
     ('test E\nmeV/atom', 'test_energy_rmse_mev_per_atom', 1),
     ('test F\neV/Å', 'test_force_rmse_ev_per_angstrom', 3),
 )
-# Left out of a campaign whose disagreement is not calibrated.
-_CLAIMS: Final = ('threshold_energy_error_mev_per_atom', 'threshold_force_error_ev_per_angstrom')
 
 _PROPERTY_COLUMNS: tuple[tuple[str, str, int], ...] = (
     ('iteration', 'iteration', 0),
@@ -46,14 +48,15 @@ _PROPERTY_COLUMNS: tuple[tuple[str, str, int], ...] = (
 def print_campaign(status: dict[str, Any]) -> None:
     """Print a campaign, one row per iteration."""
     table = Table(title=campaign_line(status), title_justify='left')
-    known = {key for row in status['iterations'] for key, value in row.items() if value is not None}
-    columns = [column for column in _ITERATION_COLUMNS if column[1] in known or column[1] not in _CLAIMS]
+    is_calibrated = any(row[key] is not None for row in status['iterations'] for key in _CLAIMS)
+    left_out = (_THRESHOLD,) if is_calibrated else _CLAIMS
+    columns = [column for column in _ITERATION_COLUMNS if column[1] not in left_out]
     for heading, _, _ in columns:
         table.add_column(heading, justify='right', no_wrap=True)
     for row in status['iterations']:
         table.add_row(*(_cell(row[key], digits) for _, key, digits in columns))
     # A narrow terminal would wrap the table, and a pipe has no width: keep all columns on one line.
-    console = Console(width=max(Console().width, 130))
+    console = Console(width=max(Console().width, 140))
     console.print(table)
     for row in status['paused']:
         name = f'{row["process_label"]}<{row["pk"]}>'
