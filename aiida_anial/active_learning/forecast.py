@@ -36,7 +36,7 @@ WORKER_MIB: Final = 500.0
 
 # Mean length of a trajectory that disagreement stops, as a fraction of t_max: stops are spread over it evenly.
 _STOPPED_LENGTH = 0.5
-# Fraction of the trajectories that a fixed threshold stops; a controlled one aims at its target.
+# Fraction of the trajectories that a fixed threshold stops.
 _STOPPED = 0.9
 
 
@@ -177,7 +177,8 @@ def _iterations(
 
 def _stopped_fraction(inputs: CampaignInputs) -> float:
     rule = inputs.thresholds
-    return rule.target_stopped_fraction if rule.mode == 'controlled' else _STOPPED
+    # A calibrated rule stops at the median error of the ensemble, which half of the trajectories exceed.
+    return _STOPPED if rule.mode == 'fixed' else rule.target_stopped_fraction
 
 
 def _labelled_fraction(inputs: CampaignInputs) -> float:
