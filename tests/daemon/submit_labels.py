@@ -16,7 +16,8 @@ overrides = {
     'cells': {'families': [{'edges_angstrom': [4.0, 4.4], 'n_atoms': [3, 4]}]},
     'label': {
         'limits': {'max_concurrent': 2},
-        'qe': {'ecutwfc_ry': 12, 'ecutrho_ry': 48, 'kpoints_distance_per_angstrom': 0.8},
+        # Long enough that a daemon can be stopped in the middle of them.
+        'qe': {'ecutwfc_ry': 12, 'ecutrho_ry': 48, 'kpoints_distance_per_angstrom': 0.4},
     },
 }
 inputs = campaign_inputs('demo', overrides)

@@ -12,7 +12,7 @@ pytestmark = pytest.mark.daemon
 
 BESIDE = Path(__file__).parent
 
-N_CELLS = 6
+N_CELLS = 8
 
 DEMANDED = {'pk', 'uuid', 'process_state', 'exit_status', 'converged', 'n_labels', 'n_rejected', 'iterations'}
 DEMANDED_BY_ITERATION = {
@@ -35,18 +35,18 @@ def test_jobs_have_temporary_folders_of_their_own(shell):
 @pytest.mark.slow
 def test_labels_survive_a_daemon_restart(shell):
     pk = shell.ask(BESIDE / 'submit_labels.py', N_CELLS)
-    shell.wait(lambda: look_at(shell, pk)['n_ended'] >= 1, limit_s=120)
+    shell.wait(lambda: look_at(shell, pk)['n_ended'] >= 1, limit_s=240)
     shell.verdi('daemon', 'stop')
     # A stopping daemon may lose what it submits after its broker has gone; here, all active jobs are lost. If the
     # daemon stopped between two calculations, there is no active job.
     while not shell.ask(BESIDE / 'lose_tasks.py', pk):
         shell.verdi('daemon', 'start')
-        shell.wait(lambda: look_at(shell, pk)['n_jobs'] > look_at(shell, pk)['n_ended'], limit_s=120)
+        shell.wait(lambda: (found := look_at(shell, pk))['n_jobs'] > found['n_ended'], limit_s=240)
         shell.verdi('daemon', 'stop')
     stopped = look_at(shell, pk)
     assert not stopped['is_terminated']
     shell.verdi('daemon', 'start')
-    seen = shell.wait(lambda: (found := look_at(shell, pk))['is_terminated'] and found, limit_s=240)
+    seen = shell.wait(lambda: (found := look_at(shell, pk))['is_terminated'] and found, limit_s=480)
     assert seen['exit_status'] == 0
     assert seen['rejected'] == {}
     # Every cell has its label, none was computed twice, and the limit on active calculations was kept.
