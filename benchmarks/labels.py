@@ -5,7 +5,8 @@ Each group of variants changes one setting, and compares with a reference. For m
 is a calculation with converged settings; for the others, which do not depend on the mesh, it is the same coarse mesh
 with the tightest setting of the group. Errors are differences from the reference: of energies per atom, relative to
 their mean over the cells, of forces, and of the pressure. Costs are CPU seconds. Results of single calculations are
-kept in a folder, so an interrupted run continues. Run it from the repository root, on an idle machine; it takes hours::
+kept in a folder, so an interrupted run continues; the converged ones, which take longest, come with the repository in
+``results/label_references.json``. Run it from the repository root, on an idle machine; it takes hours::
 
     python benchmarks/labels.py --folder .labels
     python benchmarks/labels.py --folder .labels mesh smearing   # some groups
@@ -14,6 +15,7 @@ kept in a folder, so an interrupted run continues. Run it from the repository ro
 from __future__ import annotations
 
 import argparse
+import json
 import sys
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
@@ -33,8 +35,16 @@ from aiida_anial.labellers.pw_inputs import MIXING_MODE
 from aiida_anial.protocols.protocol import campaign_inputs
 from aiida_anial.pseudopotential import CHARGE_DENSITY_CUTOFF_RY, WAVEFUNCTION_CUTOFF_RY
 
-CELLS: Final = Path(__file__).with_name('label_cells.extxyz')
-REFERENCE: Final = pw.Variant(pw.Mesh(atoms=1000, small=100, shifted=True), conv_thr=1e-7)
+_HERE: Final = Path(__file__).parent
+# Converged results by key, each as in the folder of results.
+KNOWN: Final = _HERE / 'results' / 'label_references.json'
+CELLS: Final = _HERE / 'label_cells.extxyz'
+REFERENCE: Final = pw.Variant(
+    pw.Mesh(atoms=1000, small=100, shifted=True),
+    density=CHARGE_DENSITY_CUTOFF_RY / WAVEFUNCTION_CUTOFF_RY,
+    conv_thr=1e-7,
+    electrons={'mixing_mode': MIXING_MODE},
+)
 BASE: Final = pw.Variant(pw.Mesh(atoms=1000), degauss=0.05, conv_thr=1e-6)
 # For settings whose effect does not depend on the mesh.
 COARSE: Final = replace(BASE, mesh=pw.Mesh(atoms=250))
@@ -196,6 +206,20 @@ def rows(group: Group, cells: Sequence[Atoms], folder: Path, pool: ProcessPoolEx
     return found
 
 
+def take_known(folder: Path) -> None:
+    """Copy the converged results of the repository to the folder of results."""
+    for name, result in json.loads(KNOWN.read_text()).items():
+        (folder / f'{name}.json').write_text(json.dumps(result))
+
+
+def keep_known(cells: Sequence[Atoms], folder: Path) -> None:
+    """Copy the converged results in the folder to the repository."""
+    keys = [pw.key(atoms, REFERENCE) for atoms in cells]
+    paths = {name: folder / f'{name}.json' for name in keys}
+    found = {name: json.loads(path.read_text()) for name, path in paths.items() if path.exists()}
+    KNOWN.write_text(json.dumps(found) + '\n')
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     """Calculate the variants of some groups, and store their errors and costs."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -203,12 +227,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument('--folder', type=Path, required=True, help='where results of single calculations are kept')
     given = parser.parse_args(arguments)
     given.folder.mkdir(parents=True, exist_ok=True)
+    take_known(given.folder)
     cells = read(CELLS, index=':')
     stored = dict(tables.LABELS.read())
     with ProcessPoolExecutor(2) as pool:
         for name in given.groups:
             stored[name] = rows(groups()[name], cells, given.folder, pool)
             common.write_json(tables.LABELS.file, stored)
+            keep_known(cells, given.folder)
     tables.LABELS.write()
     return 0
 

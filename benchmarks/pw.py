@@ -131,13 +131,18 @@ def calculated(atoms: Atoms, variant: Variant, folder: Path) -> Result:
 
     :raises RuntimeError: if pw.x fails.
     """
-    content = json.dumps([asdict(variant), atoms.cell.tolist(), atoms.positions.tolist()], sort_keys=True)
-    path = folder / f'{hashlib.sha256(content.encode()).hexdigest()[:24]}.json'
+    path = folder / f'{key(atoms, variant)}.json'
     if not path.exists():
         partial = path.with_suffix('.partial')
         partial.write_text(json.dumps(asdict(_calculate(atoms, variant))))
         partial.replace(path)
     return Result(**json.loads(path.read_text()))
+
+
+def key(atoms: Atoms, variant: Variant) -> str:
+    """Return the name under which the result for a cell is kept."""
+    content = json.dumps([asdict(variant), atoms.cell.tolist(), atoms.positions.tolist()], sort_keys=True)
+    return hashlib.sha256(content.encode()).hexdigest()[:24]
 
 
 def _calculate(atoms: Atoms, variant: Variant) -> Result:
