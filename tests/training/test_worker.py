@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import time
+from dataclasses import asdict
 
 import numpy as np
 import pytest
@@ -15,6 +16,7 @@ import torch
 from aiida_anial.common.errors import AnialError, FileFormatError, SettingsError
 from aiida_anial.common.tensors import read_tensors
 from aiida_anial.potential.potential import read_potential
+from aiida_anial.training.calibration import calibrate
 from aiida_anial.training.errors import ConfigurationErrors
 from aiida_anial.worker import train
 from aiida_anial.worker.evaluate import validate
@@ -74,8 +76,10 @@ def test_validate_agrees_with_train(make_job):
     expected = train.run(job)
     job.path('input.json').write_text(json.dumps({'engine': {'threads': 1}}))
     summary = validate(Job.read(job.directory))
+    errors = ConfigurationErrors.read(job.path('errors.safetensors'))
+    assert len(errors) == 40
+    assert summary.pop('calibration') == asdict(calibrate(errors))
     assert summary == {key: expected[key] for key in summary}
-    assert len(ConfigurationErrors.read(job.path('errors.safetensors'))) == 40
 
 
 def test_interrupted_and_continued(make_job):
