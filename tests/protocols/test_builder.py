@@ -90,7 +90,7 @@ def test_further_namelists_are_laid_over_ours(build):
 
 def test_a_mesh_and_a_rule_for_meshes_exclude_each_other(build):
     qe = build().cycle.label.qe
-    assert qe.kpoints_density.value == 400
+    assert qe.kpoints_density.value == 500
     assert not {'kpoints', 'kpoints_distance'} & set(qe._inputs(prune=True))
     qe = build('paper').cycle.label.qe
     assert qe.kpoints.get_kpoints_mesh()[0] == [3, 3, 3]
