@@ -12,7 +12,6 @@ of a teacher need not be true of PBE: check what matters with a campaign. Run it
 from __future__ import annotations
 
 import argparse
-import dataclasses
 import sys
 import time
 from collections.abc import Sequence
@@ -43,8 +42,8 @@ from aiida_anial.sampling.sampler import sample
 from aiida_anial.sampling.schedules import SamplingTask, draw_schedules
 from aiida_anial.sampling.settings import Thresholds
 from aiida_anial.sampling.trajectory import Trajectory
-from aiida_anial.training.calibration import calibrate
-from aiida_anial.training.errors import configuration_errors, summarise
+from aiida_anial.training.calibration import summarise_fresh
+from aiida_anial.training.errors import configuration_errors
 from aiida_anial.training.settings import TrainingSettings
 from aiida_anial.training.trainers import TrainingResult, trainer_of
 
@@ -108,8 +107,7 @@ class Loop:
             trajectories = self._trajectories(trained.ensemble, thresholds, iteration, len(data))
             fresh = self._label(self._candidates(trajectories, iteration), iteration, self.noise)
             errors = configuration_errors(trained.ensemble, fresh, make_engine(trained.ensemble, self.settings))
-            calibration = calibrate(errors)
-            found = {**summarise(errors), 'calibration': calibration and dataclasses.asdict(calibration)}
+            found = summarise_fresh(errors)
             counts = iteration_counts(inputs.thresholds, thresholds, [one.row() for one in trajectories])
             data = LabelledCells.concatenate([data, fresh])
             initial = trained.ensemble if inputs.training.warm_start else None
@@ -161,7 +159,7 @@ class Loop:
     ) -> tuple[Trajectory, ...]:
         inputs, seed = self.inputs, self.inputs.seed * _STRIDE + iteration
         number = inputs.campaign.trajectories(n_labels)
-        t_max_ps = inputs.schedules.t_max_ps * (1 + inputs.campaign.t_max_growth * (iteration - 1))
+        t_max_ps = inputs.schedules.t_max_ps * inputs.campaign.t_max_scale(iteration)
         settings = inputs.schedules.model_copy(update={'t_max_ps': t_max_ps})
         never = Thresholds(energy_ev_per_sqrt_atom=1e9)
         task = SamplingTask(
@@ -183,12 +181,11 @@ class Loop:
 
     def _candidates(self, trajectories: Sequence[Trajectory], iteration: int) -> Cells:
         source = np.random.default_rng([self.inputs.seed, iteration, 1])
-        fraction = self.inputs.campaign.label_completed_fraction if self.rule == 'active' else 1.0
         frames, completed = [], 0
         for one in trajectories:
             if one.stop_reason == 'completed':
                 completed += 1
-                if int(completed * fraction) == int((completed - 1) * fraction):
+                if self.rule == 'active' and not self.inputs.campaign.labels_completed(completed):
                     continue
             frame = {'active': one.candidate_frame, 'random': 0, 'thermal': int(source.integers(len(one.steps)))}
             frames.append((one.positions[frame[self.rule]], one.lattice))

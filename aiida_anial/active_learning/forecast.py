@@ -188,7 +188,7 @@ def _labelled_fraction(inputs: CampaignInputs) -> float:
 
 def _dynamics_s(inputs: CampaignInputs, speed: Speed, index: int, n_trajectories: int) -> float:
     """Return the seconds of the dynamics of an iteration."""
-    stopped, growth = _stopped_fraction(inputs), inputs.campaign.t_max_growth
-    t_max_fs = inputs.schedules.t_max_ps * 1000 * (1 + growth * (index - 1))
+    stopped = _stopped_fraction(inputs)
+    t_max_fs = inputs.schedules.t_max_ps * 1000 * inputs.campaign.t_max_scale(index)
     mean_steps = t_max_fs * (1 - stopped * (1 - _STOPPED_LENGTH)) / inputs.sampling.dynamics.time_step_fs
     return n_trajectories / inputs.campaign.n_cycles * speed.n_atoms * mean_steps * speed.atom_step_s

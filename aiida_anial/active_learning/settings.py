@@ -120,6 +120,18 @@ class CampaignSettings(Settings):
         low, high = self.n_trajectories
         return min(max(round(self.trajectories_fraction * n_labels), low), high)
 
+    def t_max_scale(self, iteration: int) -> float:
+        """Return t_max of an iteration, from 1, in units of that of the first."""
+        return 1 + self.t_max_growth * (iteration - 1)
+
+    def labels_completed(self, number: int) -> bool:
+        """Return whether the trajectory that is the ``number``-th to reach t_max, from 1, is labelled.
+
+        The fraction is taken evenly, so that no random draw is needed.
+        """
+        fraction = self.label_completed_fraction
+        return int(number * fraction) > int((number - 1) * fraction)
+
 
 class ThresholdRule(Settings):
     """The disagreement above which a trajectory stops.
@@ -137,7 +149,8 @@ class ThresholdRule(Settings):
         cell.
     :param error_factor: with ``calibrated``, the error at which trajectories stop while the ensemble is worse than
         that, relative to its error on validation blocks.
-    :param force_mean_ev_per_angstrom: also stop when the mean force disagreement over atoms exceeds this.
+    :param force_mean_ev_per_angstrom: also stop when the mean force disagreement over atoms exceeds this;
+        ``calibrated`` sets it instead.
     :param force_max_ev_per_angstrom: also stop when the largest force disagreement of an atom exceeds this.
     """
 

@@ -14,7 +14,7 @@ __all__ = ('extract_candidate',)
 
 @calcfunction
 def extract_candidate(trajectory: orm.TrajectoryData) -> orm.StructureData:
-    """Return the frame that the sampler marked as candidate: where disagreement stopped it, or the last valid one."""
+    """Return the frame that the sampler marked as candidate."""
     frame = trajectory.base.attributes.get('candidate_frame')
     species = np.array([atomic_numbers[symbol] for symbol in trajectory.symbols])
     return to_structure(trajectory.get_array('positions')[frame], trajectory.get_array('cells')[frame], species)

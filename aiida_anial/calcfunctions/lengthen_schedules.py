@@ -20,6 +20,5 @@ def lengthen_schedules(settings: orm.Dict, campaign: orm.Dict, iteration: orm.In
     :param iteration: from 1.
     """
     values = ScheduleSettings.parse(settings.get_dict()).to_dict()
-    growth = CampaignSettings.parse(campaign.get_dict()).t_max_growth
-    values['t_max_ps'] *= 1 + growth * (iteration.value - 1)
+    values['t_max_ps'] *= CampaignSettings.parse(campaign.get_dict()).t_max_scale(iteration.value)
     return orm.Dict(values)

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
-from aiida_anial.training.errors import ConfigurationErrors
+from aiida_anial.training.errors import ConfigurationErrors, summarise
 
-__all__ = ('Calibration', 'calibrate')
+__all__ = ('Calibration', 'calibrate', 'summarise_fresh')
 
 # The estimate has no finite mean with fewer.
 _LEAST_MEMBERS = 4
@@ -57,6 +57,12 @@ def calibrate(errors: ConfigurationErrors) -> Calibration | None:
     energy_factor, energy_coverage = _factor(energies, errors.energy_disagreement, n_members)
     force_factor, force_coverage = _factor(errors.force_rmse, errors.force_disagreement_mean, n_members)
     return Calibration(energy_factor, force_factor, energy_coverage, force_coverage)
+
+
+def summarise_fresh(errors: ConfigurationErrors) -> dict[str, Any]:
+    """Return the summary of errors on labels that no member was trained on, with the ``calibration`` or None."""
+    found = calibrate(errors)
+    return {**summarise(errors), 'calibration': None if found is None else asdict(found)}
 
 
 def _factor(errors: NDArray[np.float64], disagreement: NDArray[np.float64], n_members: int) -> tuple[float, float]:

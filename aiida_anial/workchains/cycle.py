@@ -53,7 +53,7 @@ class CycleWorkChain(AnialWorkChain):
             'campaign',
             valid_type=orm.Dict,
             validator=settings_validator(CampaignSettings, 'campaign'),
-            help='For `label_completed_fraction`, the share of completed trajectories to label at their end.',
+            help='For `label_completed_fraction`, the share of completed trajectories to label.',
         )
         spec.input('ensemble', valid_type=EnsembleData, help='The networks that drive the dynamics.')
         spec.input('thresholds', valid_type=orm.Dict, help='The disagreement at which a trajectory stops.')
@@ -155,18 +155,17 @@ class CycleWorkChain(AnialWorkChain):
         self.ctx.candidates = dict(done.get('candidates', {}))
 
     def extract_candidates(self) -> None:
-        """Extract the configuration where each trajectory stopped, and the last frame of a fraction of the others."""
+        """Extract the candidate of each trajectory that stopped, and of a fraction of the others."""
         if 'rejected' in self.outputs:
             return
         trajectories = self.ctx.trajectories
-        fraction = CampaignSettings.parse(self.inputs.campaign.get_dict()).label_completed_fraction
+        campaign = CampaignSettings.parse(self.inputs.campaign.get_dict())
         completed = 0
         for name in sorted(trajectories):
             trajectory = trajectories[name]
             if trajectory.base.attributes.get('stop_reason') == 'completed':
                 completed += 1
-                # The fraction is taken evenly, so that no random draw is needed.
-                if int(completed * fraction) == int((completed - 1) * fraction):
+                if not campaign.labels_completed(completed):
                     continue
             if name not in self.ctx.candidates:
                 self.ctx.candidates[name] = extract_candidate(trajectory)

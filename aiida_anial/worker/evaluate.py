@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import asdict
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -176,13 +175,12 @@ def validate(job: Job) -> dict[str, Any]:
     from aiida_anial.potential.potential import read_potential
 
     # Loads scipy.stats, which `evaluate` does without.
-    from aiida_anial.training.calibration import calibrate
-    from aiida_anial.training.errors import configuration_errors, summarise
+    from aiida_anial.training.calibration import summarise_fresh
+    from aiida_anial.training.errors import configuration_errors
 
     inputs = job.parse(ValidateInputs)
     data = read_shards(job.directory)
     ensemble = read_potential(job.path('ensemble.safetensors'))
     errors = configuration_errors(ensemble, data, make_engine(ensemble, inputs.engine))
     errors.write(job.path('errors.safetensors'))
-    calibration = calibrate(errors)
-    return {**summarise(errors), 'calibration': None if calibration is None else asdict(calibration)}
+    return summarise_fresh(errors)
