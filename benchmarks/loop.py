@@ -6,7 +6,7 @@ are those on twelve larger configurations of ``heldout.py``, and properties thos
 of a teacher need not be true of PBE: check what matters with a campaign. Run it from the repository root::
 
     python benchmarks/loop.py ../shared/ani-al/model-Al-75 --labels 300 --json loop.json
-    python benchmarks/loop.py TEACHER --overrides overrides.yaml --rule random --seed 2
+    python benchmarks/loop.py TEACHER --overrides overrides.yaml --seed 2
 """
 
 from __future__ import annotations
@@ -47,7 +47,6 @@ from aiida_anial.training.errors import configuration_errors
 from aiida_anial.training.settings import TrainingSettings
 from aiida_anial.training.trainers import TrainingResult, trainer_of
 
-RULES: Final = ('active', 'random', 'thermal')
 # meV/atom and eV/angstrom: those of labels of `laptop`.
 NOISE: Final = (0.8, 0.015)
 # Quantities of the benchmark in the lines on the progress.
@@ -72,8 +71,6 @@ class Loop:
     :param inputs: settings of the campaign; those of labels, jobs and benchmarks are ignored.
     :param teacher: the potential.
     :param heldout: configurations on which errors are measured.
-    :param rule: what is labelled: ``active`` as in a campaign, ``random`` cells, or frames at random times of
-        ``thermal`` dynamics that nothing stops.
     :param noise: standard deviations of energies in meV/atom and of forces in eV/angstrom.
     """
 
@@ -83,10 +80,9 @@ class Loop:
         teacher: Potential,
         heldout: Cells,
         *,
-        rule: str,
         noise: tuple[float, float],
     ) -> None:
-        self.inputs, self.rule, self.noise = inputs, rule, noise
+        self.inputs, self.noise = inputs, noise
         self.settings = inputs.engine
         self.teacher = make_engine(teacher, self.settings)
         self.heldout = heldout
@@ -105,7 +101,7 @@ class Loop:
             iteration += 1
             begun = time.perf_counter()
             trajectories = self._trajectories(trained.ensemble, thresholds, iteration, len(data))
-            fresh = self._label(self._candidates(trajectories, iteration), iteration, self.noise)
+            fresh = self._label(self._candidates(trajectories), iteration, self.noise)
             errors = configuration_errors(trained.ensemble, fresh, make_engine(trained.ensemble, self.settings))
             found = summarise_fresh(errors)
             counts = iteration_counts(inputs.thresholds, thresholds, [one.row() for one in trajectories])
@@ -161,12 +157,11 @@ class Loop:
         number = inputs.campaign.trajectories(n_labels)
         t_max_ps = inputs.schedules.t_max_ps * inputs.campaign.t_max_scale(iteration)
         settings = inputs.schedules.model_copy(update={'t_max_ps': t_max_ps})
-        never = Thresholds(energy_ev_per_sqrt_atom=1e9)
         task = SamplingTask(
             random_cells(inputs.cells, seed=seed, n=number),
             draw_schedules(settings, seed=seed, n=number),
             inputs.sampling.dynamics,
-            Thresholds.parse(thresholds) if self.rule == 'active' else never,
+            Thresholds.parse(thresholds),
             seed,
         )
         with TemporaryDirectory() as folder:
@@ -179,16 +174,14 @@ class Loop:
                 report=lambda _: None,
             )
 
-    def _candidates(self, trajectories: Sequence[Trajectory], iteration: int) -> Cells:
-        source = np.random.default_rng([self.inputs.seed, iteration, 1])
+    def _candidates(self, trajectories: Sequence[Trajectory]) -> Cells:
         frames, completed = [], 0
         for one in trajectories:
             if one.stop_reason == 'completed':
                 completed += 1
-                if self.rule == 'active' and not self.inputs.campaign.labels_completed(completed):
+                if not self.inputs.campaign.labels_completed(completed):
                     continue
-            frame = {'active': one.candidate_frame, 'random': 0, 'thermal': int(source.integers(len(one.steps)))}
-            frames.append((one.positions[frame[self.rule]], one.lattice))
+            frames.append((one.positions[one.candidate_frame], one.lattice))
         return Cells.from_lists([frame[0] for frame in frames], [frame[1] for frame in frames], species=13)
 
     def _note(
@@ -235,7 +228,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument('teacher', type=Path, help='file of a potential, or folder in the layout of NeuroChem')
     parser.add_argument('--overrides', type=Path, help='settings that differ from those of the protocol laptop')
     parser.add_argument('--labels', type=int, default=300, help='number of labels at the end; default: 300')
-    parser.add_argument('--rule', choices=RULES, default='active', help='what is labelled; default: active')
     parser.add_argument('--seed', type=int, default=1, help='seed of the campaign; default: 1')
     parser.add_argument('--noise', type=float, nargs=2, default=NOISE, help='of labels, in meV/atom and eV/angstrom')
     parser.add_argument('--json', type=Path, help='file to write the rows to')
@@ -245,7 +237,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     inputs = campaign_inputs('laptop', overrides).model_copy(update={'seed': given.seed, 'engine': EngineSettings()})
     calculator = open_potential(given.teacher).calculator
     cells = heldout_cells(calculator)
-    loop = Loop(inputs, calculator.potential, cells, rule=given.rule, noise=tuple(given.noise))
+    loop = Loop(inputs, calculator.potential, cells, noise=tuple(given.noise))
     potential = loop.run(given.labels)
     if given.json:
         common.write_json(given.json, {'rows': loop.rows, 'settings': inputs.to_dict()})

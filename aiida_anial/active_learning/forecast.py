@@ -177,6 +177,8 @@ def _iterations(
 
 def _stopped_fraction(inputs: CampaignInputs) -> float:
     rule = inputs.thresholds
+    if inputs.sampling.dynamics.selection != 'active':  # all are labelled, at random times
+        return 1.0
     # A calibrated rule stops at the median error of the ensemble, which half of the trajectories exceed.
     return _STOPPED if rule.mode == 'fixed' else rule.target_stopped_fraction
 
@@ -188,6 +190,8 @@ def _labelled_fraction(inputs: CampaignInputs) -> float:
 
 def _dynamics_s(inputs: CampaignInputs, speed: Speed, index: int, n_trajectories: int) -> float:
     """Return the seconds of the dynamics of an iteration."""
+    if inputs.sampling.dynamics.selection == 'random':
+        return 0.0
     stopped = _stopped_fraction(inputs)
     t_max_fs = inputs.schedules.t_max_ps * 1000 * inputs.campaign.t_max_scale(index)
     mean_steps = t_max_fs * (1 - stopped * (1 - _STOPPED_LENGTH)) / inputs.sampling.dynamics.time_step_fs

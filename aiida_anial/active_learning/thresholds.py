@@ -8,6 +8,7 @@ from statistics import median
 from typing import Any
 
 from aiida_anial.active_learning.settings import ThresholdRule
+from aiida_anial.sampling.trajectory import StopReason
 from aiida_anial.training.calibration import Calibration
 
 __all__ = (
@@ -101,7 +102,7 @@ def iteration_counts(
     return {
         'n_trajectories': len(rows),
         'n_stopped': sum(reason in DISAGREEMENT_STOPS for reason in reasons),
-        'n_unphysical': sum(reason not in (*DISAGREEMENT_STOPS, 'completed') for reason in reasons),
+        'n_unphysical': sum(not StopReason(reason).is_physical for reason in reasons),
         'stop_reasons': {reason: reasons.count(reason) for reason in sorted(set(reasons))},
         'median_time_ps': median(row['stop_time_ps'] for row in rows),
         'converged': _is_lowest(rule, thresholds) and 2 * reasons.count('completed') > len(rows),

@@ -11,6 +11,7 @@ from aiida import orm
 from aiida_anial.data.dataset import DatasetData
 from aiida_anial.labellers.labeller import Labeller
 from aiida_anial.labellers.registry import labeller_of_node
+from aiida_anial.sampling.settings import SamplingSettings
 
 __all__ = ('Unfinished', 'shards_of', 'unfinished_of')
 
@@ -41,7 +42,8 @@ class Unfinished:
     def collect(self) -> DatasetData | None:
         """Return the labels as a stored shard, or ``None`` if none is valid."""
         label = self.campaign.inputs.cycle.label
-        source = {'iteration': self.iteration, 'origin': 'active_learning' if self.iteration else 'random'}
+        sampling = SamplingSettings.parse(self.campaign.inputs.cycle.sample.worker.settings.get_dict())
+        source = {'iteration': self.iteration, 'origin': sampling.origin if self.iteration else 'random'}
         found = self._labeller.collect_adopted(
             self.labels,
             self.cells,

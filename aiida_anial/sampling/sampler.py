@@ -105,7 +105,7 @@ class _Sampler:
         self._task = task
         self._engine = engine
         self._report = report
-        self._n_steps = np.array([schedule.n_steps(task.settings.time_step_fs) for schedule in task.schedules])
+        self._n_steps = np.array([task.n_steps(index) for index in range(len(task.cells))])
         self._waiting = deque(range(len(task.cells)))
         self._records: dict[int, Record] = {}
         self._dynamics = self._start([])

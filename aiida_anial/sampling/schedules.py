@@ -82,6 +82,17 @@ class SamplingTask:
     thresholds: Thresholds
     seed: int
 
+    def n_steps(self, index: int) -> int:
+        """Return the number of time steps after which a trajectory ends at the latest."""
+        n_steps = self.schedules[index].n_steps(self.settings.time_step_fs)
+        if self.settings.selection == 'active':
+            return n_steps
+        if self.settings.selection == 'random':
+            return 0
+        source = stream(Purpose.SELECTION, seed=self.seed, index=index)
+        low = self.settings.min_time_ps * 1000 / self.settings.time_step_fs
+        return math.ceil(uniform(source, low=low, high=n_steps))
+
     def __post_init__(self) -> None:
         if len(self.schedules) != len(self.cells) or not self.schedules:
             raise SettingsError(f'schedules: there are {len(self.schedules)} for {len(self.cells)} cells.')

@@ -132,6 +132,9 @@ class SamplingSettings(Settings):
         best if there is enough memory. It does not change trajectories.
     :param candidate_at_t_max: candidate for a label on a trajectory that reaches t_max: its ``last`` frame, or the
         check with the ``highest`` energy disagreement since ``min_time_ps``.
+    :param selection: what is labelled. ``active``: where the members disagree. The others are there to measure what
+        active learning gains: ``thermal`` ends each trajectory at a random time, and no disagreement stops it;
+        ``random`` takes the initial cells, without dynamics.
     :param refill: whether the next trajectory starts as soon as one ends, instead of the next batch when all have
         ended. It does not change trajectories.
     """
@@ -146,11 +149,17 @@ class SamplingSettings(Settings):
     skin_angstrom: Positive = 0.5
     batch_size: Annotated[int, Field(ge=1)] | None = None
     candidate_at_t_max: Literal['last', 'highest'] = 'last'
+    selection: Literal['active', 'thermal', 'random'] = 'active'
     refill: bool = True
 
     def counts_at(self, time_ps: float) -> bool:
         """Return whether disagreement counts at this time."""
         return time_ps >= self.min_time_ps * (1 - 1e-9)
+
+    @property
+    def origin(self) -> str:
+        """The origin of the labels."""
+        return 'active_learning' if self.selection == 'active' else self.selection
 
     @model_validator(mode='after')
     def _check_intervals(self) -> Self:

@@ -26,7 +26,7 @@ class Measurement:
     """Measurements on one trajectory, to which the stop rules apply.
 
     :param time_ps: time since the start.
-    :param is_last: whether t_max is reached.
+    :param is_last: whether this is the last step.
     :param is_finite: whether energies and forces are finite.
     :param temperature_k: kinetic temperature.
     :param closest_contact_angstrom: distance of the closest two atoms, periodic images included.
@@ -48,13 +48,14 @@ class Measurement:
 def judge(measured: Measurement, *, settings: SamplingSettings, thresholds: Thresholds) -> StopReason | None:
     """Return why the trajectory ends here, or None if it continues.
 
-    Unphysical states come first, at any time; then disagreement, from ``min_time_ps`` on; then t_max.
+    Unphysical states come first, at any time; then disagreement, from ``min_time_ps`` on; then the last step.
     """
+    is_active = settings.selection == 'active'
     reason = _unphysical(measured, settings)
-    if reason is None and settings.counts_at(measured.time_ps):
+    if reason is None and is_active and settings.counts_at(measured.time_ps):
         reason = _disagreement(measured, thresholds)
     if reason is None and measured.is_last:
-        reason = StopReason.COMPLETED
+        reason = StopReason.COMPLETED if is_active else StopReason.DRAWN
     return reason
 
 
@@ -88,7 +89,7 @@ class Survey:
 
     :param steps: number of time steps since the start.
     :param times_ps: time since the start.
-    :param are_last: whether t_max is reached.
+    :param are_last: whether this is the last step.
     :param are_finite: whether energies and forces are finite.
     :param temperatures_k: kinetic temperatures.
     :param targets_k: target temperatures of the schedules.

@@ -21,6 +21,7 @@ class Purpose(IntEnum):
     CELL = 0
     SCHEDULE = 1
     DYNAMICS = 2
+    SELECTION = 3
 
 
 def stream(purpose: Purpose, *, seed: int, index: int) -> PCG64:

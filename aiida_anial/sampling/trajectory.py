@@ -22,6 +22,7 @@ class StopReason(StrEnum):
     """Why a trajectory ended."""
 
     COMPLETED = 'completed'
+    DRAWN = 'drawn'
     ENERGY_DISAGREEMENT = 'energy_disagreement'
     FORCE_DISAGREEMENT_MEAN = 'force_disagreement_mean'
     FORCE_DISAGREEMENT_MAX = 'force_disagreement_max'
@@ -110,9 +111,9 @@ _OPTIONAL_END = ('closest_contact_angstrom',)
 class Trajectory:
     """S thinned frames of n atoms in a fixed cell, and how the trajectory ended.
 
-    All frames are sound. The first is the initial cell. The last is the configuration at the end if disagreement or
-    t_max ended the trajectory, otherwise the last sound one before the end. It is the candidate for a label, unless
-    ``candidate_at_t_max`` chose an earlier one.
+    All frames are sound. The first is the initial cell. The last is the configuration at the end if disagreement,
+    t_max or a random draw ended the trajectory, otherwise the last sound one before the end. It is the candidate for a
+    label, unless ``candidate_at_t_max`` chose an earlier one.
 
     :param index: index of the trajectory in its task, also that of its cell and schedule.
     :param species: ``[n]`` atomic numbers, int16.

@@ -17,7 +17,7 @@ from aiida_anial.data.dataset import DatasetData
 from aiida_anial.data.ensemble import EnsembleData
 from aiida_anial.data.validation import settings_validator, validate_positive
 from aiida_anial.runtime.work_chain import AnialWorkChain
-from aiida_anial.sampling.settings import CellSettings, ScheduleSettings
+from aiida_anial.sampling.settings import CellSettings, SamplingSettings, ScheduleSettings
 from aiida_anial.workchains.adopted import adopted, define_adopted_labels
 from aiida_anial.workchains.checkpointed import SampleWorkChain
 from aiida_anial.workchains.label import LabelWorkChain
@@ -183,7 +183,8 @@ class CycleWorkChain(AnialWorkChain):
         inputs = AttributeDict(self.exposed_inputs(LabelWorkChain, 'label'))
         inputs.cells = self.ctx.candidates
         inputs.adopted = adopted(self.inputs, 'adopted', 'label')
-        inputs.source = orm.Dict({'iteration': self.inputs.iteration.value, 'origin': 'active_learning'})
+        origin = SamplingSettings.parse(self.inputs.sample.worker.settings.get_dict()).origin
+        inputs.source = orm.Dict({'iteration': self.inputs.iteration.value, 'origin': origin})
         inputs.metadata.call_link_label = 'label'
         self.ctx.stage = f'labelling {len(self.ctx.candidates)} candidates'
         node = self.submit(LabelWorkChain, **inputs)

@@ -10,12 +10,15 @@ from aiida_anial.protocols.protocol import campaign_inputs
 SPEED = Speed(label_s=10.0, atom_step_s=1e-4, training_step_s=0.05, job_s=5.0, n_atoms=12.0)
 
 
-def make_inputs(**changes):
+def make_inputs(*, selection='active', **changes):
     campaign = {'n_initial_cells': 20, 'max_iterations': 3, 'n_trajectories': [8, 12], 'trajectories_fraction': 0.25}
     campaign |= {'n_cycles': 2, 'label_completed_fraction': 1.0, 't_max_growth': 0.5} | changes
     stage = {'max_steps': 100}
     training = {'initial': {'max_steps': 200}, 'retrain': stage, 'final': {'max_steps': 1000}}
-    return campaign_inputs('demo', {'campaign': campaign, 'training': training, 'schedules': {'t_max_ps': 1.0}})
+    sampling = {'dynamics': {'selection': selection}}
+    return campaign_inputs(
+        'demo', {'campaign': campaign, 'training': training, 'schedules': {'t_max_ps': 1.0}, 'sampling': sampling}
+    )
 
 
 def test_with_every_end_labelled_each_trajectory_gives_a_label():
@@ -33,6 +36,13 @@ def test_only_stopped_trajectories_give_labels_if_no_end_is_labelled():
     course = forecast(make_inputs(label_completed_fraction=0.0), SPEED)
     target = make_inputs().thresholds.target_stopped_fraction
     assert course.iterations[1].n_labels == round(8 * target)
+
+
+@pytest.mark.parametrize(('selection', 'steps'), [('thermal', 500), ('random', 0)])
+def test_all_drawn_candidates_are_labelled(selection, steps):
+    second = forecast(make_inputs(selection=selection, label_completed_fraction=0.0), SPEED).iterations[1]
+    assert second.n_labels == 8
+    assert second.seconds['dynamics'] == pytest.approx(5 + 4 * 12 * steps * 1e-4)
 
 
 def test_each_kind_of_work_costs_what_it_takes():

@@ -53,6 +53,16 @@ def test_order_of_the_rules(changes, reason):
     assert judge(measured, settings=SamplingSettings(), thresholds=THRESHOLDS) == reason
 
 
+@pytest.mark.parametrize('selection', ['thermal', 'random'])
+def test_disagreement_stops_nothing_when_candidates_are_drawn(selection):
+    settings = SamplingSettings(selection=selection)
+    above = replace(SOUND, energy_disagreement=0.03)
+    assert judge(above, settings=settings, thresholds=THRESHOLDS) is None
+    assert judge(replace(above, is_last=True), settings=settings, thresholds=THRESHOLDS) == 'drawn'
+    unphysical = replace(above, closest_contact_angstrom=1.3, is_last=True)
+    assert judge(unphysical, settings=settings, thresholds=THRESHOLDS) == 'close_contact'
+
+
 def test_no_force_threshold_no_force_rule():
     thresholds = Thresholds(energy_ev_per_sqrt_atom=0.02)
     measured = replace(SOUND, force_disagreement_max=1e3, force_disagreement_mean=1e3)
@@ -130,6 +140,27 @@ def test_candidate_where_disagreement_stops_although_it_was_higher_before(run, e
     engine = engines.PairEngine(scales=(0.9, 1.1))
     stopped = run(small_cells, engine, energy=0.01, min_time_ps=0.045, candidate_at_t_max='highest')
     assert [t.steps[t.candidate_frame] for t in stopped] == [50] * 3
+
+
+def test_random_cells_without_dynamics(run, engines, small_cells):
+    for trajectory in run(small_cells, engines.PairEngine(), selection='random'):
+        assert (trajectory.stop_reason, trajectory.stop_step, trajectory.candidate_frame) == ('drawn', 0, 0)
+        np.testing.assert_array_equal(trajectory.positions, [small_cells.one(trajectory.index)[0]])
+
+
+def test_thermal_candidates_at_random_times(run, engines, small_cells):
+    """Uniform between ``min_time_ps`` and t_max, and the same whatever else runs beside a trajectory."""
+    cells = small_cells.select([1] * 200)
+    options = {'selection': 'thermal', 'min_time_ps': 0.02, 't_max_ps': 0.06, 'energy': 1e-9}
+    trajectories = run(cells, engines.PairEngine(scales=(0.9, 1.1)), **options)
+    steps = np.array([trajectory.stop_step for trajectory in trajectories])
+    assert {trajectory.stop_reason for trajectory in trajectories} == {'drawn'}
+    assert all(t.steps[t.candidate_frame] == t.stop_step for t in trajectories)
+    assert (steps.min() >= 20) & (steps.max() <= 60)
+    # The mean of 200 uniform numbers of standard deviation 11.5 is within three standard errors.
+    assert steps.mean() == pytest.approx(40, abs=2.5)
+    few = run(cells.select([0, 1, 2]), engines.PairEngine(scales=(0.9, 1.1)), batch_size=1, **options)
+    assert [t.stop_step for t in few] == steps[:3].tolist()
 
 
 @pytest.mark.parametrize('kind', ['mean', 'max'])

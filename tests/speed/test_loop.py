@@ -6,7 +6,7 @@ import math
 
 import numpy as np
 import pytest
-from loop import RULES, Loop
+from loop import Loop
 
 from aiida_anial.protocols.protocol import campaign_inputs
 
@@ -15,22 +15,23 @@ from aiida_anial.protocols.protocol import campaign_inputs
 def make_loop(make_ensemble, make_cells, campaign_overrides):
     """Return a function that makes a loop of tiny cells and networks, taught by other networks."""
 
-    def make(rule, *, noise=(0.0, 0.0), **changes):
-        inputs = campaign_inputs('demo', campaign_overrides(thresholds={'mode': 'fixed'}, **changes))
-        return Loop(inputs, make_ensemble(), make_cells(2), rule=rule, noise=noise)
+    def make(selection):
+        sampling = {'dynamics': {'selection': selection}}
+        inputs = campaign_inputs('demo', campaign_overrides(thresholds={'mode': 'fixed'}, sampling=sampling))
+        return Loop(inputs, make_ensemble(), make_cells(2), noise=(0.0, 0.0))
 
     return make
 
 
-@pytest.mark.parametrize('rule', RULES)
-def test_each_rule_labels_as_many(make_loop, rule):
-    loop = make_loop(rule)
+@pytest.mark.parametrize('selection', ['active', 'thermal', 'random'])
+def test_each_rule_labels_as_many(make_loop, selection):
+    loop = make_loop(selection)
     loop.run(14)
     assert [row['n_labels'] for row in loop.rows] == [16]
     (row,) = loop.rows
     assert math.isfinite(row['heldout_force_ev_per_angstrom'])
     # Only disagreement stops a trajectory, and only where it is asked.
-    assert (row['counts']['n_stopped'] == 0) is (rule != 'active')
+    assert (row['counts']['n_stopped'] == 0) is (selection != 'active')
 
 
 def test_labels_are_those_of_the_teacher_with_the_noise_that_was_asked_for(make_loop, make_cells):
