@@ -44,19 +44,25 @@ class Schedule(Settings):
 
 
 def draw_schedule(settings: ScheduleSettings, *, seed: int, index: int) -> Schedule:
-    """Return schedule ``index`` of ``seed``; each parameter is uniform in its range."""
+    """Return schedule ``index`` of ``seed``; each parameter is uniform in its range.
+
+    What makes a quench is drawn last, so that the other schedules do not depend on the fraction of quenches.
+    """
     source = stream(Purpose.SCHEDULE, seed=seed, index=index)
 
     def draw(bounds: tuple[float, float]) -> float:
         return uniform(source, low=bounds[0], high=bounds[1])
 
-    return Schedule(
+    schedule = Schedule(
         t_start_k=draw(settings.t_start_k),
         t_end_k=draw(settings.t_end_k),
         t_mod_k=draw(settings.t_mod_k),
         t_0_ps=draw(settings.t_0_ps),
         t_max_ps=settings.t_max_ps,
     )
+    if draw((0.0, 1.0)) >= settings.quench_fraction:
+        return schedule
+    return schedule.model_copy(update={'t_end_k': draw(settings.t_quench_k), 't_mod_k': 0.0})
 
 
 def draw_schedules(settings: ScheduleSettings, *, seed: int, n: int) -> tuple[Schedule, ...]:

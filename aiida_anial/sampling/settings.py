@@ -71,7 +71,11 @@ class CellSettings(Settings):
 class ScheduleSettings(Settings):
     """Ranges of the parameters of temperature schedules, uniformly distributed; the defaults are the paper's.
 
-    See :class:`aiida_anial.sampling.schedules.Schedule` for the parameters.
+    See :class:`aiida_anial.sampling.schedules.Schedule` for the parameters. The paper has no quenches.
+
+    :param quench_fraction: probability that a trajectory is a quench: it ends at a temperature from ``t_quench_k``,
+        without modulation, so that its last frame is close to a minimum of the energy in its cell.
+    :param t_quench_k: range of T_end of quenches.
     """
 
     t_start_k: Range = (10.0, 1000.0)
@@ -79,6 +83,8 @@ class ScheduleSettings(Settings):
     t_mod_k: Range = (0.0, 2000.0)
     t_0_ps: Range = (10.0, 50.0)
     t_max_ps: Positive = 250.0
+    quench_fraction: Annotated[float, Field(ge=0, le=1)] = 0.0
+    t_quench_k: Range = (0.0, 50.0)
 
     @model_validator(mode='after')
     def _check_period(self) -> Self:

@@ -47,6 +47,20 @@ def test_schedule_does_not_depend_on_others():
     assert draw_schedule(settings, seed=8, index=4) != draw_schedule(settings, seed=9, index=4)
 
 
+def test_quenches_end_cold_and_leave_the_others_as_they_were():
+    settings = ScheduleSettings(quench_fraction=0.3, t_quench_k=(5.0, 20.0))
+    plain, drawn = (draw_schedules(one, seed=4, n=300) for one in (ScheduleSettings(), settings))
+    quenches = [after for before, after in zip(plain, drawn, strict=True) if before != after]
+    assert len(quenches) / 300 == pytest.approx(0.3, abs=0.08)
+    for schedule in quenches:
+        assert 5 <= schedule.temperature(schedule.t_max_ps) <= 20
+        assert schedule.temperature(0.4 * schedule.t_max_ps) == pytest.approx(
+            0.6 * schedule.t_start_k + 0.4 * schedule.t_end_k
+        )
+    assert draw_schedules(ScheduleSettings(quench_fraction=1.0), seed=4, n=300) != plain
+    assert draw_schedules(ScheduleSettings(quench_fraction=0.0), seed=4, n=300) == plain
+
+
 def test_round_trip_through_json():
     schedule = draw_schedule(ScheduleSettings(), seed=2, index=3)
     assert Schedule.parse(schedule.to_dict()) == schedule
