@@ -142,7 +142,7 @@ def settings_keys(model: type[BaseModel] = CampaignInputs, prefix: str = '') -> 
 
 def parameters(model: type[BaseModel]) -> dict[str, str]:
     """Return the text of each ``:param:`` in the docstring of ``model``, including the quantities of its ranges."""
-    documented = [model] if model.__name__ != 'ScheduleSettings' else [Schedule]
+    documented = [model] if model.__name__ != 'ScheduleSettings' else [Schedule, model]
     text = '\n'.join(inspect.getdoc(cls) or '' for cls in documented)
     entries = re.findall(r'^:param (\w+): (.*?)(?=^:|^\S|\Z)', text, re.MULTILINE | re.DOTALL)
     return {name: sentence(body) for name, body in entries}
