@@ -24,18 +24,16 @@ import common
 import numpy as np
 import yaml
 from heldout import heldout_cells
+from judge import judged, summary_line
 
 from aiida_anial.active_learning.settings import CampaignInputs
 from aiida_anial.active_learning.thresholds import initial_thresholds, iteration_counts, next_thresholds
 from aiida_anial.common.cells import Cells
-from aiida_anial.common.errors import AnialError
 from aiida_anial.common.labels import LabelledCells
-from aiida_anial.potential.calculator import AnialCalculator
 from aiida_anial.potential.engine import make_engine
 from aiida_anial.potential.potential import Potential, write_potential
 from aiida_anial.potential.settings import EngineSettings
 from aiida_anial.potential.source import open_potential
-from aiida_anial.properties.registry import benchmark_set, run_properties
 from aiida_anial.protocols.protocol import campaign_inputs
 from aiida_anial.sampling.random_cells import random_cells
 from aiida_anial.sampling.sampler import sample
@@ -49,18 +47,6 @@ from aiida_anial.training.trainers import TrainingResult, trainer_of
 
 # meV/atom and eV/angstrom: those of labels of `laptop`.
 NOISE: Final = (0.8, 0.015)
-# Quantities of the benchmark in the lines on the progress.
-SHOWN: Final = (
-    'a0',
-    'b',
-    'c11',
-    'c12',
-    'c44',
-    'hcp_minus_fcc',
-    'bcc_minus_fcc',
-    'sc_minus_fcc',
-    'diamond_minus_fcc',
-)
 # Distance between the seeds of iterations.
 _STRIDE: Final = 7919
 
@@ -85,9 +71,9 @@ class Loop:
         self.inputs, self.noise = inputs, noise
         self.settings = inputs.engine
         self.teacher = make_engine(teacher, self.settings)
-        self.heldout = heldout
-        self.exact = self._label(self.heldout, 0, (0.0, 0.0))
+        self.heldout = self._label(heldout, 0, (0.0, 0.0))
         self.rows: list[dict[str, Any]] = []
+        self.summaries: list[dict[str, Any]] = []
 
     def run(self, n_labels: int) -> Potential:
         """Run iterations until there are that many labels, then train once more; return the last potential."""
@@ -105,6 +91,7 @@ class Loop:
             errors = configuration_errors(trained.ensemble, fresh, make_engine(trained.ensemble, self.settings))
             found = summarise_fresh(errors)
             counts = iteration_counts(inputs.thresholds, thresholds, [one.row() for one in trajectories])
+            self.summaries.append({**counts, 'n_labels': len(fresh)})
             data = LabelledCells.concatenate([data, fresh])
             initial = trained.ensemble if inputs.training.warm_start else None
             trained = self._train(data, inputs.training.retrain, initial)
@@ -154,8 +141,9 @@ class Loop:
         self, potential: Potential, thresholds: dict[str, Any], iteration: int, n_labels: int
     ) -> tuple[Trajectory, ...]:
         inputs, seed = self.inputs, self.inputs.seed * _STRIDE + iteration
-        number = inputs.campaign.trajectories(n_labels)
-        t_max_ps = inputs.schedules.t_max_ps * inputs.campaign.t_max_scale(iteration)
+        campaign, summaries = inputs.campaign, self.summaries
+        number = campaign.trajectories(n_labels, *summaries[-1:])
+        t_max_ps = inputs.schedules.t_max_ps * campaign.t_max_scale(campaign.growths(iteration, summaries))
         settings = inputs.schedules.model_copy(update={'t_max_ps': t_max_ps})
         task = SamplingTask(
             random_cells(inputs.cells, seed=seed, n=number),
@@ -181,45 +169,24 @@ class Loop:
                 completed += 1
                 if not self.inputs.campaign.labels_completed(completed):
                     continue
-            frames.append((one.positions[one.candidate_frame], one.lattice))
+            frames.append((one.positions[one.candidate_frame], one.lattices[one.candidate_frame]))
         return Cells.from_lists([frame[0] for frame in frames], [frame[1] for frame in frames], species=13)
 
     def _note(
         self, iteration: int | None, data: LabelledCells, trained: TrainingResult, begun: float, **more: Any
     ) -> None:
         """Add a row of what is known after a training, and print it."""
-        potential = trained.ensemble
-        found = make_engine(potential, self.settings).evaluate(self.heldout, forces=True)
-        assert found.forces is not None
-        per_atom = 1000 * (found.energies - self.exact.energies) / self.heldout.n_atoms
-        names, settings = benchmark_set(quick=True)
-        try:
-            results = run_properties(
-                [name for name in names if name != 'vacancy'], settings, AnialCalculator(potential)
-            )
-            quantities = {name: one.value for result in results.values() for name, one in result.quantities.items()}
-        except AnialError as exception:
-            common.progress(str(exception))
-            quantities = {}
         row = {
             'iteration': iteration,
             'n_labels': len(data),
             'n_atoms': int(data.cells.n_atoms.sum()),
-            'heldout_energy_mev_per_atom': float(np.std(per_atom)),
-            'heldout_force_ev_per_angstrom': float(np.sqrt(np.mean((found.forces - self.exact.forces) ** 2))),
-            'deviations_mev_per_atom': (per_atom - per_atom.mean()).round(2).tolist(),
+            **judged(trained.ensemble, self.heldout, self.settings),
             'test': trained.summary['test'],
             'seconds': time.perf_counter() - begun,
-            'quantities': quantities,
             **more,
         }
         self.rows.append(row)
-        energy, force = row['heldout_energy_mev_per_atom'], row['heldout_force_ev_per_angstrom']
-        common.progress(
-            f'{"last" if iteration is None else iteration}: {len(data)} labels, held out {energy:.2f} meV/atom, '
-            f'{force:.4f} eV/angstrom; '
-            + ', '.join(f'{name} {quantities[name]:.5g}' for name in SHOWN if name in quantities)
-        )
+        common.progress(f'{"last" if iteration is None else iteration}: {len(data)} labels, {summary_line(row)}')
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -161,8 +161,9 @@ def _iterations(
             },
         )
     for index in range((iterations_done or 0) + 1, campaign.max_iterations + 1):
-        n_trajectories = campaign.trajectories(n_labels)
-        fresh = round(n_trajectories * _labelled_fraction(inputs))
+        labelled = _labelled_fraction(inputs)
+        n_trajectories = campaign.trajectories(n_labels, {'n_labels': labelled, 'n_trajectories': 1})
+        fresh = round(n_trajectories * labelled)
         n_labels += fresh
         yield IterationForecast(
             index,
@@ -193,6 +194,6 @@ def _dynamics_s(inputs: CampaignInputs, speed: Speed, index: int, n_trajectories
     if inputs.sampling.dynamics.selection == 'random':
         return 0.0
     stopped = _stopped_fraction(inputs)
-    t_max_fs = inputs.schedules.t_max_ps * 1000 * inputs.campaign.t_max_scale(index)
+    t_max_fs = inputs.schedules.t_max_ps * 1000 * inputs.campaign.t_max_scale(index - 1)
     mean_steps = t_max_fs * (1 - stopped * (1 - _STOPPED_LENGTH)) / inputs.sampling.dynamics.time_step_fs
     return n_trajectories / inputs.campaign.n_cycles * speed.n_atoms * mean_steps * speed.atom_step_s

@@ -2,81 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Annotated, Any, Final, Literal, Self
+import math
+from collections.abc import Mapping, Sequence
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import AfterValidator, BeforeValidator, ConfigDict, Field, model_validator
+from pydantic import Field, model_validator
 
-from aiida_anial.common.settings import NonNegative, Positive, Settings, unknown_key
+from aiida_anial.active_learning.job_settings import JobSettings
+from aiida_anial.active_learning.label_settings import LabellerSettings
+from aiida_anial.common.settings import NonNegative, Positive, Settings
 from aiida_anial.potential.settings import AnyPotentialSettings, EngineSettings, ModelSettings
-from aiida_anial.pseudopotential import PSEUDO_FAMILY
 from aiida_anial.sampling.settings import CellSettings, SamplingSettings, ScheduleSettings
 from aiida_anial.training.settings import TrainingSettings
 
 __all__ = (
-    'KPOINTS_RULES',
     'BenchmarkStage',
     'CampaignInputs',
     'CampaignSettings',
-    'JobSettings',
-    'LabelSettings',
-    'LabellerSettings',
-    'QeSettings',
     'ThresholdRule',
     'TrainingStages',
 )
 
 Fraction = Annotated[float, Field(ge=0, le=1)]
 Count = Annotated[int, Field(ge=1)]
-MeshCount = Annotated[int, Field(ge=1, le=100)]
-
-
-_NAMELISTS = ('CONTROL', 'SYSTEM', 'ELECTRONS')
-
-# Keywords of pw.x that are set by other keys, or that AiiDA derives from the structure and the job.
-_OURS = (
-    *('calculation', 'tprnfor', 'tstress', 'occupations', 'smearing', 'degauss', 'ecutwfc', 'ecutrho', 'conv_thr'),
-    *('pseudo_dir', 'outdir', 'prefix', 'ibrav', 'nat', 'ntyp', 'celldm', 'a', 'b', 'c', 'cosab', 'cosac', 'cosbc'),
-)
-
-
-def _lines(value: Any) -> Any:
-    """Return the lines of a text or a list as a tuple, and anything else unchanged."""
-    value = value.splitlines() if isinstance(value, str) else value
-    return tuple(value) if isinstance(value, list) else value
-
-
-def _directives(lines: tuple[str, ...]) -> tuple[str, ...]:
-    """Return the lines that are not empty.
-
-    :raises ValueError: if a line is not a directive: the shell would run it, or the scheduler would not read it.
-    """
-    single = [line.strip() for text in lines for line in text.splitlines() if line.strip()]
-    for line in single:
-        if not line.startswith('#'):
-            raise ValueError(f'{line!r} is not a line for the scheduler, which begins with #, as #SBATCH does')
-    return tuple(single)
-
-
-def _word(text: str) -> str:
-    """Return ``text`` if it is one word in the script of a job.
-
-    :raises ValueError: if it is not.
-    """
-    if len(text.split()) != 1 or text != text.strip():
-        raise ValueError('a name without blanks is needed')
-    return text
-
-
-Directives = Annotated[tuple[str, ...], BeforeValidator(_lines), AfterValidator(_directives)]
-Word = Annotated[str, AfterValidator(_word)]
-
-
-# The keys that choose k-points, of which exactly one is needed.
-KPOINTS_RULES: Final = ('kpoints_mesh', 'kpoints_distance_per_angstrom', 'kpoints_per_reciprocal_atom')
-"""Keys of the rules for k-points, of which labels by pw.x need one."""
-
-_RESOURCES = ('num_machines', 'num_mpiprocs_per_machine', 'num_cores_per_mpiproc')
 
 
 class CampaignSettings(Settings):
@@ -92,6 +40,9 @@ class CampaignSettings(Settings):
     :param label_completed_fraction: fraction of the trajectories that reach t_max whose candidate is labelled, too.
         The paper labels none (0).
     :param t_max_growth: growth of t_max from one iteration to the next, as a fraction of its initial value.
+    :param follow_yield: whether ``n_trajectories`` and ``trajectories_fraction`` are numbers of fresh labels to aim at:
+        there are as many more trajectories as fewer of them gave a label in the last iteration, at most three times
+        as many. And t_max grows only after iterations in which most trajectories reached it.
     """
 
     n_initial_cells: Count = 400
@@ -102,6 +53,7 @@ class CampaignSettings(Settings):
     n_cycles: Count = 1
     label_completed_fraction: Fraction = 0.0
     t_max_growth: NonNegative = 0.0
+    follow_yield: bool = False
 
     @model_validator(mode='after')
     def _check(self) -> Self:
@@ -115,14 +67,30 @@ class CampaignSettings(Settings):
             )
         return self
 
-    def trajectories(self, n_labels: int) -> int:
-        """Return the number of trajectories of an iteration when there are ``n_labels`` labels."""
-        low, high = self.n_trajectories
-        return min(max(round(self.trajectories_fraction * n_labels), low), high)
+    def trajectories(self, n_labels: int, before: Mapping[str, Any] | None = None) -> int:
+        """Return the number of trajectories of an iteration when there are ``n_labels`` labels.
 
-    def t_max_scale(self, iteration: int) -> float:
-        """Return t_max of an iteration, from 1, in units of that of the first."""
-        return 1 + self.t_max_growth * (iteration - 1)
+        :param before: summary of the iteration before, None for the first.
+        """
+        low, high = self.n_trajectories
+        wanted = min(max(round(self.trajectories_fraction * n_labels), low), high)
+        if not self.follow_yield or before is None:
+            return wanted
+        labelled: float = before['n_labels'] / before['n_trajectories']
+        return math.ceil(wanted / max(labelled, 1 / 3))
+
+    def growths(self, iteration: int, summaries: Sequence[Mapping[str, Any]]) -> int:
+        """Return how many times t_max has grown before an iteration, from 1.
+
+        :param summaries: of the iterations before.
+        """
+        if not self.follow_yield:
+            return iteration - 1
+        return sum(2 * one['stop_reasons'].get('completed', 0) > one['n_trajectories'] for one in summaries)
+
+    def t_max_scale(self, growths: int) -> float:
+        """Return t_max after so many growths, in units of that of the first iteration."""
+        return 1 + self.t_max_growth * growths
 
     def labels_completed(self, number: int) -> bool:
         """Return whether the trajectory that is the ``number``-th to reach t_max, from 1, is labelled.
@@ -152,6 +120,8 @@ class ThresholdRule(Settings):
     :param force_mean_ev_per_angstrom: also stop when the mean force disagreement over atoms exceeds this;
         ``calibrated`` sets it instead.
     :param force_max_ev_per_angstrom: also stop when the largest force disagreement of an atom exceeds this.
+    :param novelty: also stop where an environment is farther from all labelled ones than is usual, by this factor,
+        whether the members disagree or not.
     """
 
     mode: Literal['fixed', 'controlled', 'calibrated'] = 'fixed'
@@ -165,135 +135,7 @@ class ThresholdRule(Settings):
     error_factor: Positive = 1.0
     force_mean_ev_per_angstrom: Positive | None = None
     force_max_ev_per_angstrom: Positive | None = None
-
-
-class LabelSettings(Settings):
-    """Settings that all labellers share.
-
-    :param max_concurrent: largest number of calculations of a campaign that are alive at the same time.
-    :param max_failed_fraction: if a larger fraction of labels fails, the labelling ends with an exit code.
-    :param max_force_ev_per_angstrom: a label with a larger force on an atom is rejected as unphysical.
-    """
-
-    max_concurrent: Count = 2
-    max_failed_fraction: Fraction = 0.2
-    max_force_ev_per_angstrom: Positive = 50.0
-
-
-class JobSettings(Settings):
-    """Resources that one kind of job requests from the scheduler.
-
-    :param max_wallclock_seconds: training and sampling stop shortly before, and continue in a new job.
-    :param max_memory_kb: memory on each machine, in units of 1024 bytes; ``null`` leaves it to the scheduler.
-    :param custom_scheduler_commands: lines copied to the scheduler script, such as ``#SBATCH --gres=gpu:1``; a list or
-        one text.
-    """
-
-    num_machines: Count = 1
-    num_mpiprocs_per_machine: Count = 1
-    num_cores_per_mpiproc: Count | None = None
-    max_wallclock_seconds: Annotated[int, Field(ge=10)] = 3600
-    max_memory_kb: Annotated[int, Field(ge=1024)] | None = None
-    withmpi: bool = False
-    queue_name: Word | None = None
-    account: Word | None = None
-    qos: Word | None = None
-    custom_scheduler_commands: Directives = ()
-
-    def options(self) -> dict[str, Any]:
-        """Return the ``metadata.options`` of a CalcJob."""
-        resources = {key: getattr(self, key) for key in ('num_machines', 'num_mpiprocs_per_machine')}
-        if self.num_cores_per_mpiproc is not None:
-            resources['num_cores_per_mpiproc'] = self.num_cores_per_mpiproc
-        names = ('max_memory_kb', 'queue_name', 'account', 'qos')
-        optional = {key: getattr(self, key) for key in names if getattr(self, key) is not None}
-        if self.custom_scheduler_commands:
-            optional['custom_scheduler_commands'] = '\n'.join(self.custom_scheduler_commands)
-        return {
-            'resources': resources,
-            'max_wallclock_seconds': self.max_wallclock_seconds,
-            'withmpi': self.withmpi,
-            **optional,
-        }
-
-    @classmethod
-    def from_options(cls, options: Mapping[str, Any]) -> Self:
-        """Return the settings whose ``options()`` are the ``metadata.options`` of a CalcJob."""
-        resources = {name: options['resources'].get(name) for name in _RESOURCES}
-        known = {**resources, **options}
-        return cls.parse({name: known[name] for name in cls.model_fields if known.get(name) is not None})
-
-
-class QeSettings(Settings):
-    """PBE with pw.x for metals: always with smearing, and always with forces and stress.
-
-    :param pseudo_family: label of an installed aiida-pseudo family; the default one comes with the package.
-    :param ecutwfc_ry: wavefunction cutoff in Ry; with ``null``, the family recommends both cutoffs.
-    :param kpoints_mesh: Monkhorst-Pack mesh of all cells (paper: 3 x 3 x 3).
-    :param kpoints_distance_per_angstrom: instead, the largest distance between k-points, for cells of different sizes.
-    :param kpoints_per_reciprocal_atom: instead, the least product of the number of k-points and the number of atoms;
-        cells of fewer than 20 atoms have more, in inverse proportion to their atoms.
-    :param parameters: further entries of pw.x namelists, such as ``{'ELECTRONS': {'mixing_beta': 0.4}}``.
-    """
-
-    pseudo_family: str = PSEUDO_FAMILY
-    ecutwfc_ry: Positive | None = None
-    ecutrho_ry: Positive | None = None
-    smearing: Literal['cold', 'gaussian', 'methfessel-paxton', 'fermi-dirac'] = 'cold'
-    degauss_ry: Positive = 0.02
-    conv_thr_ry: Positive = 1e-8
-    kpoints_mesh: tuple[MeshCount, MeshCount, MeshCount] | None = None
-    kpoints_distance_per_angstrom: Annotated[float, Field(ge=0.02, le=2)] | None = None
-    kpoints_per_reciprocal_atom: Annotated[int, Field(ge=1, le=10**6)] | None = None
-    parameters: dict[str, dict[str, Any]] = Field(default_factory=dict)
-    job: JobSettings = JobSettings()
-
-    @model_validator(mode='after')
-    def _check(self) -> Self:
-        for namelist in self.parameters:
-            if namelist not in _NAMELISTS:
-                raise ValueError(f'parameters.{namelist}: no such namelist; known are {", ".join(_NAMELISTS)}')
-        if sum(getattr(self, name) is not None for name in KPOINTS_RULES) != 1:
-            raise ValueError(f'give one of {", ".join(KPOINTS_RULES)}')
-        if (self.ecutwfc_ry is None) != (self.ecutrho_ry is None):
-            raise ValueError('give both ecutwfc_ry and ecutrho_ry, or neither')
-        # pw.x takes less than four times as much; for norm-conserving pseudopotentials it costs little accuracy.
-        if self.ecutwfc_ry and self.ecutrho_ry and self.ecutrho_ry <= self.ecutwfc_ry:
-            raise ValueError(f'ecutrho_ry: {self.ecutrho_ry:g} is not above ecutwfc_ry, {self.ecutwfc_ry:g}')
-        for namelist, values in self.parameters.items():
-            if taken := {key.lower() for key in values} & set(_OURS):
-                raise ValueError(f'parameters.{namelist}.{min(taken)}: other keys or the cell determine this keyword')
-        return self
-
-
-class LabellerSettings(Settings):
-    """The labeller and its settings.
-
-    Labellers other than ``qe`` have their settings under their own name, next to these keys.
-
-    :param labeller: ``qe`` is PBE with pw.x, one calculation for each cell. The others are potentials, which label all
-        cells in one job, for tests and for studies of active learning itself: ``emt``, ``eam`` (a potential file),
-        ``ensemble`` (a trained potential as teacher), ``calculator`` (an ASE calculator by name).
-    """
-
-    model_config = ConfigDict(**Settings.model_config | {'extra': 'allow'})
-
-    labeller: str = 'qe'
-    limits: LabelSettings = LabelSettings()
-    qe: QeSettings = QeSettings(kpoints_mesh=(3, 3, 3))
-    job: JobSettings = JobSettings()
-
-    @model_validator(mode='after')
-    def _check(self) -> Self:
-        for key in self.__pydantic_extra__ or {}:
-            if key != self.labeller:
-                raise ValueError(unknown_key(key, [*type(self).model_fields, self.labeller]))
-        return self
-
-    @property
-    def own(self) -> Any:
-        """The settings under the name of the labeller, not yet validated."""
-        return (self.__pydantic_extra__ or {}).get(self.labeller, {})
+    novelty: Positive | None = None
 
 
 class TrainingStages(Settings):

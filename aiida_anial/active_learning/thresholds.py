@@ -102,6 +102,7 @@ def iteration_counts(
     return {
         'n_trajectories': len(rows),
         'n_stopped': sum(reason in DISAGREEMENT_STOPS for reason in reasons),
+        'n_duplicates': sum(row.get('duplicate_of') is not None for row in rows),
         'n_unphysical': sum(not StopReason(reason).is_physical for reason in reasons),
         'stop_reasons': {reason: reasons.count(reason) for reason in sorted(set(reasons))},
         'median_time_ps': median(row['stop_time_ps'] for row in rows),
@@ -132,6 +133,7 @@ def _calibrated(rule: ThresholdRule, training: Mapping[str, Any], calibration: C
         'energy_ev_per_sqrt_atom': energy / calibration.energy_factor,
         'force_mean_ev_per_angstrom': force / calibration.force_factor,
         'force_max_ev_per_angstrom': rule.force_max_ev_per_angstrom,
+        'novelty': rule.novelty,
         'energy_error_mev_per_atom': 1000 * energy / root_mean_atoms,
         'force_error_ev_per_angstrom': force,
     }
@@ -148,4 +150,5 @@ def _bounded(rule: ThresholdRule, energy: float) -> Thresholds:
         'energy_ev_per_sqrt_atom': energy if rule.mode == 'fixed' else max(energy, rule.floor_ev_per_sqrt_atom),
         'force_mean_ev_per_angstrom': rule.force_mean_ev_per_angstrom,
         'force_max_ev_per_angstrom': rule.force_max_ev_per_angstrom,
+        'novelty': rule.novelty,
     }

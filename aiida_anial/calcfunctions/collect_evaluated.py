@@ -10,7 +10,7 @@ from typing import Any
 from aiida import orm
 from aiida.engine import calcfunction
 
-from aiida_anial.active_learning.settings import LabelSettings
+from aiida_anial.active_learning.label_settings import LabelSettings
 from aiida_anial.common.labels import Label
 from aiida_anial.common.level_of_theory import LevelOfTheory
 from aiida_anial.data.ensemble import EnsembleData

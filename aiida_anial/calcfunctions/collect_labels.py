@@ -6,7 +6,7 @@ from typing import Any
 
 from aiida import orm
 
-from aiida_anial.active_learning.settings import LabelSettings
+from aiida_anial.active_learning.label_settings import LabelSettings
 from aiida_anial.data.label import shard_outputs
 from aiida_anial.data.pw_outputs import pw_kpoints, pw_label, pw_level_of_theory
 from aiida_anial.runtime.many_inputs import calcfunction_of_many

@@ -17,8 +17,8 @@ def lengthen_schedules(settings: orm.Dict, campaign: orm.Dict, iteration: orm.In
 
     :param settings: ``ScheduleSettings`` of the first iteration.
     :param campaign: ``CampaignSettings``, for ``t_max_growth``.
-    :param iteration: from 1.
+    :param iteration: from 1; with ``follow_yield``, those after which t_max has not grown do not count.
     """
     values = ScheduleSettings.parse(settings.get_dict()).to_dict()
-    values['t_max_ps'] *= CampaignSettings.parse(campaign.get_dict()).t_max_scale(iteration.value)
+    values['t_max_ps'] *= CampaignSettings.parse(campaign.get_dict()).t_max_scale(iteration.value - 1)
     return orm.Dict(values)

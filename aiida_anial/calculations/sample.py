@@ -11,6 +11,7 @@ from aiida.engine.processes.process_spec import CalcJobProcessSpec
 from aiida_anial.calculations.worker import CopyList, WorkerCalculation, define_checkpoint
 from aiida_anial.common.errors import SettingsError
 from aiida_anial.common.tensors import tensor_bytes
+from aiida_anial.data.dataset import DatasetData
 from aiida_anial.data.ensemble import EnsembleData
 from aiida_anial.data.structures import to_cells
 from aiida_anial.data.validation import settings_validator, species_fault, validate_cells
@@ -59,6 +60,13 @@ class SampleCalculation(WorkerCalculation):
             help='Disagreement at which a trajectory stops, in eV/sqrt(atom) and eV/angstrom.',
         )
         spec.input('seed', valid_type=orm.Int, help='Seed of the velocities and of the thermostat.')
+        spec.input_namespace(
+            'shards',
+            valid_type=DatasetData,
+            dynamic=True,
+            required=False,
+            help='Labels from which novelty is measured, if the settings or thresholds limit it.',
+        )
         define_checkpoint(spec)
         spec.inputs.validator = cls.validate_inputs
         spec.output_namespace(
@@ -71,7 +79,7 @@ class SampleCalculation(WorkerCalculation):
 
     @staticmethod
     def validate_inputs(inputs: dict[str, Any], ports: Any) -> str | None:
-        """Refuse invalid schedules, another number of schedules than of cells, and elements unknown to the ensemble."""
+        """Refuse schedules that are invalid or too few, elements unknown to the ensemble, and missing labels."""
         if 'cells' not in ports or 'schedules' not in ports:
             return None
         schedules = inputs['schedules'].get_list()
@@ -82,7 +90,12 @@ class SampleCalculation(WorkerCalculation):
                 Schedule.parse(schedule, where=f'schedules.{index}')
         except SettingsError as exception:
             return str(exception)
-        return None if 'ensemble' not in ports else species_fault(inputs['cells'], inputs['ensemble'].elements)
+        if 'ensemble' not in ports:
+            return None
+        settings = SamplingSettings.parse(inputs['settings'].get_dict())
+        if settings.compares(Thresholds.parse(inputs['thresholds'].get_dict())) and not inputs.get('shards'):
+            return 'shards: the labels so far are needed to measure novelty.'
+        return species_fault(inputs['cells'], inputs['ensemble'].elements)
 
     def job_inputs(self) -> dict[str, Any]:
         """Return the settings, thresholds, schedules and seed."""
@@ -94,9 +107,10 @@ class SampleCalculation(WorkerCalculation):
         }
 
     def files(self, folder: Folder) -> CopyList:
-        """Write the cells, and return the copies of the ensemble and of the checkpoint."""
+        """Write the cells, and return the copies of the ensemble, of the labels and of the checkpoint."""
         write_cells(folder, self.CELLS, self.inputs.cells)
-        return self.ensemble_file() + self.checkpoint_file()
+        shards = self.inputs.get('shards')
+        return self.ensemble_file() + (self.shard_files(folder, shards) if shards else []) + self.checkpoint_file()
 
 
 def write_cells(folder: Folder, name: str, structures: dict[str, orm.StructureData]) -> None:

@@ -20,6 +20,7 @@ __all__ = ('campaign_line', 'duration', 'pace_lines', 'print_campaign', 'print_r
 # Thresholds are shown as errors if the disagreement is calibrated.
 _THRESHOLD: Final = 'threshold_ev_per_sqrt_atom'
 _CLAIMS: Final = ('threshold_energy_error_mev_per_atom', 'threshold_force_error_ev_per_angstrom')
+_DUPLICATES: Final = 'n_duplicates'
 
 # Heading, key of the record, digits after the decimal point.
 _ITERATION_COLUMNS: tuple[tuple[str, str, int], ...] = (
@@ -30,6 +31,7 @@ _ITERATION_COLUMNS: tuple[tuple[str, str, int], ...] = (
     ('stop at\neV/Å', _CLAIMS[1], 3),
     ('traject-\nories', 'n_trajectories', 0),
     ('stopped', 'n_stopped', 0),
+    ('dupli-\ncates', _DUPLICATES, 0),
     ('median\ntime ps', 'median_time_ps', 2),
     ('labels', 'n_labels', 0),
     ('rejected', 'n_rejected', 0),
@@ -49,7 +51,9 @@ def print_campaign(status: dict[str, Any]) -> None:
     """Print a campaign, one row per iteration."""
     table = Table(title=campaign_line(status), title_justify='left')
     is_calibrated = any(row[key] is not None for row in status['iterations'] for key in _CLAIMS)
-    left_out = (_THRESHOLD,) if is_calibrated else _CLAIMS
+    left_out = {_THRESHOLD} if is_calibrated else {*_CLAIMS}
+    if not any(row[_DUPLICATES] for row in status['iterations']):
+        left_out.add(_DUPLICATES)
     columns = [column for column in _ITERATION_COLUMNS if column[1] not in left_out]
     for heading, _, _ in columns:
         table.add_column(heading, justify='right', no_wrap=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from aiida_anial.active_learning.settings import LabellerSettings
+from aiida_anial.active_learning.label_settings import LabellerSettings
 from aiida_anial.labellers.potentials import PotentialLabeller
 from aiida_anial.potential.source import CalculatorSettings
 

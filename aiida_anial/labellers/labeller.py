@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from aiida import orm
 from aiida.engine.processes.workchains.workchain import WorkChainSpec
 
-from aiida_anial.active_learning.settings import CampaignInputs, LabellerSettings
+from aiida_anial.active_learning.label_settings import LabellerSettings
+from aiida_anial.active_learning.settings import CampaignInputs
 from aiida_anial.common.level_of_theory import LevelOfTheory
 
 if TYPE_CHECKING:

@@ -11,7 +11,9 @@ from aiida import orm
 from aiida.common import AttributeDict
 from aiida.engine.processes.workchains.workchain import WorkChainSpec
 
-from aiida_anial.active_learning.settings import CampaignInputs, JobSettings, LabellerSettings
+from aiida_anial.active_learning.job_settings import JobSettings
+from aiida_anial.active_learning.label_settings import LabellerSettings
+from aiida_anial.active_learning.settings import CampaignInputs
 from aiida_anial.calcfunctions.collect_evaluated import collect_evaluated, level_of_theory
 from aiida_anial.common.errors import AnialError
 from aiida_anial.common.level_of_theory import LevelOfTheory

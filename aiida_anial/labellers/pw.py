@@ -10,7 +10,8 @@ from aiida import orm
 from aiida.common import AttributeDict, LinkType
 from aiida.engine.processes.workchains.workchain import WorkChainSpec
 
-from aiida_anial.active_learning.settings import CampaignInputs, LabellerSettings
+from aiida_anial.active_learning.label_settings import LabellerSettings
+from aiida_anial.active_learning.settings import CampaignInputs
 from aiida_anial.common.level_of_theory import LevelOfTheory
 from aiida_anial.data.nodes import loaded_code
 from aiida_anial.labellers.labeller import Labeller, Nodes

@@ -11,7 +11,7 @@ from typing import Any
 from aiida.common import LinkType
 
 from aiida_anial import labellers
-from aiida_anial.active_learning.settings import LabellerSettings
+from aiida_anial.active_learning.label_settings import LabellerSettings
 from aiida_anial.common.errors import SettingsError
 from aiida_anial.labellers.labeller import Labeller
 

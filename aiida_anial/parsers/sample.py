@@ -5,7 +5,6 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 from aiida import orm
 from ase.data import chemical_symbols
 
@@ -37,13 +36,12 @@ class SampleParser(WorkerParser):
 
 def _node(trajectory: Trajectory) -> orm.TrajectoryData:
     """Return the trajectory as a node, with the facts about its end as attributes for queries."""
-    n_frames = len(trajectory.steps)
     node = orm.TrajectoryData()
     node.set_trajectory(
         symbols=[chemical_symbols[number] for number in trajectory.species],
         positions=trajectory.positions,
         stepids=trajectory.steps.astype(int),
-        cells=np.repeat(trajectory.lattice[None], n_frames, axis=0),
+        cells=trajectory.lattices,
         times=trajectory.times_ps,
         pbc=(True, True, True),
     )

@@ -10,7 +10,9 @@ from aiida import orm
 from aiida.engine import ProcessBuilder
 from aiida_pseudo.data.pseudo.upf import UpfData
 
-from aiida_anial.active_learning.settings import CampaignInputs, JobSettings, QeSettings
+from aiida_anial.active_learning.job_settings import JobSettings
+from aiida_anial.active_learning.label_settings import QeSettings
+from aiida_anial.active_learning.settings import CampaignInputs
 from aiida_anial.data.ensemble import EnsembleData
 from aiida_anial.labellers.pw_inputs import pw_inputs
 from aiida_anial.labellers.registry import labeller_named

@@ -13,7 +13,8 @@ from typing import Any
 
 import yaml
 
-from aiida_anial.active_learning.settings import KPOINTS_RULES, CampaignInputs
+from aiida_anial.active_learning.label_settings import KPOINTS_RULES
+from aiida_anial.active_learning.settings import CampaignInputs
 from aiida_anial.common.errors import SettingsError, is_printable, one_line
 from aiida_anial.potential.settings import DEFAULT_KIND
 from aiida_anial.sampling.random_cells import check_fillable

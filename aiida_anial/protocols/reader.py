@@ -8,7 +8,8 @@ from typing import Any
 
 from aiida import orm
 
-from aiida_anial.active_learning.settings import CampaignInputs, JobSettings
+from aiida_anial.active_learning.job_settings import JobSettings
+from aiida_anial.active_learning.settings import CampaignInputs
 from aiida_anial.labellers.labeller import Nodes
 from aiida_anial.labellers.registry import labeller_of
 from aiida_anial.properties.registry import benchmark_set

@@ -70,6 +70,7 @@ _ONE_BY_ONE = tuple({one.process_label for one in known_labellers().values() if 
 _EMPTY: dict[str, Any] = {
     'n_trajectories': 0,
     'n_stopped': 0,
+    'n_duplicates': 0,
     'median_time_ps': None,
     'threshold_ev_per_sqrt_atom': None,
     'threshold_energy_error_mev_per_atom': None,
@@ -198,6 +199,7 @@ def _iteration(
     }
     if (summary := outputs.get((node.pk, 'summary'))) is not None:
         row.update({key: summary[key] for key in ('n_trajectories', 'n_stopped', 'median_time_ps', 'converged')})
+        row['n_duplicates'] = summary.get('n_duplicates', 0)
     if (errors := outputs.get((node.pk, 'fresh_errors'))) is not None:
         row['fresh_energy_rmse_mev_per_atom'] = errors['energy_rmse_mev_per_atom']
         row['fresh_force_rmse_ev_per_angstrom'] = errors['force_rmse_ev_per_angstrom']

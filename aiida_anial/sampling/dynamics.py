@@ -2,7 +2,7 @@
 
 BAOAB splitting (Leimkuhler and Matthews, Appl. Math. Res. Express 2013, 34; J. Chem. Phys. 138, 174102 (2013)): half a
 kick (B), half a drift (A), the exact Ornstein-Uhlenbeck step of the whole time step (O), half a drift, half a kick.
-Without friction it is velocity Verlet.
+Without friction it is velocity Verlet. Strain is applied at checks: the cell changes, and the atoms move with it.
 
 A trajectory is bitwise the same in any batch, provided that the results of the engine are.
 """
@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from dataclasses import replace
 from itertools import compress
 
 import numpy as np
@@ -22,6 +23,7 @@ from aiida_anial.potential.engine import Engine, Prediction
 from aiida_anial.potential.neighbours import NeighbourList
 from aiida_anial.sampling.batch import TrajectoryBatch, masses_of
 from aiida_anial.sampling.loops import closest_contact, move, moved_further, square_sums
+from aiida_anial.sampling.novelty import Novelty
 from aiida_anial.sampling.schedules import Schedule
 from aiida_anial.sampling.settings import SamplingSettings
 
@@ -56,6 +58,7 @@ class Dynamics:
         self._masses = masses_of(batch.species)
         self._kicks = 0.5 * settings.time_step_fs / self._masses
         self._damping = math.exp(-settings.friction_per_fs * settings.time_step_fs)
+        self._strained = [row for row, index in enumerate(batch.indices.tolist()) if schedules[index].is_strained]
         self._noise = np.zeros_like(batch.velocities)
         self._noise_of = [self._noise[batch.atoms(trajectory)] for trajectory in range(len(batch))]
         cells = Cells(batch.references, batch.lattices, batch.offsets, batch.species)
@@ -105,6 +108,11 @@ class Dynamics:
             closest_contact(positions, pairs) for (positions, _), pairs in zip(self._cells, self._lists, strict=True)
         ]
 
+    def novelties(self, measure: Novelty) -> NDArray[np.float64]:
+        """Return the novelty ``[T]`` of each trajectory at the positions that were evaluated last."""
+        reach = min((pairs.cutoff for pairs in self._lists), default=0.0) - self._settings.skin_angstrom
+        return measure.of(self._cells, self._lists if reach >= measure.cutoff_angstrom else None)
+
     def step(self, *, member_forces: bool) -> Prediction:
         """Advance all trajectories by one time step and return the prediction at the new positions.
 
@@ -123,6 +131,8 @@ class Dynamics:
             self._damping,
         )
         batch.steps += 1
+        if self._strained and batch.steps[0] % self._settings.check_interval == 0:
+            self._deform()
         self._renew_lists()
         prediction = self.evaluate(member_forces=member_forces)
         batch.velocities += self._kicks[:, None] * batch.forces
@@ -156,12 +166,36 @@ class Dynamics:
             return
         lists = list(self._lists)
         for trajectory in stale.tolist():
-            atoms = batch.atoms(trajectory)
-            batch.references[atoms] = batch.positions[atoms]
-            self._images[atoms] = images = self._home_images(trajectory)
-            cell = self._alone[trajectory].moved(batch.references[atoms] - images)
-            (lists[trajectory],) = self._engine.neighbours(cell, skin=skin)
+            lists[trajectory] = self._listed(trajectory)
         self._lists = tuple(lists)
+
+    def _deform(self) -> None:
+        """Bring the cells to the strain of their schedules, and move the atoms with them."""
+        batch, settings = self.batch, self._settings
+        times = self.times_ps()
+        interval_ps = settings.check_interval * settings.time_step_fs / 1000
+        batch.lattices, lists = batch.lattices.copy(), list(self._lists)
+        for trajectory in self._strained:
+            schedule, time_ps = self._schedules[int(batch.indices[trajectory])], times[trajectory]
+            change = np.linalg.solve(schedule.deformation(time_ps - interval_ps), schedule.deformation(time_ps))
+            atoms = batch.atoms(trajectory)
+            batch.lattices[trajectory] = batch.lattices[trajectory] @ change
+            batch.positions[atoms] = batch.positions[atoms] @ change
+            self._inverses[trajectory] = np.linalg.inv(batch.lattices[trajectory])
+            self._alone[trajectory] = replace(self._alone[trajectory], lattices=batch.lattices[[trajectory]])
+            lists[trajectory] = self._listed(trajectory)
+        self._lists = tuple(lists)
+        self._cells = replace(self._cells, lattices=batch.lattices)
+
+    def _listed(self, trajectory: int) -> NeighbourList:
+        """Return the neighbour list of a trajectory at its current positions, which become its references."""
+        batch = self.batch
+        atoms = batch.atoms(trajectory)
+        batch.references[atoms] = batch.positions[atoms]
+        self._images[atoms] = images = self._home_images(trajectory)
+        cell = self._alone[trajectory].moved(batch.references[atoms] - images)
+        (found,) = self._engine.neighbours(cell, skin=self._settings.skin_angstrom)
+        return found
 
     def _home_images(self, trajectory: int) -> NDArray[np.float64]:
         """Return the lattice vectors ``[n, 3]`` from the images inside the cell to the references, in angstrom."""

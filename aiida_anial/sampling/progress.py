@@ -18,7 +18,7 @@ from aiida_anial.sampling.trajectory import Frame, Trajectory, stack, unstack
 __all__ = ('Progress', 'Record', 'read_checkpoint', 'write_checkpoint')
 
 _KIND = 'sampling_checkpoint'
-_SCHEMA_VERSION = 3
+_SCHEMA_VERSION = 4
 
 
 @dataclass(eq=False)

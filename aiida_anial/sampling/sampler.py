@@ -6,14 +6,17 @@ import time
 from collections import deque
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from aiida_anial.common.errors import AnialError
 from aiida_anial.potential.engine import Engine, Prediction
 from aiida_anial.sampling.batch import TrajectoryBatch
+from aiida_anial.sampling.duplicates import compared
 from aiida_anial.sampling.dynamics import Dynamics
 from aiida_anial.sampling.loops import closest_contact
+from aiida_anial.sampling.novelty import Novelty
 from aiida_anial.sampling.progress import Progress, Record, read_checkpoint, write_checkpoint
 from aiida_anial.sampling.schedules import SamplingTask
 from aiida_anial.sampling.stop_rules import Measurement, Survey, are_finite, judge
@@ -41,6 +44,7 @@ def sample(
     fingerprint: str,
     interrupted: Callable[[], bool],
     report: Callable[[str], None],
+    novelty: Novelty | None = None,
 ) -> tuple[Trajectory, ...]:
     """Run all trajectories to their end and return them in the order of their cells.
 
@@ -51,10 +55,11 @@ def sample(
     :param fingerprint: identifies all inputs, including the ensemble; a checkpoint with another one is refused.
     :param interrupted: called before each time step; if it returns true, the sampling stops.
     :param report: called with lines on the progress.
+    :param novelty: measures the distance from the labelled configurations; needed if the task limits it.
     :raises SamplingInterrupted: if ``interrupted`` returned true; the checkpoint has been written.
     :raises AnialError: if an initial cell is unphysical, or the checkpoint cannot be used.
     """
-    sampler = _Sampler(task, engine, report)
+    sampler = _Sampler(task, engine, report, novelty)
     if checkpoint.exists():
         sampler.resume(read_checkpoint(checkpoint, fingerprint=fingerprint))
         report(f'continuing: {sampler.status()}')
@@ -72,7 +77,8 @@ def sample(
             raise SamplingInterrupted(f'interrupted: {sampler.status()}')
         sampler.advance()
         clock.tick()
-    return tuple(sampler.ended[index] for index in range(len(task.cells)))
+    trajectories = tuple(sampler.ended[index] for index in range(len(task.cells)))
+    return trajectories if novelty is None else compared(trajectories, novelty, task.settings.duplicate_novelty)
 
 
 class _Clock:
@@ -100,11 +106,14 @@ class _Clock:
 class _Sampler:
     """Starts trajectories, steps the dynamics, applies the stop rules, and collects the trajectories that end."""
 
-    def __init__(self, task: SamplingTask, engine: Engine, report: Callable[[str], None]) -> None:
+    def __init__(
+        self, task: SamplingTask, engine: Engine, report: Callable[[str], None], novelty: Novelty | None
+    ) -> None:
         self.ended: dict[int, Trajectory] = {}
         self._task = task
         self._engine = engine
         self._report = report
+        self._novelty = novelty if task.thresholds.novelty is not None else None
         self._n_steps = np.array([task.n_steps(index) for index in range(len(task.cells))])
         self._waiting = deque(range(len(task.cells)))
         self._records: dict[int, Record] = {}
@@ -197,7 +206,12 @@ class _Sampler:
     def _survey(self, dynamics: Dynamics, prediction: Prediction) -> Survey:
         """Return the measurements on all trajectories of ``dynamics``."""
         batch = dynamics.batch
-        return Survey.take(dynamics, prediction, are_last=batch.steps == self._n_steps[batch.indices])
+        return Survey.take(
+            dynamics,
+            prediction,
+            are_last=batch.steps == self._n_steps[batch.indices],
+            novelty=None if self._novelty is None else dynamics.novelties(self._novelty),
+        )
 
     def _look(self, dynamics: Dynamics, survey: Survey) -> Dynamics:
         """Apply the stop rules, and return the dynamics of the trajectories that continue."""
@@ -226,11 +240,11 @@ class _Sampler:
         steps = [frame.step for frame in frames]
         candidate = len(frames) - 1 if chosen is None else steps.index(chosen.step)
         contact = measured.closest_contact_angstrom
+        arrays: dict[str, Any] = stack(frames)
         self.ended[index] = Trajectory(
             index=index,
             species=np.array(self._task.cells.species_of(index)),
-            lattice=np.array(self._task.cells.lattices[index]),
-            **stack(frames),
+            **arrays,
             stop_reason=reason,
             stop_step=step,
             stop_time_ps=measured.time_ps,

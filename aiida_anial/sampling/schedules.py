@@ -4,6 +4,10 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
 
 from aiida_anial.common.cells import Cells
 from aiida_anial.common.errors import SettingsError
@@ -13,18 +17,24 @@ from aiida_anial.sampling.streams import Purpose, stream, uniform
 
 __all__ = ('SamplingTask', 'Schedule', 'draw_schedule', 'draw_schedules')
 
+Strain = tuple[float, float, float, float, float, float]
+_UNSTRAINED: Final[Strain] = (0.0, 0.0, 0.0, 0.0, 0.0, 0.0)
+
 
 class Schedule(Settings):
-    """The target temperature of a trajectory.
+    """The target temperature of a trajectory, and the strain of its cell.
 
     Eq. 2 of Smith et al., Nat. Commun. 12, 1257 (2021):
-    T(t) = T_start + (t / t_max) (T_end - T_start) + T_mod sin^2(pi t / t_0)
+    T(t) = T_start + (t / t_max) (T_end - T_start) + T_mod sin^2(pi t / t_0).
+    The strain, which the paper only suggests (section V), is eps(t) = (t / t_max) eps_end + eps_mod sin^2(pi t / t_0).
 
     :param t_start_k: T_start, in K.
     :param t_end_k: T_end, in K.
     :param t_mod_k: T_mod, in K.
     :param t_0_ps: t_0, period of the modulation, in ps.
     :param t_max_ps: t_max, length of the trajectory, in ps.
+    :param strain_end: eps_end, its components xx, yy, zz, yz, xz, xy.
+    :param strain_mod: eps_mod, its components.
     """
 
     t_start_k: NonNegative
@@ -32,11 +42,27 @@ class Schedule(Settings):
     t_mod_k: NonNegative
     t_0_ps: Positive
     t_max_ps: Positive
+    strain_end: Strain = _UNSTRAINED
+    strain_mod: Strain = _UNSTRAINED
+
+    @property
+    def is_strained(self) -> bool:
+        """Whether the cell changes."""
+        return any(self.strain_end) or any(self.strain_mod)
 
     def temperature(self, time_ps: float) -> float:
         """Return the target temperature in K at ``time_ps``."""
         ramp = self.t_start_k + time_ps / self.t_max_ps * (self.t_end_k - self.t_start_k)
-        return ramp + self.t_mod_k * math.sin(math.pi * time_ps / self.t_0_ps) ** 2
+        return ramp + self.t_mod_k * self._wave(time_ps)
+
+    def deformation(self, time_ps: float) -> NDArray[np.float64]:
+        """Return 1 + eps ``[3, 3]`` at ``time_ps``, by which the rows of the initial lattice are multiplied."""
+        end, mod = np.array(self.strain_end), np.array(self.strain_mod)
+        xx, yy, zz, yz, xz, xy = time_ps / self.t_max_ps * end + self._wave(time_ps) * mod
+        return np.array([[1 + xx, xy, xz], [xy, 1 + yy, yz], [xz, yz, 1 + zz]])
+
+    def _wave(self, time_ps: float) -> float:
+        return math.sin(math.pi * time_ps / self.t_0_ps) ** 2
 
     def n_steps(self, time_step_fs: float) -> int:
         """Return the number of time steps until t_max, at least one."""
@@ -46,7 +72,7 @@ class Schedule(Settings):
 def draw_schedule(settings: ScheduleSettings, *, seed: int, index: int) -> Schedule:
     """Return schedule ``index`` of ``seed``; each parameter is uniform in its range.
 
-    What makes a quench is drawn last, so that the other schedules do not depend on the fraction of quenches.
+    What the paper does not have is drawn after the rest, and always: other values do not depend on it.
     """
     source = stream(Purpose.SCHEDULE, seed=seed, index=index)
 
@@ -60,9 +86,15 @@ def draw_schedule(settings: ScheduleSettings, *, seed: int, index: int) -> Sched
         t_0_ps=draw(settings.t_0_ps),
         t_max_ps=settings.t_max_ps,
     )
-    if draw((0.0, 1.0)) >= settings.quench_fraction:
-        return schedule
-    return schedule.model_copy(update={'t_end_k': draw(settings.t_quench_k), 't_mod_k': 0.0})
+    changes: dict[str, Any] = {}
+    is_quench, t_quench_k = draw((0.0, 1.0)) < settings.quench_fraction, draw(settings.t_quench_k)
+    if is_quench:
+        changes |= {'t_end_k': t_quench_k, 't_mod_k': 0.0}
+    for name in ('strain_end', 'strain_mod'):
+        dilation = draw((-settings.dilation, settings.dilation))
+        strain = [draw((-settings.strain, settings.strain)) for _ in _UNSTRAINED]
+        changes[name] = tuple(value + dilation * (index < 3) for index, value in enumerate(strain))
+    return schedule.model_copy(update=changes)
 
 
 def draw_schedules(settings: ScheduleSettings, *, seed: int, n: int) -> tuple[Schedule, ...]:

@@ -71,11 +71,14 @@ class CellSettings(Settings):
 class ScheduleSettings(Settings):
     """Ranges of the parameters of temperature schedules, uniformly distributed; the defaults are the paper's.
 
-    See :class:`aiida_anial.sampling.schedules.Schedule` for the parameters. The paper has no quenches.
+    See :class:`aiida_anial.sampling.schedules.Schedule` for the parameters. The paper has no quenches and
+    no strain.
 
     :param quench_fraction: probability that a trajectory is a quench: it ends at a temperature from ``t_quench_k``,
         without modulation, so that its last frame is close to a minimum of the energy in its cell.
     :param t_quench_k: range of T_end of quenches.
+    :param strain: largest absolute value of each component of the strain at the end, and of that of its modulation.
+    :param dilation: largest absolute value of a linear strain, equal in all directions, that is added to both.
     """
 
     t_start_k: Range = (10.0, 1000.0)
@@ -85,9 +88,14 @@ class ScheduleSettings(Settings):
     t_max_ps: Positive = 250.0
     quench_fraction: Annotated[float, Field(ge=0, le=1)] = 0.0
     t_quench_k: Range = (0.0, 50.0)
+    strain: NonNegative = 0.0
+    dilation: NonNegative = 0.0
 
     @model_validator(mode='after')
     def _check_period(self) -> Self:
+        # Both parts together, and three components in a row: beyond this a cell could turn inside out.
+        if 2 * (3 * self.strain + self.dilation) >= 0.9:
+            raise ValueError(f'strain: {self.strain:g}, with a dilation of {self.dilation:g}, may collapse a cell')
         if self.t_0_ps[0] <= 0:
             raise ValueError('t_0_ps: a modulation of period 0 is impossible, the range must start above 0')
         return self
@@ -105,6 +113,7 @@ class Thresholds(Settings):
     :param energy_error_mev_per_atom: error of the energy that the energy threshold stands for in a cell of mean size;
         None if the disagreement is not calibrated. It stops nothing.
     :param force_error_ev_per_angstrom: error of a force component that ``force_mean_ev_per_angstrom`` stands for.
+    :param novelty: novelty above which a trajectory stops; see :mod:`aiida_anial.sampling.novelty`.
     """
 
     energy_ev_per_sqrt_atom: Positive
@@ -112,6 +121,7 @@ class Thresholds(Settings):
     force_max_ev_per_angstrom: Positive | None = None
     energy_error_mev_per_atom: Positive | None = None
     force_error_ev_per_angstrom: Positive | None = None
+    novelty: Positive | None = None
 
     @property
     def need_forces(self) -> bool:
@@ -141,6 +151,9 @@ class SamplingSettings(Settings):
     :param selection: what is labelled. ``active``: where the members disagree. The others are there to measure what
         active learning gains: ``thermal`` ends each trajectory at a random time, and no disagreement stops it;
         ``random`` takes the initial cells, without dynamics.
+    :param duplicate_novelty: a candidate is a duplicate, and not labelled, if none of its environments is further than
+        this from one of an earlier candidate of the task, nor the other way round, in the unit of
+        :mod:`aiida_anial.sampling.novelty`; None labels duplicates.
     :param refill: whether the next trajectory starts as soon as one ends, instead of the next batch when all have
         ended. It does not change trajectories.
     """
@@ -156,11 +169,16 @@ class SamplingSettings(Settings):
     batch_size: Annotated[int, Field(ge=1)] | None = None
     candidate_at_t_max: Literal['last', 'highest'] = 'last'
     selection: Literal['active', 'thermal', 'random'] = 'active'
+    duplicate_novelty: Positive | None = None
     refill: bool = True
 
     def counts_at(self, time_ps: float) -> bool:
         """Return whether disagreement counts at this time."""
         return time_ps >= self.min_time_ps * (1 - 1e-9)
+
+    def compares(self, thresholds: Thresholds) -> bool:
+        """Return whether the labelled configurations are needed, to measure novelty."""
+        return self.duplicate_novelty is not None or thresholds.novelty is not None
 
     @property
     def origin(self) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Self
 
@@ -33,6 +34,7 @@ class Measurement:
     :param energy_disagreement: standard deviation over the members / sqrt(atoms), eV.
     :param force_disagreement_mean: mean over atoms, eV/angstrom; NaN if not computed.
     :param force_disagreement_max: largest of all atoms, eV/angstrom; NaN if not computed.
+    :param novelty: distance from the labelled configurations; NaN if not computed.
     """
 
     time_ps: float
@@ -43,12 +45,14 @@ class Measurement:
     energy_disagreement: float
     force_disagreement_mean: float
     force_disagreement_max: float
+    novelty: float = math.nan
 
 
 def judge(measured: Measurement, *, settings: SamplingSettings, thresholds: Thresholds) -> StopReason | None:
     """Return why the trajectory ends here, or None if it continues.
 
-    Unphysical states come first, at any time; then disagreement, from ``min_time_ps`` on; then the last step.
+    Unphysical states come first, at any time; then disagreement and novelty, from ``min_time_ps`` on; then
+    the last step.
     """
     is_active = settings.selection == 'active'
     reason = _unphysical(measured, settings)
@@ -71,11 +75,12 @@ def _unphysical(measured: Measurement, settings: SamplingSettings) -> StopReason
 
 
 def _disagreement(measured: Measurement, thresholds: Thresholds) -> StopReason | None:
-    """Return the first disagreement above its threshold, or None; comparisons with NaN are false."""
+    """Return the first disagreement or novelty above its threshold, or None; comparisons with NaN are false."""
     limits = (
         (StopReason.ENERGY_DISAGREEMENT, measured.energy_disagreement, thresholds.energy_ev_per_sqrt_atom),
         (StopReason.FORCE_DISAGREEMENT_MAX, measured.force_disagreement_max, thresholds.force_max_ev_per_angstrom),
         (StopReason.FORCE_DISAGREEMENT_MEAN, measured.force_disagreement_mean, thresholds.force_mean_ev_per_angstrom),
+        (StopReason.NOVELTY, measured.novelty, thresholds.novelty),
     )
     for reason, value, limit in limits:
         if limit is not None and value > limit:
@@ -98,6 +103,7 @@ class Survey:
     :param energy_disagreement: standard deviation over the members / sqrt(atoms), eV.
     :param force_mean: force disagreement, mean over atoms, eV/angstrom; NaN if not computed.
     :param force_max: force disagreement, largest of all atoms, eV/angstrom; NaN if not computed.
+    :param novelty: distance from the labelled configurations; NaN if not computed.
     """
 
     steps: list[int]
@@ -111,9 +117,17 @@ class Survey:
     energy_disagreement: NDArray[np.float64]
     force_mean: NDArray[np.float64]
     force_max: NDArray[np.float64]
+    novelty: NDArray[np.float64]
 
     @classmethod
-    def take(cls, dynamics: Dynamics, prediction: Prediction, *, are_last: NDArray[np.bool_]) -> Self:
+    def take(
+        cls,
+        dynamics: Dynamics,
+        prediction: Prediction,
+        *,
+        are_last: NDArray[np.bool_],
+        novelty: NDArray[np.float64] | None = None,
+    ) -> Self:
         """Measure all trajectories of ``dynamics``; ``prediction`` must be that at the current positions."""
         batch = dynamics.batch
         force_mean, force_max = _force_disagreement(prediction, batch)
@@ -132,6 +146,7 @@ class Survey:
             energy_disagreement=energy_disagreement,
             force_mean=force_mean,
             force_max=force_max,
+            novelty=np.full(len(batch), np.nan) if novelty is None else novelty,
         )
 
     def measurement(self, trajectory: int) -> Measurement:
@@ -145,12 +160,14 @@ class Survey:
             energy_disagreement=float(self.energy_disagreement[trajectory]),
             force_disagreement_mean=float(self.force_mean[trajectory]),
             force_disagreement_max=float(self.force_max[trajectory]),
+            novelty=float(self.novelty[trajectory]),
         )
 
     def frame(self, trajectory: int, batch: TrajectoryBatch) -> Frame:
         """Return the current frame of one trajectory."""
         atoms = batch.atoms(trajectory)
         return Frame(
+            lattice=batch.lattices[trajectory].copy(),
             positions=batch.positions[atoms].copy(),
             velocities=batch.velocities[atoms].astype(np.float32),
             step=self.steps[trajectory],

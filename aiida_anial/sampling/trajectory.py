@@ -26,6 +26,7 @@ class StopReason(StrEnum):
     ENERGY_DISAGREEMENT = 'energy_disagreement'
     FORCE_DISAGREEMENT_MEAN = 'force_disagreement_mean'
     FORCE_DISAGREEMENT_MAX = 'force_disagreement_max'
+    NOVELTY = 'novelty'
     CLOSE_CONTACT = 'close_contact'
     TEMPERATURE = 'temperature'
     NOT_FINITE = 'not_finite'
@@ -40,6 +41,7 @@ class StopReason(StrEnum):
 class Frame:
     """A configuration of n atoms on a trajectory, with measurements.
 
+    :param lattice: ``[3, 3]`` lattice vectors, angstrom, float64.
     :param positions: ``[n, 3]`` angstrom, float64, not wrapped into the cell.
     :param velocities: ``[n, 3]`` angstrom/fs, float32.
     :param step: number of time steps since the start.
@@ -52,6 +54,7 @@ class Frame:
     :param temperature_k: kinetic temperature of all 3 n degrees of freedom.
     """
 
+    lattice: NDArray[np.float64]
     positions: NDArray[np.float64]
     velocities: NDArray[np.float32]
     step: int
@@ -75,7 +78,7 @@ SCALARS = {
     'target_temperatures_k': 'target_temperature_k',
     'temperatures_k': 'temperature_k',
 }
-_ARRAYS = {'positions': 'positions', 'velocities': 'velocities'} | SCALARS
+_ARRAYS = {'lattices': 'lattice', 'positions': 'positions', 'velocities': 'velocities'} | SCALARS
 assert set(_ARRAYS.values()) == {field.name for field in fields(Frame)}
 
 
@@ -94,7 +97,7 @@ def unstack(arrays: Mapping[str, np.ndarray]) -> list[Frame]:
 
 
 _KIND = 'trajectory'
-_SCHEMA_VERSION = 2
+_SCHEMA_VERSION = 3
 _UNITS = {
     'length': 'angstrom',
     'velocity': 'angstrom/fs',
@@ -104,12 +107,12 @@ _UNITS = {
     'temperature': 'K',
 }
 _END = ('index', 'stop_reason', 'stop_step', 'stop_time_ps', 'candidate_frame', 'max_temperature_k')
-_OPTIONAL_END = ('closest_contact_angstrom',)
+_OPTIONAL_END = ('closest_contact_angstrom', 'candidate_novelty', 'duplicate_of')
 
 
 @dataclass(frozen=True, eq=False)
 class Trajectory:
-    """S thinned frames of n atoms in a fixed cell, and how the trajectory ended.
+    """S thinned frames of n atoms, and how the trajectory ended.
 
     All frames are sound. The first is the initial cell. The last is the configuration at the end if disagreement,
     t_max or a random draw ended the trajectory, otherwise the last sound one before the end. It is the candidate for a
@@ -117,7 +120,7 @@ class Trajectory:
 
     :param index: index of the trajectory in its task, also that of its cell and schedule.
     :param species: ``[n]`` atomic numbers, int16.
-    :param lattice: ``[3, 3]`` lattice vectors, angstrom.
+    :param lattices: ``[S, 3, 3]`` lattice vectors, angstrom.
     :param positions: ``[S, n, 3]`` angstrom, not wrapped into the cell, float64.
     :param velocities: ``[S, n, 3]`` angstrom/fs, float32.
     :param steps: ``[S]`` number of time steps since the start.
@@ -135,6 +138,8 @@ class Trajectory:
     :param max_temperature_k: highest kinetic temperature at a check, the end included.
     :param closest_contact_angstrom: distance of the closest two atoms at the end, periodic images included; None if it
         is beyond the cutoff of the potential.
+    :param candidate_novelty: novelty of the candidate, None if it was not measured.
+    :param duplicate_of: index of an earlier trajectory with almost the same candidate, None if there is none.
     :raises AnialError: if the shapes do not fit.
     """
 
@@ -142,7 +147,7 @@ class Trajectory:
 
     index: int
     species: NDArray[np.int16]
-    lattice: NDArray[np.float64]
+    lattices: NDArray[np.float64]
     positions: NDArray[np.float64]
     velocities: NDArray[np.float32]
     steps: NDArray[np.int64]
@@ -159,12 +164,16 @@ class Trajectory:
     candidate_frame: int
     max_temperature_k: float
     closest_contact_angstrom: float | None
+    candidate_novelty: float | None = None
+    duplicate_of: int | None = None
 
     def __post_init__(self) -> None:
         n_frames = len(self.steps)
         shape = (n_frames, self.n_atoms, 3)
-        if self.lattice.shape != (3, 3) or self.positions.shape != shape or self.velocities.shape != shape:
+        if self.positions.shape != shape or self.velocities.shape != shape:
             raise AnialError(f'trajectory {self.index}: {n_frames} frames and positions {self.positions.shape}.')
+        if self.lattices.shape != (n_frames, 3, 3):
+            raise AnialError(f'trajectory {self.index}: {n_frames} frames and lattices {self.lattices.shape}.')
         if self.species.shape != (self.n_atoms,):
             raise AnialError(f'trajectory {self.index}: {self.n_atoms} atoms and species {self.species.shape}.')
         if any(getattr(self, name).shape != (n_frames,) for name in self.SCALARS):
@@ -191,12 +200,12 @@ class Trajectory:
             'candidate_energy_disagreement': _finite(self.energy_disagreement[self.candidate_frame]),
             'candidate_force_disagreement_max': _finite(self.force_disagreement_max[self.candidate_frame]),
             'max_temperature_k': _finite(self.max_temperature_k),
-            'closest_contact_angstrom': self.closest_contact_angstrom,
+            **{name: getattr(self, name) for name in _OPTIONAL_END},
         }
 
     def content(self) -> TensorFile:
         """Return the arrays and metadata of the trajectory's file."""
-        names = ('species', 'lattice', 'positions', 'velocities', *self.SCALARS)
+        names = ('species', 'lattices', 'positions', 'velocities', *self.SCALARS)
         end = {name: getattr(self, name) for name in (*_END, *_OPTIONAL_END)}
         metadata = {'units': _UNITS, 'end': end}
         return TensorFile(_KIND, _SCHEMA_VERSION, metadata, {name: getattr(self, name) for name in names})
@@ -208,9 +217,12 @@ class Trajectory:
         :raises FileFormatError: if anything is missing or invalid.
         """
         try:
-            end = {name: metadata['end'][name] for name in (*_END, *_OPTIONAL_END)}
+            end = {name: metadata['end'][name] for name in _END}
+            end |= {name: metadata['end'].get(name) for name in _OPTIONAL_END}
             end['stop_reason'] = StopReason(end['stop_reason'])
-            names = ('species', 'lattice', 'positions', 'velocities', *cls.SCALARS)
+            if 'lattice' in arrays:  # the fixed cell of a file of before
+                arrays = {**arrays, 'lattices': np.repeat(arrays['lattice'][None], len(arrays['steps']), axis=0)}
+            names = ('species', 'lattices', 'positions', 'velocities', *cls.SCALARS)
             values: dict[str, Any] = {name: arrays[name] for name in names} | end
             return cls(**values)
         except (KeyError, TypeError, ValueError) as exception:

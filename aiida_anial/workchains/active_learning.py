@@ -219,7 +219,8 @@ class ActiveLearningWorkChain(AnialWorkChain):
         inputs = AttributeDict(self.exposed_inputs(AlIterationWorkChain))
         campaign = self._campaign
         inputs.shards = self.ctx.shards
-        inputs.n_trajectories = orm.Int(campaign.trajectories(self._n_labels()))
+        summaries = [self.ctx.summaries[name].get_dict() for name in sorted(self.ctx.summaries)]
+        inputs.n_trajectories = orm.Int(campaign.trajectories(self._n_labels(), *summaries[-1:]))
         inputs.train.worker.settings = self.inputs.training.retrain
         inputs.cycle.update(
             iteration=iteration,
@@ -228,9 +229,9 @@ class ActiveLearningWorkChain(AnialWorkChain):
             ensemble=self.ctx.ensemble,
             thresholds=self.ctx.thresholds,
         )
-        if campaign.t_max_growth > 0 and self.ctx.iteration > 1:
+        if campaign.t_max_growth > 0 and (growths := campaign.growths(iteration.value, summaries)):
             inputs.cycle.schedule_settings = lengthen_schedules(
-                inputs.cycle.schedule_settings, self.inputs.campaign, iteration
+                inputs.cycle.schedule_settings, self.inputs.campaign, orm.Int(growths + 1)
             )
         if self.ctx.iteration == self._n_continued + 1:
             inputs.adopted = self._continued.get('next', {})

@@ -160,9 +160,12 @@ class CycleWorkChain(AnialWorkChain):
             return
         trajectories = self.ctx.trajectories
         campaign = CampaignSettings.parse(self.inputs.campaign.get_dict())
-        completed = 0
+        completed = duplicates = 0
         for name in sorted(trajectories):
             trajectory = trajectories[name]
+            if trajectory.base.attributes.get('duplicate_of', None) is not None:
+                duplicates += 1
+                continue
             if trajectory.base.attributes.get('stop_reason') == 'completed':
                 completed += 1
                 if not campaign.labels_completed(completed):
@@ -170,8 +173,8 @@ class CycleWorkChain(AnialWorkChain):
             if name not in self.ctx.candidates:
                 self.ctx.candidates[name] = extract_candidate(trajectory)
         self.report(
-            f'{len(trajectories) - completed} of {len(trajectories)} trajectories stopped, '
-            f'{len(self.ctx.candidates)} candidates'
+            f'{len(self.ctx.candidates)} of {len(trajectories)} trajectories give candidates, of the others '
+            f'{duplicates} are duplicates'
         )
 
     def should_run_labels(self) -> bool:

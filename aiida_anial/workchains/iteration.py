@@ -18,6 +18,7 @@ from aiida_anial.data.dataset import DatasetData
 from aiida_anial.data.ensemble import EnsembleData
 from aiida_anial.data.validation import settings_validator, validate_positive
 from aiida_anial.runtime.work_chain import AnialWorkChain
+from aiida_anial.sampling.settings import SamplingSettings, Thresholds
 from aiida_anial.workchains.adopted import adopted, define_adopted_training
 from aiida_anial.workchains.checkpointed import TrainWorkChain
 from aiida_anial.workchains.cycle import CycleWorkChain
@@ -95,11 +96,15 @@ class AlIterationWorkChain(AnialWorkChain):
         """Launch all cycles, which share the slots for calculations of the campaign."""
         n_cycles = self._n_cycles
         done = adopted(self.inputs, 'adopted', 'cycles')
+        dynamics = SamplingSettings.parse(self.inputs.cycle.sample.worker.settings.get_dict())
+        compares = dynamics.compares(Thresholds.parse(self.inputs.cycle.thresholds.get_dict()))
         nodes = {}
         for cycle in range(n_cycles):
             inputs = AttributeDict(self.exposed_inputs(CycleWorkChain, 'cycle'))
             name = f'cycle_{cycle:02d}'
             inputs.cycle = orm.Int(cycle)
+            if compares:
+                inputs.sample.worker.shards = dict(self.inputs.shards)
             inputs.adopted = done.get(name, {})
             number = orm.Int(_share(self.inputs.n_trajectories.value, n_cycles, cycle))
             inputs.number = inputs.adopted.pop('number', number)

@@ -8,7 +8,7 @@ from aiida import orm
 from aiida.engine import ExitCode, while_
 from aiida.engine.processes.workchains.workchain import WorkChainSpec
 
-from aiida_anial.active_learning.settings import LabelSettings
+from aiida_anial.active_learning.label_settings import LabelSettings
 from aiida_anial.data.dataset import DatasetData
 from aiida_anial.data.validation import settings_validator, validate_aluminium
 from aiida_anial.labellers.labeller import Labeller

@@ -12,10 +12,11 @@ from aiida_anial.common.cells import Cells
 from aiida_anial.potential.engine import make_engine
 from aiida_anial.potential.potential import read_potential
 from aiida_anial.potential.settings import EngineSettings
+from aiida_anial.sampling.novelty import Novelty
 from aiida_anial.sampling.sampler import SamplingInterrupted, sample
 from aiida_anial.sampling.schedules import SamplingTask, Schedule
 from aiida_anial.sampling.settings import SamplingSettings, Thresholds
-from aiida_anial.worker.job import Job, JobInputs, JobInterrupted, check_species
+from aiida_anial.worker.job import Job, JobInputs, JobInterrupted, check_species, read_shards
 
 __all__ = ('SampleInputs', 'run')
 
@@ -23,6 +24,7 @@ CELLS_FILE = 'cells.safetensors'
 ENSEMBLE_FILE = 'ensemble.safetensors'
 CHECKPOINT_FILE = 'checkpoint.safetensors'
 TRAJECTORIES = 'trajectories'
+SHARDS = 'shards'
 
 
 class SampleInputs(JobInputs):
@@ -48,6 +50,7 @@ def run(job: Job) -> dict[str, Any]:
     ensemble = read_potential(job.path(ENSEMBLE_FILE))
     check_species(task.cells.species, known=(ensemble.model.element,))
     engine = make_engine(ensemble, inputs.engine)
+    compares = inputs.settings.compares(inputs.thresholds)
     try:
         trajectories = sample(
             task,
@@ -56,6 +59,7 @@ def run(job: Job) -> dict[str, Any]:
             fingerprint=_fingerprint(job, inputs),
             interrupted=job.interrupted,
             report=job.report,
+            novelty=Novelty(read_shards(job.directory).cells) if compares else None,
         )
     except SamplingInterrupted as exception:
         raise JobInterrupted(f'{exception}.') from exception
@@ -74,6 +78,7 @@ def _fingerprint(job: Job, inputs: SampleInputs) -> str:
         exclude={'settings': {'batch_size', 'refill'}},
     )
     digest = hashlib.sha256(json.dumps(parts, sort_keys=True).encode())
-    for name in (CELLS_FILE, ENSEMBLE_FILE):
-        digest.update(hashlib.sha256(job.path(name).read_bytes()).digest())
+    shards = sorted(job.path(SHARDS).glob('*.safetensors'))
+    for path in (job.path(CELLS_FILE), job.path(ENSEMBLE_FILE), *shards):
+        digest.update(hashlib.sha256(path.read_bytes()).digest())
     return digest.hexdigest()

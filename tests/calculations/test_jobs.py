@@ -71,6 +71,17 @@ def test_shards_are_read_in_the_order_of_their_labels(prepare, inputs, name):
     assert in_order == [shards[label].uuid for label in sorted(shards)]
 
 
+@pytest.mark.parametrize(('port', 'key'), [('settings', 'duplicate_novelty'), ('thresholds', 'novelty')])
+def test_a_sampling_that_measures_novelty_needs_the_labels(prepare, inputs, port, key):
+    given = inputs['anial.sample']
+    given[port] = orm.Dict({**given[port].get_dict(), key: 1.0})
+    with pytest.raises(ValueError, match='shards: the labels so far are needed'):
+        prepare('anial.sample', given)
+    given['shards'] = inputs['anial.train']['shards']
+    copied = prepare('anial.sample', given).copied
+    assert sum(there.startswith('shards/') for there in copied) == len(given['shards'])
+
+
 @pytest.mark.parametrize('name', ['anial.evaluate', 'anial.sample'])
 def test_cells_are_written_in_the_order_of_their_labels(prepare, inputs, name):
     inputs[name]['cells'] = dict(reversed(inputs[name]['cells'].items()))

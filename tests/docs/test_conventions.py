@@ -70,7 +70,7 @@ def test_trajectory_attributes():
     trajectory = Trajectory(
         index=0,
         species=np.array([13], dtype=np.int16),
-        lattice=np.eye(3),
+        lattices=np.eye(3)[None],
         positions=np.zeros((frames, 1, 3)),
         velocities=np.zeros((frames, 1, 3), dtype=np.float32),
         stop_reason=StopReason.COMPLETED,

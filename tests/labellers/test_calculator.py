@@ -9,7 +9,7 @@ import pytest
 from aiida import orm
 from ase.calculators.lj import LennardJones
 
-from aiida_anial.active_learning.settings import LabelSettings
+from aiida_anial.active_learning.label_settings import LabelSettings
 from aiida_anial.common.errors import AnialError, SettingsError
 from aiida_anial.labellers.registry import labeller_named
 from aiida_anial.potential.source import CalculatorSettings, make_calculator

@@ -9,7 +9,7 @@ import pytest
 from aiida import orm
 from aiida_quantumespresso.workflows.pw.base import PwBaseWorkChain
 
-from aiida_anial.active_learning.settings import LabellerSettings
+from aiida_anial.active_learning.label_settings import LabellerSettings
 from aiida_anial.common.errors import SettingsError
 from aiida_anial.data.ensemble import EnsembleData
 from aiida_anial.labellers import pw_inputs

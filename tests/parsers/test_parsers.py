@@ -66,7 +66,7 @@ def test_a_finished_sampling_gives_a_trajectory_a_cell_and_the_table(parse, fini
         expected = Trajectory.read(finished_jobs['anial.sample'] / 'trajectories' / f'{index:03d}.safetensors')
         np.testing.assert_array_equal(node.get_array('positions'), expected.positions)
         np.testing.assert_array_equal(node.get_array('temperatures_k'), expected.temperatures_k)
-        np.testing.assert_array_equal(node.get_array('cells')[-1], expected.lattice)
+        np.testing.assert_array_equal(node.get_array('cells')[-1], expected.lattices[-1])
         assert node.base.attributes.get('stop_reason') == 'completed'
         assert node.base.attributes.get('candidate_frame') == expected.candidate_frame
         assert node.get_stepids()[-1] == 20

@@ -71,7 +71,7 @@ def sound_ensemble(ensemble_node) -> Ensemble:
 @pytest.fixture(scope='session')
 def pw_settings(pseudo) -> Callable[[], Any]:
     """Return a function that gives settings of pw.x that are too coarse for anything but tests."""
-    from aiida_anial.active_learning.settings import QeSettings
+    from aiida_anial.active_learning.label_settings import QeSettings
 
     return lambda: QeSettings.parse(
         {

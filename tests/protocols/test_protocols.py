@@ -8,7 +8,9 @@ from typing import Any
 import pytest
 import yaml
 
-from aiida_anial.active_learning.settings import KPOINTS_RULES, CampaignInputs, CampaignSettings, JobSettings
+from aiida_anial.active_learning.job_settings import JobSettings
+from aiida_anial.active_learning.label_settings import KPOINTS_RULES
+from aiida_anial.active_learning.settings import CampaignInputs, CampaignSettings
 from aiida_anial.common.errors import SettingsError
 from aiida_anial.protocols.protocol import campaign_inputs, default_protocol, protocols, read_overrides
 
@@ -143,6 +145,23 @@ def test_an_unknown_protocol_is_refused_with_the_nearest():
 @pytest.mark.parametrize(('n_labels', 'expected'), [(0, 10), (39, 10), (44, 11), (100, 25), (10_000, 40)])
 def test_trajectories_are_a_fraction_of_the_labels_within_bounds(n_labels, expected):
     assert CampaignSettings(n_trajectories=(10, 40), trajectories_fraction=0.25).trajectories(n_labels) == expected
+
+
+@pytest.mark.parametrize(('n_labels', 'expected'), [(20, 20), (10, 40), (1, 60)])
+def test_fewer_labels_from_a_trajectory_mean_more_trajectories(n_labels, expected):
+    """Twenty labels are wanted; at most three times as many trajectories are run for them."""
+    settings = CampaignSettings(n_trajectories=(20, 20), follow_yield=True)
+    assert settings.trajectories(100, {'n_labels': n_labels, 'n_trajectories': 20}) == expected
+    assert settings.trajectories(100) == 20
+
+
+def test_t_max_grows_after_iterations_that_reached_it():
+    def summary(completed):
+        return {'n_trajectories': 10, 'stop_reasons': {'completed': completed, 'energy_disagreement': 10 - completed}}
+
+    summaries = [summary(completed) for completed in (2, 6, 5, 9)]
+    assert CampaignSettings(follow_yield=True).growths(5, summaries) == 2
+    assert CampaignSettings().growths(5, summaries) == 4
 
 
 def test_job_settings_become_scheduler_options_without_empty_ones():

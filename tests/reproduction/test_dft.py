@@ -23,7 +23,7 @@ CONV_THR_RY = 1e-7
 @pytest.fixture(scope='module')
 def chain(run_all, pw_code, pseudo, make_structures):
     """The labelling of two cells, with too few bands at first, so that each label takes two jobs."""
-    from aiida_anial.active_learning.settings import QeSettings
+    from aiida_anial.active_learning.label_settings import QeSettings
     from aiida_anial.labellers.pw_inputs import pw_inputs
 
     settings = QeSettings.parse(

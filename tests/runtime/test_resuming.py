@@ -9,7 +9,7 @@ import pytest
 from aiida import orm
 from aiida.engine import CalcJob
 
-from aiida_anial.active_learning.settings import QeSettings
+from aiida_anial.active_learning.label_settings import QeSettings
 from aiida_anial.data.dataset import DatasetData
 from aiida_anial.labellers.pw_inputs import pw_inputs
 from aiida_anial.workchains.checkpointed import TrainWorkChain

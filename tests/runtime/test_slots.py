@@ -13,7 +13,7 @@ from aiida.common import LinkType
 from aiida.engine import ProcessState
 from click.testing import CliRunner
 
-from aiida_anial.active_learning.settings import LabelSettings, QeSettings
+from aiida_anial.active_learning.label_settings import LabelSettings, QeSettings
 from aiida_anial.cli.root import main
 from aiida_anial.data.structures import to_structure
 from aiida_anial.runtime.slots import LIMIT, granted, held_slots, number_granted, pool_of_campaign, pool_of_computer

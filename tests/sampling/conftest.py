@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from aiida_anial.common.cells import Cells
 from aiida_anial.potential.engine import Prediction
 from aiida_anial.potential.neighbours import NeighbourList, joined, neighbour_lists
+from aiida_anial.sampling.novelty import Novelty
 from aiida_anial.sampling.sampler import sample
 from aiida_anial.sampling.schedules import SamplingTask, Schedule
 from aiida_anial.sampling.settings import SamplingSettings, Thresholds
@@ -182,14 +183,16 @@ def small_cells() -> Cells:
 def run(tmp_path):
     """Return a function that samples on an engine without interruption."""
 
-    def call(cells, engine, *, schedules=None, t_max_ps=0.1, temperature=300.0, energy=1e9, seed=3, **settings):
-        forces = {key: settings.pop(key) for key in tuple(settings) if key.startswith('force_')}
+    def call(
+        cells, engine, *, schedules=None, t_max_ps=0.1, temperature=300.0, energy=1e9, seed=3, known=None, **settings
+    ):
+        others = {key: settings.pop(key) for key in tuple(settings) if key in Thresholds.model_fields}
         schedules = schedules or [constant(temperature, t_max_ps=t_max_ps)] * len(cells)
         task = SamplingTask(
             cells,
             tuple(schedules),
             SamplingSettings(**({'min_time_ps': 0.0, 'frame_interval': 10} | settings)),
-            Thresholds(energy_ev_per_sqrt_atom=energy, **forces),
+            Thresholds(energy_ev_per_sqrt_atom=energy, **others),
             seed,
         )
         return sample(
@@ -199,6 +202,7 @@ def run(tmp_path):
             fingerprint='',
             interrupted=lambda: False,
             report=lambda _: None,
+            novelty=None if known is None else Novelty(known),
         )
 
     return call

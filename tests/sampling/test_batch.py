@@ -57,6 +57,17 @@ def test_there_are_ends_of_all_kinds(sampled, engines):
     ]
 
 
+@pytest.mark.parametrize('batch', [{'batch_size': 1}, {'batch_size': 2}, {'batch_size': 2, 'refill': False}])
+def test_strained_trajectories_do_not_depend_on_the_batch(run, cells, crystals, engines, batch):
+    schedules = [
+        crystals.constant(900.0, t_max_ps=length).model_copy(update={'strain_mod': (0.02 * index,) * 6})
+        for index, length in enumerate(LENGTHS_PS)
+    ]
+    whole, pieces = (run(cells, engines.PairEngine(SCALES), schedules=schedules, **options) for options in ({}, batch))
+    for one, other in zip(whole, pieces, strict=True):
+        assert tensor_bytes(one.content()) == tensor_bytes(other.content())
+
+
 @pytest.mark.parametrize('skewed', [0.0, 1e-9])
 @pytest.mark.parametrize('refill', [True, False])
 @pytest.mark.parametrize('batch_size', [1, 2, 3])

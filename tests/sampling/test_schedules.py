@@ -31,8 +31,10 @@ def test_number_of_steps():
 def test_uniform_and_independent_of_each_other():
     settings = ScheduleSettings()
     drawn = draw_schedules(settings, seed=1, n=500)
-    values = {name: np.array([getattr(schedule, name) for schedule in drawn]) for name in Schedule.model_fields}
-    assert set(values.pop('t_max_ps')) == {250.0}
+    names = ('t_start_k', 't_end_k', 't_mod_k', 't_0_ps')
+    values = {name: np.array([getattr(schedule, name) for schedule in drawn]) for name in names}
+    assert {schedule.t_max_ps for schedule in drawn} == {250.0}
+    assert not any(schedule.is_strained for schedule in drawn)
     for name, sample in values.items():
         low, high = getattr(settings, name)
         assert kstest(sample, 'uniform', args=(low, high - low)).pvalue > 0.01
@@ -61,6 +63,31 @@ def test_quenches_end_cold_and_leave_the_others_as_they_were():
     assert draw_schedules(ScheduleSettings(quench_fraction=0.0), seed=4, n=300) == plain
 
 
+def test_strain_follows_the_temperature_in_time():
+    end, mod = (0.01, 0.02, -0.03, 0.004, 0.005, 0.006), (0.1, 0.0, 0.0, 0.0, 0.0, -0.02)
+    values = {'t_start_k': 1, 't_end_k': 1, 't_mod_k': 0, 't_0_ps': 20, 't_max_ps': 100}
+    schedule = Schedule(**values, strain_end=end, strain_mod=mod)
+    np.testing.assert_array_equal(schedule.deformation(0.0), np.eye(3))
+    expected = np.array([[1.01, 0.006, 0.005], [0.006, 1.02, 0.004], [0.005, 0.004, 0.97]])
+    np.testing.assert_allclose(schedule.deformation(100.0), expected, atol=1e-12)
+    np.testing.assert_allclose(schedule.deformation(10.0)[0], [1.101, -0.0194, 0.0005], atol=1e-12)
+
+
+def test_strains_are_random_within_their_ranges_and_leave_the_temperatures_as_they_were():
+    drawn = draw_schedules(ScheduleSettings(strain=0.05, dilation=0.1), seed=4, n=400)
+    plain = draw_schedules(ScheduleSettings(), seed=4, n=400)
+    unstrained = {'strain_end': (0.0,) * 6, 'strain_mod': (0.0,) * 6}
+    assert [one.model_copy(update=unstrained) for one in drawn] == list(plain)
+    for name in unstrained:
+        components = np.array([getattr(one, name) for one in drawn])
+        for shear in components[:, 3:].T:
+            assert kstest(shear, 'uniform', args=(-0.05, 0.1)).pvalue > 0.001
+        mean = components[:, :3].mean(axis=1)
+        # Of a uniform dilation, and of three uniform strains.
+        assert mean.std() == pytest.approx(np.sqrt(0.1**2 / 3 + 0.05**2 / 9), rel=0.1)
+        assert np.abs(components[:, :3]).max() <= 0.15
+
+
 def test_round_trip_through_json():
     schedule = draw_schedule(ScheduleSettings(), seed=2, index=3)
     assert Schedule.parse(schedule.to_dict()) == schedule
@@ -74,6 +101,7 @@ def test_round_trip_through_json():
         ({'t_max_ps': 0}, 't_max_ps'),
         ({'t_mod_k': ['0', 10]}, 't_mod_k'),
         ({'t_maximum_ps': 3}, 't_max_ps'),
+        ({'strain': 0.12, 'dilation': 0.1}, 'may collapse a cell'),
     ],
 )
 def test_impossible_settings_are_named(values, message):

@@ -25,7 +25,9 @@ SOUND = Measurement(
     force_disagreement_mean=0.1,
     force_disagreement_max=0.3,
 )
-THRESHOLDS = Thresholds(energy_ev_per_sqrt_atom=0.02, force_mean_ev_per_angstrom=0.2, force_max_ev_per_angstrom=0.5)
+THRESHOLDS = Thresholds(
+    energy_ev_per_sqrt_atom=0.02, force_mean_ev_per_angstrom=0.2, force_max_ev_per_angstrom=0.5, novelty=2.0
+)
 
 
 @pytest.mark.parametrize(
@@ -41,6 +43,10 @@ THRESHOLDS = Thresholds(energy_ev_per_sqrt_atom=0.02, force_mean_ev_per_angstrom
         ({'force_disagreement_max': 0.51}, 'force_disagreement_max'),
         ({'force_disagreement_max': 0.51, 'force_disagreement_mean': 0.21}, 'force_disagreement_max'),
         ({'force_disagreement_max': np.nan, 'force_disagreement_mean': np.nan}, None),
+        ({'novelty': 2.1}, 'novelty'),
+        ({'novelty': 2.1, 'time_ps': 0.09}, None),
+        ({'novelty': np.nan}, None),
+        ({'novelty': 2.1, 'energy_disagreement': 0.03}, 'energy_disagreement'),
         ({'closest_contact_angstrom': 1.3, 'energy_disagreement': 0.03}, 'close_contact'),
         ({'closest_contact_angstrom': 1.3, 'time_ps': 0.0}, 'close_contact'),
         ({'closest_contact_angstrom': np.inf}, None),
@@ -171,7 +177,9 @@ def test_force_disagreement(run, engines, small_cells, kind):
     trajectories = run(small_cells, engine, t_max_ps=0.2, temperature=800, **threshold)
     for trajectory in trajectories:
         assert trajectory.stop_reason == f'force_disagreement_{kind}'
-        prediction = engine.evaluate(Cells.from_lists([trajectory.positions[-1]], [trajectory.lattice], species=13))
+        prediction = engine.evaluate(
+            Cells.from_lists([trajectory.positions[-1]], [trajectory.lattices[-1]], species=13)
+        )
         by_atom = 0.1 * np.sqrt(2 / 3) * np.linalg.norm(prediction.forces, axis=1)
         assert trajectory.force_disagreement_mean[-1] == pytest.approx(by_atom.mean(), rel=1e-9)
         assert trajectory.force_disagreement_max[-1] == pytest.approx(by_atom.max(), rel=1e-9)
@@ -188,7 +196,7 @@ def test_close_contact_across_the_boundary(run, engines):
     assert trajectory.stop_reason is StopReason.CLOSE_CONTACT
     assert trajectory.closest_contact_angstrom < 1.5
     assert trajectory.steps[trajectory.candidate_frame] == trajectory.stop_step - 2
-    atoms = Atoms('Al2', trajectory.positions[trajectory.candidate_frame], cell=trajectory.lattice, pbc=True)
+    atoms = Atoms('Al2', trajectory.positions[trajectory.candidate_frame], cell=trajectory.lattices[0], pbc=True)
     assert 1.5 <= neighbor_list('d', atoms, 4.0).min() < 1.9
 
 

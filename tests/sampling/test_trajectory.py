@@ -55,7 +55,7 @@ def test_frames_that_do_not_fit_are_refused(trajectory):
 def test_incomplete_file_is_named(trajectory, tmp_path):
     path = tmp_path / 'x.safetensors'
     content = trajectory.content()
-    for name in ('energies', 'lattice', 'species'):
+    for name in ('energies', 'lattices', 'species'):
         arrays = {key: array for key, array in content.arrays.items() if key != name}
         write_tensors(path, TensorFile(content.kind, content.schema_version, content.metadata, arrays))
         with pytest.raises(FileFormatError, match=rf"x\.safetensors: not a complete trajectory \('{name}'\)"):

@@ -12,7 +12,7 @@ from aiida import orm
 from aiida.engine import submit
 from ase.build import bulk
 
-from aiida_anial.active_learning.settings import JobSettings
+from aiida_anial.active_learning.job_settings import JobSettings
 from aiida_anial.calculations.evaluate import EvaluateCalculation
 from aiida_anial.common.labels import LabelledCells
 from aiida_anial.data.dataset import DatasetData

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from aiida import orm
 
-from aiida_anial.active_learning.settings import LabelSettings, QeSettings
+from aiida_anial.active_learning.label_settings import LabelSettings, QeSettings
 from aiida_anial.continuation.progress import labels_of
 from aiida_anial.workchains.label import LabelWorkChain
 

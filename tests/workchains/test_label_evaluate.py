@@ -10,7 +10,7 @@ from aiida import orm
 from ase import Atoms
 from ase.calculators.emt import EMT
 
-from aiida_anial.active_learning.settings import LabelSettings
+from aiida_anial.active_learning.label_settings import LabelSettings
 from aiida_anial.data.ensemble import EnsembleData
 from aiida_anial.data.structures import to_structure
 from aiida_anial.workchains.label import LabelWorkChain

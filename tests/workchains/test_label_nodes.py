@@ -14,7 +14,7 @@ from aiida import orm
 from aiida.common import LinkType
 from aiida_quantumespresso.calculations.functions.create_kpoints_from_distance import create_kpoints_from_distance
 
-from aiida_anial.active_learning.settings import LabelSettings, QeSettings
+from aiida_anial.active_learning.label_settings import LabelSettings, QeSettings
 from aiida_anial.calcfunctions.extract_candidate import extract_candidate
 from aiida_anial.calcfunctions.make_meshes import make_meshes, mesh_name
 from aiida_anial.data.structures import to_structure

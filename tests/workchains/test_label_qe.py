@@ -10,7 +10,7 @@ import pytest
 from aiida import orm
 from ase import units
 
-from aiida_anial.active_learning.settings import LabelSettings, QeSettings
+from aiida_anial.active_learning.label_settings import LabelSettings, QeSettings
 from aiida_anial.data.structures import to_structure
 from aiida_anial.workchains.label import LabelWorkChain
 

@@ -57,7 +57,7 @@ def test_files_and_table(make_job):
     for index, row in enumerate(summary['trajectories']):
         trajectory = Trajectory.read(directory / 'trajectories' / f'{index:03d}.safetensors')
         assert row == json.loads(json.dumps(trajectory.row(), allow_nan=False))
-        frames = Cells.from_lists(trajectory.positions, [trajectory.lattice] * len(trajectory.steps), species=13)
+        frames = Cells.from_lists(trajectory.positions, trajectory.lattices, species=13)
         prediction = engine.evaluate(frames, member_forces=True)
         np.testing.assert_allclose(trajectory.energies, prediction.energies, rtol=1e-10)
         np.testing.assert_allclose(trajectory.energy_disagreement, prediction.energy_disagreement, rtol=1e-7)
@@ -91,6 +91,29 @@ def test_same_files_in_any_batch(make_job, batch):
     (pieces / 'input.json').write_text(json.dumps(values | {'settings': SETTINGS | batch}))
     assert sample.run(Job.read(whole)) == sample.run(Job.read(pieces))
     assert files(whole) == files(pieces)
+
+
+def test_novelty_is_measured_from_the_labels(make_job, make_labelled):
+    values = inputs(0.03, 0.02, 0.02, thresholds={'energy_ev_per_sqrt_atom': 1e3, 'novelty': 1e-6})
+    directory = make_job('one', **values)
+    with pytest.raises(FileFormatError, match='there is no dataset'):
+        sample.run(Job.read(directory))
+    (directory / 'shards').mkdir()
+    make_labelled(5).write(directory / 'shards' / 'a.safetensors')
+    rows = sample.run(Job.read(directory))['trajectories']
+    assert [row['stop_reason'] for row in rows] == ['novelty'] * 3
+    assert all(row['candidate_novelty'] > 0 for row in rows)
+
+
+def test_a_checkpoint_belongs_to_the_labels_that_novelty_is_measured_from(make_job, make_labelled):
+    directory = make_job(**inputs(0.03, 0.03, 0.03, settings=SETTINGS | {'duplicate_novelty': 0.1}))
+    (directory / 'shards').mkdir()
+    make_labelled(5).write(directory / 'shards' / 'a.safetensors')
+    with pytest.raises(JobInterrupted):
+        sample.run(stop_after(directory, 10))
+    make_labelled(6).write(directory / 'shards' / 'b.safetensors')
+    with pytest.raises(AnialError, match='other inputs'):
+        sample.run(Job.read(directory))
 
 
 @contextmanager
