@@ -114,10 +114,7 @@ def groups() -> dict[str, Group]:
         'protocols': Group(REFERENCE, {name: of_protocol(name) for name in ('demo', 'laptop')}),
         'large': Group(
             REFERENCE,
-            {
-                **_meshes({name: meshes[name] for name in ('distance 0.35', '500', '1000')}),
-                'laptop': of_protocol('laptop'),
-            },
+            {'distance 0.35': replace(BASE, mesh=meshes['distance 0.35']), 'laptop': of_protocol('laptop')},
             large=True,
         ),
     }

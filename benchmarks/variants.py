@@ -3,9 +3,10 @@
 Each variant is a set of overrides of a protocol, of which ``model``, ``engine`` and ``training.final`` count. Ensembles
 are trained from random weights. Errors are those on ``results/heldout.extxyz``, configurations of 31 to 36 atoms with
 converged labels by PBE, and properties those of the quick benchmark. Run it from the repository root on a dataset that
-``aiida-anial export dataset`` wrote::
+``aiida-anial export dataset`` wrote, such as ``campaign_labels.extxyz``, the 125 labels by pw.x that a campaign of the
+protocol ``laptop`` (seed 20261128) had after forty minutes::
 
-    python benchmarks/variants.py labels.extxyz variants.yaml --seeds 1 2 --json variants.json
+    python benchmarks/variants.py benchmarks/campaign_labels.extxyz variants.yaml --seeds 1 2 --json variants.json
     python benchmarks/variants.py --label-heldout .heldout       # label those configurations anew; it takes hours
 
 The file of the variants has a name and overrides for each::
