@@ -114,7 +114,7 @@ def groups() -> dict[str, Group]:
         'protocols': Group(REFERENCE, {name: of_protocol(name) for name in ('demo', 'laptop')}),
         'large': Group(
             REFERENCE,
-            {'distance 0.35': replace(BASE, mesh=meshes['distance 0.35']), 'laptop': of_protocol('laptop')},
+            {'laptop': of_protocol('laptop'), 'distance 0.35': replace(BASE, mesh=meshes['distance 0.35'])},
             large=True,
         ),
     }

@@ -291,7 +291,7 @@ _LABEL_GROUPS: Final = {
     'protocols': 'Protocols',
     'mesh': 'K-points per reciprocal atom, or their distance (1/Å)',
     'small': 'The same, 20/n times as many for n < 20 atoms, 0.07 Ry',
-    'large': 'As the first, cells of 32 to 108 atoms',
+    'large': 'Cells of 32 to 108 atoms; k-points by distance, and the protocol',
     'smearing': 'Smearing, 1,000 k-points per reciprocal atom',
     'cutoff': 'Cutoff of the wavefunctions',
     'density': 'Cutoff of the density',
