@@ -33,8 +33,8 @@ MIXING_MODE = 'local-TF'
 """Needs a sixth fewer steps to self-consistency than pw.x' default in disordered cells (docs/topics/labels.md)."""
 
 # The bands of a metal: a multiple of those that the electrons fill, and so many more. With a smearing of 0.07 Ry and a
-# factor of 1.25, the highest band was occupied in 4 of 133 labels of a campaign, in cells of 18 to 28 atoms; three of
-# them lacked one band or two.
+# factor of 1.25, the highest band was occupied in 4 of 133 labels of a campaign, in cells of 18 to 28 atoms; in three
+# of them by 0.012 at most, where aiida-quantumespresso allows 0.005.
 _BANDS_FACTOR = 1.3
 _EMPTY_BANDS = 6
 # Extra of namelists with a number of bands: the UUID of those without it, and the number.
