@@ -1,13 +1,16 @@
-"""What is known of a potential in half a minute: its errors on held-out configurations, and some of its properties."""
+"""Training outside AiiDA, and what is known of a potential in half a minute: errors, and some of its properties."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any, Final
 
 import common
 import numpy as np
 
+from aiida_anial.active_learning.settings import CampaignInputs
 from aiida_anial.common.errors import AnialError
 from aiida_anial.common.labels import LabelledCells
 from aiida_anial.potential.calculator import AnialCalculator
@@ -15,8 +18,10 @@ from aiida_anial.potential.engine import make_engine
 from aiida_anial.potential.potential import Potential
 from aiida_anial.potential.settings import EngineSettings
 from aiida_anial.properties.registry import benchmark_set, run_properties
+from aiida_anial.training.settings import TrainingSettings
+from aiida_anial.training.trainers import TrainingResult, trainer_of
 
-__all__ = ('judged', 'summary_line')
+__all__ = ('judged', 'summary_line', 'train_on')
 
 # Quantities of the benchmark in the lines on the progress.
 _SHOWN: Final = (
@@ -31,6 +36,33 @@ _SHOWN: Final = (
     'sc_minus_fcc',
     'diamond_minus_fcc',
 )
+
+
+def train_on(
+    inputs: CampaignInputs,
+    data: LabelledCells,
+    settings: TrainingSettings,
+    *,
+    seed: int,
+    initial: Potential | None = None,
+) -> TrainingResult:
+    """Return a potential trained on labels with the model and engine of a campaign.
+
+    :param settings: those of one of the stages of its training.
+    :param initial: potential to start from; random weights if left out.
+    """
+    with TemporaryDirectory() as folder:
+        return trainer_of(inputs.model.kind)(
+            data,
+            model=inputs.model,
+            settings=settings,
+            seed=seed,
+            initial=initial,
+            checkpoint=Path(folder) / 'checkpoint',
+            interrupted=lambda: False,
+            report=lambda _: None,
+            engine=inputs.engine,
+        )
 
 
 def judged(potential: Potential, heldout: LabelledCells, engine: EngineSettings) -> dict[str, Any]:

@@ -24,8 +24,9 @@ import common
 import numpy as np
 import yaml
 from heldout import heldout_cells
-from judge import judged, summary_line
+from judge import judged, summary_line, train_on
 
+from aiida_anial.active_learning.candidates import labelled_trajectories
 from aiida_anial.active_learning.settings import CampaignInputs
 from aiida_anial.active_learning.thresholds import initial_thresholds, iteration_counts, next_thresholds
 from aiida_anial.common.cells import Cells
@@ -35,6 +36,7 @@ from aiida_anial.potential.potential import Potential, write_potential
 from aiida_anial.potential.settings import EngineSettings
 from aiida_anial.potential.source import open_potential
 from aiida_anial.protocols.protocol import campaign_inputs
+from aiida_anial.sampling.novelty import Novelty
 from aiida_anial.sampling.random_cells import random_cells
 from aiida_anial.sampling.sampler import sample
 from aiida_anial.sampling.schedules import SamplingTask, draw_schedules
@@ -43,7 +45,7 @@ from aiida_anial.sampling.trajectory import Trajectory
 from aiida_anial.training.calibration import summarise_fresh
 from aiida_anial.training.errors import configuration_errors
 from aiida_anial.training.settings import TrainingSettings
-from aiida_anial.training.trainers import TrainingResult, trainer_of
+from aiida_anial.training.trainers import TrainingResult
 
 # meV/atom and eV/angstrom: those of labels of `laptop`.
 NOISE: Final = (0.8, 0.015)
@@ -86,7 +88,7 @@ class Loop:
         while len(data) < n_labels:
             iteration += 1
             begun = time.perf_counter()
-            trajectories = self._trajectories(trained.ensemble, thresholds, iteration, len(data))
+            trajectories = self._trajectories(trained.ensemble, thresholds, iteration, data)
             fresh = self._label(self._candidates(trajectories), iteration, self.noise)
             errors = configuration_errors(trained.ensemble, fresh, make_engine(trained.ensemble, self.settings))
             found = summarise_fresh(errors)
@@ -124,25 +126,14 @@ class Loop:
         return labels.select(np.array(sound))
 
     def _train(self, data: LabelledCells, settings: TrainingSettings, initial: Potential | None) -> TrainingResult:
-        with TemporaryDirectory() as folder:
-            return trainer_of(self.inputs.model.kind)(
-                data,
-                model=self.inputs.model,
-                settings=settings,
-                seed=self.inputs.seed + len(data),
-                initial=initial,
-                checkpoint=Path(folder) / 'checkpoint',
-                interrupted=lambda: False,
-                report=lambda _: None,
-                engine=self.settings,
-            )
+        return train_on(self.inputs, data, settings, seed=self.inputs.seed + len(data), initial=initial)
 
     def _trajectories(
-        self, potential: Potential, thresholds: dict[str, Any], iteration: int, n_labels: int
+        self, potential: Potential, thresholds: dict[str, Any], iteration: int, data: LabelledCells
     ) -> tuple[Trajectory, ...]:
         inputs, seed = self.inputs, self.inputs.seed * _STRIDE + iteration
         campaign, summaries = inputs.campaign, self.summaries
-        number = campaign.trajectories(n_labels, *summaries[-1:])
+        number = campaign.trajectories(len(data), *summaries[-1:])
         t_max_ps = inputs.schedules.t_max_ps * campaign.t_max_scale(campaign.growths(iteration, summaries))
         settings = inputs.schedules.model_copy(update={'t_max_ps': t_max_ps})
         task = SamplingTask(
@@ -160,16 +151,13 @@ class Loop:
                 fingerprint='',
                 interrupted=lambda: False,
                 report=lambda _: None,
+                novelty=Novelty(data.cells) if task.settings.compares(task.thresholds) else None,
             )
 
     def _candidates(self, trajectories: Sequence[Trajectory]) -> Cells:
-        frames, completed = [], 0
-        for one in trajectories:
-            if one.stop_reason == 'completed':
-                completed += 1
-                if not self.inputs.campaign.labels_completed(completed):
-                    continue
-            frames.append((one.positions[one.candidate_frame], one.lattices[one.candidate_frame]))
+        chosen = labelled_trajectories([one.row() for one in trajectories], self.inputs.campaign)
+        candidates = [(trajectories[index], trajectories[index].candidate_frame) for index in chosen]
+        frames = [(one.positions[frame], one.lattices[frame]) for one, frame in candidates]
         return Cells.from_lists([frame[0] for frame in frames], [frame[1] for frame in frames], species=13)
 
     def _note(

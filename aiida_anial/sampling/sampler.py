@@ -57,8 +57,10 @@ def sample(
     :param report: called with lines on the progress.
     :param novelty: measures the distance from the labelled configurations; needed if the task limits it.
     :raises SamplingInterrupted: if ``interrupted`` returned true; the checkpoint has been written.
-    :raises AnialError: if an initial cell is unphysical, or the checkpoint cannot be used.
+    :raises AnialError: if an initial cell is unphysical, the checkpoint cannot be used, or ``novelty`` is missing.
     """
+    if novelty is None and task.settings.compares(task.thresholds):
+        raise AnialError('novelty: the labelled configurations are needed to measure it.')
     sampler = _Sampler(task, engine, report, novelty)
     if checkpoint.exists():
         sampler.resume(read_checkpoint(checkpoint, fingerprint=fingerprint))

@@ -7,6 +7,7 @@ from aiida.common import AttributeDict
 from aiida.engine import ExitCode, ToContext, if_
 from aiida.engine.processes.workchains.workchain import WorkChainSpec
 
+from aiida_anial.active_learning.candidates import labelled_trajectories
 from aiida_anial.active_learning.settings import CampaignSettings
 from aiida_anial.calcfunctions.derive_seeds import derive_seeds
 from aiida_anial.calcfunctions.draw_schedules import draw_schedules
@@ -160,18 +161,12 @@ class CycleWorkChain(AnialWorkChain):
             return
         trajectories = self.ctx.trajectories
         campaign = CampaignSettings.parse(self.inputs.campaign.get_dict())
-        completed = duplicates = 0
-        for name in sorted(trajectories):
-            trajectory = trajectories[name]
-            if trajectory.base.attributes.get('duplicate_of', None) is not None:
-                duplicates += 1
-                continue
-            if trajectory.base.attributes.get('stop_reason') == 'completed':
-                completed += 1
-                if not campaign.labels_completed(completed):
-                    continue
+        names = sorted(trajectories)
+        rows = [trajectories[name].base.attributes.all for name in names]
+        for name in [names[position] for position in labelled_trajectories(rows, campaign)]:
             if name not in self.ctx.candidates:
-                self.ctx.candidates[name] = extract_candidate(trajectory)
+                self.ctx.candidates[name] = extract_candidate(trajectories[name])
+        duplicates = sum(row.get('duplicate_of') is not None for row in rows)
         self.report(
             f'{len(self.ctx.candidates)} of {len(trajectories)} trajectories give candidates, of the others '
             f'{duplicates} are duplicates'
