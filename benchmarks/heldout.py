@@ -1,15 +1,30 @@
-"""Configurations of 31 to 36 atoms on which no campaign was trained: crystals, strained, defective and liquid."""
+"""Configurations of 31 to 36 atoms on which no campaign was trained: crystals, strained, defective and liquid.
+
+``heldout.extxyz`` has twelve of them, from dynamics on ASE's EMT, labelled by pw.x with converged settings. To calculate
+them again, which takes an hour or two on two cores, run this from the repository root::
+
+    python benchmarks/heldout.py benchmarks/heldout.extxyz --folder .labels
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import argparse
+import sys
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from pathlib import Path
 from typing import Final
 
+import labels
 import numpy as np
 from ase import Atoms, units
 from ase.build import bulk
 from ase.calculators.calculator import Calculator
+from ase.calculators.emt import EMT
+from ase.calculators.singlepoint import SinglePointCalculator
+from ase.io import write
 from ase.md.langevin import Langevin
+from ase.stress import full_3x3_to_voigt_6_stress
 from numpy.typing import NDArray
 
 from aiida_anial.common.cells import Cells
@@ -68,3 +83,31 @@ def _moved(atoms: Atoms, calculator: Calculator, temperature: float, *, ps: floa
     dynamics.run(round(1000 * ps / _STEP_FS))
     moving.calc = None
     return moving
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Label the configurations from dynamics on EMT, and write them."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument('output', type=Path, help='file in the format extxyz')
+    parser.add_argument('--folder', type=Path, required=True, help='where results of single calculations are kept')
+    parser.add_argument('--processes', type=int, default=2, help='pw.x at a time; default: 2')
+    given = parser.parse_args(arguments)
+    given.folder.mkdir(parents=True, exist_ok=True)
+    configurations = [
+        Atoms(species, positions=positions, cell=lattice, pbc=True)
+        for positions, lattice, species in heldout_cells(EMT()).configurations()
+    ]
+    with ProcessPoolExecutor(given.processes) as pool:
+        found = labels.calculate(configurations, labels.REFERENCE, given.folder, pool)
+    for index, result in found.items():
+        atoms = configurations[index]
+        assert result.stress is not None
+        atoms.calc = SinglePointCalculator(
+            atoms, energy=result.energy, forces=result.forces, stress=full_3x3_to_voigt_6_stress(np.array(result.stress))
+        )
+    write(given.output, [configurations[index] for index in sorted(found)], format='extxyz')
+    return 0
+
+
+if __name__ == '__main__':
+    sys.exit(main())

@@ -115,6 +115,7 @@ class Result:
     :param points: irreducible k-points.
     :param iterations: steps to self-consistency.
     :param filled: whether the highest band is occupied somewhere, so that a work chain would repeat the calculation.
+    :param stress: ``[3][3]`` in eV/angstrom^3; None in results of before it was kept.
     """
 
     energy: float
@@ -124,6 +125,7 @@ class Result:
     points: int
     iterations: int
     filled: bool
+    stress: list[list[float]] | None = None
 
 
 def calculated(atoms: Atoms, variant: Variant, folder: Path) -> Result:
@@ -202,12 +204,14 @@ def _read(path: Path, text: str, seconds: float) -> Result:
     # One block for each k-point, ended by an empty line.
     blocks = text.split('occupation numbers')[1:]
     highest = max(float(block.split('\n\n')[0].split()[-1]) for block in blocks)
+    stress = atoms.get_stress(voigt=False)
     return Result(
         energy=float(atoms.get_potential_energy()),
         forces=atoms.get_forces(apply_constraint=False).tolist(),
-        pressure=float(-atoms.get_stress(voigt=False).trace() / 3 / units.GPa),
+        pressure=float(-stress.trace() / 3 / units.GPa),
         seconds=seconds,
         points=int(text.split('number of k points=')[1].split(maxsplit=1)[0]),
         iterations=int(text.rsplit('convergence has been achieved in', maxsplit=1)[-1].split(maxsplit=1)[0]),
         filled=highest > _OCCUPIED,
+        stress=stress.tolist(),
     )

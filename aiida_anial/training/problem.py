@@ -41,6 +41,7 @@ class Problem:
     :param targets: labels and descriptors of the configurations.
     :param n_atoms: ``[C]`` number of atoms in each configuration.
     :param roles: ``[M, C]`` role of each configuration for each member, values of ``Role``.
+    :param weights: ``[C]`` weight of each configuration in the loss, one on average.
     :param fingerprint: SHA-256 of everything that the result depends on.
     :param loss_bound: ``[M]`` training loss in eV^2 above which a member has diverged.
     """
@@ -53,6 +54,7 @@ class Problem:
     targets: Targets
     n_atoms: NDArray[np.int64]
     roles: NDArray[np.int8]
+    weights: NDArray[np.float64]
     fingerprint: str
     loss_bound: NDArray[np.float64]
 
@@ -80,6 +82,7 @@ class Problem:
         if initial is not None and initial.model != model:
             raise AnialError('training: the initial ensemble has another architecture than the model to be trained.')
         known = {key: value for key, value in settings.to_dict().items() if key not in _WITHOUT_EFFECT}
+        weights = configuration_weights(data, settings.force_scale_ev_per_angstrom)
         self_energy = least_squares_self_energy(data) if initial is None else initial.self_energy
         store = JacobianStore(
             data.cells,
@@ -98,8 +101,9 @@ class Problem:
             targets=Targets(data, store, self_energy=self_energy),
             n_atoms=data.cells.n_atoms,
             roles=split,
+            weights=weights,
             fingerprint=_fingerprint(data, initial, [model.to_dict(), known, seed, engine.dtype]),
-            loss_bound=_loss_bound(data, settings, split, self_energy),
+            loss_bound=_loss_bound(data, settings, split, weights, self_energy),
         )
 
     def initial_parameters(self, members: NDArray[np.int64], *, attempt: int) -> Tensor:
@@ -133,15 +137,32 @@ def _check_split(split: NDArray[np.int8]) -> None:
         )
 
 
+def configuration_weights(data: LabelledCells, force_scale: float | None) -> NDArray[np.float64]:
+    """Return the weight ``[C]`` of each configuration in the loss, one on average.
+
+    :param force_scale: root mean square of the force components, in eV/angstrom, at which the weight is half of that at
+        rest; None if all weights are one.
+    """
+    if force_scale is None:
+        return np.ones(len(data))
+    squared = np.add.reduceat((data.forces**2).sum(axis=1), data.cells.offsets[:-1]) / (3 * data.cells.n_atoms)
+    weights: NDArray[np.float64] = 1 / (1 + squared / force_scale**2)
+    return weights / weights.mean()
+
+
 def _loss_bound(
-    data: LabelledCells, settings: TrainingSettings, split: NDArray[np.int8], self_energy: float
+    data: LabelledCells,
+    settings: TrainingSettings,
+    split: NDArray[np.int8],
+    weights: NDArray[np.float64],
+    self_energy: float,
 ) -> NDArray[np.float64]:
     """Return ten times the loss ``[M]`` of the self energy alone, with an additional error of 1 eV/atom, in eV^2."""
     n_atoms = data.cells.n_atoms
     forces = np.add.reduceat((data.forces**2).sum(axis=1), data.cells.offsets[:-1])
     virials = data.cells.volumes**2 * (data.stresses**2).sum(axis=(1, 2))
     loss = (data.energies - self_energy * n_atoms) ** 2 + n_atoms**2
-    loss = loss + settings.force_weight * forces + settings.stress_weight * virials
+    loss = weights * (loss + settings.force_weight * forces + settings.stress_weight * virials)
     return np.array([10.0 * loss[row == Role.TRAIN].mean() for row in split])
 
 

@@ -92,6 +92,7 @@ class _Trainer:
         self._problem, self._settings = problem, problem.settings
         self._checkpoint, self._interrupted, self._report = checkpoint, interrupted, report
         self._train = torch.tensor(problem.roles == Role.TRAIN, device=device)
+        self._weights = torch.as_tensor(problem.weights, dtype=problem.targets.features.dtype, device=device)
         self._selection = selection_mask(problem.roles)
         self._evaluation_steps = evaluation_steps(self._settings, len(problem.targets))
         self._state = self._first_state(device)
@@ -181,13 +182,13 @@ class _Trainer:
         return gradients
 
     def _loss_gradients(self, parameters: Tensor, trained: Tensor, indices: NDArray[np.int64]) -> Tensor:
-        """Return the gradients of the mean loss over the configurations of a batch that each member trains on.
+        """Return the gradients of the mean weighted loss over the configurations of a batch that each member trains on.
 
         :param parameters: ``[M, P]`` parameters of the members.
         :param trained: ``[M, C]`` whether a member trains on a configuration.
         """
         counted = trained[:, indices]
-        shares = counted.to(parameters.dtype) / counted.sum(dim=1, keepdim=True).clamp(min=1)
+        shares = counted * self._weights[indices] / counted.sum(dim=1, keepdim=True).clamp(min=1)
         gradients = torch.zeros_like(parameters)
         for part, batch in self._problem.targets.batches(indices.tolist()):
             add_loss_gradients(
@@ -216,8 +217,9 @@ class _Trainer:
             force_weight=settings.force_weight,
             stress_weight=settings.stress_weight,
         )
-        train_loss = mean_over(evaluation.loss, self._problem.roles == Role.TRAIN)
-        scores = mean_over(evaluation.loss, self._selection)
+        loss = evaluation.loss * self._problem.weights
+        train_loss = mean_over(loss, self._problem.roles == Role.TRAIN)
+        scores = mean_over(loss, self._selection)
         self._record(evaluation, train_loss, scores)
         sound = np.isfinite(scores) & (train_loss <= self._problem.loss_bound)
         self._drop(np.flatnonzero(state.active & ~sound))

@@ -9,7 +9,7 @@ import torch
 from aiida_anial.common.errors import AnialError, FileFormatError
 from aiida_anial.potential.potential import potential_bytes
 from aiida_anial.potential.settings import EngineSettings
-from aiida_anial.training.problem import Problem
+from aiida_anial.training.problem import Problem, configuration_weights
 from aiida_anial.training.settings import TrainingFailed, TrainingInterrupted, TrainingSettings
 from aiida_anial.training.trainer import train_ensemble
 
@@ -251,6 +251,38 @@ def test_stress_weight_improves_stress(train):
     without = train(settings).summary['stress_rmse_ev_per_angstrom3']
     with_stress = train(settings.model_copy(update={'stress_weight': 1.0})).summary['stress_rmse_ev_per_angstrom3']
     assert with_stress < without
+
+
+def test_weights_fall_with_the_force(emt_data):
+    weights = configuration_weights(emt_data, 0.5)
+    force = [np.sqrt((emt_data.forces_of(index) ** 2).mean()) for index in range(len(emt_data))]
+    expected = 0.25 / (0.25 + np.square(force))
+    np.testing.assert_allclose(weights, expected / expected.mean(), rtol=1e-12)
+    assert (configuration_weights(emt_data, None) == 1).all()
+
+
+def test_force_scale_favours_configurations_near_equilibrium(train, emt_data):
+    def ratio(force_scale):
+        errors = train(settings.model_copy(update={'force_scale_ev_per_angstrom': force_scale})).errors.force_rmse
+        return errors[gentle].mean() / errors[~gentle].mean()
+
+    settings = SETTINGS.model_copy(update={'max_steps': 300})
+    weights = configuration_weights(emt_data, 0.2)
+    gentle = weights > np.median(weights)
+    assert ratio(0.2) < ratio(None)
+
+
+def test_curves_have_the_weighted_loss(train, emt_data):
+    settings = SETTINGS.model_copy(update={'max_steps': 1, 'force_scale_ev_per_angstrom': 1.0, 'stress_weight': 0.0})
+    result = train(settings)
+    errors = result.errors
+    loss = errors.member_energy_errors**2 + 4.0 * 3 * errors.n_atoms * errors.member_force_rmse**2
+    trained = np.where(errors.roles == 0, loss * configuration_weights(emt_data, 1.0), np.nan)
+    best = [
+        curve[list(result.curves['step']).index(one['best_step'])]
+        for curve, one in zip(result.curves['train_loss'], result.summary['members'], strict=True)
+    ]
+    np.testing.assert_allclose(np.nanmean(trained, axis=1), best, rtol=1e-4)
 
 
 def test_threads_and_precision_are_those_of_the_engine(train):
