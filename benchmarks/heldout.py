@@ -1,7 +1,7 @@
 """Configurations of 31 to 36 atoms on which no campaign was trained: crystals, strained, defective and liquid.
 
-``heldout.extxyz`` has twelve of them, from dynamics on ASE's EMT, labelled by pw.x with converged settings. To calculate
-them again, which takes an hour or two on two cores, run this from the repository root::
+``heldout.extxyz`` has twelve of them, from dynamics on ASE's EMT, labelled by pw.x with converged settings. To
+calculate them again, which takes hours, run this from the repository root::
 
     python benchmarks/heldout.py benchmarks/heldout.extxyz --folder .labels
 """
@@ -103,7 +103,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         atoms = configurations[index]
         assert result.stress is not None
         atoms.calc = SinglePointCalculator(
-            atoms, energy=result.energy, forces=result.forces, stress=full_3x3_to_voigt_6_stress(np.array(result.stress))
+            atoms,
+            energy=result.energy,
+            forces=result.forces,
+            stress=full_3x3_to_voigt_6_stress(np.array(result.stress)),
         )
     write(given.output, [configurations[index] for index in sorted(found)], format='extxyz')
     return 0

@@ -2,7 +2,10 @@
 
 BAOAB splitting (Leimkuhler and Matthews, Appl. Math. Res. Express 2013, 34; J. Chem. Phys. 138, 174102 (2013)): half a
 kick (B), half a drift (A), the exact Ornstein-Uhlenbeck step of the whole time step (O), half a drift, half a kick.
-Without friction it is velocity Verlet. Strain is applied at checks: the cell changes, and the atoms move with it.
+Without friction it is velocity Verlet.
+
+Cells change at checks, and the atoms move with them: by the strain of the schedule, and, if there is a pressure P, by
+the strain -rate (sigma + P - n k T / V) dt, the steepest descent of the enthalpy.
 
 A trajectory is bitwise the same in any batch, provided that the results of the engine are.
 """
@@ -13,6 +16,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import replace
 from itertools import compress
+from typing import Final
 
 import numpy as np
 from ase import units
@@ -28,6 +32,12 @@ from aiida_anial.sampling.schedules import Schedule
 from aiida_anial.sampling.settings import SamplingSettings
 
 __all__ = ('Dynamics',)
+
+# Strain of a cell per ps and GPa of stress: with a modulus of 75 GPa, the cell follows within 0.13 ps, some periods of
+# its atoms' vibrations.
+_CELL_RATE_PER_GPA_PS: Final = 0.1
+# Largest strain between two checks, in case of a large stress.
+_MAX_CELL_STRAIN: Final = 0.02
 
 
 class Dynamics:
@@ -58,7 +68,9 @@ class Dynamics:
         self._masses = masses_of(batch.species)
         self._kicks = 0.5 * settings.time_step_fs / self._masses
         self._damping = math.exp(-settings.friction_per_fs * settings.time_step_fs)
-        self._strained = [row for row, index in enumerate(batch.indices.tolist()) if schedules[index].is_strained]
+        of_rows = [schedules[index] for index in batch.indices.tolist()]
+        self._changing = [row for row, schedule in enumerate(of_rows) if schedule.changes_cell]
+        self._relaxed = [row for row, schedule in enumerate(of_rows) if schedule.pressure_gpa is not None]
         self._noise = np.zeros_like(batch.velocities)
         self._noise_of = [self._noise[batch.atoms(trajectory)] for trajectory in range(len(batch))]
         cells = Cells(batch.references, batch.lattices, batch.offsets, batch.species)
@@ -131,7 +143,7 @@ class Dynamics:
             self._damping,
         )
         batch.steps += 1
-        if self._strained and batch.steps[0] % self._settings.check_interval == 0:
+        if self._changing and batch.steps[0] % self._settings.check_interval == 0:
             self._deform()
         self._renew_lists()
         prediction = self.evaluate(member_forces=member_forces)
@@ -170,14 +182,16 @@ class Dynamics:
         self._lists = tuple(lists)
 
     def _deform(self) -> None:
-        """Bring the cells to the strain of their schedules, and move the atoms with them."""
+        """Change the cells as their schedules say, and move the atoms with them."""
         batch, settings = self.batch, self._settings
         times = self.times_ps()
         interval_ps = settings.check_interval * settings.time_step_fs / 1000
+        relaxations = self._relaxations(interval_ps)
         batch.lattices, lists = batch.lattices.copy(), list(self._lists)
-        for trajectory in self._strained:
+        for trajectory in self._changing:
             schedule, time_ps = self._schedules[int(batch.indices[trajectory])], times[trajectory]
             change = np.linalg.solve(schedule.deformation(time_ps - interval_ps), schedule.deformation(time_ps))
+            change = change @ relaxations.get(trajectory, np.eye(3))
             atoms = batch.atoms(trajectory)
             batch.lattices[trajectory] = batch.lattices[trajectory] @ change
             batch.positions[atoms] = batch.positions[atoms] @ change
@@ -186,6 +200,21 @@ class Dynamics:
             lists[trajectory] = self._listed(trajectory)
         self._lists = tuple(lists)
         self._cells = replace(self._cells, lattices=batch.lattices)
+
+    def _relaxations(self, interval_ps: float) -> dict[int, NDArray[np.float64]]:
+        """Return, for the trajectories with a pressure, the deformation ``[3, 3]`` of the cell in a time interval."""
+        if not self._relaxed:
+            return {}
+        batch, rows = self.batch, self._relaxed
+        self._renew_lists()
+        cells = self._cells.moved(batch.positions - self._images).select(rows)
+        found = self._engine.evaluate(cells, neighbours=tuple(self._lists[row] for row in rows), stress=True)
+        assert found.stresses is not None
+        kinetic = units.kB * self.temperatures()[rows] * cells.n_atoms / cells.volumes / units.GPa
+        pressures = np.array([self._schedules[int(batch.indices[row])].pressure_gpa for row in rows]) - kinetic
+        excess = found.stresses / units.GPa + pressures[:, None, None] * np.eye(3)
+        strains = np.clip(-_CELL_RATE_PER_GPA_PS * interval_ps * excess, -_MAX_CELL_STRAIN, _MAX_CELL_STRAIN)
+        return dict(zip(rows, np.eye(3) + strains, strict=True))
 
     def _listed(self, trajectory: int) -> NeighbourList:
         """Return the neighbour list of a trajectory at its current positions, which become its references."""

@@ -220,7 +220,8 @@ class _Sampler:
         batch, settings = dynamics.batch, self._task.settings
         keep = np.ones(len(batch), dtype=bool)
         for trajectory, index in enumerate(batch.indices.tolist()):
-            measured = survey.measurement(trajectory)
+            ratio = abs(np.linalg.det(batch.lattices[trajectory])) / self._task.cells.volumes[index]
+            measured = survey.measurement(trajectory, volume_ratio=float(ratio))
             reason = judge(measured, settings=settings, thresholds=self._task.thresholds)
             record = self._records[index]
             record.max_temperature_k = float(np.fmax(record.max_temperature_k, measured.temperature_k))

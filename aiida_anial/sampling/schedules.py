@@ -35,6 +35,7 @@ class Schedule(Settings):
     :param t_max_ps: t_max, length of the trajectory, in ps.
     :param strain_end: eps_end, its components xx, yy, zz, yz, xz, xy.
     :param strain_mod: eps_mod, its components.
+    :param pressure_gpa: pressure to which the cell relaxes beside that strain, in GPa; None if it does not.
     """
 
     t_start_k: NonNegative
@@ -44,11 +45,12 @@ class Schedule(Settings):
     t_max_ps: Positive
     strain_end: Strain = _UNSTRAINED
     strain_mod: Strain = _UNSTRAINED
+    pressure_gpa: float | None = None
 
     @property
-    def is_strained(self) -> bool:
+    def changes_cell(self) -> bool:
         """Whether the cell changes."""
-        return any(self.strain_end) or any(self.strain_mod)
+        return any(self.strain_end) or any(self.strain_mod) or self.pressure_gpa is not None
 
     def temperature(self, time_ps: float) -> float:
         """Return the target temperature in K at ``time_ps``."""
@@ -94,6 +96,8 @@ def draw_schedule(settings: ScheduleSettings, *, seed: int, index: int) -> Sched
         dilation = draw((-settings.dilation, settings.dilation))
         strain = [draw((-settings.strain, settings.strain)) for _ in _UNSTRAINED]
         changes[name] = tuple(value + dilation * (index < 3) for index, value in enumerate(strain))
+    if draw((0.0, 1.0)) < settings.relaxed_fraction:
+        changes['pressure_gpa'] = draw(settings.pressure_gpa)
     return schedule.model_copy(update=changes)
 
 

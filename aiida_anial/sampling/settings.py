@@ -71,12 +71,15 @@ class CellSettings(Settings):
 class ScheduleSettings(Settings):
     """Ranges of the parameters of temperature schedules, uniformly distributed; the defaults are the paper's.
 
-    See :class:`aiida_anial.sampling.schedules.Schedule` for the parameters. The paper has no quenches and
-    no strain.
+    See :class:`aiida_anial.sampling.schedules.Schedule` for the parameters. The paper has no quenches,
+    and its cells do not change.
 
     :param quench_fraction: probability that a trajectory is a quench: it ends at a temperature from ``t_quench_k``,
         without modulation, so that its last frame is close to a minimum of the energy in its cell.
     :param t_quench_k: range of T_end of quenches.
+    :param relaxed_fraction: probability that the cell of a trajectory follows the stress, to a pressure from
+        ``pressure_gpa``. With a quench, a random cell then finds a crystal that no one has told it.
+    :param pressure_gpa: range of that pressure.
     :param strain: largest absolute value of each component of the strain at the end, and of that of its modulation.
     :param dilation: largest absolute value of a linear strain, equal in all directions, that is added to both.
     """
@@ -88,6 +91,8 @@ class ScheduleSettings(Settings):
     t_max_ps: Positive = 250.0
     quench_fraction: Annotated[float, Field(ge=0, le=1)] = 0.0
     t_quench_k: Range = (0.0, 50.0)
+    relaxed_fraction: Annotated[float, Field(ge=0, le=1)] = 0.0
+    pressure_gpa: Range = (0.0, 0.0)
     strain: NonNegative = 0.0
     dilation: NonNegative = 0.0
 

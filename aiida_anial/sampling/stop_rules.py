@@ -20,6 +20,8 @@ __all__ = ('Measurement', 'Survey', 'are_finite', 'judge')
 
 # In eV/angstrom. A larger force moves an atom across any cell in one time step, so far that coordinates lose digits.
 _MEANINGLESS_FORCE = 1e5
+# Of the volume that a cell relaxes to, in units of that at the start. Members may agree on a gas: it has no forces.
+_VOLUME_RATIOS = (0.4, 2.5)
 
 
 @dataclass(frozen=True)
@@ -31,6 +33,7 @@ class Measurement:
     :param is_finite: whether energies and forces are finite.
     :param temperature_k: kinetic temperature.
     :param closest_contact_angstrom: distance of the closest two atoms, periodic images included.
+    :param volume_ratio: volume of the cell, in units of that at the start.
     :param energy_disagreement: standard deviation over the members / sqrt(atoms), eV.
     :param force_disagreement_mean: mean over atoms, eV/angstrom; NaN if not computed.
     :param force_disagreement_max: largest of all atoms, eV/angstrom; NaN if not computed.
@@ -42,6 +45,7 @@ class Measurement:
     is_finite: bool
     temperature_k: float
     closest_contact_angstrom: float
+    volume_ratio: float
     energy_disagreement: float
     force_disagreement_mean: float
     force_disagreement_max: float
@@ -71,6 +75,8 @@ def _unphysical(measured: Measurement, settings: SamplingSettings) -> StopReason
         return StopReason.TEMPERATURE
     if measured.closest_contact_angstrom < settings.min_contact_angstrom:
         return StopReason.CLOSE_CONTACT
+    if not _VOLUME_RATIOS[0] <= measured.volume_ratio <= _VOLUME_RATIOS[1]:
+        return StopReason.VOLUME
     return None
 
 
@@ -149,14 +155,15 @@ class Survey:
             novelty=np.full(len(batch), np.nan) if novelty is None else novelty,
         )
 
-    def measurement(self, trajectory: int) -> Measurement:
-        """Return the measurements on one trajectory."""
+    def measurement(self, trajectory: int, *, volume_ratio: float) -> Measurement:
+        """Return the measurements on one trajectory; those of the volume are not in the survey."""
         return Measurement(
             time_ps=self.times_ps[trajectory],
             is_last=bool(self.are_last[trajectory]),
             is_finite=bool(self.are_finite[trajectory]),
             temperature_k=float(self.temperatures_k[trajectory]),
             closest_contact_angstrom=self.contacts_angstrom[trajectory],
+            volume_ratio=volume_ratio,
             energy_disagreement=float(self.energy_disagreement[trajectory]),
             force_disagreement_mean=float(self.force_mean[trajectory]),
             force_disagreement_max=float(self.force_max[trajectory]),

@@ -29,12 +29,18 @@ class StopReason(StrEnum):
     NOVELTY = 'novelty'
     CLOSE_CONTACT = 'close_contact'
     TEMPERATURE = 'temperature'
+    VOLUME = 'volume'
     NOT_FINITE = 'not_finite'
 
     @property
     def is_physical(self) -> bool:
         """Whether the configuration at the end is physical, and therefore the candidate for a label."""
-        return self not in (StopReason.CLOSE_CONTACT, StopReason.TEMPERATURE, StopReason.NOT_FINITE)
+        return self not in (
+            StopReason.CLOSE_CONTACT,
+            StopReason.TEMPERATURE,
+            StopReason.VOLUME,
+            StopReason.NOT_FINITE,
+        )
 
 
 @dataclass(frozen=True, eq=False)

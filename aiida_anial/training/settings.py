@@ -33,9 +33,9 @@ class TrainingSettings(Settings):
     :param plateau_evaluations: evaluations without improvement after which ``plateau`` halves the learning rate.
     :param force_weight: l0^2 of Eq. 1, in angstrom^2: weight of the squared force errors.
     :param stress_weight: weight of the squared errors of the virial (volume times stress, eV); 0 leaves stress out.
-    :param force_scale_ev_per_angstrom: the loss of a configuration counts 1 / (1 + (f / scale)^2) times, f being the root
-        mean square of its force components: configurations far from equilibrium, whose errors are the largest, would
-        otherwise decide the weights of the networks. None, as in the paper: all count alike.
+    :param force_scale_ev_per_angstrom: the loss of a configuration counts 1 / (1 + (f / scale)^2) times, f being the
+        root mean square of its force components: configurations far from equilibrium, whose errors are the largest,
+        would otherwise decide what the networks learn. None, as in the paper: all count alike.
     :param evaluation_interval: steps between two evaluations of all configurations. The default is 50 or two epochs,
         whichever is longer, so that evaluations take at most a sixth of the time.
     :param early_stopping_evaluations: evaluations without improvement after which a member stops; 0 means never.

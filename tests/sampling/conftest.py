@@ -48,12 +48,16 @@ class PairEngine:
         pulls = (slope / r)[:, None] * vectors
         f = np.stack([np.bincount(neighbours.centre, pulls[:, k], minlength=len(by_atom)) for k in range(3)], axis=1)
         scales = np.array(self.scales)
+        by_strain = pulls[:, :, None] * vectors[:, None, :] / 2
+        of_cell = np.repeat(np.arange(len(cells)), cells.n_atoms)[neighbours.centre]
+        virials = np.stack([by_strain[of_cell == cell].sum(axis=0) for cell in range(len(cells))])
         return Prediction(
             n_atoms=cells.n_atoms,
             energies=energies * scales.mean(),
             member_energies=scales[:, None] * energies,
             forces=f * scales.mean(),
             member_forces=scales[:, None, None] * f if member_forces else None,
+            stresses=virials / cells.volumes[:, None, None] * scales.mean() if stress else None,
         )
 
 

@@ -42,13 +42,21 @@ def go(task, engine, checkpoint, *, stop_after=10**9, lines=None, fingerprint='a
     )
 
 
-@pytest.mark.parametrize(('candidate', 'strain'), [('last', 0.0), ('highest', 0.0), ('last', 0.05)])
+@pytest.mark.parametrize(
+    ('candidate', 'changes'),
+    [
+        ('last', {}),
+        ('highest', {}),
+        ('last', {'strain_end': (0.05,) * 6}),
+        ('last', {'pressure_gpa': 5.0}),
+    ],
+)
 @pytest.mark.parametrize('interruptions', [[0], [13], [40], [19, 1, 30], [99]])
-def test_same_bytes_as_without_interruption(task, engines, tmp_path, interruptions, candidate, strain):
+def test_same_bytes_as_without_interruption(task, engines, tmp_path, interruptions, candidate, changes):
     *others, fixed = task.schedules
-    strained = [one.model_copy(update={'strain_end': (strain,) * 6}) for one in others]
+    changed = [one.model_copy(update=changes) for one in others]
     settings = task.settings.model_copy(update={'candidate_at_t_max': candidate})
-    task = replace(task, settings=settings, schedules=(*strained, fixed))
+    task = replace(task, settings=settings, schedules=(*changed, fixed))
     scales = (0.98, 1.0, 1.03)
     whole_engine = engines.PairEngine(scales=scales)
     whole = go(task, whole_engine, tmp_path / 'unused')

@@ -34,7 +34,7 @@ def test_uniform_and_independent_of_each_other():
     names = ('t_start_k', 't_end_k', 't_mod_k', 't_0_ps')
     values = {name: np.array([getattr(schedule, name) for schedule in drawn]) for name in names}
     assert {schedule.t_max_ps for schedule in drawn} == {250.0}
-    assert not any(schedule.is_strained for schedule in drawn)
+    assert not any(schedule.changes_cell for schedule in drawn)
     for name, sample in values.items():
         low, high = getattr(settings, name)
         assert kstest(sample, 'uniform', args=(low, high - low)).pvalue > 0.01
