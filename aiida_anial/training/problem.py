@@ -162,7 +162,7 @@ def _loss_bound(
     forces = np.add.reduceat((data.forces**2).sum(axis=1), data.cells.offsets[:-1])
     virials = data.cells.volumes**2 * (data.stresses**2).sum(axis=(1, 2))
     loss = (data.energies - self_energy * n_atoms) ** 2 + n_atoms**2
-    loss = weights * (loss + settings.force_weight * forces + settings.stress_weight * virials)
+    loss = weights * (loss + settings.force_weight * forces + settings.stress_weight_at(settings.max_steps) * virials)
     return np.array([10.0 * loss[row == Role.TRAIN].mean() for row in split])
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
@@ -33,6 +34,8 @@ class TrainingSettings(Settings):
     :param plateau_evaluations: evaluations without improvement after which ``plateau`` halves the learning rate.
     :param force_weight: l0^2 of Eq. 1, in angstrom^2: weight of the squared force errors.
     :param stress_weight: weight of the squared errors of the virial (volume times stress, eV); 0 leaves stress out.
+    :param final_stress_weight: the weight that ``stress_weight`` changes to in the course of ``max_steps``, along half
+        a period of a cosine; None keeps it. Forces are learned first and faster if the stress does not count yet.
     :param force_scale_ev_per_angstrom: the loss of a configuration counts 1 / (1 + (f / scale)^2) times, f being the
         root mean square of its force components: configurations far from equilibrium, whose errors are the largest,
         would otherwise decide what the networks learn. None, as in the paper: all count alike.
@@ -53,6 +56,7 @@ class TrainingSettings(Settings):
     plateau_evaluations: Count = 100
     force_weight: NonNegative = 4.0
     stress_weight: NonNegative = 0.01
+    final_stress_weight: NonNegative | None = None
     force_scale_ev_per_angstrom: Positive | None = None
     evaluation_interval: Count | None = None
     early_stopping_evaluations: Annotated[int, Field(ge=0)] = 0
@@ -60,6 +64,13 @@ class TrainingSettings(Settings):
     max_restarts: Annotated[int, Field(ge=0)] = 2
     max_diverged_fraction: Fraction = 0.5
     checkpoint_interval_s: NonNegative = 60.0
+
+    def stress_weight_at(self, step: int) -> float:
+        """Return the weight of the virial at optimiser step ``step``, counted from 0."""
+        if self.final_stress_weight is None:
+            return self.stress_weight
+        share = math.sin(math.pi / 2 * min(step / self.max_steps, 1.0)) ** 2
+        return (1 - share) * self.stress_weight + share * self.final_stress_weight
 
     @model_validator(mode='after')
     def _rates_fall(self) -> Self:

@@ -197,7 +197,7 @@ class _Trainer:
                 self._problem.model,
                 shares=shares[:, part],
                 force_weight=self._settings.force_weight,
-                stress_weight=self._settings.stress_weight,
+                stress_weight=self._settings.stress_weight_at(self._state.step),
                 out=gradients,
             )
         return gradients
@@ -215,7 +215,7 @@ class _Trainer:
             self._problem.targets,
             self._problem.model,
             force_weight=settings.force_weight,
-            stress_weight=settings.stress_weight,
+            stress_weight=settings.stress_weight_at(settings.max_steps),
         )
         loss = evaluation.loss * self._problem.weights
         train_loss = mean_over(loss, self._problem.roles == Role.TRAIN)

@@ -253,6 +253,21 @@ def test_stress_weight_improves_stress(train):
     assert with_stress < without
 
 
+def test_the_weight_of_stress_changes_along_half_a_period():
+    settings = SETTINGS.model_copy(update={'max_steps': 4, 'stress_weight': 0.1, 'final_stress_weight': 0.5})
+    weights = [settings.stress_weight_at(step) for step in range(6)]
+    half = 0.2 / np.sqrt(2)
+    np.testing.assert_allclose(weights, [0.1, 0.3 - half, 0.3, 0.3 + half, 0.5, 0.5], rtol=1e-12)
+    assert SETTINGS.stress_weight_at(20) == SETTINGS.stress_weight
+
+
+def test_the_final_weight_of_stress_decides(train):
+    settings = SETTINGS.model_copy(update={'max_steps': 200, 'force_weight': 1.0, 'stress_weight': 0.0})
+    without = train(settings).summary['stress_rmse_ev_per_angstrom3']
+    changed = train(settings.model_copy(update={'final_stress_weight': 1.0}))
+    assert changed.summary['stress_rmse_ev_per_angstrom3'] < without
+
+
 def test_weights_fall_with_the_force(emt_data):
     weights = configuration_weights(emt_data, 0.5)
     force = [np.sqrt((emt_data.forces_of(index) ** 2).mean()) for index in range(len(emt_data))]
