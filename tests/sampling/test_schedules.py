@@ -88,6 +88,16 @@ def test_strains_are_random_within_their_ranges_and_leave_the_temperatures_as_th
         assert np.abs(components[:, :3]).max() <= 0.15
 
 
+def test_some_cells_relax_to_pressures_within_the_range():
+    drawn = draw_schedules(ScheduleSettings(relaxed_fraction=0.4, pressure_gpa=(2.0, 30.0)), seed=4, n=400)
+    plain = draw_schedules(ScheduleSettings(), seed=4, n=400)
+    assert [one.model_copy(update={'pressure_gpa': None}) for one in drawn] == list(plain)
+    pressures = [one.pressure_gpa for one in drawn if one.pressure_gpa is not None]
+    assert len(pressures) / 400 == pytest.approx(0.4, abs=0.07)
+    assert kstest(pressures, 'uniform', args=(2.0, 28.0)).pvalue > 0.001
+    assert all(one.changes_cell == (one.pressure_gpa is not None) for one in drawn)
+
+
 def test_round_trip_through_json():
     schedule = draw_schedule(ScheduleSettings(), seed=2, index=3)
     assert Schedule.parse(schedule.to_dict()) == schedule
