@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 import os
-import re
 import resource
 import shutil
 import stat
-import subprocess
-import tempfile
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
@@ -22,6 +19,7 @@ from aiida.manage import get_manager
 from aiida.manage.configuration import Profile, get_config, get_config_option
 from aiida_pseudo.groups.family import PseudoPotentialFamily
 
+from aiida_anial.cli.code_checks import code_check, computer_check
 from aiida_anial.cli.installation import COMPUTER, PW_CODE, WORKER_CODE
 from aiida_anial.cli.production import BROKERS, STORAGES
 from aiida_anial.cli.server_checks import (
@@ -36,7 +34,7 @@ from aiida_anial.cli.server_checks import (
 from aiida_anial.cli.speed_checks import speed_checks
 from aiida_anial.pseudopotential import PSEUDO_FAMILY
 
-__all__ = ('checks', 'machine_checks', 'n_cores', 'n_workers')
+__all__ = ('checks', 'daemon_check', 'disk_checks', 'machine_checks', 'n_cores', 'n_workers')
 
 _SETUP: Final = 'run `aiida-anial setup`'
 _LEAST_GIB: Final = 1
@@ -54,7 +52,7 @@ def checks() -> Iterator[Check]:
         if check.passed is False:
             missing.add(check.name)
         yield check
-    yield _daemon()
+    yield daemon_check()
     yield from machine_checks(profile)
     # The remaining checks need the database, whose absence has been reported.
     if SERVER in missing:
@@ -62,8 +60,8 @@ def checks() -> Iterator[Check]:
     if profile.process_control_backend in BROKERS and BROKER_SERVER not in missing and n_workers():
         yield process_check()
     yield _computer()
-    yield _code(PW_CODE, [], r'Program PWSCF (v\.\S+)')
-    yield _code(WORKER_CODE, ['--version'], r'version (\S+)')
+    yield _code(PW_CODE)
+    yield _code(WORKER_CODE)
     yield _pseudo_family()
     yield from speed_checks(n_workers(), n_cores())
 
@@ -84,7 +82,8 @@ def _profile(profile: Profile) -> Check:
     return Check('profile', broker is not None, finding, f'{_SETUP} with a profile that has a broker')
 
 
-def _daemon() -> Check:
+def daemon_check() -> Check:
+    """Check that the daemon runs."""
     remedy = 'run `verdi daemon start`'
     try:
         running = get_daemon_client().is_daemon_running
@@ -98,7 +97,7 @@ def machine_checks(profile: Profile) -> Iterator[Check]:
     yield _configuration()
     yield from _workers()
     yield _open_files()
-    yield from _disks(profile)
+    yield from disk_checks(profile)
 
 
 def n_workers() -> int | None:
@@ -152,7 +151,7 @@ def _open_files() -> Check:
     return Check('open files', enough, finding, remedy)
 
 
-def _disks(profile: Profile) -> Iterator[Check]:
+def disk_checks(profile: Profile) -> Iterator[Check]:
     """Check the free space on the disks of the configuration and of the repository, which may be the same disk."""
     folders = [Path(get_config().dirpath)]
     if 'repository_uri' in profile.storage_config:
@@ -167,45 +166,18 @@ def _disks(profile: Profile) -> Iterator[Check]:
 
 
 def _computer() -> Check:
-    remedy = f'{_SETUP}, or `verdi computer test {COMPUTER}`'
     try:
-        computer = orm.load_computer(COMPUTER)
-        with computer.get_transport() as transport:
-            transport.whoami()
-    except (AiidaException, OSError) as exception:
-        return Check('computer', False, f'{COMPUTER} cannot be used: {exception}', remedy)
-    return Check('computer', True, f'{computer.label}, {computer.transport_type}, {computer.scheduler_type}')
+        return computer_check(orm.load_computer(COMPUTER))
+    except AiidaException:
+        return Check('computer', False, f'there is no {COMPUTER}', _SETUP)
 
 
-def _code(label: str, arguments: list[str], version: str) -> Check:
-    """Run the executable of a code to check that it exists and finds its libraries.
-
-    :param version: regular expression for its output, with the version as a group.
-    """
+def _code(label: str) -> Check:
     name = f'{label}@{COMPUTER}'
     try:
-        path = str(orm.load_code(name).filepath_executable)
+        return code_check(orm.load_code(name))
     except AiidaException:
         return Check('code', False, f'there is no {name}', f'{_SETUP}, or `verdi code create core.code.installed`')
-    remedy = f'install what {path} needs, or `verdi code delete {name}` and {_SETUP}'
-    try:
-        # pw.x finds no input here, and writes a file to say so.
-        with tempfile.TemporaryDirectory() as folder:
-            result = subprocess.run(  # noqa: S603 - a list, no shell
-                [path, *arguments],
-                cwd=folder,
-                stdin=subprocess.DEVNULL,
-                capture_output=True,
-                text=True,
-                timeout=60,
-                check=False,
-            )
-    except (OSError, subprocess.SubprocessError) as exception:
-        return Check('code', False, f'{name} cannot run: {exception}', remedy)
-    found = re.search(version, result.stdout)
-    if found is None:
-        return Check('code', False, f'{name}, {path}, prints no version: {result.stderr.strip()[-200:]}', remedy)
-    return Check('code', True, f'{name}, {path}, {found[1]}')
 
 
 def _pseudo_family() -> Check:

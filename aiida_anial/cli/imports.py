@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import math
 from pathlib import Path
 from typing import Any
 
 import click
 
+from aiida_anial.cli.parameters import FiniteRange
 from aiida_anial.cli.root import profile_option
 from aiida_anial.common.errors import AnialError, one_line
 
@@ -20,8 +20,7 @@ _campaign = click.option('--campaign', help='Refuse labels whose level of theory
 _mix = click.option('--mix-theory', is_flag=True, help='Accept labels of different levels of theory.')
 _max_force = click.option(
     '--max-force',
-    type=click.FloatRange(min=0, max=1e6, min_open=True),
-    callback=lambda _ctx, _parameter, value: _finite(value),
+    type=FiniteRange(min=0, max=1e6, min_open=True),
     default=50.0,
     show_default=True,
     help='Reject a label with a larger force on an atom as unphysical, eV/angstrom.',
@@ -52,10 +51,12 @@ def dataset(**options: Any) -> None:
     from aiida import orm
 
     from aiida_anial.calcfunctions.import_dataset import import_dataset
+    from aiida_anial.cli.preflight import check_disk
     from aiida_anial.data.validation import CAMPAIGN_ELEMENTS
     from aiida_anial.formats.datasets import read_dataset
     from aiida_anial.formats.files import check_name
 
+    check_disk()
     reading = {key: options[key] for key in ('file_format', 'energy_unit', 'trust_units')}
     check_name(options['path'].name)
     found = read_dataset(options['path'], **reading, elements=CAMPAIGN_ELEMENTS)
@@ -83,8 +84,10 @@ def calculations(pks: tuple[str, ...], **options: Any) -> None:
     from aiida import orm
 
     from aiida_anial.calcfunctions.import_calculations import import_calculations
+    from aiida_anial.cli.preflight import check_disk
     from aiida_anial.data.pw_outputs import pw_level_of_theory
 
+    check_disk()
     jobs = [_finished_pw(pk) for pk in dict.fromkeys(pks)]
     theories = {f'calculation {job.pk}': pw_level_of_theory(job.outputs.output_parameters) for job in jobs}
     first = next(iter(theories))
@@ -193,16 +196,6 @@ def _check_sound(found: Any, options: dict[str, Any]) -> None:
     raise AnialError(one_line(f'{options["path"]}: no label is valid; {first}: {faults[first]}.'))
 
 
-def _finite(value: float) -> float:
-    """Return the value unless it is NaN.
-
-    :raises click.BadParameter: if it is NaN, which click accepts in any range.
-    """
-    if math.isnan(value):
-        raise click.BadParameter('nan is not a number.')
-    return value
-
-
 def _report(outputs: Any) -> None:
     rejected = outputs['rejected'].get_dict()
     for name, reason in rejected.items():
@@ -219,10 +212,12 @@ def _report(outputs: Any) -> None:
 @profile_option()
 def model(path: Path, label: str) -> None:
     """Store the ensemble at PATH: a folder of NeuroChem files, or a safetensors file of this package."""
+    from aiida_anial.cli.preflight import check_disk
     from aiida_anial.data.ensemble import EnsembleData
     from aiida_anial.potential.neurochem import read_neurochem
     from aiida_anial.potential.potential import read_potential
 
+    check_disk()
     ensemble = read_neurochem(path) if path.is_dir() else read_potential(path)
     if ensemble.model.element != 'Al':
         raise AnialError(one_line(f'{path}: it is a model of {ensemble.model.element}; only Al is supported.'))

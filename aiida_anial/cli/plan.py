@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from aiida_anial.cli.campaign_options import campaign_options
+from aiida_anial.cli.parameters import FiniteRange
 from aiida_anial.cli.root import profile_option
 
 if TYPE_CHECKING:
@@ -24,7 +25,7 @@ _ROWS = 6
 @campaign_options
 @click.option(
     '--label-seconds',
-    type=click.FloatRange(min=0, min_open=True),
+    type=FiniteRange(min=0, min_open=True),
     help='Seconds that one label takes; without it a few are timed on this machine.',
 )
 @click.option('--json', 'as_json', is_flag=True, help='Print one JSON object.')

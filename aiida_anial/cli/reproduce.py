@@ -8,6 +8,7 @@ from typing import Any
 
 import click
 
+from aiida_anial.cli.parameters import FiniteRange
 from aiida_anial.cli.root import profile_option
 from aiida_anial.common.errors import AnialError
 
@@ -22,7 +23,7 @@ _KINDS = ('function', 'evaluation', 'dynamics', 'training', 'dft')
 @click.option('--recursive', is_flag=True, help='Run every step under a work chain again, each from its stored inputs.')
 @click.option(
     '--budget',
-    type=click.FloatRange(min=0),
+    type=FiniteRange(min=0),
     metavar='SECONDS',
     help='With --recursive: limit the summed run time of the originals; some steps of every kind are chosen first.',
 )
@@ -42,11 +43,11 @@ def command(**options: Any) -> None:
     The exit status is 0 if every output is within the tolerance of its kind of step, and 1 otherwise.
     """
     from aiida_anial.cli.tables import print_reproductions
-    from aiida_anial.reproduction.reproduce import check_codes, reproduce
+    from aiida_anial.reproduction.reproduce import reproduce
 
     codes = _codes(options)
     selection = _selection(options)
-    check_codes(selection.chosen, codes)
+    _check_codes(selection.chosen, codes)
     results = []
     for number, step in enumerate(selection.chosen, start=1):
         results.append(result := reproduce(step, codes))
@@ -59,6 +60,27 @@ def command(**options: Any) -> None:
     else:
         print_reproductions(results, selection.left_out)
     sys.exit(0 if _is_fine(results) else 1)
+
+
+def _check_codes(steps: Any, codes: Any) -> None:
+    """Check that the codes of the steps can be used here, and that there is disk space.
+
+    :raises AnialError: if one cannot.
+    """
+    from aiida_anial.cli.preflight import check_codes, check_disk
+    from aiida_anial.reproduction.reproduce import codes_of
+    from aiida_anial.reproduction.steps import StepKind, describe, kind_of
+
+    for code, step in codes_of(steps, codes):
+        option = '--pw-code' if kind_of(step) == StepKind.DFT else '--worker-code'
+        try:
+            check_codes([code])
+        except AnialError as exception:
+            why = str(exception).removesuffix('.')
+            raise AnialError(
+                f'PK: {describe(step)} needs the code {code.full_label}; {why}, or give another code with {option}.'
+            ) from exception
+    check_disk()
 
 
 def _is_fine(results: list[Any]) -> bool:

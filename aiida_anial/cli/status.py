@@ -11,6 +11,7 @@ from typing import Any
 
 import click
 
+from aiida_anial.cli.parameters import FiniteRange
 from aiida_anial.cli.root import profile_option
 
 __all__ = ('command', 'watch')
@@ -47,9 +48,7 @@ def command(pk: str, as_json: bool) -> None:
 
 @click.command('watch')
 @click.argument('pk')
-@click.option(
-    '--interval', type=click.FloatRange(min=0.2), default=1.0, show_default=True, help='Seconds between updates.'
-)
+@click.option('--interval', type=FiniteRange(min=0.2), default=1.0, show_default=True, help='Seconds between updates.')
 @profile_option()
 def watch(pk: str, interval: float) -> None:
     """Print the reports of the campaign PK as they arrive, until it ends, and every five minutes how fast it is.

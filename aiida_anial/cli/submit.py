@@ -9,6 +9,7 @@ import click
 from aiida_anial.active_learning.settings import CampaignInputs
 from aiida_anial.cli.campaign_options import campaign_options
 from aiida_anial.cli.root import profile_option
+from aiida_anial.common.errors import AnialError
 
 if TYPE_CHECKING:
     from aiida_anial.continuation.plan import Continuation
@@ -33,7 +34,11 @@ __all__ = ('command',)
 )
 @click.option('--mix-theory', is_flag=True, help='Accept labels of different levels of theory.')
 @click.option('--label', default='', help='Label of the campaign.')
-@click.option('--dry-run', is_flag=True, help='Print the resolved inputs as YAML without submitting.')
+@click.option(
+    '--dry-run',
+    is_flag=True,
+    help='Print the resolved inputs as YAML, and check them and the codes, without submitting.',
+)
 @click.option('--pk-only', is_flag=True, help='Print only the pk of the campaign.')
 @profile_option()
 def command(**options: Any) -> None:
@@ -47,13 +52,14 @@ def command(**options: Any) -> None:
     inputs, nodes, past = _plan(options) if options['continued'] or options['datasets'] else _fresh(options)
     if options['dry_run']:
         _print(inputs, past)
+        _check(inputs, nodes, options)
         return
     pk = _submit(inputs, nodes, past, options)
     click.echo(pk if options['pk_only'] else f'Submitted campaign {pk}; follow it with: aiida-anial watch {pk}')
 
 
 def _fresh(options: dict[str, Any]) -> Planned:
-    """Return the inputs of a new campaign, and its nodes unless this is a dry run."""
+    """Return the inputs of a new campaign, and its nodes unless this is a dry run, which prints the inputs first."""
     from aiida_anial.cli.resolve import resolve_inputs, resolve_nodes
 
     inputs = resolve_inputs(options)
@@ -90,6 +96,24 @@ def _print(inputs: CampaignInputs, past: Continuation | None) -> None:
     for line in past.lines() if past is not None else ():
         click.echo(f'# {line}')
     click.echo(yaml.safe_dump(inputs.to_dict(), sort_keys=False, default_flow_style=None), nl=False)
+
+
+def _check(inputs: CampaignInputs, nodes: CampaignNodes | None, options: dict[str, Any]) -> None:
+    """Check, at the end of a dry run, that the campaign could be submitted.
+
+    :raises AnialError: if a code, its computer or the pseudopotential cannot be used. What may change until then, the
+        daemon and the disk, is only said.
+    """
+    from aiida_anial.cli.preflight import check_codes, check_machine, codes_in
+    from aiida_anial.cli.resolve import resolve_nodes
+
+    if nodes is None:
+        nodes, _ = resolve_nodes(options, inputs)
+    check_codes([nodes.worker_code, *codes_in(nodes.labeller)])
+    try:
+        check_machine()
+    except AnialError as exception:
+        click.echo(f'Not yet: {exception}', err=True)
 
 
 def _submit(inputs: CampaignInputs, nodes: Any, past: Continuation | None, options: dict[str, Any]) -> int:

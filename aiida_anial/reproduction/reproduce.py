@@ -10,7 +10,6 @@ from typing import Any
 
 from aiida import orm
 from aiida.common import LinkType
-from aiida.common.exceptions import ValidationError
 from aiida.engine import run_get_node
 
 from aiida_anial.common.errors import AnialError
@@ -26,8 +25,8 @@ __all__ = (
     'Reproduction',
     'Selection',
     'StepFailedError',
-    'check_codes',
     'check_single',
+    'codes_of',
     'reproduce',
     'run_again',
     'select',
@@ -112,36 +111,14 @@ class Codes:
         return self.pw if kind_of(step) == StepKind.DFT else self.worker
 
 
-def check_codes(steps: Iterable[Any], codes: Codes) -> None:
-    """Check that the codes of the steps can be used here, each code once.
-
-    :raises AnialError: if a computer is not configured, or an executable does not exist.
-    """
-    looked_at: set[str] = set()
+def codes_of(steps: Iterable[Any], codes: Codes) -> list[tuple[orm.AbstractCode, Any]]:
+    """Return the codes that the steps will run with, each with the first step that needs it."""
+    found: dict[str, tuple[orm.AbstractCode, Any]] = {}
     for step in steps:
-        links = step.base.links.get_incoming(node_class=orm.AbstractCode, link_type=INPUT_LINKS).all()
-        for code in [codes.instead_of(step) or link.node for link in links]:
-            if code.uuid in looked_at:
-                continue
-            looked_at.add(code.uuid)
-            if (fault := _fault(code)) is not None:
-                option = '--pw-code' if kind_of(step) == StepKind.DFT else '--worker-code'
-                raise AnialError(
-                    f'PK: the code {code.full_label} of {describe(step)} cannot be used, {fault}; '
-                    f'give another code with {option}.'
-                )
-
-
-def _fault(code: Any) -> str | None:
-    """Return why a code cannot be used, as part of a sentence, or None."""
-    if code.computer is not None and not code.computer.is_configured:
-        return f'its computer {code.computer.label!r} is not configured'
-    if isinstance(code, orm.InstalledCode):
-        try:
-            code.validate_filepath_executable()
-        except ValidationError as exception:
-            return f'{" ".join(str(exception).split()).rstrip(".")}'
-    return None
+        inputs = [link.node for link in step.base.links.get_incoming(link_type=INPUT_LINKS).all()]
+        for code in [codes.instead_of(step) or node for node in inputs if isinstance(node, orm.AbstractCode)]:
+            found.setdefault(code.uuid, (code, step))
+    return list(found.values())
 
 
 @dataclass(frozen=True)

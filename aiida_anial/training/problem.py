@@ -147,7 +147,8 @@ def configuration_weights(data: LabelledCells, force_scale: float | None) -> NDA
         return np.ones(len(data))
     squared = np.add.reduceat((data.forces**2).sum(axis=1), data.cells.offsets[:-1]) / (3 * data.cells.n_atoms)
     weights: NDArray[np.float64] = 1 / (1 + squared / force_scale**2)
-    return weights / weights.mean()
+    weights /= weights.mean()
+    return weights
 
 
 def _loss_bound(

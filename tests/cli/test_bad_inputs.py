@@ -227,6 +227,20 @@ def test_commands_and_arguments_that_do_not_exist_are_named(invoke):
     assert_refused(invoke('watch', '1', '--interval', '0'), '--interval')
 
 
+@pytest.mark.parametrize('value', ['nan', 'inf', '-inf'])
+@pytest.mark.parametrize(
+    'command',
+    [
+        ('watch', '1', '--interval'),
+        ('reproduce', '1', '--recursive', '--budget'),
+        ('plan', '--label-seconds'),
+        ('import', 'calculations', '1', '--max-force'),
+    ],
+)
+def test_numbers_that_are_none_are_refused(invoke, command, value):
+    assert_refused(invoke(*command, value), command[-1])
+
+
 def test_a_profile_that_does_not_exist_is_refused(invoke):
     result = invoke('status', '-p', 'gone', '1')
     assert result.exit_code != 0

@@ -34,7 +34,7 @@ def test_the_help_lists_every_command_and_the_version_is_the_package(invoke):
 
 
 @pytest.mark.parametrize('protocol', ['demo', 'laptop', 'paper'])
-def test_a_dry_run_prints_the_inputs_that_it_would_submit(invoke, write, count_nodes, protocol):
+def test_a_dry_run_prints_the_inputs_that_it_would_submit(invoke, write, installed, count_nodes, protocol):
     before = count_nodes()
     over = write({'seed': 42, 'cells': {'families': [{'edges_angstrom': [11, 12], 'n_atoms': [60, 70]}]}})
     result = invoke('submit', over, '--protocol', protocol, '--dry-run', '--seed', 43)
@@ -45,7 +45,7 @@ def test_a_dry_run_prints_the_inputs_that_it_would_submit(invoke, write, count_n
     assert count_nodes() == before
 
 
-def test_a_dry_run_given_back_gives_the_same_dry_run(invoke, write):
+def test_a_dry_run_given_back_gives_the_same_dry_run(invoke, write, installed):
     first = invoke('submit', '--protocol', 'demo', '--dry-run').stdout
     assert invoke('submit', write(first), '--protocol', 'paper', '--dry-run').stdout == first
 
@@ -65,6 +65,7 @@ def submitted(monkeypatch):
         builders.append(builder)
         return SimpleNamespace(pk=4711)
 
+    monkeypatch.setattr('aiida_anial.cli.resolve.check_machine', lambda: None)
     monkeypatch.setattr('aiida_anial.cli.resolve.submit', fake)
     return builders
 

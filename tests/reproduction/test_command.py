@@ -172,7 +172,7 @@ def test_a_computer_that_is_not_configured_is_named_with_the_remedy_and_nothing_
 ):
     imported = copy_of(steps['EvaluateCalculation'][0], inputs={'code': elsewhere})
     before = count_nodes()
-    one_sentence(invoke(imported.pk), 'far@elsewhere', "'elsewhere' is not configured", '--worker-code')
+    one_sentence(invoke(imported.pk), 'far@elsewhere', 'computer: elsewhere is not configured', '--worker-code')
     assert count_nodes() == before
 
     result = invoke(imported.pk, '--worker-code', worker_code.full_label, '--json')
