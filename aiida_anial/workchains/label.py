@@ -122,6 +122,9 @@ class LabelWorkChain(AnialWorkChain):
         """Record the calculations that have ended, and fill the slots."""
         for key, node in self.ended().items():
             self._note(key, node)
+        if self.ctx.waiting and self._too_many_failed(len(self.ctx.failures)):
+            self.report(f'{len(self.ctx.failures)} labels failed; no more are launched, {len(self.ctx.waiting)} waited')
+            self.ctx.waiting = []
         done = len(self.ctx.taken_over) + self.ctx.n_labelled + len(self.ctx.failures)
         total, labeller = len(self.inputs.cells), self.labeller
         self.ctx.stage = f'evaluating {total} cells' if labeller.is_one_job else f'{done} of {total} labels done'
@@ -140,16 +143,20 @@ class LabelWorkChain(AnialWorkChain):
         self.ctx.collected = self.labeller.collect(self)
 
     def results(self) -> ExitCode | None:
-        """Attach the outputs, and then fail if too many labels failed."""
+        """Attach the outputs, and then fail if too many labels failed; cells that waited then are not labelled."""
         # Labels are found through the process that made them; a further link to each would say nothing new.
         self.out_many({name: node for name, node in self.ctx.collected.items() if name != 'labels'})
         total, failed = len(self.inputs.cells), len(self.ctx.collected['rejected'].get_dict())
-        self.report(f'labelled {total - failed} of {total} cells')
-        allowed = self._limits.max_failed_fraction
-        if failed > allowed * total:
-            code: ExitCode = self.exit_codes.ERROR_TOO_MANY_FAILED
-            return code.format(failed=str(failed), total=str(total), allowed=str(allowed))
-        return None
+        shard = self.ctx.collected.get('dataset')
+        self.report(f'labelled {0 if shard is None else shard.n_configurations} of {total} cells')
+        if not self._too_many_failed(failed):
+            return None
+        code: ExitCode = self.exit_codes.ERROR_TOO_MANY_FAILED
+        allowed = str(self._limits.max_failed_fraction)
+        return code.format(failed=str(failed), total=str(total), allowed=allowed)
+
+    def _too_many_failed(self, number: int) -> bool:
+        return number > self._limits.max_failed_fraction * len(self.inputs.cells)
 
     @property
     def _limits(self) -> LabelSettings:

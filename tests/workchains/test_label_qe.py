@@ -42,8 +42,8 @@ def structures(make_cells):
 
 
 @pytest.fixture(scope='module')
-def chain(run_all, pw_code, pseudo, structures):
-    """The labelling of these cells."""
+def label(run_all, pw_code, pseudo):
+    """Return a function that labels cells."""
     from aiida_anial.labellers.pw_inputs import pw_inputs
 
     settings = QeSettings.parse(
@@ -56,11 +56,22 @@ def chain(run_all, pw_code, pseudo, structures):
             'job': {'max_wallclock_seconds': 600},
         }
     )
-    builder = LabelWorkChain.get_builder()
-    builder.cells = structures
-    builder.qe = pw_inputs(settings, pw_code, pseudo)
-    builder.limits = orm.Dict(LabelSettings(max_concurrent=MAX_CONCURRENT, max_failed_fraction=0.4).to_dict())
-    return run_all(builder)[0]
+
+    def run(cells, max_failed_fraction):
+        limits = LabelSettings(max_concurrent=MAX_CONCURRENT, max_failed_fraction=max_failed_fraction)
+        builder = LabelWorkChain.get_builder()
+        builder.cells = cells
+        builder.qe = pw_inputs(settings, pw_code, pseudo)
+        builder.limits = orm.Dict(limits.to_dict())
+        return run_all(builder)[0]
+
+    return run
+
+
+@pytest.fixture(scope='module')
+def chain(label, structures):
+    """The labelling of these cells."""
+    return label(structures, 0.4)
 
 
 @pytest.fixture
@@ -85,6 +96,25 @@ def test_a_cell_that_fails_is_named_with_its_reason_and_the_others_stay(chain):
     assert list(rejected) == ['b_overlap', 'f_close']
     assert re.search(r'PwCalculation<\d+> exit status \d+: .{10}', rejected['b_overlap'])
     assert re.search(r'unphysical: a force of \S+ eV/angstrom is above the limit of 50', rejected['f_close'])
+
+
+def test_no_more_cells_are_launched_once_too_many_have_failed(label, structures):
+    overlap = structures['b_overlap']
+    cells = {f'{letter}_overlap': to_structure(*_moved(overlap, shift)) for shift, letter in enumerate('abcdefgh')}
+    chain = label(cells, 0.2)
+    assert chain.exit_status == LabelWorkChain.exit_codes.ERROR_TOO_MANY_FAILED.status
+    bases = [child for child in chain.called if child.process_label == 'PwBaseWorkChain']
+    # The second failure is the last that may be; one more calculation can be alive at that moment.
+    assert 2 <= len(bases) <= 3
+    assert set(chain.outputs.rejected.get_dict()) == {base.label for base in bases}
+    messages = [log.message for log in orm.Log.collection.get_logs_for(chain)]
+    assert any('no more are launched' in message for message in messages)
+
+
+def _moved(structure, shift):
+    """Return the cell of a structure with all atoms moved, so that no calculation is taken from the cache."""
+    atoms = structure.get_ase()
+    return atoms.positions + 0.1 * shift, np.array(atoms.cell), atoms.numbers
 
 
 def test_never_more_calculations_are_alive_than_allowed_but_as_many(bases):
