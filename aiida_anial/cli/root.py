@@ -2,21 +2,22 @@
 
 from __future__ import annotations
 
-import functools
 import importlib
+import os
+import tempfile
+import traceback
 from typing import Any
 
 import click
 from aiida.cmdline.groups.verdi import VerdiContext
-from aiida.cmdline.params import options, types
 from aiida.common.exceptions import AiidaException
 
 from aiida_anial import __version__
+from aiida_anial.cli.profile import profile_option
 from aiida_anial.common.errors import AnialError, one_line
 
 __all__ = ('main', 'profile_option')
 
-profile_option = functools.partial(options.PROFILE, type=types.ProfileParamType(load_profile=True), expose_value=False)
 
 # The object that defines each command, as MODULE:NAME.
 _COMMANDS = {
@@ -64,6 +65,27 @@ class _Group(click.Group):
             return super().invoke(ctx)
         except (AnialError, AiidaException) as exception:
             raise click.ClickException(one_line(exception)) from exception
+        except (click.ClickException, click.exceptions.Exit, click.Abort, BrokenPipeError):
+            raise
+        except UnicodeEncodeError as exception:
+            raise click.ClickException(
+                f'the terminal or file cannot show {exception.object[exception.start]!a}; set PYTHONIOENCODING=utf-8.'
+            ) from exception
+        except OSError as exception:
+            where = f'{exception.filename}: ' if exception.filename else ''
+            raise click.ClickException(one_line(f'{where}{exception.strerror or exception}.')) from exception
+        except Exception as exception:
+            raise click.ClickException(_unexpected(exception)) from exception
+
+
+def _unexpected(exception: Exception) -> str:
+    """Keep the traceback in a file, and return a sentence that names it."""
+    text = traceback.format_exc()
+    descriptor, name = tempfile.mkstemp(prefix='aiida-anial-', suffix='.log')
+    with os.fdopen(descriptor, 'w', encoding='utf-8') as stream:
+        stream.write(text)
+    what = one_line(f'{type(exception).__name__}: {exception}'[:200])
+    return f'unexpected {what}; please report it with what is in {name}.'
 
 
 @click.group(cls=_Group, context_settings={'help_option_names': ['-h', '--help']})

@@ -10,7 +10,7 @@ import pytest
 import yaml
 from click.testing import CliRunner, Result
 
-from aiida_anial.cli import main
+from aiida_anial.cli.root import main
 
 
 @pytest.fixture

@@ -17,7 +17,7 @@ from aiida import orm
 from aiida.tools.archive import import_archive
 from click.testing import CliRunner
 
-from aiida_anial.cli import main
+from aiida_anial.cli.root import main
 from aiida_anial.continuation.plan import inputs_of, nodes_of
 from aiida_anial.continuation.progress import progress
 

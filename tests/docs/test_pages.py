@@ -11,7 +11,7 @@ import click
 import pytest
 import yaml
 
-from aiida_anial.cli import main
+from aiida_anial.cli.root import main
 from aiida_anial.protocols.protocol import campaign_inputs
 
 ROOT = Path(__file__).parents[2]

@@ -7,7 +7,7 @@ from collections.abc import Callable
 import pytest
 from click.testing import CliRunner, Result
 
-from aiida_anial.cli import main
+from aiida_anial.cli.root import main
 
 
 @pytest.fixture

@@ -8,8 +8,8 @@ import pytest
 import yaml
 from click.testing import CliRunner
 
-from aiida_anial.cli import main
 from aiida_anial.cli.credentials import read_servers, settings, variable
+from aiida_anial.cli.root import main
 from aiida_anial.common.errors import AnialError
 
 SECRET = 'hunter2'

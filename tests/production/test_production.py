@@ -13,9 +13,9 @@ import pytest
 import yaml
 from click.testing import CliRunner
 
-from aiida_anial.cli import main
 from aiida_anial.cli.credentials import read_servers
 from aiida_anial.cli.rabbitmq import broker_config, broker_facts
+from aiida_anial.cli.root import main
 from aiida_anial.cli.server_checks import broker_checks, database_checks
 
 pytestmark = pytest.mark.services

@@ -8,7 +8,7 @@ import pytest
 from ase.calculators.emt import EMT
 from click.testing import CliRunner
 
-from aiida_anial.cli import main
+from aiida_anial.cli.root import main
 from aiida_anial.potential.potential import write_potential
 from aiida_anial.properties.comparison.results import read_subject
 from aiida_anial.properties.registry import benchmark_set, run_properties

@@ -15,7 +15,7 @@ from aiida import orm
 from aiida.common import LinkType
 from click.testing import CliRunner, Result
 
-from aiida_anial.cli import main
+from aiida_anial.cli.root import main
 
 AUTHORS = ('--author', 'Curie, Marie', '--author', 'van der Waals, Johannes Diderik')
 BIN = Path(sys.executable).parent

@@ -24,7 +24,7 @@ print(json.dumps(labels))
 COUNT = """
 import json, sys
 from click.testing import CliRunner
-from aiida_anial.cli import main
+from aiida_anial.cli.root import main
 uuid, *kinds = sys.argv[1:]
 command = ('--campaign', uuid, '--count')
 print(json.dumps({kind: CliRunner().invoke(main, ['query', kind, *command]).output for kind in kinds}))

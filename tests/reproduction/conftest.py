@@ -11,7 +11,7 @@ from aiida.common import LinkType
 from aiida.manage.configuration import get_config
 from click.testing import CliRunner, Result
 
-from aiida_anial.cli import main
+from aiida_anial.cli.root import main
 
 
 @pytest.fixture

@@ -20,7 +20,7 @@ from ase.build import bulk
 from ase.calculators.emt import EMT
 from click.testing import CliRunner, Result
 
-from aiida_anial.cli import main
+from aiida_anial.cli.root import main
 from aiida_anial.common.cells import Cells
 from aiida_anial.common.labels import LabelledCells
 from aiida_anial.formats.datasets import read_dataset, write_dataset
