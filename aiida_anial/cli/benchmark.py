@@ -9,6 +9,7 @@ from typing import Any
 
 import click
 
+from aiida_anial.cli.parameters import refuse_together
 from aiida_anial.cli.root import profile_option
 from aiida_anial.common.errors import AnialError
 
@@ -47,6 +48,9 @@ def command(**options: Any) -> None:
     """
     from aiida_anial.queries.benchmarks import load_benchmark
 
+    for name in ('as_json', 'plots'):
+        refuse_together(options, 'no_wait', name)
+    _chosen(options)
     given = options['subject']
     node = load_benchmark(given) if given is not None and not Path(given).exists() else None
     if node is None:
@@ -58,16 +62,29 @@ def command(**options: Any) -> None:
     _print(node, options)
 
 
+def _chosen(options: dict[str, Any]) -> tuple[tuple[str, ...], Any]:
+    """Return the names of the properties, and the settings of their set.
+
+    :raises AnialError: if a property does not exist, or is not in the quick set.
+    """
+    from aiida_anial.properties.registry import benchmark_set, chosen_properties
+
+    names, settings = benchmark_set(quick=options['quick'])
+    chosen = chosen_properties(options['properties'], names)
+    if options['quick'] and (beyond := [name for name in chosen if name not in names]):
+        raise AnialError(f'--quick: {beyond[0]} is not in the quick set ({", ".join(names)}); leave out --quick.')
+    return chosen, settings
+
+
 def _submitted(options: dict[str, Any]) -> Any:
     """Submit the benchmark and return its node."""
     from aiida_anial.cli.resolve import benchmark_subjects, launched
     from aiida_anial.data.nodes import loaded_code
-    from aiida_anial.properties.registry import BenchmarkSettings, benchmark_set, chosen_properties
+    from aiida_anial.properties.registry import BenchmarkSettings
     from aiida_anial.protocols.builder import benchmark_builder
     from aiida_anial.protocols.protocol import merged, read_overrides
 
-    names, settings = benchmark_set(quick=options['quick'])
-    names = chosen_properties(options['properties'], names)
+    names, settings = _chosen(options)
     if options['settings'] is not None:
         changed = merged(settings.to_dict(), read_overrides(options['settings']))
         settings = BenchmarkSettings.parse(changed, where=str(options['settings']))

@@ -33,7 +33,7 @@ def _dataset(path: Path, file_format: str | None, **options: Any) -> None:
     from aiida_anial.calcfunctions.export_dataset import export_dataset
     from aiida_anial.queries.records import chosen_labels
 
-    file_format = file_format or _format_of(path, DATASET_FORMATS)
+    file_format = _format_of(path, file_format, DATASET_FORMATS)
     _check_target(path)
     shards, rows = chosen_labels(**selection(KINDS['labels'], options))
     settings: dict[str, Any] = {'file_format': file_format, 'filename': path.name, 'filters': _given(options)}
@@ -74,6 +74,7 @@ def ensemble(pk: str, path: Path, file_format: str) -> None:
     from aiida_anial.calcfunctions.export_ensemble import export_ensemble
     from aiida_anial.data.nodes import loaded_ensemble
 
+    _format_of(path, file_format, ENSEMBLE_FORMATS)
     found = loaded_ensemble(pk, 'PK')
     _check_target(path)
     node: Any = export_ensemble(settings=orm.Dict({'file_format': file_format, 'filename': path.name}), ensemble=found)
@@ -81,12 +82,23 @@ def ensemble(pk: str, path: Path, file_format: str) -> None:
     click.echo(f'{path}: {found.ensemble.model.n_members} networks, by export_ensemble<{node.creator.pk}>')
 
 
-def _format_of(path: Path, formats: Mapping[str, Any]) -> str:
-    """Return the format that belongs to the suffix of a file."""
-    suffixes = {known.suffix: name for name, known in formats.items()}
-    if path.suffix not in suffixes:
-        raise AnialError(f'--format: {path.name!r} does not end in {" or ".join(suffixes)}; name the format.')
-    return suffixes[path.suffix]
+def _format_of(path: Path, given: str | None, formats: Mapping[str, Any]) -> str:
+    """Return the format of a file.
+
+    :param given: the format that the user names, or None.
+    :raises AnialError: if the suffix of the file says nothing, or is that of another format than the given one.
+    """
+    # The last part of a suffix: a torchani state may be called .safetensors, too.
+    endings = {name: Path(f'x{known.suffix}').suffix for name, known in formats.items()}
+    meant = [name for name, ending in endings.items() if ending == path.suffix != '']
+    if given is None:
+        if not meant:
+            known = ' or '.join(filter(None, endings.values()))
+            raise AnialError(f'--format: {path.name!r} does not end in {known}; name the format.')
+        return meant[0]
+    if meant and given not in meant:
+        raise AnialError(f'--format: {path.name!r} is the name of a file of {meant[0]}, not of {given}.')
+    return given
 
 
 def _given(options: Mapping[str, Any]) -> dict[str, Any]:

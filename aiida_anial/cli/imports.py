@@ -56,6 +56,8 @@ def dataset(**options: Any) -> None:
     from aiida_anial.formats.datasets import read_dataset
     from aiida_anial.formats.files import check_name
 
+    if options['mix_theory'] and options['campaign'] is None:
+        raise AnialError('--mix-theory: there is nothing to mix without --campaign.')
     check_disk()
     reading = {key: options[key] for key in ('file_format', 'energy_unit', 'trust_units')}
     check_name(options['path'].name)

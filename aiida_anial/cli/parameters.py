@@ -3,11 +3,29 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from typing import Any
 
 import click
 
-__all__ = ('FiniteRange',)
+from aiida_anial.common.errors import AnialError
+
+__all__ = ('FiniteRange', 'refuse_together')
+
+
+def refuse_together(options: Mapping[str, Any], *names: str) -> None:
+    """Refuse options that say different things.
+
+    :param options: what click gives to a command.
+    :param names: keys of options of which at most one may be given.
+    :raises AnialError: if two of them are given; with their names on the command line.
+    """
+    given = [name for name in names if options[name]]
+    if len(given) < 2:
+        return
+    command = click.get_current_context().command
+    flags = {parameter.name: parameter.opts[0] for parameter in command.params}
+    raise AnialError(f'{flags[given[1]]}: contradicts {flags[given[0]]}; leave out one of them.')
 
 
 class FiniteRange(click.FloatRange):

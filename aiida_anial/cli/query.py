@@ -9,6 +9,7 @@ from typing import Any
 
 import click
 
+from aiida_anial.cli.parameters import refuse_together
 from aiida_anial.cli.root import profile_option
 from aiida_anial.queries.columns import Column, Kind, parse_condition
 from aiida_anial.queries.kinds import KINDS
@@ -45,12 +46,14 @@ def _option(column: Column) -> str:
 def selection(kind: Kind, options: dict[str, Any]) -> dict[str, Any]:
     """Return the options as the arguments ``where`` and ``campaigns`` of ``records``."""
     from aiida_anial.queries.campaign_status import load_campaign
+    from aiida_anial.queries.records import check_values
 
     where = {
         column.name: parse_condition(column, text, key=_option(column))
         for column in kind.columns
         if (text := options[_PREFIX + column.name]) is not None
     }
+    check_values(kind.name, where)
     campaigns = [load_campaign(identifier, '--campaign') for identifier in options['campaigns']]
     return {'where': where, 'campaigns': campaigns or None}
 
@@ -59,14 +62,15 @@ def _subcommand(kind: Kind) -> click.Command:
     def run(**options: Any) -> None:
         from aiida_anial.queries.records import count, records
 
+        refuse_together(options, 'only_count', 'as_json', 'as_csv')
         chosen = selection(kind, options)
         if options['only_count']:
             click.echo(count(kind.name, **chosen))
             return
         rows = records(kind.name, **chosen, sort=options['sort'], limit=options['limit'])
-        if options['output'] == 'json':
+        if options['as_json']:
             click.echo(json.dumps(rows, indent=2))
-        elif options['output'] == 'csv':
+        elif options['as_csv']:
             _print_csv(kind, rows)
         else:
             from aiida_anial.cli.tables import print_records
@@ -85,8 +89,8 @@ def _subcommand(kind: Kind) -> click.Command:
                 ),
                 click.Option(['--limit'], type=click.IntRange(min=1), help='Maximum number of records.'),
                 click.Option(['--count', 'only_count'], is_flag=True, help='Print only the number of records.'),
-                click.Option(['--json', 'output'], flag_value='json', help='Print a JSON list.'),
-                click.Option(['--csv', 'output'], flag_value='csv', help='Print comma-separated values.'),
+                click.Option(['--json', 'as_json'], is_flag=True, help='Print a JSON list.'),
+                click.Option(['--csv', 'as_csv'], is_flag=True, help='Print comma-separated values.'),
             ],
         )
     )

@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 
 from aiida_anial.cli.root import profile_option
+from aiida_anial.common.errors import AnialError
 
 __all__ = ('command',)
 
@@ -30,6 +31,8 @@ def command(campaign: str, folder: Path, authors: tuple[str, ...], title: str, l
     from aiida_anial.report.release import write_release
     from aiida_anial.report.texts import Author, spdx_license
 
+    if not title.strip():
+        raise AnialError('--title: a release needs a title.')
     people = [Author.parse(text) for text in authors]
     license_id = spdx_license(license_text)
     node = load_campaign(campaign, 'CAMPAIGN')

@@ -6,7 +6,7 @@ import hashlib
 import re
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import click
 from aiida import orm
@@ -32,6 +32,8 @@ if TYPE_CHECKING:
 __all__ = ('WORKER_CODE', 'benchmark_subjects', 'dataset', 'launched', 'resolve_inputs', 'resolve_nodes')
 
 WORKER_CODE = 'anial-worker@localhost'
+# Options that only one labeller has a use for.
+_OF_LABELLER: Final = {'potential': 'eam', 'teacher': 'ensemble'}
 
 
 def resolve_inputs(options: dict[str, Any], old: CampaignInputs | None = None) -> CampaignInputs:
@@ -82,6 +84,11 @@ def resolve_nodes(
     :param old: nodes of the campaign to continue, used unless others are given.
     :param old_inputs: settings of that campaign.
     """
+    for option, needed in _OF_LABELLER.items():
+        if options[option] is not None and inputs.label.labeller != needed:
+            raise AnialError(
+                f'--{option}: only the labeller {needed} takes it, and label.labeller is {inputs.label.labeller}.'
+            )
     if options['worker_code'] is None and old is not None:
         worker = old.worker_code
     else:

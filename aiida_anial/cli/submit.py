@@ -49,6 +49,8 @@ def command(**options: Any) -> None:
 
     Watch it with `aiida-anial watch PK`, `aiida-anial status PK` and `verdi process report PK`.
     """
+    if options['mix_theory'] and not (options['continued'] or options['datasets']):
+        raise AnialError('--mix-theory: there is nothing to mix without --continue-from or --dataset.')
     inputs, nodes, past = _plan(options) if options['continued'] or options['datasets'] else _fresh(options)
     if options['dry_run']:
         _print(inputs, past)

@@ -28,6 +28,7 @@ class Column:
     :param help: description in one line.
     :param heading: column heading in the terminal table; empty if the table omits the column.
     :param digits: digits after the decimal point in that table.
+    :param has_few_values: whether the column has so few values that a message can list them.
     """
 
     name: str
@@ -37,6 +38,7 @@ class Column:
     help: str
     heading: str = ''
     digits: int = 0
+    has_few_values: bool = False
 
 
 @dataclass(frozen=True)

@@ -55,8 +55,8 @@ def _theory(entity: str) -> tuple[Column, ...]:
     )
 
 
-def _attribute(entity: str, name: str, *rest: Any) -> Column:
-    return Column(name, entity, f'attributes.{name}', *rest)
+def _attribute(entity: str, name: str, *rest: Any, **more: Any) -> Column:
+    return Column(name, entity, f'attributes.{name}', *rest, **more)
 
 
 def _scope(campaigns: list[Any] | None) -> dict[str, Any]:
@@ -167,7 +167,7 @@ _LABEL_COLUMNS = (
     _attribute('label', 'row', 'int', 'Row in the shard.', 'row'),
     _attribute('label', 'calculation', 'str', 'UUID of the calculation.'),
     _attribute('label', 'iteration', 'int', 'Active-learning iteration; 0 is the initial random dataset.', 'iteration'),
-    _attribute('label', 'origin', 'str', 'random, active_learning or imported.', 'origin'),
+    _attribute('label', 'origin', 'str', 'random, active_learning or imported.', 'origin', has_few_values=True),
     _attribute('label', 'n_atoms', 'int', 'Number of atoms.', 'atoms'),
     _attribute('label', 'volume_angstrom3', 'float', 'Volume of the cell, angstrom^3.'),
     _attribute('label', 'density_g_per_cm3', 'float', 'Density, g/cm3.', 'density\ng/cm³', 3),
@@ -209,7 +209,7 @@ _CALCULATION_COLUMNS = (
 )
 
 _STOP_COLUMNS = (
-    _attribute('trajectory', 'stop_reason', 'str', 'Why the trajectory ended.', 'stop reason'),
+    _attribute('trajectory', 'stop_reason', 'str', 'Why the trajectory ended.', 'stop reason', has_few_values=True),
     _attribute('trajectory', 'stop_time_ps', 'float', 'Time at which it ended, ps.', 'stop\nps', 3),
     _attribute('trajectory', 'n_atoms', 'int', 'Number of atoms.', 'atoms'),
     Column(

@@ -14,7 +14,7 @@ from aiida_anial.data.nodes import REPRODUCES
 from aiida_anial.queries.columns import Column, Condition, Kind
 from aiida_anial.queries.kinds import KINDS
 
-__all__ = ('chosen_labels', 'count', 'kind_named', 'records')
+__all__ = ('check_values', 'chosen_labels', 'count', 'kind_named', 'records')
 
 _CASTS = {'int': 'i', 'float': 'f', 'bool': 'b', 'date': 'd', 'str': 't'}
 _BATCH = 10_000
@@ -71,6 +71,24 @@ def records(
 def count(kind: str, where: Mapping[str, Condition] | None = None, *, campaigns: Sequence[Any] | None = None) -> int:
     """Return the number of records; the arguments are those of ``records``."""
     return int(_builder(kind_named(kind), where or {}, campaigns).count())
+
+
+def check_values(kind: str, where: Mapping[str, Condition]) -> None:
+    """Check that the values to look for exist, in those columns that have few of them.
+
+    :raises AnialError: if one does not, with a list of those that do.
+    """
+    definition = kind_named(kind)
+    for name, condition in where.items():
+        column = definition.column(name)
+        if not column.has_few_values:
+            continue
+        builder = _builder(definition, {}, None, also=[column])
+        builder.add_projection(column.entity, column.field)
+        known = sorted({value for value in builder.distinct().all(flat=True) if value is not None})
+        for value in condition if isinstance(condition, list) else [condition]:
+            if known and value not in known:
+                raise AnialError(f'{name}: no {kind} have {value!r}; there are {", ".join(known)}.')
 
 
 def kind_named(name: str) -> Kind:
