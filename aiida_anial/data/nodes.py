@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import difflib
 import hashlib
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from aiida import orm
 from aiida.common.exceptions import MultipleObjectsError, NotExistent
+from aiida.manage import get_manager
 
 from aiida_anial.common.errors import AnialError
 from aiida_anial.data.ensemble import EnsembleData
@@ -33,6 +35,8 @@ CHECKSUMS = 'sha256'
 
 # Databases store pks in 32 bits, and each raises an error of its own for a larger number.
 _LARGEST = 2**31 - 1
+# Nodes in a message on an identifier that may mean several.
+_LISTED = 5
 
 
 def is_beyond(identifier: str) -> bool:
@@ -41,18 +45,51 @@ def is_beyond(identifier: str) -> bool:
     return digits.isdecimal() and (len(digits) > len(str(_LARGEST)) or int(digits) > _LARGEST)
 
 
-def loaded(identifier: str, option: str) -> Any:
+def loaded(identifier: str, option: str, *, or_file: bool = False) -> Any:
     """Return the node with this pk, UUID or label.
 
     :param option: option to name in messages.
+    :param or_file: whether a file might have been meant, too.
     :raises AnialError: if there is no such node.
     """
+    what = 'node and no file' if or_file else 'node'
+    return _loaded(identifier, option, orm.load_node, f'there is no {what} {identifier!r}{_in_profile()}.')
+
+
+def _loaded(identifier: str, option: str, load: Callable[[str], Any], missing: str) -> Any:
+    """Return what ``load`` finds.
+
+    :param missing: what to say if there is nothing.
+    :raises AnialError: if there is nothing, or the beginning of a UUID or a label means several nodes.
+    """
     try:
-        if not is_beyond(identifier):
-            return orm.load_node(identifier)
-    except (NotExistent, MultipleObjectsError, ValueError) as exception:
-        raise AnialError(f'{option}: there is no node {identifier!r}.') from exception
-    raise AnialError(f'{option}: there is no node {identifier!r}.')
+        if is_beyond(identifier):
+            raise NotExistent(identifier)
+        return load(identifier)
+    except MultipleObjectsError as exception:
+        raise AnialError(f'{option}: {identifier!r} may be {_candidates(identifier)}; give a pk.') from exception
+    except (NotExistent, ValueError) as exception:
+        raise AnialError(f'{option}: {missing}') from exception
+
+
+def _in_profile() -> str:
+    profile = get_manager().get_profile()
+    return f' in the profile {profile.name}' if profile is not None else ''
+
+
+def _candidates(identifier: str) -> str:
+    """Return the nodes that the beginning of a UUID or a label may mean."""
+    label = identifier.split('@', maxsplit=1)[0]
+    meant = {'or': [{'uuid': {'like': f'{_escaped(identifier)}%'}}, {'label': label}]}
+    query = orm.QueryBuilder().append(orm.Node, filters=meant, tag='node').order_by({'node': {'id': 'asc'}})
+    nodes = query.limit(_LISTED + 1).all(flat=True)
+    named = [f'{getattr(node, "process_label", None) or type(node).__name__}<{node.pk}>' for node in nodes]
+    return ', '.join(named[:_LISTED]) + (' and others' if len(named) > _LISTED else '')
+
+
+def _escaped(text: str) -> str:
+    """Return the text with what SQL takes for a pattern escaped."""
+    return text.replace('\\', r'\\').replace('%', r'\%').replace('_', r'\_')
 
 
 def loaded_code(identifier: str, plugin: str, option: str) -> orm.AbstractCode:
@@ -62,15 +99,11 @@ def loaded_code(identifier: str, plugin: str, option: str) -> orm.AbstractCode:
     :param option: option to name in messages.
     :raises AnialError: if there is no such code, or it runs another program.
     """
-    try:
-        if is_beyond(identifier):
-            raise NotExistent(identifier)
-        found = orm.load_code(identifier)
-    except (NotExistent, MultipleObjectsError, ValueError) as exception:
-        labels = [entry.full_label for entry in orm.QueryBuilder().append(orm.InstalledCode).all(flat=True)]
-        close = difflib.get_close_matches(identifier, labels, n=1)
-        hint = f'did you mean {close[0]!r}?' if close else 'run `aiida-anial setup`, or see `verdi code list`.'
-        raise AnialError(f'{option}: there is no code {identifier!r}; {hint}') from exception
+    labels = [entry.full_label for entry in orm.QueryBuilder().append(orm.InstalledCode).all(flat=True)]
+    close = difflib.get_close_matches(identifier, labels, n=1)
+    hint = f'did you mean {close[0]!r}?' if close else 'run `aiida-anial setup`, or see `verdi code list`.'
+    missing = f'there is no code {identifier!r}{_in_profile()}; {hint}'
+    found: orm.AbstractCode = _loaded(identifier, option, orm.load_code, missing)
     given = found.default_calc_job_plugin
     if given is not None and given.split('.')[0] != plugin.split('.', maxsplit=1)[0]:
         raise AnialError(f'{option}: code {identifier!r} runs {given!r}, not {plugin!r}.')

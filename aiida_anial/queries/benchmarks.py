@@ -6,11 +6,9 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from aiida import orm
-from aiida.common.exceptions import MultipleObjectsError, NotExistent
 
-from aiida_anial.common.errors import AnialError
 from aiida_anial.data.ensemble import EnsembleData
-from aiida_anial.data.nodes import is_beyond
+from aiida_anial.data.nodes import loaded
 from aiida_anial.properties.comparison.results import DFT, DFT_KIND, MAIN, Subject
 from aiida_anial.properties.quantity import PropertyResult, Quantity
 
@@ -24,12 +22,7 @@ def load_benchmark(identifier: str) -> Any | None:
 
     :raises AnialError: if there is no such node.
     """
-    try:
-        if is_beyond(identifier):
-            raise NotExistent(identifier)
-        node: Any = orm.load_node(identifier)
-    except (NotExistent, MultipleObjectsError, ValueError) as exception:
-        raise AnialError(f'ENSEMBLE: there is no node and no file {identifier!r}.') from exception
+    node = loaded(identifier, 'ENSEMBLE', or_file=True)
     return node if getattr(node, 'process_label', None) == 'BenchmarkWorkChain' else None
 
 

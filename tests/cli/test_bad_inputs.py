@@ -126,7 +126,7 @@ def test_wrong_overrides_are_refused(invoke, write, installed, count_nodes, case
         (('--seed', 'one'), "'--seed': 'one'"),
         (
             ('--worker-code', 'anial-wroker@localhost'),
-            "--worker-code: there is no code 'anial-wroker@localhost'; did you",
+            "; did you mean 'anial-worker@localhost'?",
         ),
         (('--worker-code', '999999'), '--worker-code: there is no code'),
         (('--worker-code', 'pw@localhost'), "--worker-code: code 'pw@localhost' runs 'quantumespresso.pw'"),
