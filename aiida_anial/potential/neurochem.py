@@ -1,7 +1,8 @@
 """Ensembles in the file format of the NeuroChem program, such as the published ANI-Al: read and written.
 
 A model is a folder with constants (``*.params``), self energies (``sae*.dat``) and, for member m,
-``train<m>/networks/ANN-<element>.nnf``, which names files of raw float32 weights and biases. The readers of torchani
+``train<m>/networks/ANN-<element>.nnf``, which names files of raw float32 weights and biases. An ``.info`` file, in the
+folder or beside it with its name, states the number of members. The readers of torchani
 execute parts of these files as Python code; this one never executes anything that it reads.
 """
 
@@ -42,6 +43,10 @@ _KEYS = {
 # NeuroChem's codes for the activations of ANI networks, and the alpha built into its CELU.
 _CELU, _LINEAR, _CELU_ALPHA = '9', '6', 0.1
 
+# States the number of members; published models have it beside their folder.
+_INFO = 'model.info'
+_MAX_MEMBERS = 1000
+
 # In published models, text files have a few kilobytes and files of numbers at most a few megabytes.
 _MAX_TEXT_BYTES = 2**20
 _MAX_NUMBERS_BYTES = 2**28
@@ -79,17 +84,38 @@ def read_neurochem(directory: Path) -> Ensemble:
     element, descriptor = _guarded(parameters, _read_parameters)
     self_energies = _only_file(directory, 'sae*.dat')
     self_energy = _guarded(self_energies, lambda path: _read_self_energy(path, element))
-    members: list[_Network] = []
-    while (folder := directory / f'train{len(members)}').is_dir():
-        network = folder / 'networks' / f'ANN-{element}.nnf'
-        members.append(_guarded(network, lambda path: _read_network(path, directory)))
-    if not members:
-        raise FileFormatError(f'{directory}: there is no folder train0 with a network in it.')
+    networks = [folder / 'networks' / f'ANN-{element}.nnf' for folder in _member_folders(directory)]
+    members = [_guarded(network, lambda path: _read_network(path, directory)) for network in networks]
     sizes = [tuple(weight.shape for weight in member.weights) for member in members]
     if len(set(sizes)) > 1:
         raise FileFormatError(f'{directory}: the members have networks of different shapes.')
     hidden = [n_out for n_out, _ in sizes[0][:-1]]
     return _guarded(directory, lambda _: _ensemble(element, descriptor, hidden, members, self_energy))
+
+
+def _member_folders(directory: Path) -> list[Path]:
+    """Return the folders of all members.
+
+    :raises FileFormatError: if one is missing: below another one, or of the number that an ``.info`` file states.
+    """
+    found = [re.fullmatch(r'train(\d{1,4})', path.name) for path in directory.iterdir() if path.is_dir()]
+    numbers = {int(match[1]) for match in found if match}
+    n_members = max([0, *numbers]) + 1
+    for info in (directory / _INFO, directory.with_name(f'{directory.name}.info')):
+        if info.is_file():
+            n_members = max(n_members, _guarded(info, _read_n_members))
+    missing = sorted(set(range(n_members)) - numbers)
+    if missing:
+        raise FileFormatError(f'{directory}: there is no folder train{missing[0]}, but there should be {n_members}.')
+    return [directory / f'train{number}' for number in range(n_members)]
+
+
+def _read_n_members(info: Path) -> int:
+    """Return the number of members, which is on the fourth line of an ``.info`` file."""
+    number = int(info.read_text(encoding='ascii').split('\n')[3])
+    if not 0 < number <= _MAX_MEMBERS:
+        raise ValueError(f'{number} members')
+    return number
 
 
 @dataclass(frozen=True)
@@ -247,6 +273,7 @@ def write_neurochem(directory: Path, ensemble: Ensemble) -> None:
     )
     (directory / name).write_text(_parameters_text(element, settings), encoding='ascii')
     (directory / 'sae_linfit.dat').write_text(f'{element},0={ensemble.self_energy / Hartree!r}\n', encoding='ascii')
+    (directory / _INFO).write_text(f'{name}\nsae_linfit.dat\ntrain\n{ensemble.n_members}\n', encoding='ascii')
     for member in range(ensemble.n_members):
         folder = directory / f'train{member}' / 'networks'
         folder.mkdir(parents=True)

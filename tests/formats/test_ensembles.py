@@ -177,7 +177,7 @@ def test_what_came_from_neurochem_goes_back_to_the_last_bit(tmp_path, single):
             np.testing.assert_array_equal(there, here)
     write_ensemble(tmp_path / 'again', found, file_format='neurochem')
     files = {path.relative_to(tmp_path / 'model') for path in (tmp_path / 'model').rglob('*') if path.is_file()}
-    assert len(files) == 2 + single.n_members * (1 + 2 * len(single.weights))
+    assert len(files) == 3 + single.n_members * (1 + 2 * len(single.weights))
     for name in files - {Path('sae_linfit.dat')}:
         assert (tmp_path / 'again' / name).read_bytes() == (tmp_path / 'model' / name).read_bytes()
 

@@ -141,6 +141,29 @@ def test_a_missing_or_damaged_file_gives_one_sentence_that_names_it(model, name,
     assert '\n' not in str(error.value)
 
 
+@pytest.mark.parametrize('lost', [0, 1])
+@pytest.mark.parametrize('place', ['inside', 'beside', 'nowhere'])
+def test_a_member_that_is_missing_is_named(model, place, lost):
+    """The last one can only be missed if an .info file states how many there are."""
+    info = {'inside': model / 'model.info', 'beside': model.with_name(f'{model.name}.info'), 'nowhere': None}[place]
+    if info is not None:
+        info.write_text('rAl.params\nsae_linfit.dat\ntrain\n2\n')
+        assert read_neurochem(model).n_members == 2
+    (model / f'train{lost}').rename(model / 'lost')
+    if place == 'nowhere' and lost == 1:
+        assert read_neurochem(model).n_members == 1
+        return
+    with pytest.raises(FileFormatError, match=f'no folder train{lost}, but there should be 2'):
+        read_neurochem(model)
+
+
+@pytest.mark.parametrize('text', ['', 'a\nb\nc\nmany\n', 'a\nb\nc\n0\n', 'a\nb\nc\n99999999\n'])
+def test_a_damaged_info_file_is_refused(model, text):
+    (model / 'model.info').write_text(text)
+    with pytest.raises(FileFormatError, match=r'model\.info'):
+        read_neurochem(model)
+
+
 def test_other_activations_are_refused(model):
     _write_network(model / 'train2' / 'networks', np.random.default_rng(0), activation=5)
     with pytest.raises(FileFormatError, match='activations'):
