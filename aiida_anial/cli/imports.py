@@ -64,6 +64,7 @@ def dataset(**options: Any) -> None:
     found = read_dataset(options['path'], **reading, elements=CAMPAIGN_ELEMENTS)
     theories = _theories(found, options)
     _check_sound(found, options)
+    _tell_known(found)
     file = orm.SinglefileData(options['path'].absolute())
     for level, theory in theories.items():
         settings = {
@@ -158,7 +159,13 @@ def _theories(found: Any, options: dict[str, Any]) -> dict[str, Any]:
                 f'--level-of-theory: {options["path"]} does not state the level of theory of its labels; '
                 'describe it in a YAML file.'
             )
-        theories[level] = LevelOfTheory.parse(values, where='level_of_theory') if values else given
+        theory = LevelOfTheory.parse(values, where='level_of_theory') if values else given
+        assert theory is not None
+        theories[level] = theory
+        if given is not None and (differences := given.differences(theory)):
+            raise AnialError(
+                one_line(f'--level-of-theory: {options["path"]} states its own, with {", ".join(differences)} there.')
+            )
         _check_campaign(theories[level], str(options['path']), options)
     return theories
 
@@ -182,6 +189,18 @@ def _check_theory(theory: Any, others: dict[str, Any], name: str, options: dict[
                     'give this option to mix such labels.'
                 )
             )
+
+
+def _tell_known(found: Any) -> None:
+    """Say which configurations of a file are labels of this profile already."""
+    from aiida_anial.queries.exports import known_hashes
+
+    known = known_hashes(found.hashes)
+    if number := sum(content in known for content in found.hashes):
+        click.echo(
+            f'{number} of {len(found)} configurations are labels of this profile already; a training takes each once.',
+            err=True,
+        )
 
 
 def _check_sound(found: Any, options: dict[str, Any]) -> None:

@@ -19,6 +19,8 @@ from aiida_anial.common.tensors import TensorFile, parse_tensors, tensor_bytes, 
 __all__ = ('Label', 'LabelledCells', 'assemble', 'content_hash', 'species_bytes')
 
 _KIND = 'dataset'
+# In eV/atom. Atoms of aluminium are bound by 3.4; random cells with the closest contacts that are allowed lie 5 above.
+_MAX_ENERGY_DIFFERENCE = 15.0
 _UNITS = {'length': 'angstrom', 'energy': 'eV', 'force': 'eV/angstrom', 'stress': 'eV/angstrom^3'}
 
 
@@ -126,6 +128,11 @@ class LabelledCells:
         """Return the content hash of each configuration."""
         return [content_hash(*one) for one in self.cells.configurations()]
 
+    def unique(self) -> Self:
+        """Return the dataset with each configuration once, with the first of its labels."""
+        first = {value: row for row, value in reversed(list(enumerate(self.hashes())))}
+        return self if len(first) == len(self) else self.select(np.array(sorted(first.values())))
+
     @classmethod
     def read(cls, path: Path) -> Self:
         """Return the dataset in the file ``path``.
@@ -231,6 +238,7 @@ def assemble(
     :param origin: ``random``, ``active_learning``, ``thermal`` or ``imported``.
     """
     faults = {name: fault for name, label in labels.items() if (fault := label.fault(max_force=max_force))}
+    faults |= _faults_among({name: label for name, label in labels.items() if name not in faults})
     sound = [labels[name] for name in sorted(labels) if name not in faults]
     if not sound:
         return None, faults
@@ -248,3 +256,18 @@ def assemble(
         origins=(origin,) * len(sound),
     )
     return dataset, faults
+
+
+def _faults_among(labels: Mapping[str, Label]) -> dict[str, str]:
+    """Return which labels must be rejected since there are others: outliers of the energy, and repeated cells."""
+    energies = {name: label.energy / len(label.positions) for name, label in labels.items()}
+    middle = float(np.median(list(energies.values()))) if energies else 0.0
+    faults, first = {}, dict[str, str]()
+    for name, label in labels.items():
+        key = content_hash(label.positions, label.lattice, label.species)
+        if abs(energies[name] - middle) > _MAX_ENERGY_DIFFERENCE:
+            faults[name] = f'unphysical: {energies[name]:.4g} eV/atom, where the median is {middle:.4g}'
+        elif key in first:
+            faults[name] = f'the same configuration as {first[key]}'
+        first.setdefault(key, name)
+    return faults

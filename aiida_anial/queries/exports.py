@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,7 @@ from aiida_anial.data.label import LabelData
 from aiida_anial.data.nodes import CHECKSUMS, REPRODUCES, checksum
 from aiida_anial.formats.datasets import read_dataset
 
-__all__ = ('origin_of',)
+__all__ = ('known_hashes', 'origin_of')
 
 
 def origin_of(path: Path) -> dict[str, Any]:
@@ -58,13 +59,7 @@ def _known_labels(path: Path) -> dict[str, Any]:
         raise AnialError(
             f'{path}: no export of this profile wrote it, and it is not a dataset ({exception}).'
         ) from None
-    hashes = sorted(set(dataset.hashes))
-    known: set[str] = set()
-    for start in range(0, len(hashes), 10_000):
-        filters = {'attributes.content_hash': {'in': hashes[start : start + 10_000]}}
-        known |= set(
-            orm.QueryBuilder().append(LabelData, filters=filters, project='attributes.content_hash').all(flat=True)
-        )
+    known = known_hashes(dataset.hashes)
     shards = dataset.header.get('shards', [])
     return {
         'n_configurations': len(dataset),
@@ -72,6 +67,16 @@ def _known_labels(path: Path) -> dict[str, Any]:
         'shards': [{'uuid': uuid, 'pk': _pk(uuid)} for uuid in shards],
         'filters': dataset.header.get('filters', {}),
     }
+
+
+def known_hashes(hashes: Iterable[str]) -> set[str]:
+    """Return those content hashes of configurations for which this profile has a label."""
+    wanted, known = sorted(set(hashes)), set[str]()
+    for start in range(0, len(wanted), 10_000):
+        filters = {'attributes.content_hash': {'in': wanted[start : start + 10_000]}}
+        query = orm.QueryBuilder().append(LabelData, filters=filters, project='attributes.content_hash')
+        known |= set(query.all(flat=True))
+    return known
 
 
 def _pk(uuid: str) -> Any:

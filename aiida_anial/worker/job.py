@@ -81,7 +81,7 @@ def read_shards(directory: Path) -> LabelledCells:
     paths = sorted((directory / 'shards').glob('*.safetensors'))
     if not paths:
         raise FileFormatError(f'{directory / "shards"}: there is no dataset (*.safetensors).')
-    return LabelledCells.concatenate([LabelledCells.read(path) for path in paths])
+    return LabelledCells.concatenate([LabelledCells.read(path) for path in paths]).unique()
 
 
 def check_species(species: NDArray[np.integer], *, known: Collection[str]) -> None:

@@ -147,6 +147,32 @@ def test_no_sound_label_makes_no_dataset():
     assert assemble({}, max_force=50.0, iteration=0, origin='random') == (None, {})
 
 
+def moved(energy: float, by: float = 0.0) -> Label:
+    return replace(label(energy=energy, n_atoms=2), positions=np.array([[0.0, 0.0, 0.0], [2.0 + by, 0.0, 0.0]]))
+
+
+def test_an_energy_that_is_far_from_all_others_is_rejected():
+    labels = {f'{index}': moved(-6.0 + 0.1 * index, by=0.01 * index) for index in range(9)}
+    assert assemble(labels, max_force=50.0, iteration=0, origin='imported')[1] == {}
+    _, faults = assemble({**labels, 'far': moved(1000.0)}, max_force=50.0, iteration=0, origin='imported')
+    assert faults == {'far': 'unphysical: 500 eV/atom, where the median is -2.775'}
+
+
+def test_a_configuration_counts_once():
+    labels = {'a': moved(1.0), 'b': moved(2.0, by=0.1), 'c': moved(3.0), 'd': moved(4.0)}
+    dataset, faults = assemble(labels, max_force=50.0, iteration=0, origin='imported')
+    assert faults == {'c': 'the same configuration as a', 'd': 'the same configuration as a'}
+    assert dataset.energies.tolist() == [1.0, 2.0]
+
+
+def test_joined_datasets_have_each_configuration_once_with_its_first_label(make_labelled):
+    one, other = make_labelled(3, seed=1), make_labelled(2, seed=2)
+    joined = LabelledCells.concatenate([one, other, replace(one, energies=one.energies + 1)]).unique()
+    assert joined.hashes() == one.hashes() + other.hashes()
+    np.testing.assert_array_equal(joined.energies, np.concatenate([one.energies, other.energies]))
+    assert one.unique() is one
+
+
 def test_the_hash_of_an_alloy_knows_which_atom_is_which():
     positions, lattice = np.arange(9.0).reshape(3, 3), 9 * np.eye(3)
     hashes = {content_hash(positions, lattice, np.array(one)) for one in ([13, 13, 13], [13, 13, 28], [28, 13, 13])}

@@ -114,6 +114,31 @@ def test_an_invalid_theory_is_refused_in_one_sentence(invoke, foreign, tmp_path,
     assert count_nodes() == before
 
 
+def test_a_file_with_its_own_theory_refuses_another_one(invoke, exported, theory, count_nodes):
+    path, before = exported('labels.extxyz'), count_nodes()
+    result = invoke('import', 'dataset', path, '--level-of-theory', theory)
+    assert result.exit_code == 1
+    assert '--level-of-theory: ' in result.output
+    assert 'states its own, with code vasp and emt' in result.output
+    assert count_nodes() == before
+
+
+def test_a_file_that_is_imported_twice_says_so(invoke, foreign, theory):
+    path, _ = foreign
+    invoke('import', 'dataset', path, '--level-of-theory', theory)
+    again = invoke('import', 'dataset', path, '--level-of-theory', theory)
+    assert again.stderr.startswith('3 of 3 configurations are labels of this profile already')
+
+
+def test_a_configuration_that_is_twice_in_a_file_is_named(invoke, foreign, theory, tmp_path):
+    _, images = foreign
+    write(tmp_path / 'twice.extxyz', [*images, images[1]])
+    result = invoke('import', 'dataset', tmp_path / 'twice.extxyz', '--level-of-theory', theory)
+    assert result.exit_code == 0, result.output
+    assert 'label_000003 rejected: the same configuration as label_000001' in result.stderr
+    assert newest_shard().n_configurations == 3
+
+
 def test_a_file_in_other_units_is_refused(invoke, foreign, theory, tmp_path):
     images = foreign[1]
     for atoms in images:
@@ -129,10 +154,10 @@ def test_a_file_in_other_units_is_refused(invoke, foreign, theory, tmp_path):
 def pw_job(fake_job):
     """Return a function that stores a finished calculation by pw.x."""
 
-    def make(*, ecutwfc=16.0, symbol='Al', exit_status=0, arrays=('forces', 'stress'), energy=-20.0):
+    def make(*, ecutwfc=16.0, symbol='Al', exit_status=0, arrays=('forces', 'stress'), energy=-20.0, shift=0.0):
         lattice = 4.05 * np.eye(3)
         structure = orm.StructureData(cell=lattice.tolist())
-        positions = [[0, 0, 0], [0, 2.1, 2.0], [2.0, 0, 2.0], [2.0, 2.0, 0]]
+        positions = [[shift, 0, 0], [0, 2.1, 2.0], [2.0, 0, 2.0], [2.0, 2.0, 0]]
         for position in positions:
             structure.append_atom(position=position, symbols=symbol)
         trajectory = orm.TrajectoryData()
@@ -159,7 +184,7 @@ def pw_job(fake_job):
 
 
 def test_finished_calculations_are_labels(invoke, pw_job):
-    jobs = [pw_job(), pw_job(energy=-21.0)]
+    jobs = [pw_job(), pw_job(energy=-21.0, shift=0.1)]
     result = invoke('import', 'calculations', *(job.pk for job in jobs))
     assert result.exit_code == 0, result.output
     shard = newest_shard()
