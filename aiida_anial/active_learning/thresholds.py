@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from statistics import median
 from typing import Any
 
@@ -66,7 +67,8 @@ def next_thresholds(
     if rule.mode == 'calibrated':
         if training is None or fresh_errors is None:
             return dict(thresholds)
-        return _calibrated(rule, training, Calibration.from_summary(fresh_errors) or _UNCALIBRATED)
+        measured = Calibration.from_summary(fresh_errors)
+        return _calibrated(rule, training, _damped(thresholds, training, measured or _UNCALIBRATED))
     energy = thresholds['energy_ev_per_sqrt_atom']
     if rule.mode == 'controlled':
         stopped = counts['n_stopped'] / counts['n_trajectories']
@@ -115,6 +117,24 @@ def _is_lowest(rule: ThresholdRule, thresholds: Mapping[str, Any]) -> bool:
     if rule.mode == 'calibrated':
         return all(math.isclose(thresholds.get(name) or math.inf, getattr(rule, name)) for name in _CLAIMS)
     return rule.mode == 'fixed' or bool(thresholds['energy_ev_per_sqrt_atom'] <= rule.floor_ev_per_sqrt_atom)
+
+
+def _damped(thresholds: Mapping[str, Any], training: Mapping[str, Any], measured: Calibration) -> Calibration:
+    """Return the geometric means of the factors behind the present thresholds and of those measured on fresh labels.
+
+    A dozen labels tell a factor within some 30 %, and thresholds that follow each of them swing. Thresholds that stand
+    for no error, such as those of another rule, have no factor.
+    """
+    if any(thresholds.get(name) is None for name in _CLAIMS):
+        return measured
+    energy = thresholds['energy_error_mev_per_atom'] / 1000 * math.sqrt(training['mean_n_atoms'])
+    before = energy / thresholds['energy_ev_per_sqrt_atom']
+    force_before = thresholds['force_error_ev_per_angstrom'] / thresholds['force_mean_ev_per_angstrom']
+    return replace(
+        measured,
+        energy_factor=math.sqrt(before * measured.energy_factor),
+        force_factor=math.sqrt(force_before * measured.force_factor),
+    )
 
 
 def _calibrated(rule: ThresholdRule, training: Mapping[str, Any], calibration: Calibration) -> Thresholds:

@@ -71,12 +71,14 @@ TRAINING = {
 COUNTS = {'n_trajectories': 4, 'n_stopped': 4}
 
 
-def calibrated(rule: dict[str, Any], training: dict[str, Any], factors: tuple[float, float]) -> dict[str, Any]:
+def calibrated(
+    rule: dict[str, Any], training: dict[str, Any], factors: tuple[float, float], before: dict[str, Any] | None = None
+) -> dict[str, Any]:
     fresh = {'calibration': dict(zip(('energy_factor', 'force_factor'), factors, strict=True))}
     fresh['calibration'] |= {'energy_coverage': 0.7, 'force_coverage': 0.5}
     nodes = {'training': orm.Dict(training), 'fresh_errors': orm.Dict(fresh)}
-    before = orm.Dict({ENERGY: 1.0})
-    return next_thresholds(orm.Dict({**CALIBRATED, **rule}), before, orm.Dict(COUNTS), **nodes).get_dict()
+    thresholds = orm.Dict(before or {ENERGY: 1.0})
+    return next_thresholds(orm.Dict({**CALIBRATED, **rule}), thresholds, orm.Dict(COUNTS), **nodes).get_dict()
 
 
 def test_calibrated_thresholds_stand_for_the_held_out_errors(aiida_profile):
@@ -87,6 +89,16 @@ def test_calibrated_thresholds_stand_for_the_held_out_errors(aiida_profile):
     assert found['force_mean_ev_per_angstrom'] == pytest.approx(0.05)
     assert found['force_error_ev_per_angstrom'] == pytest.approx(0.2)
     assert calibrated({'error_factor': 0.5}, TRAINING, (2.0, 4.0))[ENERGY] == pytest.approx(0.005)
+
+
+def test_calibrated_thresholds_follow_half_of_a_change(aiida_profile):
+    """Factors of 1 before, and of 4 and 9 on the fresh labels, give 2 and 3."""
+    before = initial_thresholds(orm.Dict(CALIBRATED), orm.Dict(TRAINING)).get_dict()
+    found = calibrated({}, TRAINING, (4.0, 9.0), before)
+    assert found[ENERGY] == pytest.approx(0.02 / 2)
+    assert found['force_mean_ev_per_angstrom'] == pytest.approx(0.2 / 3)
+    again = calibrated({}, TRAINING, (2.0, 3.0), found)
+    assert again == pytest.approx(found, nan_ok=True)
 
 
 def test_calibrated_thresholds_do_not_fall_below_what_the_user_wants(aiida_profile):
