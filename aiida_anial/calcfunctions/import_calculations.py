@@ -17,16 +17,18 @@ __all__ = ('import_calculations',)
 def import_calculations(settings: orm.Dict, **nodes: Any) -> dict[str, Any]:
     """Return the labels that finished calculations of one level of theory give as a dataset.
 
-    :param settings: ``max_force_ev_per_angstrom``.
+    :param settings: ``max_force_ev_per_angstrom``; ``kpoints_distance`` or ``kpoints_density`` if the meshes follow
+        such a rule, see ``pw_level_of_theory``.
     :param nodes: namespaces by name: ``cells``, ``parameters`` and ``trajectories``, as pw.x jobs take and give them.
     :return: ``dataset`` and ``labels`` by name where there is a valid label, and ``rejected``: reason by name.
     """
-    parameters = nodes['parameters']
+    parameters, values = nodes['parameters'], settings.get_dict()
+    rule = {name: values[name] for name in ('kpoints_distance', 'kpoints_density') if name in values}
     outputs, faults = shard_outputs(
         {name: pw_label(nodes['cells'][name], node, nodes['trajectories'][name]) for name, node in parameters.items()},
-        max_force=settings['max_force_ev_per_angstrom'],
+        max_force=values['max_force_ev_per_angstrom'],
         source={'iteration': 0, 'origin': 'imported'},
-        theory=pw_level_of_theory(next(iter(parameters.values()))),
+        theory=pw_level_of_theory(next(iter(parameters.values())), **rule),
         kpoints={name: mesh for name, node in parameters.items() if (mesh := pw_kpoints(node))},
     )
     return {**outputs, 'rejected': orm.Dict(faults)}

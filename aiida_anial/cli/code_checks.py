@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shlex
 import subprocess
 import tempfile
 from typing import Final
@@ -26,19 +27,20 @@ _VERSIONS: Final[dict[str, tuple[list[str], str]]] = {
 
 def computer_check(computer: orm.Computer) -> Check:
     """Check that a computer is enabled, configured and reachable."""
-    label, transport = computer.label, computer.transport_type
-    configure = f'run `verdi computer configure {transport} {label}`'
+    label, transport, quoted = computer.label, computer.transport_type, shlex.quote(computer.label)
+    configure = f'run `verdi computer configure {transport} {quoted}`'
     if not computer.is_configured:
         return Check('computer', False, f'{label} is not configured', configure)
     user = orm.User.collection.get_default()
     assert user is not None
     if not computer.is_user_enabled(user):
-        return Check('computer', False, f'{label} is disabled', f'run `verdi computer enable {label}`')
+        return Check('computer', False, f'{label} is disabled', f'run `verdi computer enable {quoted}`')
     try:
         with computer.get_transport() as opened:
             opened.whoami()
     except (AiidaException, OSError) as exception:
-        return Check('computer', False, f'{label} cannot be reached: {exception}', f'run `verdi computer test {label}`')
+        finding = f'{label} cannot be reached: {exception}'
+        return Check('computer', False, finding, f'run `verdi computer test {quoted}`')
     return Check('computer', True, f'{label}, {transport}, {computer.scheduler_type}')
 
 

@@ -92,7 +92,8 @@ def calculations(pks: tuple[str, ...], **options: Any) -> None:
 
     check_disk()
     jobs = [_finished_pw(pk) for pk in dict.fromkeys(pks)]
-    theories = {f'calculation {job.pk}': pw_level_of_theory(job.outputs.output_parameters) for job in jobs}
+    rule = _mesh_rule(jobs, options)
+    theories = {f'calculation {job.pk}': pw_level_of_theory(job.outputs.output_parameters, **rule) for job in jobs}
     first = next(iter(theories))
     for name, theory in theories.items():
         _check_theory(theory, {first: theories[first]}, name, options)
@@ -100,12 +101,39 @@ def calculations(pks: tuple[str, ...], **options: Any) -> None:
     by_name = {f'pw_{job.pk:08d}': job for job in jobs}
     _report(
         import_calculations(
-            settings=orm.Dict({'max_force_ev_per_angstrom': options['max_force']}),
+            settings=orm.Dict({'max_force_ev_per_angstrom': options['max_force'], **rule}),
             cells={name: job.inputs.structure for name, job in by_name.items()},
             parameters={name: job.outputs.output_parameters for name, job in by_name.items()},
             trajectories={name: job.outputs.output_trajectory for name, job in by_name.items()},
         )
     )
+
+
+def _mesh_rule(jobs: list[Any], options: dict[str, Any]) -> dict[str, Any]:
+    """Return the campaign's rule for k-points, if the meshes of all calculations follow it; otherwise nothing."""
+    from aiida import orm
+
+    from aiida_anial.calcfunctions.make_meshes import mesh_for
+    from aiida_anial.data.pw_outputs import pw_kpoints
+    from aiida_anial.queries.campaign_status import load_campaign
+    from aiida_anial.queries.graph import campaign_theories
+
+    if options['campaign'] is None:
+        return {}
+    meshes = [(job.inputs.structure, pw_kpoints(job.outputs.output_parameters)) for job in jobs]
+
+    def all_follow(distance: Any, parity: Any, density: Any) -> bool:
+        return all('x'.join(map(str, mesh_for(cell, distance, parity, density))) == mesh for cell, mesh in meshes)
+
+    for theory in campaign_theories(load_campaign(options['campaign'], '--campaign')).values():
+        density, distance = theory.kpoints_per_reciprocal_atom, theory.kpoints_distance_per_angstrom
+        if density is not None and all_follow(None, None, orm.Int(density)):
+            return {'kpoints_density': density}
+        if distance is not None:
+            given = orm.Float(distance)
+            if any(all_follow(given, orm.Bool(parity), None) for parity in (False, True)):
+                return {'kpoints_distance': distance}
+    return {}
 
 
 def _finished_pw(identifier: str) -> Any:

@@ -7,9 +7,11 @@ from typing import Any
 
 from aiida import orm
 from aiida.manage import get_manager
+from aiida.manage.configuration import Profile
 
 from aiida_anial.cli.checks import daemon_check, disk_checks, n_workers
 from aiida_anial.cli.code_checks import code_check, computer_check
+from aiida_anial.cli.production import BROKERS
 from aiida_anial.cli.server_checks import Check
 from aiida_anial.common.errors import AnialError, one_line
 
@@ -25,10 +27,13 @@ def check_codes(codes: Iterable[orm.AbstractCode]) -> None:
 
 
 def check_machine() -> None:
-    """Check that a process that is submitted now will run: a daemon with workers, and free disk space.
+    """Check that a process that is submitted now will run: a broker, a daemon with workers, and free disk space.
 
     :raises AnialError: if it would not.
     """
+    if _profile().process_control_backend in BROKERS:
+        # A server that is gone says so in its own words.
+        get_manager().get_communicator()
     _require((daemon_check(), _worker_check()))
     check_disk()
 
@@ -38,9 +43,13 @@ def check_disk() -> None:
 
     :raises AnialError: if there is hardly any.
     """
+    _require(disk_checks(_profile()))
+
+
+def _profile() -> Profile:
     profile = get_manager().get_profile()
     assert profile is not None
-    _require(disk_checks(profile))
+    return profile
 
 
 def codes_in(inputs: Mapping[str, Any]) -> Iterator[orm.AbstractCode]:

@@ -79,7 +79,9 @@ def test_what_it_has_done_is_read(campaign):
 def test_it_can_be_continued(invoke, campaign, tmp_path):
     overrides = tmp_path / 'more.yaml'
     overrides.write_text(yaml.safe_dump({'campaign': {'max_iterations': 2}}))
-    printed = output(invoke('submit', overrides, '--continue-from', campaign.uuid, '--dry-run'))
+    # Its own codes are on another machine.
+    codes = ('--worker-code', 'anial-worker@localhost', '--pw-code', 'pw@localhost')
+    printed = output(invoke('submit', overrides, '--continue-from', campaign.uuid, *codes, '--dry-run'))
     assert '10 labels in' in printed
     assert yaml.safe_load(printed)['campaign']['max_iterations'] == 2
 

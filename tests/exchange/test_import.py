@@ -12,6 +12,7 @@ from ase.calculators.emt import EMT
 from ase.io import write
 
 from aiida_anial.data.dataset import DatasetData
+from aiida_anial.data.pw_outputs import pw_level_of_theory
 from aiida_anial.queries.records import records
 
 THEORY = {'code': 'vasp', 'functional': 'PBE', 'ecutwfc_ry': 30.0, 'kpoints_mesh': [3, 3, 3]}
@@ -196,6 +197,33 @@ def test_finished_calculations_are_labels(invoke, pw_job):
     assert (theory.code, theory.version, theory.ecutwfc_ry, theory.kpoints_mesh) == ('pw.x', '7.2', 16.0, (3, 3, 3))
     inputs = {link.node.uuid for link in shard.creator.base.links.get_incoming().all()}
     assert {job.inputs.structure.uuid for job in jobs} <= inputs
+
+
+@pytest.mark.parametrize(
+    ('rule', 'follows'),
+    [
+        ({'kpoints_density': 20}, True),
+        ({'kpoints_density': 40}, False),
+        ({'kpoints_distance': 0.6}, True),
+        ({'kpoints_distance': 0.4}, False),
+    ],
+)
+def test_a_mesh_that_follows_the_rule_of_a_campaign_is_of_its_level(
+    invoke, pw_job, campaigns, monkeypatch, count_nodes, rule, follows
+):
+    """The cell of 4.05 angstrom and four atoms has 3x3x3 k-points."""
+    job = pw_job(energy=-22.0, shift=0.2)
+    theory = pw_level_of_theory(job.outputs.output_parameters, **rule)
+    monkeypatch.setattr('aiida_anial.queries.graph.campaign_theories', lambda _: {'shard 1': theory})
+    before = count_nodes()
+    result = invoke('import', 'calculations', job.pk, '--campaign', campaigns['main'].pk)
+    if follows:
+        assert result.exit_code == 0, result.output
+        assert newest_shard().level_of_theory == theory
+    else:
+        assert result.exit_code == 1
+        assert 'differ in kpoints_mesh 3x3x3 and none' in result.output
+        assert count_nodes() == before
 
 
 @pytest.mark.parametrize(

@@ -104,7 +104,7 @@ CASES |= {
         partial(process, kind=orm.CalcJobNode, process_type='aiida.calculations:core.shell'),
         'is not a step of aiida-anial',
     ),
-    'a limit that is no number': (partial(limited, value='nan'), 'nan is not a number'),
+    'a limit that is no number': (partial(limited, value='nan'), 'nan is not a finite number'),
     'a limit without end': (partial(limited, value='inf'), "Invalid value for '--max-force'"),
     'a limit below zero': (partial(limited, value='-1'), "Invalid value for '--max-force'"),
     'a seed below zero': (said('submit', '--protocol', 'demo', '--seed', '-1'), 'seed: -1 is not allowed'),
