@@ -1,9 +1,9 @@
 """Configurations of 31 to 36 atoms on which no campaign was trained: crystals, strained, defective and liquid.
 
-``heldout.extxyz`` has twelve of them, from dynamics on ASE's EMT, labelled by pw.x with converged settings. To
-calculate them again, which takes hours, run this from the repository root::
+Labelled by pw.x with converged settings, twelve of them from dynamics on ASE's EMT tell the errors of a potential. The
+labels take four hours of one core. Run it from the repository root::
 
-    python benchmarks/heldout.py benchmarks/heldout.extxyz --folder .labels
+    python benchmarks/heldout.py heldout.extxyz --folder .labels
 """
 
 from __future__ import annotations
