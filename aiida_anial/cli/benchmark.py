@@ -50,11 +50,11 @@ def command(**options: Any) -> None:
 
     for name in ('as_json', 'plots'):
         refuse_together(options, 'no_wait', name)
-    _chosen(options)
+    names, settings = _chosen(options)
     given = options['subject']
     node = load_benchmark(given) if given is not None and not Path(given).exists() else None
     if node is None:
-        node = _submitted(options)
+        node = _submitted(options, names, settings)
         if options['no_wait']:
             click.echo(node.pk)
             return
@@ -76,7 +76,7 @@ def _chosen(options: dict[str, Any]) -> tuple[tuple[str, ...], Any]:
     return chosen, settings
 
 
-def _submitted(options: dict[str, Any]) -> Any:
+def _submitted(options: dict[str, Any], names: tuple[str, ...], settings: Any) -> Any:
     """Submit the benchmark and return its node."""
     from aiida_anial.cli.resolve import benchmark_subjects, launched
     from aiida_anial.data.nodes import loaded_code
@@ -84,7 +84,6 @@ def _submitted(options: dict[str, Any]) -> Any:
     from aiida_anial.protocols.builder import benchmark_builder
     from aiida_anial.protocols.protocol import merged, read_overrides
 
-    names, settings = _chosen(options)
     if options['settings'] is not None:
         changed = merged(settings.to_dict(), read_overrides(options['settings']))
         settings = BenchmarkSettings.parse(changed, where=str(options['settings']))

@@ -53,13 +53,13 @@ def loaded(identifier: str, option: str, *, or_file: bool = False) -> Any:
     :raises AnialError: if there is no such node.
     """
     what = 'node and no file' if or_file else 'node'
-    return _loaded(identifier, option, orm.load_node, f'there is no {what} {identifier!r}{_in_profile()}.')
+    return _loaded(identifier, option, orm.load_node, lambda: f'there is no {what} {identifier!r}{_in_profile()}.')
 
 
-def _loaded(identifier: str, option: str, load: Callable[[str], Any], missing: str) -> Any:
+def _loaded(identifier: str, option: str, load: Callable[[str], Any], missing: Callable[[], str]) -> Any:
     """Return what ``load`` finds.
 
-    :param missing: what to say if there is nothing.
+    :param missing: returns what to say if there is nothing.
     :raises AnialError: if there is nothing, or the beginning of a UUID or a label means several nodes.
     """
     try:
@@ -69,7 +69,7 @@ def _loaded(identifier: str, option: str, load: Callable[[str], Any], missing: s
     except MultipleObjectsError as exception:
         raise AnialError(f'{option}: {identifier!r} may be {_candidates(identifier)}; give a pk.') from exception
     except (NotExistent, ValueError) as exception:
-        raise AnialError(f'{option}: {missing}') from exception
+        raise AnialError(f'{option}: {missing()}') from exception
 
 
 def _in_profile() -> str:
@@ -99,10 +99,13 @@ def loaded_code(identifier: str, plugin: str, option: str) -> orm.AbstractCode:
     :param option: option to name in messages.
     :raises AnialError: if there is no such code, or it runs another program.
     """
-    labels = [entry.full_label for entry in orm.QueryBuilder().append(orm.InstalledCode).all(flat=True)]
-    close = difflib.get_close_matches(identifier, labels, n=1)
-    hint = f'did you mean {close[0]!r}?' if close else 'run `aiida-anial setup`, or see `verdi code list`.'
-    missing = f'there is no code {identifier!r}{_in_profile()}; {hint}'
+
+    def missing() -> str:
+        labels = [entry.full_label for entry in orm.QueryBuilder().append(orm.InstalledCode).all(flat=True)]
+        close = difflib.get_close_matches(identifier, labels, n=1)
+        hint = f'did you mean {close[0]!r}?' if close else 'run `aiida-anial setup`, or see `verdi code list`.'
+        return f'there is no code {identifier!r}{_in_profile()}; {hint}'
+
     found: orm.AbstractCode = _loaded(identifier, option, orm.load_code, missing)
     given = found.default_calc_job_plugin
     if given is not None and given.split('.')[0] != plugin.split('.', maxsplit=1)[0]:

@@ -2,8 +2,8 @@
 
 A model is a folder with constants (``*.params``), self energies (``sae*.dat``) and, for member m,
 ``train<m>/networks/ANN-<element>.nnf``, which names files of raw float32 weights and biases. An ``.info`` file, in the
-folder or beside it with its name, states the number of members. The readers of torchani
-execute parts of these files as Python code; this one never executes anything that it reads.
+folder or beside it with its name, states the number of members. The readers of torchani execute parts of these files as
+Python code; this one never executes anything that it reads.
 """
 
 from __future__ import annotations
@@ -112,7 +112,8 @@ def _member_folders(directory: Path) -> list[Path]:
 
 def _read_n_members(info: Path) -> int:
     """Return the number of members, which is on the fourth line of an ``.info`` file."""
-    number = int(info.read_text(encoding='ascii').split('\n')[3])
+    text = _content(info, info.parent, max_bytes=_MAX_TEXT_BYTES).decode('ascii')
+    number = int(text.split('\n')[3])
     if not 0 < number <= _MAX_MEMBERS:
         raise ValueError(f'{number} members')
     return number
