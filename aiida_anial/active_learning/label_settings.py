@@ -55,11 +55,11 @@ class QeSettings(Settings):
     """
 
     pseudo_family: str = PSEUDO_FAMILY
-    ecutwfc_ry: Positive | None = None
-    ecutrho_ry: Positive | None = None
+    ecutwfc_ry: Annotated[float, Field(ge=5, le=1000)] | None = None
+    ecutrho_ry: Annotated[Positive, Field(le=20_000)] | None = None
     smearing: Literal['cold', 'gaussian', 'methfessel-paxton', 'fermi-dirac'] = 'cold'
-    degauss_ry: Positive = 0.02
-    conv_thr_ry: Positive = 1e-8
+    degauss_ry: Annotated[Positive, Field(le=0.5)] = 0.02
+    conv_thr_ry: Annotated[Positive, Field(le=0.1)] = 1e-8
     kpoints_mesh: tuple[MeshCount, MeshCount, MeshCount] | None = None
     kpoints_distance_per_angstrom: Annotated[float, Field(ge=0.02, le=2)] | None = None
     kpoints_per_reciprocal_atom: Annotated[int, Field(ge=1, le=10**6)] | None = None

@@ -24,7 +24,8 @@ __all__ = (
 )
 
 Fraction = Annotated[float, Field(ge=0, le=1)]
-Count = Annotated[int, Field(ge=1)]
+# A larger number is a slip.
+Count = Annotated[int, Field(ge=1, le=1_000_000)]
 
 
 class CampaignSettings(Settings):
@@ -199,6 +200,8 @@ class CampaignInputs(Settings):
             raise ValueError(f'model.element: only Al is supported, not {self.model.element}')
         if self.cells.element != self.model.element:
             raise ValueError(f'cells.element: {self.cells.element} is not model.element ({self.model.element})')
+        if self.model.n_members == 1 and dynamics.selection == 'active':
+            raise ValueError('model.n_members: one member disagrees with nobody, so no trajectory would stop')
         if dynamics.min_time_ps >= schedules.t_max_ps:
             raise ValueError(
                 f'sampling.dynamics.min_time_ps: disagreement would never count, for schedules.t_max_ps is '

@@ -37,6 +37,7 @@ def command(*, label_seconds: float | None, as_json: bool, **options: Any) -> No
     or else that of a few labels and steps, which are timed on this machine and not stored.
     """
     from aiida_anial.active_learning.forecast import forecast, memory_mib
+    from aiida_anial.cli.advice import say_advice, unusual
     from aiida_anial.cli.plan_speed import find_speed
     from aiida_anial.cli.resolve import resolve_inputs, resolve_nodes
 
@@ -48,10 +49,11 @@ def command(*, label_seconds: float | None, as_json: bool, **options: Any) -> No
         assumptions.append('the benchmarks of the iterations cost nothing')
     memory = memory_mib(inputs, basis.label_memory_mib)
     if as_json:
-        click.echo(json.dumps(_record(course, memory, assumptions), indent=2))
+        click.echo(json.dumps(_record(course, memory, assumptions) | {'unusual': unusual(inputs, options)}, indent=2))
         return
     for line in _lines(course, memory, assumptions):
         click.echo(line)
+    say_advice(inputs, options)
 
 
 def _record(course: Forecast, memory: float, assumptions: list[str]) -> dict[str, Any]:

@@ -51,7 +51,10 @@ def command(**options: Any) -> None:
     """
     if options['mix_theory'] and not (options['continued'] or options['datasets']):
         raise AnialError('--mix-theory: there is nothing to mix without --continue-from or --dataset.')
+    from aiida_anial.cli.advice import say_advice
+
     inputs, nodes, past = _plan(options) if options['continued'] or options['datasets'] else _fresh(options)
+    say_advice(inputs, options)
     if options['dry_run']:
         _print(inputs, past)
         _check(inputs, nodes, options)

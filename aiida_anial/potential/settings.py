@@ -96,7 +96,7 @@ class PotentialSettings(Settings):
 
     kind: str
     element: Annotated[str, Field(pattern=r'^[A-Z][a-z]?$')] = 'Al'
-    n_members: Annotated[int, Field(ge=1)] = 8
+    n_members: Annotated[int, Field(ge=1, le=1000)] = 8
 
     @property
     def cutoff_angstrom(self) -> float:
@@ -151,7 +151,7 @@ class DescriptorSettings(Settings):
     The angles are pi/16 + k pi/8; a model read from NeuroChem files has them rounded to the eight digits in the files.
     """
 
-    radial_cutoff_angstrom: Positive = 7.0
+    radial_cutoff_angstrom: Annotated[Positive, Field(le=30)] = 7.0
     angular_cutoff_angstrom: Positive = 5.0
     radial_eta_per_angstrom2: Positive = 43.9
     radial_shifts_angstrom: _Shifts = tuple(1.25 + 0.1796875 * k for k in range(32))
@@ -203,7 +203,7 @@ class ModelSettings(PotentialSettings):
 
     kind: Literal['ani'] = 'ani'
     descriptor: DescriptorSettings = DescriptorSettings()
-    hidden_layers: Annotated[tuple[Annotated[int, Field(ge=1)], ...], Field(min_length=1)] = (96, 96, 64)
+    hidden_layers: Annotated[tuple[Annotated[int, Field(ge=1, le=10_000)], ...], Field(min_length=1)] = (96, 96, 64)
     celu_alpha: Positive = 0.1
 
     @model_serializer(mode='wrap')

@@ -11,7 +11,7 @@ from aiida_anial.common.settings import NonNegative, Positive, Range, Settings
 
 __all__ = ('CellFamily', 'CellSettings', 'SamplingSettings', 'ScheduleSettings', 'Thresholds')
 
-AtomRange = tuple[Annotated[int, Field(ge=1)], Annotated[int, Field(ge=1)]]
+AtomRange = tuple[Annotated[int, Field(ge=1, le=100_000)], Annotated[int, Field(ge=1, le=100_000)]]
 
 
 class CellFamily(Settings):
@@ -65,6 +65,8 @@ class CellSettings(Settings):
     def _check_density(self) -> Self:
         if self.density_g_per_cm3[1] == 0:
             raise ValueError('density_g_per_cm3: a density of 0 leaves no atoms')
+        if self.density_g_per_cm3[1] > 100:
+            raise ValueError(f'density_g_per_cm3: {self.density_g_per_cm3[1]:g} g/cm3 is no density of matter')
         return self
 
 
@@ -101,6 +103,8 @@ class ScheduleSettings(Settings):
         # Both parts together, and three components in a row: beyond this a cell could turn inside out.
         if 2 * (3 * self.strain + self.dilation) >= 0.9:
             raise ValueError(f'strain: {self.strain:g}, with a dilation of {self.dilation:g}, may collapse a cell')
+        if self.pressure_gpa[1] > 10_000:
+            raise ValueError(f'pressure_gpa: {self.pressure_gpa[1]:g} GPa is beyond what potentials can describe')
         if self.t_0_ps[0] <= 0:
             raise ValueError('t_0_ps: a modulation of period 0 is impossible, the range must start above 0')
         return self
@@ -163,8 +167,8 @@ class SamplingSettings(Settings):
         ended. It does not change trajectories.
     """
 
-    time_step_fs: Positive = 1.0
-    friction_per_fs: NonNegative = 0.01
+    time_step_fs: Annotated[Positive, Field(le=10)] = 1.0
+    friction_per_fs: Annotated[NonNegative, Field(le=1)] = 0.01
     check_interval: Annotated[int, Field(ge=1)] = 10
     min_time_ps: NonNegative = 0.1
     frame_interval: Annotated[int, Field(ge=1)] = 100

@@ -50,7 +50,7 @@ class TrainingSettings(Settings):
 
     max_steps: Count = 1000
     batch_size: Count = 16
-    learning_rate: Positive = 5e-3
+    learning_rate: Annotated[Positive, Field(le=1)] = 5e-3
     final_learning_rate: Positive = 1e-5
     schedule: Literal['cosine', 'plateau'] = 'cosine'
     plateau_evaluations: Count = 100

@@ -374,7 +374,11 @@ class ActiveLearningWorkChain(AnialWorkChain):
         self.out(
             'summary',
             summarise_campaign(
-                orm.Str(verdict), self.ctx.training_summary, shards=self.ctx.shards, iterations=self.ctx.summaries
+                orm.Str(verdict),
+                self.ctx.training_summary,
+                self.inputs.get('settings'),
+                shards=self.ctx.shards,
+                iterations=self.ctx.summaries,
             ),
         )
 

@@ -16,6 +16,7 @@ from aiida_anial.calcfunctions.next_thresholds import next_thresholds
 from aiida_anial.calcfunctions.summarise_campaign import summarise_campaign
 from aiida_anial.calcfunctions.summarise_iteration import summarise_iteration
 from aiida_anial.data.dataset import DatasetData
+from aiida_anial.protocols.protocol import campaign_inputs
 
 ENERGY = 'energy_ev_per_sqrt_atom'
 CONTROLLED = {'mode': 'controlled', 'initial_factor': 0.5, 'gain': 2.0, 'floor_ev_per_sqrt_atom': 0.01}
@@ -223,6 +224,16 @@ def test_a_campaign_adds_up(aiida_profile, make_labelled):
     assert values['test'] == test
     assert values['converged'] is False
     assert linked(summary)['shards__shard_002'] == shards['shard_002'].pk
+
+
+def test_a_campaign_tells_what_was_unusual_in_its_settings(aiida_profile, make_labelled):
+    settings = campaign_inputs('demo', {'sampling': {'dynamics': {'time_step_fs': 5.0}}})
+    shards = {'shard_000': DatasetData(make_labelled(1)).store()}
+    verdict, training = orm.Str('failed'), orm.Dict({})
+    summary = summarise_campaign(verdict, training, orm.Dict(settings.to_dict()), shards=shards, iterations={})
+    (line,) = summary['unusual']
+    assert line.startswith('sampling.dynamics.time_step_fs: 5 is unusual')
+    assert summarise_campaign(verdict, training, shards=shards, iterations={})['unusual'] == []
 
 
 def test_a_campaign_without_iterations_has_a_summary_too(aiida_profile, make_labelled):

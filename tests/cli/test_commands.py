@@ -45,6 +45,18 @@ def test_a_dry_run_prints_the_inputs_that_it_would_submit(invoke, write, install
     assert count_nodes() == before
 
 
+@pytest.mark.parametrize('rest', [('submit', '--dry-run'), ('plan', '--label-seconds', 5)])
+def test_what_is_unusual_is_said_and_what_is_printed_stays_yaml(invoke, write, installed, rest):
+    over = write(
+        {'label': {'labeller': 'emt'}, 'sampling': {'dynamics': {'time_step_fs': 5.0}}, 'schedules': {'t_max_ps': 60.0}}
+    )
+    result = invoke(rest[0], over, '--protocol', 'demo', *rest[1:])
+    assert result.exit_code == 0, result.output
+    assert 'Unusual: sampling.dynamics.time_step_fs: 5 is unusual' in result.stderr
+    assert 'Unusual: steps of dynamics: about 12 times as many as in the protocol demo.' in result.stderr
+    assert 'unusual' not in result.stdout
+
+
 def test_a_dry_run_given_back_gives_the_same_dry_run(invoke, write, installed):
     first = invoke('submit', '--protocol', 'demo', '--dry-run').stdout
     assert invoke('submit', write(first), '--protocol', 'paper', '--dry-run').stdout == first
