@@ -9,10 +9,12 @@ from pathlib import Path
 from typing import Any
 
 import click
+from ase import units
 
 from aiida_anial.cli.query import filter_options, selection
 from aiida_anial.cli.root import profile_option
 from aiida_anial.common.errors import AnialError, one_line
+from aiida_anial.common.level_of_theory import LevelOfTheory
 from aiida_anial.formats.datasets import DATASET_FORMATS
 from aiida_anial.formats.ensembles import ENSEMBLE_FORMATS
 from aiida_anial.formats.files import check_name, replaced
@@ -39,10 +41,25 @@ def _dataset(path: Path, file_format: str | None, **options: Any) -> None:
     settings: dict[str, Any] = {'file_format': file_format, 'filename': path.name, 'filters': _given(options)}
     if rows is not None:
         settings['rows'] = rows
+    _tell_mixed(path, [shard.level_of_theory for shard in shards.values()])
     node = export_dataset(settings=orm.Dict(settings), **shards)
     _copy(node, path)
     n_labels = node.base.attributes.get('n_configurations')
     click.echo(f'{path}: {n_labels} labels of {len(shards)} shards, by export_dataset<{node.creator.pk}>')
+
+
+def _tell_mixed(path: Path, theories: Iterable[LevelOfTheory | None]) -> None:
+    """Say that labels have several levels of theory."""
+    first, *others = dict.fromkeys(theories)
+    for other in others:
+        differences = first.differences(other) if first and other else ['that one of them is unknown']
+        if differences:
+            click.echo(
+                f'{path}: labels of several levels of theory, which must not be trained on together as they are; they '
+                f'differ in {", ".join(differences)}. Each label names its own; --code and others choose.',
+                err=True,
+            )
+            return
 
 
 def _trajectories(folder: Path, file_format: str, **options: Any) -> None:
@@ -200,6 +217,13 @@ def _print_export(path: Path, export: dict[str, Any]) -> None:
 def _print_known(path: Path, found: dict[str, Any]) -> None:
     n_known, n_all = found['n_known'], found['n_configurations']
     counts = f'{n_known} of {n_all} configurations are labels of this profile'
+    if n_known:
+        counts += f', {found["n_same"]} with the same energy, forces and stress'
+    if (most := found['largest_differences']) is not None:
+        counts += (
+            f'; the others differ by up to {most["energy_ev"]:.3g} eV, {most["force_ev_per_angstrom"]:.3g} eV/Å and '
+            f'{most["stress_ev_per_angstrom3"] / units.GPa:.3g} GPa'
+        )
     click.echo(one_line(f'{path}: no export of this profile wrote these bytes; {counts}'))
     for shard in found['shards']:
         where = f'<{shard["pk"]}>' if shard['pk'] else 'not in this profile'

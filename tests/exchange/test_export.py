@@ -8,8 +8,12 @@ import ase.io
 import numpy as np
 import pytest
 from aiida import orm
+from aiida.tools import delete_nodes
+from ase import units
 
 from aiida_anial.calcfunctions.export_dataset import export_dataset
+from aiida_anial.common.level_of_theory import LevelOfTheory
+from aiida_anial.data.dataset import DatasetData
 from aiida_anial.data.nodes import checksum
 from aiida_anial.formats.datasets import read_dataset
 from aiida_anial.queries.records import count, records
@@ -109,6 +113,37 @@ def test_whence_finds_a_copied_file_and_compares_a_changed_one(exported, invoke,
     result = invoke('whence', copy)
     assert result.exit_code == 1
     assert 'no export of this profile wrote it, and it is not a dataset' in result.output
+
+
+def test_whence_compares_energies_forces_and_stresses(exported, invoke, tmp_path):
+    path = exported()
+    images = ase.io.read(path, ':')
+    n_all = len(images)
+    results = images[1].calc.results
+    results['energy'] += 0.5
+    results['forces'][0, 2] -= 0.25
+    results['stress'][1] += 2 * units.GPa
+    changed = tmp_path / 'changed.extxyz'
+    ase.io.write(changed, images, format='extxyz')
+    result = invoke('whence', changed)
+    assert (
+        f'{n_all} of {n_all} configurations are labels of this profile, {n_all - 1} with the same energy'
+        in result.output
+    )
+    assert 'the others differ by up to 0.5 eV, 0.25 eV/Å and 2 GPa' in result.output
+
+
+def test_an_export_of_several_levels_of_theory_says_so(invoke, campaigns, tmp_path, make_labelled):
+    assert 'levels of theory' not in invoke('export', 'dataset', tmp_path / 'one.extxyz', '--code', 'emt').stderr
+    shard = DatasetData(make_labelled(1, seed=99), LevelOfTheory(code='pw.x', functional='PBE')).store()
+    try:
+        result = invoke('export', 'dataset', tmp_path / 'all.extxyz')
+        assert result.exit_code == 0, result.output
+        assert 'labels of several levels of theory' in result.stderr
+        assert 'code emt and pw.x' in result.stderr
+    finally:
+        exported_with_it = [link.node.pk for link in shard.base.links.get_outgoing().all()]
+        delete_nodes([shard.pk, *exported_with_it], dry_run=False)
 
 
 def test_whence_finds_only_nodes_of_files(invoke, tmp_path):
