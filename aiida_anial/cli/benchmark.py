@@ -10,7 +10,7 @@ from typing import Any
 import click
 
 from aiida_anial.cli.parameters import refuse_together
-from aiida_anial.cli.root import profile_option
+from aiida_anial.cli.profile import profile_option
 from aiida_anial.common.errors import AnialError
 
 __all__ = ('command',)

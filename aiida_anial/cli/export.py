@@ -11,8 +11,8 @@ from typing import Any
 import click
 from ase import units
 
+from aiida_anial.cli.profile import in_profile, profile_option
 from aiida_anial.cli.query import filter_options, selection
-from aiida_anial.cli.root import profile_option
 from aiida_anial.common.errors import AnialError, one_line
 from aiida_anial.common.level_of_theory import LevelOfTheory
 from aiida_anial.formats.datasets import DATASET_FORMATS
@@ -211,7 +211,7 @@ def _print_export(path: Path, export: dict[str, Any]) -> None:
     click.echo(one_line(f'{path}: unchanged, written by {written}'))
     click.echo(f'  filters: {one_line(filters)}')
     click.echo(f'  inputs: {inputs}')
-    click.echo(f'  to write it again and compare: aiida-anial reproduce {export["pk"]}')
+    click.echo(in_profile(f'  to write it again and compare: `aiida-anial reproduce {export["pk"]}`'))
 
 
 def _print_known(path: Path, found: dict[str, Any]) -> None:

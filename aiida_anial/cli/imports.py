@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 from aiida_anial.cli.parameters import FiniteRange
-from aiida_anial.cli.root import profile_option
+from aiida_anial.cli.profile import profile_option
 from aiida_anial.common.errors import AnialError, one_line
 
 __all__ = ('command', 'model')

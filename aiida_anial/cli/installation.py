@@ -72,11 +72,13 @@ def install(
         PW_CODE: _executable(pw, 'pw.x', hint='install quantum-espresso or give --pw'),
         WORKER_CODE: _executable(worker, 'anial-worker', hint='install aiida-anial or give --worker'),
     }
+    default = get_config(create=True).default_profile_name
     if production:
         yield from set_up_production(profile_name, servers, repository)
     else:
         yield from _embedded_profile(profile_name)
     load_profile(profile_name)
+    yield from _default(default, profile_name)
     yield _computer()
     yield _code(PW_CODE, paths[PW_CODE], 'quantumespresso.pw')
     yield _code(WORKER_CODE, paths[WORKER_CODE], 'anial.train')
@@ -109,6 +111,15 @@ def _embedded_profile(name: str) -> Iterator[str]:
     config.set_option('daemon.timeout', DAEMON_TIMEOUT_S, scope=name)
     config.store()
     yield f'profile {name}: created, with SQLite and the ZeroMQ broker'
+
+
+def _default(before: str | None, name: str) -> Iterator[str]:
+    """Yield a line if commands without ``-p`` use another profile than before, or than the one set up."""
+    now = get_config().default_profile_name
+    if before not in (None, now):
+        yield f'default profile: {now}, no longer {before}; `verdi profile set-default {before}` brings that back'
+    elif now != name:
+        yield f'default profile: still {now}; give commands `-p {name}`'
 
 
 def _computer() -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from aiida_anial.cli.root import profile_option
+from aiida_anial.cli.profile import profile_option
 from aiida_anial.common.errors import AnialError
 
 __all__ = ('command',)

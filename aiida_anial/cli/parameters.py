@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Final
 
 import click
 
 from aiida_anial.common.errors import AnialError
 
-__all__ = ('FiniteRange', 'refuse_together')
+__all__ = ('WIDE', 'FiniteRange', 'refuse_together')
+
+WIDE: Final = 'Show all columns and whole texts, whatever the width of the terminal.'
+"""Help of the option ``--wide``."""
 
 
 def refuse_together(options: Mapping[str, Any], *names: str) -> None:

@@ -9,7 +9,7 @@ import click
 
 from aiida_anial.cli.campaign_options import campaign_options
 from aiida_anial.cli.parameters import FiniteRange
-from aiida_anial.cli.root import profile_option
+from aiida_anial.cli.profile import profile_option
 
 if TYPE_CHECKING:
     from aiida_anial.active_learning.forecast import Forecast
@@ -74,7 +74,7 @@ def _record(course: Forecast, memory: float, assumptions: list[str]) -> dict[str
 
 def _lines(course: Forecast, memory: float, assumptions: list[str]) -> list[str]:
     """Return the plan in words."""
-    from aiida_anial.cli.tables import duration
+    from aiida_anial.cli.campaign_tables import duration
 
     parts = sorted(course.seconds.items(), key=lambda item: -item[1])
     ends = list(course.ends())

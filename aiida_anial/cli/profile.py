@@ -3,17 +3,37 @@
 from __future__ import annotations
 
 import functools
-from typing import Any
+import re
+from typing import Any, Final
 
 import click
 from aiida.cmdline.params import options, types
 from aiida.common.exceptions import MissingConfigurationError
+from aiida.manage import get_manager
 from aiida.manage.configuration import Profile, get_config
 from aiida.manage.configuration.settings import AiiDAConfigDir
 
 from aiida_anial.common.errors import AnialError
 
-__all__ = ('profile_option',)
+__all__ = ('in_profile', 'profile_option')
+
+# A command inside a sentence.
+_COMMAND: Final = re.compile(r'`(verdi|aiida-anial)( [^`]*)?`')
+
+
+def in_profile(text: str) -> str:
+    """Return a text in which each command in backticks names the loaded profile, unless that is the default one."""
+    profile = get_manager().get_profile()
+    if profile is None or profile.name == get_config().default_profile_name:
+        return text
+    return _COMMAND.sub(lambda found: f'`{_named(found[1], found[2] or "", profile.name)}`', text)
+
+
+def _named(program: str, rest: str, profile: str) -> str:
+    if re.search(r' (-p|--profile)\b', rest):
+        return program + rest
+    # Subcommands of verdi do not take the option, the program does.
+    return f'{program} -p {profile}{rest}' if program == 'verdi' else f'{program}{rest} -p {profile}'
 
 
 class _LoadedProfile(types.ProfileParamType):

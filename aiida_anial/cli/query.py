@@ -9,8 +9,8 @@ from typing import Any
 
 import click
 
-from aiida_anial.cli.parameters import refuse_together
-from aiida_anial.cli.root import profile_option
+from aiida_anial.cli.parameters import WIDE, refuse_together
+from aiida_anial.cli.profile import profile_option
 from aiida_anial.queries.columns import Column, Kind, parse_condition
 from aiida_anial.queries.kinds import KINDS
 
@@ -73,9 +73,7 @@ def _subcommand(kind: Kind) -> click.Command:
         elif options['as_csv']:
             _print_csv(kind, rows)
         else:
-            from aiida_anial.cli.tables import print_records
-
-            print_records(kind, rows)
+            _print_table(kind, rows, wide=options['wide'])
 
     made: click.Command = profile_option()(
         click.Command(
@@ -91,10 +89,24 @@ def _subcommand(kind: Kind) -> click.Command:
                 click.Option(['--count', 'only_count'], is_flag=True, help='Print only the number of records.'),
                 click.Option(['--json', 'as_json'], is_flag=True, help='Print a JSON list.'),
                 click.Option(['--csv', 'as_csv'], is_flag=True, help='Print comma-separated values.'),
+                click.Option(['--wide'], is_flag=True, help=WIDE),
             ],
         )
     )
     return made
+
+
+def _print_table(kind: Kind, rows: list[dict[str, Any]], *, wide: bool) -> None:
+    from aiida_anial.cli.tables import Heading, print_table
+
+    columns = [column for column in kind.columns if column.heading]
+    # Columns come in the order of their importance, the identifier first.
+    headings = [
+        Heading(column.heading, column.name, column.digits, rank=rank, is_text=column.type == 'str')
+        for rank, column in enumerate(columns)
+    ]
+    name = kind.name if len(rows) != 1 else kind.name.removesuffix('s')
+    print_table(f'{len(rows)} {name}', headings, rows, wide=wide)
 
 
 def _print_csv(kind: Kind, rows: list[dict[str, Any]]) -> None:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from aiida_anial.cli.root import profile_option
+from aiida_anial.cli.profile import profile_option
 from aiida_anial.common.errors import AnialError
 
 __all__ = ('command',)

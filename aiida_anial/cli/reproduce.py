@@ -9,7 +9,7 @@ from typing import Any
 import click
 
 from aiida_anial.cli.parameters import FiniteRange
-from aiida_anial.cli.root import profile_option
+from aiida_anial.cli.profile import profile_option
 from aiida_anial.common.errors import AnialError
 
 __all__ = ('command',)
@@ -42,7 +42,7 @@ def command(**options: Any) -> None:
 
     The exit status is 0 if every output is within the tolerance of its kind of step, and 1 otherwise.
     """
-    from aiida_anial.cli.tables import print_reproductions
+    from aiida_anial.cli.reproduction_tables import print_reproductions
     from aiida_anial.reproduction.reproduce import reproduce
 
     codes = _codes(options)

@@ -13,10 +13,10 @@ from aiida.cmdline.groups.verdi import VerdiContext
 from aiida.common.exceptions import AiidaException
 
 from aiida_anial import __version__
-from aiida_anial.cli.profile import profile_option
+from aiida_anial.cli.profile import in_profile
 from aiida_anial.common.errors import AnialError, one_line
 
-__all__ = ('main', 'profile_option')
+__all__ = ('main',)
 
 
 # The object that defines each command, as MODULE:NAME.
@@ -64,7 +64,7 @@ class _Group(click.Group):
         try:
             return super().invoke(ctx)
         except (AnialError, AiidaException) as exception:
-            raise click.ClickException(one_line(exception)) from exception
+            raise click.ClickException(in_profile(one_line(exception))) from exception
         except (click.ClickException, click.exceptions.Exit, click.Abort, BrokenPipeError):
             raise
         except UnicodeEncodeError as exception:

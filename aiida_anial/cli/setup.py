@@ -10,7 +10,7 @@ from typing import Any
 import click
 
 from aiida_anial.cli.credentials import PROTOCOLS, read_servers, settings
-from aiida_anial.cli.root import profile_option
+from aiida_anial.cli.profile import in_profile, profile_option
 from aiida_anial.common.errors import AnialError
 
 __all__ = ('command', 'doctor')
@@ -114,5 +114,5 @@ def doctor() -> None:
         mark, word = _SLOW if check.is_slow else _MARKS[check.passed]
         click.echo(f'{mark} {check.name}: {check.finding}')
         if word:
-            click.echo(f'         {word}: {check.remedy}')
+            click.echo(in_profile(f'         {word}: {check.remedy}'))
     sys.exit(0 if healthy else 1)

@@ -11,8 +11,8 @@ from typing import Any
 
 import click
 
-from aiida_anial.cli.parameters import FiniteRange
-from aiida_anial.cli.root import profile_option
+from aiida_anial.cli.parameters import WIDE, FiniteRange
+from aiida_anial.cli.profile import in_profile, profile_option
 
 __all__ = ('command', 'watch')
 
@@ -29,21 +29,22 @@ _QUIET = ('PwBaseWorkChain', 'SampleWorkChain', 'TrainWorkChain')
 @click.command('status')
 @click.argument('pk')
 @click.option('--json', 'as_json', is_flag=True, help='Print one JSON object.')
+@click.option('--wide', is_flag=True, help=WIDE)
 @profile_option()
-def command(pk: str, as_json: bool) -> None:
+def command(pk: str, *, as_json: bool, wide: bool) -> None:
     """Print the campaign PK (or UUID), one row per iteration.
 
     "fresh" errors are those of the ensemble on new labels before it was retrained on them; "test" errors are those of
     each member on blocks used neither to fit its weights nor to stop its training.
     """
-    from aiida_anial.cli.tables import print_campaign
+    from aiida_anial.cli.campaign_tables import print_campaign
     from aiida_anial.queries.campaign_status import campaign_status, load_campaign
 
     status = campaign_status(load_campaign(pk))
     if as_json:
         click.echo(json.dumps(status, indent=2))
     else:
-        print_campaign(status)
+        print_campaign(status, wide=wide)
 
 
 @click.command('watch')
@@ -57,12 +58,13 @@ def watch(pk: str, interval: float) -> None:
     """
     from aiida.engine.daemon.client import get_daemon_client
 
-    from aiida_anial.cli.tables import campaign_line, pace_lines
+    from aiida_anial.cli.campaign_tables import campaign_line, pace_lines
     from aiida_anial.queries.campaign_status import campaign_status, load_campaign
 
     node = load_campaign(pk)
     if not node.is_terminated and not get_daemon_client().is_daemon_running:
-        click.echo('The daemon is not running; the campaign waits until you run: verdi daemon start', err=True)
+        said = 'The daemon is not running; the campaign waits until you run `verdi daemon start`'
+        click.echo(in_profile(said), err=True)
     reports, told = _Reports(node), time.monotonic()
     while True:
         ended = node.is_terminated

@@ -8,7 +8,7 @@ import click
 
 from aiida_anial.active_learning.settings import CampaignInputs
 from aiida_anial.cli.campaign_options import campaign_options
-from aiida_anial.cli.root import profile_option
+from aiida_anial.cli.profile import in_profile, profile_option
 from aiida_anial.common.errors import AnialError
 
 if TYPE_CHECKING:
@@ -60,7 +60,9 @@ def command(**options: Any) -> None:
         _check(inputs, nodes, options)
         return
     pk = _submit(inputs, nodes, past, options)
-    click.echo(pk if options['pk_only'] else f'Submitted campaign {pk}; follow it with: aiida-anial watch {pk}')
+    click.echo(
+        pk if options['pk_only'] else in_profile(f'Submitted campaign {pk}; follow it with `aiida-anial watch {pk}`')
+    )
 
 
 def _fresh(options: dict[str, Any]) -> Planned:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
@@ -27,9 +28,9 @@ def campaign_pace(campaign: Any, rows: Sequence[Mapping[str, Any]]) -> dict[str,
     """Return how fast a campaign is.
 
     :param rows: its iterations, as ``campaign_status`` describes them.
-    :return: ``elapsed_s``; ``labels_per_hour`` of new labels; ``expected_end`` as ISO 8601 if all iterations are used,
-        None if it cannot be told; ``time_shares`` by what was done, and ``cores_busy``, the fractions of the time
-        with ``two_or_more``, ``one`` and ``none``.
+    :return: ``elapsed_s``; ``running``, the calculations that run by what they do; ``labels_per_hour`` of new labels;
+        ``expected_end`` as ISO 8601 if all iterations are used, None if it cannot be told; ``time_shares`` by what was
+        done, and ``cores_busy``, the fractions of the time with ``two_or_more``, ``one`` and ``none``.
     """
     calculations = calculations_of(campaign)
     begin, end = campaign.ctime.timestamp(), _end(campaign, calculations)
@@ -41,6 +42,7 @@ def campaign_pace(campaign: Any, rows: Sequence[Mapping[str, Any]]) -> dict[str,
         'elapsed_s': elapsed,
         'labels_per_hour': n_labels / elapsed * _HOUR_S if elapsed else None,
         'expected_end': expected.isoformat(timespec='seconds') if expected is not None else None,
+        'running': dict(Counter(one.kind for one in calculations if not one.is_over).most_common()),
         'time_shares': shares.by_kind,
         'cores_busy': {'two_or_more': shares.two_or_more, 'one': shares.one, 'none': shares.none},
     }

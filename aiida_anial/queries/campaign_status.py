@@ -14,8 +14,11 @@ from aiida_anial.properties.comparison.results import MAIN
 from aiida_anial.properties.registry import keyed_columns
 from aiida_anial.queries.campaign_pace import campaign_pace
 from aiida_anial.queries.graph import called_by, inputs_of, outputs_of
+from aiida_anial.queries.records import records
+from aiida_anial.queries.rejections import reason_counts
 from aiida_anial.runtime.pausing import last_words
 from aiida_anial.runtime.states import ACTIVE
+from aiida_anial.workchains.reasons import KILLED, reason
 
 __all__ = ('campaign_status', 'load_campaign', 'paused_processes')
 
@@ -77,6 +80,7 @@ _EMPTY: dict[str, Any] = {
     'threshold_force_error_ev_per_angstrom': None,
     'n_labels': 0,
     'n_rejected': 0,
+    'n_killed': 0,
     'fresh_energy_rmse_mev_per_atom': None,
     'fresh_force_rmse_ev_per_angstrom': None,
     'test_energy_rmse_mev_per_atom': None,
@@ -101,6 +105,7 @@ def campaign_status(campaign: Any) -> dict[str, Any]:
     """Return the status of a campaign and of each of its iterations; index 0 is the initial random dataset."""
     children = called_by([campaign])[campaign.pk]
     rows = [_initial(campaign, children), *_iterations(children)]
+    failures = [reason for row in rows for reason in row.pop('failures')]
     taken_over = _taken_over(campaign)
     found = outputs_of([campaign], 'summary').get((campaign.pk, 'summary'))
     summary = found.get_dict() if found is not None else {}
@@ -117,6 +122,9 @@ def campaign_status(campaign: Any) -> dict[str, Any]:
         'n_labels': taken_over + sum(row['n_labels'] for row in rows),
         'n_labels_taken_over': taken_over,
         'n_rejected': sum(row['n_rejected'] for row in rows),
+        'n_killed': sum(row['n_killed'] for row in rows),
+        'failures': reason_counts(failures),
+        'newest_ensemble': _newest_ensemble(campaign),
         'final_test_energy_rmse_mev_per_atom': _error(summary.get('test'), 'energy_rmse_mev_per_atom'),
         'final_test_force_rmse_ev_per_angstrom': _error(summary.get('test'), 'force_rmse_ev_per_angstrom'),
         'pace': campaign_pace(campaign, rows),
@@ -147,6 +155,12 @@ def _properties(children: list[Any]) -> list[dict[str, Any]]:
     return rows
 
 
+def _newest_ensemble(campaign: Any) -> int | None:
+    """Return the pk of the newest ensemble of a campaign, None if there is none yet."""
+    found = records('ensembles', campaigns=[campaign], sort='-created', limit=1, columns=('pk',))
+    return found[0]['pk'] if found else None
+
+
 def _taken_over(campaign: Any) -> int:
     """Return the number of labels that the campaign received as input."""
     incoming = campaign.base.links.get_incoming(link_label_filter='continued__shards__%').all_nodes()
@@ -157,7 +171,7 @@ def _initial(campaign: Any, children: list[Any]) -> dict[str, Any]:
     """Return the row of the initial random dataset."""
     begun = inputs_of([campaign], 'continued__shards__shard_000')
     state = 'taken over' if begun else 'created'
-    row = {'index': 0, 'pk': campaign.pk, 'process_state': state, 'converged': False, **_EMPTY}
+    row = {'index': 0, 'pk': campaign.pk, 'process_state': state, 'converged': False, **_EMPTY, 'failures': []}
     for child in children:
         if child.process_label == 'LabelWorkChain':
             row.update(pk=child.pk, process_state=child.process_state.value, **_labels([child]))
@@ -213,13 +227,16 @@ def _holders(cycles: list[Any]) -> dict[int, list[Any]]:
     return {cycle.pk: going_on.get(cycle.pk, [cycle]) for cycle in cycles}
 
 
-def _labels(nodes: list[Any]) -> dict[str, int]:
-    """Count the labels of work chains, of finished ones from their outputs and of running ones from their children."""
-    n_labels = n_rejected = 0
+def _labels(nodes: list[Any]) -> dict[str, Any]:
+    """Count the labels of work chains, of finished ones from their outputs and of running ones from their children.
+
+    :return: the counts of a row, and ``failures``, why there is no label of a cell.
+    """
+    n_labels, failures = 0, list[str]()
     outputs = outputs_of(nodes, 'rejected', 'dataset')
     for node in nodes:
         if (node.pk, 'rejected') in outputs:
-            n_rejected += len(outputs[node.pk, 'rejected'].get_dict())
+            failures += outputs[node.pk, 'rejected'].get_dict().values()
             dataset = outputs.get((node.pk, 'dataset'))
             n_labels += dataset.n_configurations if dataset is not None else 0
         else:
@@ -228,8 +245,14 @@ def _labels(nodes: list[Any]) -> dict[str, int]:
             newest = {child.label: child for child in done}.values()
             n_labels += sum(child.is_finished_ok for child in newest)
             n_labels += len(node.base.links.get_incoming(link_label_filter='adopted__parameters__%').all())
-            n_rejected += sum(not child.is_finished_ok for child in newest)
-    return {'n_labels': n_labels, 'n_rejected': n_rejected}
+            failures += [reason(child) for child in newest if not child.is_finished_ok]
+    n_killed = sum(text.endswith(KILLED) for text in failures)
+    return {
+        'n_labels': n_labels,
+        'n_rejected': len(failures) - n_killed,
+        'n_killed': n_killed,
+        'failures': failures,
+    }
 
 
 def _test(summary: orm.Dict | None) -> dict[str, float | None]:

@@ -1,18 +1,13 @@
-"""The kinds of records, their columns, and the queries that find them."""
+"""The kinds of records and their columns."""
 
 from __future__ import annotations
 
 from typing import Any
 
-from aiida import orm
-
-from aiida_anial.data.dataset import DatasetData
-from aiida_anial.data.ensemble import EnsembleData
-from aiida_anial.data.label import LabelData
 from aiida_anial.properties.property import Column as PropertyColumn
 from aiida_anial.properties.registry import keyed_columns
+from aiida_anial.queries import paths
 from aiida_anial.queries.columns import Column, Kind
-from aiida_anial.queries.graph import shard_makers, work_chains
 
 __all__ = ('KINDS',)
 
@@ -57,108 +52,6 @@ def _theory(entity: str) -> tuple[Column, ...]:
 
 def _attribute(entity: str, name: str, *rest: Any, **more: Any) -> Column:
     return Column(name, entity, f'attributes.{name}', *rest, **more)
-
-
-def _scope(campaigns: list[Any] | None) -> dict[str, Any]:
-    """Return the filter that restricts a query to the work chains of the campaigns."""
-    return {} if campaigns is None else {'id': {'in': work_chains(campaigns)}}
-
-
-def _makers(campaigns: list[Any] | None) -> dict[str, Any]:
-    """Return the filter that restricts a query to the creators of the campaigns' shards, of which there may be none."""
-    return {} if campaigns is None else {'id': {'in': shard_makers(campaigns) or [-1]}}
-
-
-def _labels(builder: orm.QueryBuilder, campaigns: list[Any] | None) -> None:
-    # The exact node type, for which the database has an index.
-    builder.append(LabelData, tag='label', subclassing=False)
-    if campaigns is not None:
-        builder.append(orm.CalcFunctionNode, with_outgoing='label', tag='maker', filters=_makers(campaigns))
-
-
-def _shard(builder: orm.QueryBuilder) -> None:
-    # The creator has an output for every label; filtering by link label spares the database from visiting each.
-    builder.append(orm.CalcFunctionNode, with_outgoing='label', tag='collection')
-    builder.append(DatasetData, with_incoming='collection', tag='shard', edge_filters={'label': 'dataset'})
-
-
-def _shards(builder: orm.QueryBuilder, campaigns: list[Any] | None) -> None:
-    if campaigns is not None:
-        builder.append(orm.CalcFunctionNode, tag='maker', filters=_makers(campaigns))
-        builder.append(DatasetData, with_incoming='maker', tag='shard')
-    else:
-        builder.append(DatasetData, tag='shard')
-
-
-def _calculations(builder: orm.QueryBuilder, campaigns: list[Any] | None) -> None:
-    builder.append(orm.CalcJobNode, filters={'attributes.process_label': 'PwCalculation'}, tag='job')
-    if campaigns is not None:
-        builder.append(orm.WorkChainNode, with_outgoing='job', tag='base')
-        builder.append(orm.WorkChainNode, with_outgoing='base', filters=_scope(campaigns))
-    builder.append(orm.StructureData, with_outgoing='job', tag='cell', edge_filters={'label': 'structure'})
-    builder.append(orm.Dict, with_outgoing='job', tag='parameters', edge_filters={'label': 'parameters'})
-    builder.append(orm.KpointsData, with_outgoing='job', tag='kpoints', edge_filters={'label': 'kpoints'})
-
-
-def _printed(builder: orm.QueryBuilder) -> None:
-    builder.append(orm.Dict, with_incoming='job', tag='printed')
-
-
-def _trajectories(builder: orm.QueryBuilder, campaigns: list[Any] | None) -> None:
-    builder.append(orm.CalcJobNode, filters={'attributes.process_label': 'SampleCalculation'}, tag='job')
-    builder.append(orm.TrajectoryData, with_incoming='job', tag='trajectory')
-    if campaigns is not None:
-        builder.append(orm.WorkChainNode, with_outgoing='job', filters=_scope(campaigns))
-
-
-def _iteration(builder: orm.QueryBuilder) -> None:
-    builder.append(orm.CalcJobNode, with_outgoing='trajectory', tag='sampled')
-    builder.append(orm.WorkChainNode, with_outgoing='sampled', tag='sampling')
-    builder.append(orm.WorkChainNode, with_outgoing='sampling', tag='cycle')
-    builder.append(orm.Int, with_outgoing='cycle', tag='iteration', edge_filters={'label': 'iteration'})
-
-
-def _candidates(builder: orm.QueryBuilder, campaigns: list[Any] | None) -> None:
-    builder.append(orm.CalcFunctionNode, filters={'attributes.process_label': 'extract_candidate'}, tag='extraction')
-    if campaigns is not None:
-        builder.append(orm.WorkChainNode, with_outgoing='extraction', filters=_scope(campaigns))
-    builder.append(orm.StructureData, with_incoming='extraction', tag='candidate')
-    builder.append(orm.TrajectoryData, with_outgoing='extraction', tag='trajectory')
-
-
-def _ensembles(builder: orm.QueryBuilder, campaigns: list[Any] | None) -> None:
-    builder.append(EnsembleData, tag='ensemble')
-    if campaigns is not None:
-        builder.append(orm.CalcJobNode, with_outgoing='ensemble', tag='job')
-        builder.append(orm.WorkChainNode, with_outgoing='job', filters=_scope(campaigns))
-
-
-def _training(builder: orm.QueryBuilder) -> None:
-    builder.append(orm.CalcJobNode, with_outgoing='ensemble', tag='training')
-    builder.append(orm.Dict, with_incoming='training', tag='summary')
-
-
-def _campaigns(builder: orm.QueryBuilder, campaigns: list[Any] | None) -> None:
-    filters: dict[str, Any] = {'attributes.process_label': 'ActiveLearningWorkChain'}
-    if campaigns is not None:
-        filters['id'] = {'in': [campaign.pk for campaign in campaigns]}
-    builder.append(orm.WorkChainNode, filters=filters, tag='campaign')
-
-
-def _verdict(builder: orm.QueryBuilder) -> None:
-    builder.append(orm.Dict, with_incoming='campaign', tag='verdict', edge_filters={'label': 'summary'})
-
-
-def _benchmarks(builder: orm.QueryBuilder, campaigns: list[Any] | None) -> None:
-    makers = {'attributes.process_label': {'in': ['PropertyCalculation', 'analyse_property']}}
-    builder.append(orm.CalculationNode, filters=makers, tag='maker')
-    builder.append(orm.Dict, with_incoming='maker', edge_filters={'label': 'quantities'}, tag='quantities')
-    if campaigns is not None:
-        builder.append(orm.WorkChainNode, with_outgoing='maker', filters=_scope(campaigns))
-
-
-def _benchmarked(builder: orm.QueryBuilder) -> None:
-    builder.append(EnsembleData, with_outgoing='maker', tag='benchmarked')
 
 
 _LABEL_COLUMNS = (
@@ -250,9 +143,9 @@ _CANDIDATE_COLUMNS = (
 _TEST = 'attributes.test.'
 _ENSEMBLE_COLUMNS = (
     *_common('ensemble'),
-    Column('label', 'ensemble', 'label', 'str', 'Label of the node.', 'label'),
-    _attribute('ensemble', 'n_members', 'int', 'Number of networks.', 'members'),
-    _attribute('ensemble', 'self_energy_ev', 'float', 'Energy added to every atom, eV.'),
+    Column('trained_by', 'trained_in', 'id', 'int', 'Pk of the campaign that trained it.', 'campaign'),
+    Column('stage', 'stage', 'label', 'str', 'initial training, retraining or final training.', 'stage'),
+    Column('iteration', 'retrained_after', 'attributes.value', 'int', 'Iteration of its retraining.', 'iteration'),
     Column(
         'n_labels', 'summary', 'attributes.n_configurations', 'int', 'Number of labels it was trained on.', 'labels'
     ),
@@ -274,6 +167,9 @@ _ENSEMBLE_COLUMNS = (
         'test F\neV/Å',
         3,
     ),
+    _attribute('ensemble', 'n_members', 'int', 'Number of networks.', 'members'),
+    Column('label', 'ensemble', 'label', 'str', 'Label of the node.', 'label'),
+    _attribute('ensemble', 'self_energy_ev', 'float', 'Energy added to every atom, eV.'),
 )
 
 _CAMPAIGN_COLUMNS = (
@@ -325,31 +221,48 @@ _BENCHMARK_COLUMNS = (
 KINDS: dict[str, Kind] = {
     kind.name: kind
     for kind in (
-        Kind('labels', 'Labelled configurations.', _LABEL_COLUMNS, _labels, {'shard': _shard}),
-        Kind('shards', 'Sets of labels, each stored in one file.', _SHARD_COLUMNS, _shards),
+        Kind('labels', 'Labelled configurations.', _LABEL_COLUMNS, paths.add_labels, {'shard': paths.add_shard}),
+        Kind('shards', 'Sets of labels, each stored in one file.', _SHARD_COLUMNS, paths.add_shards),
         Kind(
             'calculations',
             'Calculations by pw.x, including failed ones.',
             _CALCULATION_COLUMNS,
-            _calculations,
-            {'printed': _printed},
+            paths.add_calculations,
+            {'printed': paths.add_printed},
         ),
         Kind(
             'trajectories',
             'Trajectories of MD.',
             _TRAJECTORY_COLUMNS,
-            _trajectories,
-            {'iteration': _iteration},
+            paths.add_trajectories,
+            {'iteration': paths.add_iteration},
         ),
-        Kind('candidates', 'Configurations taken from trajectories.', _CANDIDATE_COLUMNS, _candidates),
-        Kind('ensembles', 'Trained or imported potentials.', _ENSEMBLE_COLUMNS, _ensembles, {'summary': _training}),
+        Kind('candidates', 'Configurations taken from trajectories.', _CANDIDATE_COLUMNS, paths.add_candidates),
+        Kind(
+            'ensembles',
+            'Trained or imported potentials.',
+            _ENSEMBLE_COLUMNS,
+            paths.add_ensembles,
+            {
+                'summary': paths.add_training,
+                'stage': paths.add_stage,
+                'retrained_after': paths.add_retraining,
+                'trained_in': paths.add_trained_in,
+            },
+        ),
         Kind(
             'benchmarks',
             'Properties of ensembles, of other potentials and by DFT.',
             _BENCHMARK_COLUMNS,
-            _benchmarks,
-            {'benchmarked': _benchmarked},
+            paths.add_benchmarks,
+            {'benchmarked': paths.add_benchmarked},
         ),
-        Kind('campaigns', 'Active-learning campaigns.', _CAMPAIGN_COLUMNS, _campaigns, {'verdict': _verdict}),
+        Kind(
+            'campaigns',
+            'Active-learning campaigns.',
+            _CAMPAIGN_COLUMNS,
+            paths.add_campaigns,
+            {'verdict': paths.add_verdict},
+        ),
     )
 }

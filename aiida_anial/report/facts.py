@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from importlib.metadata import version
 from typing import Any
 
-from aiida import orm
-
 from aiida_anial.common.level_of_theory import LevelOfTheory
-from aiida_anial.queries.graph import shard_makers, work_chains
+from aiida_anial.queries.rejections import reason_counts, rejections
 from aiida_anial.report.sources import ReleaseSources
 
-__all__ = ('campaign_facts', 'label_counts', 'label_ranges', 'reason_counts', 'rejections')
+__all__ = ('campaign_facts', 'label_counts', 'label_ranges')
 
 _RANGES = (
     ('n_atoms', 'atoms', '', 0),
@@ -22,7 +19,6 @@ _RANGES = (
     ('max_force_ev_per_angstrom', 'largest force on an atom', 'eV/Å', 3),
     ('pressure_gpa', 'pressure', 'GPa', 2),
 )
-_NUMBER = re.compile(r'\d+(\.\d+)?(e[+-]?\d+)?')
 
 
 def label_counts(labels: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
@@ -56,26 +52,6 @@ def label_ranges(labels: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
     ]
 
 
-def reason_counts(reasons: Iterable[str]) -> dict[str, int]:
-    """Count the reasons, the most frequent first.
-
-    Reasons that differ only in their numbers count as one, with an ellipsis in place of each number that differs.
-    """
-    texts = list(reasons)
-    groups: dict[str, list[str]] = {}
-    for text in texts:
-        groups.setdefault(_NUMBER.sub('', text), []).append(text)
-    counts = {_common(same): len(same) for same in groups.values()}
-    return dict(sorted(counts.items(), key=lambda item: (-item[1], item[0])))
-
-
-def _common(texts: Sequence[str]) -> str:
-    """Return the text that all of these have in common, with an ellipsis for each number that differs."""
-    numbers = zip(*([found[0] for found in _NUMBER.finditer(text)] for text in texts), strict=True)
-    shown = iter([same[0] if len(set(same)) == 1 else '…' for same in numbers])
-    return _NUMBER.sub(lambda _: next(shown), texts[0])
-
-
 _ROLES = {'train': 'training', 'validation': 'validation', 'test': 'test'}
 
 
@@ -99,20 +75,6 @@ def campaign_facts(sources: ReleaseSources) -> dict[str, Any]:
         'rejected': reason_counts(reason for reasons in rejections(sources.campaign) for reason in reasons.values()),
         'versions': _versions(sources, theories),
     }
-
-
-def rejections(campaign: Any) -> list[dict[str, str]]:
-    """Return the reasons why labels of the campaign were rejected, by the names of cells, for every shard."""
-    labelling = orm.QueryBuilder()
-    labelling.append(orm.WorkChainNode, filters={'id': {'in': work_chains([campaign])}}, tag='chain')
-    labelling.append(orm.CalcFunctionNode, with_incoming='chain', tag='maker', project='id')
-    # Shards that the campaign received as inputs were created by other processes.
-    makers = {*labelling.all(flat=True), *shard_makers([campaign])}
-    query = orm.QueryBuilder()
-    query.append(orm.CalcFunctionNode, filters={'id': {'in': sorted(makers)}}, tag='maker')
-    query.append(orm.Dict, with_incoming='maker', edge_filters={'type': 'create', 'label': 'rejected'}, tag='rejected')
-    query.add_projection('rejected', '*')
-    return [node.get_dict() for node in query.all(flat=True)]
 
 
 def _campaign(sources: ReleaseSources) -> dict[str, Any]:

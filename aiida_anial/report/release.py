@@ -20,9 +20,10 @@ from aiida_anial.properties.comparison.table import comparison_table
 from aiida_anial.properties.figures.write import write_figures
 from aiida_anial.queries.benchmarks import compared_subjects
 from aiida_anial.queries.kinds import KINDS
+from aiida_anial.queries.rejections import reason_counts
 from aiida_anial.report.claims import Claims
 from aiida_anial.report.exports import write_archive, write_exports
-from aiida_anial.report.facts import campaign_facts, reason_counts
+from aiida_anial.report.facts import campaign_facts
 from aiida_anial.report.parity import parity_on_test_blocks
 from aiida_anial.report.plots import write_plots
 from aiida_anial.report.sources import (

@@ -215,6 +215,7 @@ class AlIterationWorkChain(AnialWorkChain):
         if 'checkpoint' in done:
             inputs.checkpoint = done['checkpoint']
         inputs.metadata.call_link_label = 'train'
+        inputs.metadata.label = 'retraining'
         return self.submit(TrainWorkChain, **inputs)
 
     @property

@@ -6,9 +6,11 @@ import json
 
 import pytest
 from aiida import orm
+from aiida.common import LinkType
 
 from aiida_anial.common.errors import AnialError
-from aiida_anial.queries.campaign_status import campaign_status, load_campaign
+from aiida_anial.queries.campaign_status import _labels, campaign_status, load_campaign
+from aiida_anial.queries.rejections import reason_counts
 
 KEYS = {
     'pk',
@@ -59,6 +61,30 @@ def test_a_finished_campaign_adds_up(campaigns):
         assert 0 < row['median_time_ps'] <= 0.09
         assert row['fresh_energy_rmse_mev_per_atom'] > 0
         assert row['fresh_force_rmse_ev_per_angstrom'] > 0
+
+
+def test_the_newest_ensemble_is_the_last_one(campaigns):
+    status = campaign_status(campaigns['main'])
+    assert status['newest_ensemble'] == campaigns['main'].outputs.ensemble.pk
+    assert status['pace']['running'] == {}
+    assert (status['n_killed'], status['failures']) == (0, {})
+
+
+def test_killed_jobs_are_told_from_rejected_labels(aiida_profile):
+    rejected = {
+        'cell_0': 'PwCalculation<7> was killed',
+        'cell_1': 'PwCalculation<8> exit status 410: no convergence',
+        'cell_2': 'PwCalculation<9> exit status 410: no convergence',
+    }
+    chain = orm.WorkChainNode(process_type='', label='x')
+    chain.set_process_label('LabelWorkChain')
+    chain.store()
+    node = orm.Dict(rejected)
+    node.store()
+    node.base.links.add_incoming(chain, LinkType.RETURN, 'rejected')
+    found = _labels([chain])
+    assert (found['n_labels'], found['n_rejected'], found['n_killed']) == (0, 2, 1)
+    assert reason_counts(found['failures'])['PwCalculation<…> exit status 410: no convergence'] == 2
 
 
 def test_the_rows_are_those_of_the_work_chains(campaigns):

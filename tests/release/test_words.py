@@ -8,7 +8,8 @@ import sys
 import pytest
 
 from aiida_anial.common.level_of_theory import LevelOfTheory
-from aiida_anial.report.facts import label_counts, label_ranges, reason_counts
+from aiida_anial.queries.rejections import reason_counts
+from aiida_anial.report.facts import label_counts, label_ranges
 from aiida_anial.report.texts import theory_in_words
 
 SCIENCE = ('claims', 'parity', 'plots', 'texts')

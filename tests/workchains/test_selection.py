@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from aiida_anial.cli.tables import print_campaign
+from aiida_anial.cli.campaign_tables import print_campaign
 from aiida_anial.protocols.builder import campaign_builder
 from aiida_anial.protocols.protocol import campaign_inputs
 from aiida_anial.queries.campaign_status import campaign_status
