@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import json
+import sys
 import time
 from pathlib import Path
 from typing import Any
 
 import click
 
-from aiida_anial.cli.parameters import refuse_together
-from aiida_anial.cli.profile import profile_option
+from aiida_anial.cli.parameters import INTERRUPTED, refuse_together
+from aiida_anial.cli.profile import in_profile, profile_option
 from aiida_anial.common.errors import AnialError
 
 __all__ = ('command',)
@@ -108,11 +109,16 @@ def _wait(node: Any) -> None:
         )
     click.echo(f'Submitted benchmark {node.pk}; Ctrl-C stops waiting, not the benchmark', err=True)
     known = None
-    while not node.is_terminated:
-        if node.process_status != known and node.process_status:
-            known = node.process_status
-            click.echo(f'  {known}', err=True)
-        time.sleep(_POLL_S)
+    try:
+        while not node.is_terminated:
+            if node.process_status != known and node.process_status:
+                known = node.process_status
+                click.echo(f'  {known}', err=True)
+            time.sleep(_POLL_S)
+    except KeyboardInterrupt:
+        said = f'Stopped waiting; the benchmark goes on. `aiida-anial benchmark {node.pk}` prints what there is.'
+        click.echo(in_profile(said), err=True)
+        sys.exit(INTERRUPTED)
 
 
 def _print(node: Any, options: dict[str, Any]) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import sys
 import warnings
 from contextlib import suppress
@@ -27,6 +28,7 @@ def main() -> None:
         from aiida_anial.cli.root import main as group
     except Exception as exception:
         sys.exit(one_line(f'Error: AIIDA_PATH: AiiDA cannot use this folder: {exception}; choose one to write to.'))
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         group()
     finally:

@@ -6,6 +6,7 @@ import json
 import shutil
 from collections.abc import Iterable, Mapping
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import click
@@ -34,6 +35,7 @@ def _dataset(path: Path, file_format: str | None, **options: Any) -> None:
 
     from aiida_anial.calcfunctions.export_dataset import export_dataset
     from aiida_anial.queries.records import chosen_labels
+    from aiida_anial.runtime.interruption import all_or_nothing
 
     file_format = _format_of(path, file_format, DATASET_FORMATS)
     _check_target(path)
@@ -42,8 +44,9 @@ def _dataset(path: Path, file_format: str | None, **options: Any) -> None:
     if rows is not None:
         settings['rows'] = rows
     _tell_mixed(path, [shard.level_of_theory for shard in shards.values()])
-    node = export_dataset(settings=orm.Dict(settings), **shards)
-    _copy(node, path)
+    with all_or_nothing() as note:
+        node = export_dataset(settings=note(orm.Dict(settings)), **shards)
+        _copy(node, path)
     n_labels = node.base.attributes.get('n_configurations')
     click.echo(f'{path}: {n_labels} labels of {len(shards)} shards, by export_dataset<{node.creator.pk}>')
 
@@ -67,6 +70,7 @@ def _trajectories(folder: Path, file_format: str, **options: Any) -> None:
 
     from aiida_anial.calcfunctions.export_trajectories import export_trajectories
     from aiida_anial.queries.records import records
+    from aiida_anial.runtime.interruption import all_or_nothing
 
     _check_target(folder)
     rows = records('trajectories', **selection(KINDS['trajectories'], options))
@@ -74,8 +78,9 @@ def _trajectories(folder: Path, file_format: str, **options: Any) -> None:
         raise AnialError('filters: no trajectory matches.')
     nodes: dict[str, Any] = {f'trajectory_{number:05d}': orm.load_node(row['pk']) for number, row in enumerate(rows)}
     settings = {'file_format': file_format, 'filters': _given(options)}
-    node = export_trajectories(settings=orm.Dict(settings), **nodes)
-    _copy(node, folder)
+    with all_or_nothing() as note:
+        node = export_trajectories(settings=note(orm.Dict(settings)), **nodes)
+        _copy(node, folder)
     click.echo(f'{folder}: {len(nodes)} trajectories, by export_trajectories<{node.creator.pk}>')
 
 
@@ -90,12 +95,15 @@ def ensemble(pk: str, path: Path, file_format: str) -> None:
 
     from aiida_anial.calcfunctions.export_ensemble import export_ensemble
     from aiida_anial.data.nodes import loaded_ensemble
+    from aiida_anial.runtime.interruption import all_or_nothing
 
     _format_of(path, file_format, ENSEMBLE_FORMATS)
     found = loaded_ensemble(pk, 'PK')
     _check_target(path)
-    node: Any = export_ensemble(settings=orm.Dict({'file_format': file_format, 'filename': path.name}), ensemble=found)
-    _copy(node, path)
+    with all_or_nothing() as note:
+        settings = note(orm.Dict({'file_format': file_format, 'filename': path.name}))
+        node: Any = export_ensemble(settings=settings, ensemble=found)
+        _copy(node, path)
     click.echo(f'{path}: {found.ensemble.model.n_members} networks, by export_ensemble<{node.creator.pk}>')
 
 
@@ -144,7 +152,9 @@ def _copy(node: Any, path: Path) -> None:
         with replaced(path) as temporary, node.open(mode='rb') as stored, temporary.open('wb') as copy:
             shutil.copyfileobj(stored, copy)
     else:
-        node.base.repository.copy_tree(path.absolute())
+        with TemporaryDirectory(prefix=f'.{path.name}-', dir=path.absolute().parent) as beside:
+            node.base.repository.copy_tree(Path(beside) / path.name)
+            (Path(beside) / path.name).rename(path)
 
 
 def _subcommand(name: str, callback: Any, text: str, parameters: Iterable[click.Parameter], kind: str) -> None:

@@ -55,6 +55,7 @@ def dataset(**options: Any) -> None:
     from aiida_anial.data.validation import CAMPAIGN_ELEMENTS
     from aiida_anial.formats.datasets import read_dataset
     from aiida_anial.formats.files import check_name
+    from aiida_anial.runtime.interruption import all_or_nothing
 
     if options['mix_theory'] and options['campaign'] is None:
         raise AnialError('--mix-theory: there is nothing to mix without --campaign.')
@@ -65,15 +66,24 @@ def dataset(**options: Any) -> None:
     theories = _theories(found, options)
     _check_sound(found, options)
     _tell_known(found)
-    file = orm.SinglefileData(options['path'].absolute())
-    for level, theory in theories.items():
-        settings = {
-            **reading,
-            'level': level,
-            'level_of_theory': theory.to_dict(),
-            'max_force_ev_per_angstrom': options['max_force'],
-        }
-        _report(import_dataset(settings=orm.Dict(settings), file=file))
+    with all_or_nothing() as note:
+        file = note(orm.SinglefileData(options['path'].absolute()))
+        imported = [
+            import_dataset(settings=note(orm.Dict(_settings(level, theory, reading, options))), file=file)
+            for level, theory in theories.items()
+        ]
+    for outputs in imported:
+        _report(outputs)
+
+
+def _settings(level: str, theory: Any, reading: dict[str, Any], options: dict[str, Any]) -> dict[str, Any]:
+    """Return the settings of the import of the labels of one level of theory."""
+    return {
+        **reading,
+        'level': level,
+        'level_of_theory': theory.to_dict(),
+        'max_force_ev_per_angstrom': options['max_force'],
+    }
 
 
 @command.command('calculations')
@@ -89,6 +99,7 @@ def calculations(pks: tuple[str, ...], **options: Any) -> None:
     from aiida_anial.calcfunctions.import_calculations import import_calculations
     from aiida_anial.cli.preflight import check_disk
     from aiida_anial.data.pw_outputs import pw_level_of_theory
+    from aiida_anial.runtime.interruption import all_or_nothing
 
     check_disk()
     jobs = [_finished_pw(pk) for pk in dict.fromkeys(pks)]
@@ -99,14 +110,14 @@ def calculations(pks: tuple[str, ...], **options: Any) -> None:
         _check_theory(theory, {first: theories[first]}, name, options)
     _check_campaign(theories[first], first, options)
     by_name = {f'pw_{job.pk:08d}': job for job in jobs}
-    _report(
-        import_calculations(
-            settings=orm.Dict({'max_force_ev_per_angstrom': options['max_force'], **rule}),
+    with all_or_nothing() as note:
+        outputs = import_calculations(
+            settings=note(orm.Dict({'max_force_ev_per_angstrom': options['max_force'], **rule})),
             cells={name: job.inputs.structure for name, job in by_name.items()},
             parameters={name: job.outputs.output_parameters for name, job in by_name.items()},
             trajectories={name: job.outputs.output_trajectory for name, job in by_name.items()},
         )
-    )
+    _report(outputs)
 
 
 def _mesh_rule(jobs: list[Any], options: dict[str, Any]) -> dict[str, Any]:

@@ -10,7 +10,10 @@ import click
 
 from aiida_anial.common.errors import AnialError
 
-__all__ = ('WIDE', 'FiniteRange', 'refuse_together')
+__all__ = ('INTERRUPTED', 'WIDE', 'FiniteRange', 'refuse_together')
+
+INTERRUPTED: Final = 130
+"""Exit status of a command that Ctrl-C or SIGTERM ended."""
 
 WIDE: Final = 'Show all columns and whole texts, whatever the width of the terminal.'
 """Help of the option ``--wide``."""

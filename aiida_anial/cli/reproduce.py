@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from aiida_anial.cli.parameters import FiniteRange
+from aiida_anial.cli.parameters import INTERRUPTED, FiniteRange
 from aiida_anial.cli.profile import profile_option
 from aiida_anial.common.errors import AnialError
 
@@ -48,17 +48,24 @@ def command(**options: Any) -> None:
     codes = _codes(options)
     selection = _selection(options)
     _check_codes(selection.chosen, codes)
-    results = []
-    for number, step in enumerate(selection.chosen, start=1):
-        results.append(result := reproduce(step, codes))
-        line = f'{number} of {len(selection.chosen)}: {step.process_label}<{step.pk}> {result.verdict}'
-        click.echo(line, err=True)
+    results: list[Any] = []
+    is_interrupted = False
+    try:
+        for number, step in enumerate(selection.chosen, start=1):
+            results.append(result := reproduce(step, codes))
+            line = f'{number} of {len(selection.chosen)}: {step.process_label}<{step.pk}> {result.verdict}'
+            click.echo(line, err=True)
+    except KeyboardInterrupt:
+        is_interrupted = True
+        click.echo(f'Interrupted after {len(results)} of {len(selection.chosen)} steps.', err=True)
     if options['as_json']:
         left_out = [{'pk': step.pk, 'process': step.process_label, 'reason': why} for step, why in selection.left_out]
         steps = [result.to_dict() for result in results]
         click.echo(json.dumps({'is_fine': _is_fine(results), 'steps': steps, 'left_out': left_out}, indent=2))
     else:
         print_reproductions(results, selection.left_out)
+    if is_interrupted:
+        sys.exit(INTERRUPTED)
     sys.exit(0 if _is_fine(results) else 1)
 
 

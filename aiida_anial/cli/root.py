@@ -13,6 +13,7 @@ from aiida.cmdline.groups.verdi import VerdiContext
 from aiida.common.exceptions import AiidaException
 
 from aiida_anial import __version__
+from aiida_anial.cli.parameters import INTERRUPTED
 from aiida_anial.cli.profile import in_profile
 from aiida_anial.common.errors import AnialError, one_line
 
@@ -63,6 +64,9 @@ class _Group(click.Group):
     def invoke(self, ctx: click.Context) -> Any:
         try:
             return super().invoke(ctx)
+        except KeyboardInterrupt:
+            click.echo('Interrupted.', err=True)
+            ctx.exit(INTERRUPTED)
         except (AnialError, AiidaException) as exception:
             raise click.ClickException(in_profile(one_line(exception))) from exception
         except (click.ClickException, click.exceptions.Exit, click.Abort, BrokenPipeError):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import shutil
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -46,14 +46,19 @@ class Exports:
         ]
 
 
-def write_exports(sources: ReleaseSources, folder: Path) -> Exports:
-    """Write labels and ensemble into ``folder``, each by a stored process like those of ``aiida-anial export``."""
+def write_exports(sources: ReleaseSources, folder: Path, note: Callable[[Any], Any]) -> Exports:
+    """Write labels and ensemble into ``folder``, each by a stored process like those of ``aiida-anial export``.
+
+    :param note: gets the settings of each process before it starts, and returns them.
+    """
     exports = Exports()
     for file_format, name in _DATASETS.items():
         # The same filters as `export dataset --campaign UUID`, which then writes the same bytes in any profile.
         filters = {'campaigns': [sources.campaign.uuid]}
         settings = {'file_format': file_format, 'filename': name, 'filters': filters}
-        exports.processes[name] = _copied(export_dataset(settings=orm.Dict(settings), **sources.shards), folder / name)
+        exports.processes[name] = _copied(
+            export_dataset(settings=note(orm.Dict(settings)), **sources.shards), folder / name
+        )
     ensemble = sources.ensemble.ensemble
     for file_format, known in ENSEMBLE_FORMATS.items():
         name = f'ensemble-{file_format}' if known.is_folder else f'ensemble{known.suffix}'
@@ -64,7 +69,7 @@ def write_exports(sources: ReleaseSources, folder: Path) -> Exports:
             exports.left_out[name] = str(exception)
             continue
         settings = {'file_format': file_format, 'filename': name}
-        node = export_ensemble(settings=orm.Dict(settings), ensemble=sources.ensemble)
+        node = export_ensemble(settings=note(orm.Dict(settings)), ensemble=sources.ensemble)
         exports.processes[name] = _copied(node, folder / name)
     return exports
 

@@ -34,6 +34,7 @@ from aiida_anial.report.sources import (
     release_sources,
 )
 from aiida_anial.report.texts import Author, citation_file, data_card
+from aiida_anial.runtime.interruption import all_or_nothing
 
 __all__ = ('CHECKSUMS_FILE', 'file_sizes_and_checksums', 'write_checksums', 'write_release', 'write_table')
 
@@ -96,7 +97,7 @@ def write_release(
     """
     _check_target(target)
     sources = release_sources(campaign)
-    with _beside(target) as folder:
+    with _beside(target) as folder, all_or_nothing() as note:
         facts: dict[str, Any] = {
             'title': title,
             'authors': [str(author) for author in authors],
@@ -105,7 +106,7 @@ def write_release(
         }
         settings = yaml.safe_dump(inputs_of(campaign).to_dict(), sort_keys=False, default_flow_style=None)
         (folder / _SETTINGS).write_text(settings, encoding='utf-8')
-        exports = write_exports(sources, folder)
+        exports = write_exports(sources, folder, note)
         facts |= {
             'exports': exports.records(),
             'left_out': exports.left_out,

@@ -18,6 +18,7 @@ from aiida_anial.reproduction.comparison import compare
 from aiida_anial.reproduction.steps import INPUT_LINKS, StepKind, describe, kind_of, obstacle, seconds_of
 from aiida_anial.reproduction.verdicts import Record, Verdict
 from aiida_anial.runtime.caching import without_cache
+from aiida_anial.runtime.interruption import interruptible
 from aiida_anial.runtime.remote_folders import clean
 
 __all__ = (
@@ -174,13 +175,18 @@ def run_again(original: Any, codes: Codes) -> Any:
     the extra ``reproduces``, and its work directory is cleaned if that of the original is.
 
     :raises StepFailedError: if its inputs are now refused, or it raises an exception.
+    :raises KeyboardInterrupt: if it is interrupted; its jobs have been killed then.
     """
     try:
         process, inputs = original.process_class, _inputs(original, codes.instead_of(original))
     except ValueError as exception:
         raise StepFailedError(f'its process cannot be loaded: {_sentence(exception)}') from exception
     try:
-        _, again = without_cache(lambda: run_get_node(process, **inputs))
+        with interruptible():
+            _, again = without_cache(lambda: run_get_node(process, **inputs))
+    except KeyboardInterrupt:
+        _mark_interrupted(original)
+        raise
     except Exception as exception:  # whatever a calcfunction raises
         raise StepFailedError(f'it stopped on {type(exception).__name__}: {_sentence(exception)}') from exception
     _mark(original, again)
@@ -199,7 +205,7 @@ def _inputs(original: Any, code: orm.AbstractCode | None) -> dict[str, Any]:
     inputs.pop('remote_folder', None)
     orm.ProcessNode.recursive_merge(inputs, deepcopy(original.get_metadata_inputs() or {}))
     inputs = _adapted(inputs, code)
-    inputs.setdefault('metadata', {}).update(label=f'again {describe(original)}', disable_cache=True)
+    inputs.setdefault('metadata', {}).update(label=_label(original), disable_cache=True)
     return inputs
 
 
@@ -226,6 +232,17 @@ def _mark(original: Any, again: Any) -> None:
         made = process.base.links.get_outgoing(link_type=LinkType.CREATE).all_nodes()
         for node in (process, *made):
             node.base.extras.set(REPRODUCES, original.uuid)
+
+
+def _mark_interrupted(original: Any) -> None:
+    """Mark the repetitions of a step that nothing has compared with it."""
+    filters = {'label': _label(original), 'extras': {'!has_key': REPRODUCES}}
+    for again in orm.QueryBuilder().append(orm.ProcessNode, filters=filters).all(flat=True):
+        _mark(original, again)
+
+
+def _label(original: Any) -> str:
+    return f'again {describe(original)}'
 
 
 def _clean(original: Any, again: Any) -> None:

@@ -138,11 +138,11 @@ def test_status_prints_a_table_with_one_row_per_iteration(invoke, campaigns):
     assert result.exit_code == 0, result.output
     status = campaign_status(campaigns['main'])
     assert f'Campaign {status["pk"]}: finished [0], iterations used up' in result.output
-    rows = [line.split('│')[1:] for line in result.output.splitlines() if line.startswith('│')]
-    table = [[cell.strip() for cell in row] for row in rows]
-    for row in status['iterations']:
-        (line,) = [cells for cells in table if cells[0] == str(row['index'])]
-        assert str(row['n_labels']) in line
+    lines = result.output.splitlines()
+    (rule,) = [place for place, line in enumerate(lines) if line.startswith('───')]
+    rows = [line.split() for line in lines[rule + 1 : rule + 1 + len(status['iterations'])]]
+    assert [cells[0] for cells in rows] == [str(row['index']) for row in status['iterations']]
+    assert all(str(row['n_labels']) in cells for row, cells in zip(status['iterations'], rows, strict=True))
     assert 'Last ensemble, test blocks' in result.output
 
 

@@ -146,6 +146,34 @@ def test_an_export_of_several_levels_of_theory_says_so(invoke, campaigns, tmp_pa
         delete_nodes([shard.pk, *exported_with_it], dry_run=False)
 
 
+@pytest.mark.parametrize('exception', [KeyboardInterrupt, OSError(28, 'No space left on device')])
+@pytest.mark.parametrize(
+    'arguments',
+    [
+        ('dataset', 'labels.extxyz'),
+        ('trajectories', 'folder'),
+        ('ensemble', 'PK', 'model.pt', '--format', 'torchscript'),
+    ],
+    ids=lambda arguments: arguments[0],
+)
+def test_an_export_that_is_interrupted_leaves_no_file_and_no_node(
+    invoke, campaigns, tmp_path, monkeypatch, exception, arguments
+):
+    def stop(*_, **__):
+        raise exception
+
+    monkeypatch.setattr('shutil.copyfileobj', stop)
+    monkeypatch.setattr('aiida.orm.nodes.repository.NodeRepository.copy_tree', stop)
+    kind, *rest = (str(campaigns['main'].outputs.ensemble.pk) if one == 'PK' else one for one in arguments)
+    rest = [tmp_path / one if one in ('labels.extxyz', 'folder', 'model.pt') else one for one in rest]
+    before = orm.QueryBuilder().append(orm.Node).count()
+    result = invoke('export', kind, *rest)
+    assert result.exit_code == (130 if exception is KeyboardInterrupt else 1), result.output
+    assert 'Traceback' not in result.output
+    assert list(tmp_path.iterdir()) == []
+    assert orm.QueryBuilder().append(orm.Node).count() == before
+
+
 def test_whence_finds_only_nodes_of_files(invoke, tmp_path):
     path = tmp_path / 'file'
     path.write_text('no dataset')

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import json
+import re
 
 import pytest
 from aiida import orm
+from plumpy import KilledError
 
 from aiida_anial.data.nodes import REPRODUCES
+from aiida_anial.reproduction import comparison
+from aiida_anial.reproduction.reproduce import Codes, reproduce
 from aiida_anial.reproduction.steps import StepKind, kind_of, seconds_of, steps_under
 
 
@@ -27,7 +31,7 @@ def test_the_creator_of_data_runs_again_and_the_table_shows_it(invoke, steps):
     title = next(line for line in result.stdout.splitlines() if ' again as ' in line)
     assert title.strip().startswith(f'generate_cells<{steps["generate_cells"][0].pk}> again as generate_cells<')
     (row,) = [line for line in result.stdout.splitlines() if 'cell_0003' in line and 'sites.*.position' in line]
-    assert [part.strip() for part in row.split('│')[3:7]] == ['0', '0', 'Å', 'identical']
+    assert re.split(' {2,}', row.strip())[2:6] == ['0', '0', 'Å', 'identical']
     assert result.stdout.splitlines()[-1] == '1 identical.'
 
 
@@ -63,7 +67,7 @@ def test_a_deviation_is_exit_status_one(invoke, steps, copy_of):
     result = invoke(tampered.pk)
     assert result.exit_code == 1
     (row,) = [line for line in result.stdout.splitlines() if 't_start_k' in line]
-    assert [part.strip() for part in row.split('│')[3:7]] == ['0.5', '0', 'K', 'failed']
+    assert re.split(' {2,}', row.strip())[2:6] == ['0.5', '0', 'K', 'failed']
     assert json.loads(invoke(tampered.pk, '--json').stdout)['is_fine'] is False
 
 
@@ -80,10 +84,37 @@ def test_a_campaign_is_reproduced_within_a_budget(invoke, campaigns):
     lines = result.stdout.splitlines()
     assert lines[-1].endswith(' identical.')
     number = int(lines[-1].split()[0])
-    assert len([line for line in lines if line.startswith('│')]) == number == len(first) > 8
+    (rule,) = [place for place, line in enumerate(lines) if line.startswith('───')]
+    assert sum(line.rstrip().endswith(' identical') for line in lines[rule + 1 :]) == number == len(first) > 8
     assert any('left out: it exceeds the budget' in line for line in lines)
-    assert any('│ EvaluateCalculation ' in line for line in lines)
+    assert any(line.strip().startswith('EvaluateCalculation ') for line in lines)
     assert result.stderr.splitlines()[-1].startswith(f'{number} of {number}: ')
+
+
+def test_an_interruption_ends_it_and_prints_what_there_is(invoke, campaigns, monkeypatch):
+    compare, seen = comparison.compare, []
+
+    def interrupted(original, again):
+        seen.append(original)
+        if len(seen) == 3:
+            raise KeyboardInterrupt
+        return compare(original, again)
+
+    monkeypatch.setattr('aiida_anial.reproduction.reproduce.compare', interrupted)
+    result = invoke(campaigns['main'].pk, '--recursive', '--kind', 'function')
+    assert result.exit_code == 130
+    assert re.search(r'^Interrupted after 2 of \d+ steps\.$', result.stderr, re.MULTILINE)
+    assert result.stdout.splitlines()[-1] == '2 identical.'
+
+
+def test_a_repetition_that_a_signal_kills_is_no_result(steps, monkeypatch):
+    def killed(*_, **__):
+        raise KilledError('by a signal')
+
+    original = steps['derive_seeds'][0]
+    monkeypatch.setattr('aiida_anial.reproduction.reproduce.run_get_node', killed)
+    with pytest.raises(KeyboardInterrupt):
+        reproduce(original, Codes())
 
 
 def test_every_successful_step_of_a_failed_campaign_is_reproduced(invoke, campaigns):
@@ -113,7 +144,7 @@ def test_steps_that_are_not_identical_are_shown_in_full(invoke, campaigns, monke
     result = invoke(campaigns['failed'].pk, '--recursive', '--kind', 'function')
     assert result.exit_code == 1
     assert result.stdout.splitlines()[-1] == '2 identical, 1 failed.'
-    assert sum('│ schedules' in line for line in result.stdout.splitlines()) == 1
+    assert sum(line.strip().startswith('schedules') for line in result.stdout.splitlines()) == 1
     assert 'sites.*.position' not in result.stdout
 
 
