@@ -13,6 +13,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 
+from aiida_anial.properties.figures.style import RC, save_figure
 from aiida_anial.report.claims import Claims
 from aiida_anial.report.parity import Parity
 
@@ -121,7 +122,7 @@ def claims_figure(claims: Claims) -> Figure:
 
 
 def learning_figure(curves: Mapping[str, NDArray[Any]]) -> Figure:
-    """Plot the errors on training and validation blocks against the steps, one line per member.
+    """Plot the errors on training and validation blocks against the steps: median and range of the members.
 
     :param curves: ``step`` ``[E]``, and curves ``[M, E]`` by name, in meV/atom and eV/angstrom.
     """
@@ -129,8 +130,12 @@ def learning_figure(curves: Mapping[str, NDArray[Any]]) -> Figure:
     axes = figure.subplots(1, 2)
     for axis, key, unit in zip(axes, ('energy', 'force'), ('meV/atom', 'eV/Å'), strict=True):
         for number, role in enumerate(('train', 'validation')):
-            lines = axis.plot(curves['step'], curves[f'{role}_{key}_rmse'].T, color=f'C{number}', linewidth=0.9)
-            lines[0].set_label(role)
+            errors = curves[f'{role}_{key}_rmse']
+            axis.plot(curves['step'], np.median(errors, axis=0), color=f'C{number}', label=f'{role}, median')
+            low, high = errors.min(axis=0), errors.max(axis=0)
+            axis.fill_between(
+                curves['step'], low, high, color=f'C{number}', alpha=0.2, linewidth=0, label='all members'
+            )
         axis.set(xlabel='step', ylabel=f'{key} RMSE ({unit})', yscale='log')
         axis.legend()
     return figure
@@ -143,27 +148,6 @@ def _column(rows: Sequence[Mapping[str, Any]], key: str) -> NDArray[np.float64]:
 
 def _nans(like: NDArray[np.float64]) -> NDArray[np.float64]:
     return np.full_like(like, np.nan)
-
-
-# Independent of the user's style; without the salt, the identifiers inside an SVG would be random.
-_STYLE: list[Any] = [
-    'default',
-    {
-        'axes.grid': True,
-        'axes.prop_cycle': "cycler('color', ['0072b2', 'd55e00', '009e73', 'cc79a7', 'e69f00', '56b4e9'])",
-        'font.size': 9,
-        'grid.alpha': 0.3,
-        'legend.fontsize': 8,
-        'savefig.dpi': 150,
-        'svg.hashsalt': 'aiida-anial',
-    },
-]
-
-# Leave out the date and the version of matplotlib, so that the files are reproducible.
-_METADATA: dict[str, dict[str, Any]] = {
-    'png': {'Software': None},
-    'svg': {'Date': None, 'Creator': None},
-}
 
 
 def write_plots(
@@ -184,11 +168,10 @@ def write_plots(
     :param claims: claimed errors on the fresh labels; without them their plot is left out.
     """
     captions: dict[str, str] = {}
-    with matplotlib.style.context(_STYLE):
+    with matplotlib.style.context(RC):
         for name, caption, figure in _figures(iterations, labels, curves, parity, claims):
             captions[name] = caption
-            for suffix, metadata in _METADATA.items():
-                figure.savefig(folder / f'{name}.{suffix}', metadata=metadata)
+            save_figure(figure, folder, name)
     return captions
 
 
@@ -202,7 +185,11 @@ def _figures(
     """Yield name, caption and figure of each plot."""
     yield 'iterations', 'The campaign by iteration.', iterations_figure(iterations)
     yield 'energy_density', 'Energy and density of every label, by origin.', energy_density_figure(labels)
-    yield 'learning_curves', 'Learning curves of the last training, one line per member.', learning_figure(curves)
+    yield (
+        'learning_curves',
+        'Learning curves of the last training: median and range of the members.',
+        learning_figure(curves),
+    )
     if parity is not None:
         yield 'parity', 'Predictions of each member on its test block against the labels.', parity_figure(parity)
     if claims is not None:

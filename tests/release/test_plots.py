@@ -73,16 +73,14 @@ def _curves():
     return {'step': np.array([0, 5, 10]), **{name: values * factor for factor, name in enumerate(names, start=1)}}
 
 
-def test_learning_curves_have_a_line_for_each_member_and_role():
+def test_learning_curves_are_the_median_and_the_range_of_the_members():
     energies, forces = learning_figure(_curves()).axes
-    assert [line.get_ydata().tolist() for line in energies.lines] == [
-        [3, 2, 1],
-        [30, 20, 10],
-        [6, 4, 2],
-        [60, 40, 20],
-    ]
-    assert forces.lines[3].get_ydata().tolist() == [120, 80, 40]
-    assert [text.get_text() for text in energies.get_legend().get_texts()] == ['train', 'validation']
+    assert [line.get_ydata().tolist() for line in energies.lines] == [[16.5, 11, 5.5], [33, 22, 11]]
+    assert forces.lines[1].get_ydata().tolist() == [66, 44, 22]
+    corners = energies.collections[0].get_paths()[0].vertices
+    assert (corners[:, 1].min(), corners[:, 1].max()) == (1, 30)
+    texts = [text.get_text() for text in energies.get_legend().get_texts()]
+    assert texts == ['train, median', 'all members', 'validation, median', 'all members']
 
 
 def test_missing_values_of_an_iteration_are_gaps():

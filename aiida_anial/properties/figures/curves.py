@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from aiida_anial.properties.comparison.references import references
 from aiida_anial.properties.comparison.results import Subject
-from aiida_anial.properties.figures.style import SubjectStyle, add_legend, draw_literature, hide_repeated_labels
+from aiida_anial.properties.figures.style import SubjectStyle, add_legend, draw_literature, mark_spread
 from aiida_anial.properties.panels import Bands, Curve
 
 if TYPE_CHECKING:
@@ -39,7 +39,7 @@ def curve_figure(
     *,
     n_panels: int,
 ) -> Figure:
-    """Return a figure with panels in rows; equal labels appear only at the outer edges.
+    """Return a figure with panels in rows.
 
     :param panels: panels to draw, with the names of their properties.
     :param n_panels: number of panels when all are shown, which determines the number of columns.
@@ -53,10 +53,10 @@ def curve_figure(
     axes = list(figure.subplots(rows, columns, squeeze=False).flat)
     for axis, (name, panel) in zip(axes, panels, strict=False):
         draw_curve(axis, subjects, styles, name, panel)
-    for axis in axes[len(panels) :]:
+    empty = axes[len(panels) :]
+    for axis in empty[1:]:
         axis.remove()
-    hide_repeated_labels(axes[: len(panels)], columns)
-    add_legend(figure, styles)
+    add_legend(figure, styles, empty[0] if empty else None)
     return figure
 
 
@@ -85,7 +85,7 @@ def _draw_subject(axis: Axes, x: Array, y: Array, spread: Array, style: SubjectS
     """Draw one subject: dots at the computed points, and a cubic spline through them."""
     if style.is_points:
         bars = spread if np.any(spread > 0) else None
-        axis.errorbar(
+        drawn = axis.errorbar(
             x,
             y,
             bars,
@@ -97,6 +97,8 @@ def _draw_subject(axis: Axes, x: Array, y: Array, spread: Array, style: SubjectS
             label=style.label,
             zorder=4,
         )
+        for line in drawn[2]:
+            mark_spread(line)
         return
     from scipy.interpolate import CubicSpline, PchipInterpolator
 
@@ -107,7 +109,7 @@ def _draw_subject(axis: Axes, x: Array, y: Array, spread: Array, style: SubjectS
     axis.plot(fine, line, color=style.colour, linestyle=style.line, label=style.label)
     axis.plot(x, y, color=style.colour, linestyle='none', marker='o', markersize=2.5)
     if np.any(width > 0):
-        axis.fill_between(fine, line - width, line + width, color=style.colour, alpha=0.2, linewidth=0)
+        mark_spread(axis.fill_between(fine, line - width, line + width, color=style.colour, alpha=0.2, linewidth=0))
 
 
 def bands_figure(
@@ -152,7 +154,8 @@ def _draw_dispersion(
     axis.set_xticks(ticks, [label.replace('Gamma', 'Γ') for label in panel.tick_labels])
     lowest = min(float(curves[panel.frequencies].min()) for curves, _ in drawn)
     highest = max(float(curves[panel.frequencies].max()) for curves, _ in drawn)
-    axis.set(xlim=(0, ticks[-1]), ylim=(1.1 * min(lowest, 0.0), 1.1 * highest), ylabel=panel.y_label)
+    axis.set(xlim=(0, ticks[-1]), ylim=(1.1 * min(lowest, 0.0), 1.1 * highest))
+    axis.set(xlabel='wave vector', ylabel=panel.y_label)
     axis.axhline(0.0, color='0.5', linewidth=0.8)
     if panel.title:
         axis.set_title(panel.title)

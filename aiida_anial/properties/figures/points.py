@@ -10,12 +10,12 @@ import numpy as np
 from aiida_anial.properties.comparison.references import references
 from aiida_anial.properties.comparison.results import Subject
 from aiida_anial.properties.figures.style import (
-    LITERATURE,
     LITERATURE_COLOUR,
     SubjectStyle,
     add_legend,
     draw_literature,
-    hide_repeated_labels,
+    mark_missing,
+    mark_spread,
 )
 from aiida_anial.properties.panels import Points, Sizes
 from aiida_anial.properties.quantity import PropertyResult
@@ -44,7 +44,6 @@ def points_figure(
     axes = figure.subplots(1, len(panels), squeeze=False, width_ratios=widths)[0]
     for axis, (name, panel) in zip(axes, panels, strict=True):
         _draw_points(axis, subjects, styles, name, panel)
-    hide_repeated_labels(axes, len(axes))
     add_legend(figure, styles)
     return figure
 
@@ -56,15 +55,14 @@ def _draw_points(
     found = {key for subject in subjects for key in subject.result(name).quantities}
     shown = [key for key in panel.labels if key in found]
     literature = [references(name, key) for key in shown]
-    sources = list(dict.fromkeys(one.source for there in literature for one in there if one.kind in LITERATURE))
+    sources = list(dict.fromkeys(one.source for there in literature for one in there))
     n_marks = len(subjects) + len(sources)
     offsets = [_SPREAD * ((index + 0.5) / n_marks - 0.5) for index in range(n_marks)]
     for subject, style, offset in zip(subjects, styles, offsets, strict=False):
         _draw_subject(axis, subject.result(name), style, shown, offset)
     for index, there in enumerate(literature):
         for one in there:
-            if one.source in sources:
-                draw_literature(axis, index + offsets[len(subjects) + sources.index(one.source)], [one])
+            draw_literature(axis, index + offsets[len(subjects) + sources.index(one.source)], [one])
     axis.set_xticks(np.arange(len(shown)), [panel.labels[key] for key in shown])
     axis.set_xlim(-0.6, len(shown) - 0.4)
     axis.grid(visible=False, axis='x')
@@ -77,7 +75,10 @@ def _draw_subject(axis: Axes, result: PropertyResult, style: SubjectStyle, shown
     if found.keys().isdisjoint(shown):
         return
     bars = [(found[key].uncertainty or 0.0) if key in found else 0.0 for key in shown]
-    axis.errorbar(
+    for index, key in enumerate(shown):
+        if key not in found:
+            mark_missing(axis, index + offset, style)
+    drawn = axis.errorbar(
         np.arange(len(shown)) + offset,
         [found[key].value if key in found else np.nan for key in shown],
         bars if any(bars) else None,
@@ -88,6 +89,8 @@ def _draw_subject(axis: Axes, result: PropertyResult, style: SubjectStyle, shown
         markersize=5,
         label=style.label,
     )
+    for line in drawn[2]:
+        mark_spread(line)
 
 
 def _finish_points(axis: Axes, subjects: Sequence[Subject], name: str, panel: Points) -> None:
@@ -122,8 +125,8 @@ def sizes_figure(
         for subject, style in zip(subjects, styles, strict=True):
             if panel.is_in(subject.result(name)):
                 _draw_sizes(axis, subject.result(name), style, panel)
-        # Next to the limits of the subjects, so as not to hide them.
-        draw_literature(axis, -0.04 * axis.get_xlim()[1], references(name, panel.literature))
+        draw_literature(axis, 0.0, references(name, panel.literature))
+        axis.set_xlim(left=-0.05 * axis.get_xlim()[1])
         axis.set(xlabel=panel.x_label, ylabel=panel.y_label)
         axis.set_title(panel.title)
     add_legend(figure, styles)
@@ -138,7 +141,7 @@ def _draw_sizes(axis: Axes, result: PropertyResult, style: SubjectStyle, panel: 
     if infinite is not None:
         x, y = np.append(x, 0.0), np.append(y, infinite.value)
         bars = np.append(bars, infinite.uncertainty or 0.0)
-    axis.errorbar(
+    drawn = axis.errorbar(
         x,
         y,
         bars if np.any(bars > 0) else None,
@@ -149,3 +152,5 @@ def _draw_sizes(axis: Axes, result: PropertyResult, style: SubjectStyle, panel: 
         linestyle=style.line,
         label=style.label,
     )
+    for line in drawn[2]:
+        mark_spread(line)

@@ -4,24 +4,27 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cache
+from math import ceil
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from aiida_anial.properties.comparison.references import Kind, Reference
+from aiida_anial.properties.comparison.references import Kind, Reference, all_references
 from aiida_anial.properties.comparison.results import DFT_KIND, Subject
 
 if TYPE_CHECKING:
+    from matplotlib.artist import Artist
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
 __all__ = (
-    'LITERATURE',
     'LITERATURE_COLOUR',
     'RC',
     'SubjectStyle',
     'add_legend',
     'draw_literature',
-    'hide_repeated_labels',
+    'mark_missing',
+    'mark_spread',
     'save_figure',
     'subject_styles',
 )
@@ -32,8 +35,10 @@ _LINES = ('-', '--', '-.', ':')
 _MARKERS = ('o', 's', '^', 'v', 'D', 'P', 'X')
 _DFT_COLOUR = 'black'
 
-LITERATURE: dict[Kind, str] = {'experiment': '*', 'dft': 'D', 'ani_al': 'P'}
-"""Markers of literature values by kind; classical potentials are shown only in tables."""
+# Markers of sources by their kind; several sources of a kind take them in turn.
+_LITERATURE: dict[Kind, str] = {'experiment': '*', 'dft': 'Dd', 'ani_al': 'P', 'eam': 'XH'}
+# What artists are, for the legend; matplotlib writes it into an SVG as the name of a group.
+_SPREAD, _MISSING = 'spread', 'missing'
 
 LITERATURE_COLOUR = '0.35'
 
@@ -43,6 +48,7 @@ RC: list[Any] = [
     {
         'axes.grid': True,
         'axes.axisbelow': True,
+        'axes.prop_cycle': f"cycler('color', {[one.removeprefix('#') for one in _COLOURS]})",
         'axes.titlesize': 10,
         'axes.titlelocation': 'left',
         'errorbar.capsize': 2.0,
@@ -51,7 +57,7 @@ RC: list[Any] = [
         'legend.fontsize': 9,
         'legend.frameon': False,
         'lines.linewidth': 1.5,
-        'savefig.dpi': 150,
+        'savefig.dpi': 300,
         'svg.hashsalt': 'aiida-anial',
     },
 ]
@@ -63,8 +69,8 @@ _METADATA: dict[str, dict[str, Any]] = {
     'svg': {'Date': None, 'Creator': None},
 }
 
-# Widths in inches of the mark in a legend entry, and of a letter.
-_MARK_WIDTH, _LETTER_WIDTH = 0.7, 0.08
+# Sizes in inches: widths of the mark in a legend entry and of a letter, and height of a line.
+_MARK_WIDTH, _LETTER_WIDTH, _LINE_HEIGHT = 0.7, 0.07, 0.2
 
 
 @dataclass(frozen=True)
@@ -100,31 +106,52 @@ def subject_styles(subjects: Sequence[Subject]) -> list[SubjectStyle]:
     return styles
 
 
-def add_legend(figure: Figure, styles: Sequence[SubjectStyle]) -> None:
-    """Add one legend for all panels above them: first the subjects, then the literature."""
+def mark_spread(artist: Artist) -> None:
+    """Mark a band or an error bar, which the legend then explains."""
+    artist.set_gid(_SPREAD)
+
+
+def mark_missing(axis: Axes, position: float, style: SubjectStyle) -> None:
+    """Draw a cross at the lower edge, where a subject has no value."""
+    (cross,) = axis.plot(
+        position, 0.03, color=style.colour, marker='x', linestyle='none', transform=axis.get_xaxis_transform()
+    )
+    cross.set_gid(_MISSING)
+
+
+def add_legend(figure: Figure, styles: Sequence[SubjectStyle], place: Axes | None = None) -> None:
+    """Add one legend for all panels: first the subjects, then the literature, then what marks mean.
+
+    :param place: an empty place among the panels; without one, the legend is above them.
+    """
     handles: dict[str, Any] = dict.fromkeys(style.label for style in styles)
     for axis in figure.axes:
         for handle, label in zip(*axis.get_legend_handles_labels(), strict=True):
             handles[label] = handles.get(label) or handle
-    shown = {label: handle for label, handle in handles.items() if handle is not None}
+    shown = {label: handle for label, handle in handles.items() if handle is not None} | _explained(figure)
+    if place is not None:
+        place.set_axis_off()
+        place.legend(list(shown.values()), list(shown), loc='center', borderaxespad=0.0)
+        return
     widest = _MARK_WIDTH + _LETTER_WIDTH * max(map(len, shown))
     columns = min(len(shown), max(1, int(figure.get_figwidth() / widest)))
+    # The legend must not take its place from the panels.
+    figure.set_figheight(figure.get_figheight() + _LINE_HEIGHT * (ceil(len(shown) / columns) - 1))
     figure.legend(list(shown.values()), list(shown), loc='outside upper center', ncols=columns)
 
 
-def hide_repeated_labels(axes: Sequence[Axes], columns: int) -> None:
-    """Hide labels that the panel to the left, or the one below, repeats.
+def _explained(figure: Figure) -> dict[str, Any]:
+    """Return entries of the legend for the marks in a figure that belong to no subject."""
+    from matplotlib.lines import Line2D
+    from matplotlib.patches import Patch
 
-    :param axes: axes of the panels, row by row.
-    :param columns: number of panels in a row.
-    """
-    x_labels, y_labels = ([getattr(axis, f'get_{side}label')() for axis in axes] for side in 'xy')
-    for index, axis in enumerate(axes):
-        if index % columns and y_labels[index] == y_labels[index - 1]:
-            axis.set_ylabel('')
-        below = index + columns
-        if below < len(axes) and x_labels[index] == x_labels[below]:
-            axis.set_xlabel('')
+    found = {artist.get_gid() for artist in figure.findobj(lambda one: one.get_gid() is not None)}
+    entries: dict[str, Any] = {}
+    if _SPREAD in found:
+        entries['standard deviation'] = Patch(color='0.5', alpha=0.3)
+    if _MISSING in found:
+        entries['not determined'] = Line2D([], [], color='0.5', marker='x', linestyle='none')
+    return entries
 
 
 def save_figure(figure: Figure, folder: Path, name: str) -> list[Path]:
@@ -138,18 +165,32 @@ def save_figure(figure: Figure, folder: Path, name: str) -> list[Path]:
 
 def draw_literature(axis: Axes, position: float, literature: Sequence[Reference]) -> None:
     """Draw literature values at the abscissa ``position``."""
+    markers = _markers()
     for one in literature:
-        if one.kind in LITERATURE:
-            axis.errorbar(
-                position,
-                one.value.value,
-                one.value.uncertainty,
-                marker=LITERATURE[one.kind],
-                color=LITERATURE_COLOUR,
-                markerfacecolor='none' if one.kind != 'experiment' else LITERATURE_COLOUR,
-                markersize=9 if one.kind == 'experiment' else 6,
-                linestyle='none',
-                label=one.label,
-                clip_on=False,
-                zorder=5,
-            )
+        axis.errorbar(
+            position,
+            one.value.value,
+            one.value.uncertainty,
+            marker=markers[one.source],
+            color=LITERATURE_COLOUR,
+            markerfacecolor='none' if one.kind != 'experiment' else LITERATURE_COLOUR,
+            markersize=9 if one.kind == 'experiment' else 6,
+            linestyle='none',
+            label=one.label,
+            clip_on=False,
+            zorder=5,
+        )
+
+
+@cache
+def _markers() -> dict[str, str]:
+    """Return the marker of each source."""
+    sources: dict[Kind, list[str]] = {}
+    for one in all_references():
+        if one.source not in sources.setdefault(one.kind, []):
+            sources[one.kind].append(one.source)
+    return {
+        source: _LITERATURE[kind][index % len(_LITERATURE[kind])]
+        for kind, same in sources.items()
+        for index, source in enumerate(same)
+    }

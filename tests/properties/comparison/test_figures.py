@@ -130,7 +130,10 @@ def test_dft_has_no_line(subjects):
 def test_the_legend_names_all_once_the_subjects_first(subjects):
     figures = dict(make_figures(subjects))
     (legend,) = figures['paths'].legends
-    assert [text.get_text() for text in legend.texts] == ['ensemble 715', 'Al_mm.eam.fs', 'qe', 'experiment']
+    texts = [text.get_text() for text in legend.texts]
+    assert texts[:4] == ['ensemble 715', 'Al_mm.eam.fs', 'qe', 'experiment']
+    assert texts[-1] == 'standard deviation'
+    assert len(set(texts)) == len(texts)
 
 
 def test_cold_curves_have_a_panel_a_crystal(subjects):
@@ -163,11 +166,34 @@ def test_paths_of_other_lattice_constants_are_stretched_onto_the_first(subjects)
 def test_marks_of_one_quantity_stand_side_by_side(subjects):
     figure = dict(make_figures(subjects))['elastic']
     assert len(figure.axes) == 2
-    c11 = [line for line in figure.axes[0].lines if line.get_marker() in 'os^*DP']
+    c11 = [line for line in figure.axes[0].lines if line.get_marker() in 'os^*DdPXH']
     positions = [float(line.get_xdata()[0]) for line in c11]
-    assert len(positions) == 6
-    assert min(np.diff(sorted(positions))) == pytest.approx(0.1)
-    assert {round(float(line.get_ydata()[0]), 1) for line in c11} == {114.0, 125.4, 108.3, 106.0, 117.0}
+    assert len(positions) == 7
+    assert min(np.diff(sorted(positions))) == pytest.approx(0.6 / 7)
+    assert {round(float(line.get_ydata()[0]), 1) for line in c11} == {114.0, 125.4, 108.3, 106.0, 117.0, 113.8}
+
+
+def test_what_could_not_be_determined_is_marked(subjects):
+    crystals = subjects[1].results['cold_curves']
+    quantities = {name: one for name, one in crystals.quantities.items() if name != 'bcc_minus_fcc'}
+    poor = replace(subjects[1], results={'cold_curves': replace(crystals, quantities=quantities)})
+    figure = dict(make_figures([subjects[0], poor]))['crystals']
+    crosses = [line for line in figure.axes[0].lines if line.get_marker() == 'x']
+    assert [line.get_color() for line in crosses] == [subject_styles(subjects)[1].colour]
+    (legend,) = figure.legends
+    assert 'not determined' in [text.get_text() for text in legend.texts]
+
+
+def test_every_panel_has_both_labels_and_the_legend_takes_an_empty_place(subjects):
+    curves = subjects[0].results['cold_curves'].curves
+    more = {key.replace('bcc', name): value for name in ('bcc', 'hcp', 'sc') for key, value in curves.items()}
+    one = replace(subjects[0], results={'cold_curves': PropertyResult({}, more)})
+    figure = dict(make_figures([one]))['cold_curves']
+    *panels, place = figure.axes
+    assert all(axis.get_xlabel() and axis.get_ylabel() for axis in panels)
+    assert figure.legends == []
+    assert place.get_legend() is not None
+    assert not place.axison
 
 
 def test_the_legend_has_no_subject_without_the_property(subjects):
