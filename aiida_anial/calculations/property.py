@@ -20,7 +20,7 @@ class PropertyCalculation(WorkerCalculation):
     """Compute a property of EMT, an EAM file or an ensemble, from the structures to the analysis in one job."""
 
     # Increase this whenever a property gets other results from the same inputs.
-    CACHE_VERSION = 2
+    CACHE_VERSION = 3
 
     COMMAND = 'property'
     CURVES = 'curves.safetensors'

@@ -129,7 +129,7 @@ def _print(node: Any, options: dict[str, Any]) -> None:
     from aiida_anial.properties.comparison.rendering import comparison_notes, comparison_records, comparison_text
     from aiida_anial.properties.comparison.table import comparison_table
     from aiida_anial.properties.figures.write import write_figures
-    from aiida_anial.queries.benchmarks import compared_subjects
+    from aiida_anial.queries.benchmarks import compared_subjects, ensemble_lines
 
     subjects, reference = compared_subjects([node])
     why = node.exit_message or ('it is still running' if not node.is_terminated else node.process_state.value)
@@ -139,6 +139,8 @@ def _print(node: Any, options: dict[str, Any]) -> None:
         )
     rows = comparison_table(subjects, reference=reference)
     click.echo(json.dumps(comparison_records(rows), indent=1) if options['as_json'] else comparison_text(rows))
+    for line in ensemble_lines(node):
+        click.echo(line, err=True)
     for note in comparison_notes(subjects):
         click.echo(note, err=True)
     if options['plots'] is not None:

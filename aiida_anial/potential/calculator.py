@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import cached_property
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -14,7 +15,7 @@ from numpy.typing import NDArray
 
 from aiida_anial.common.cells import Cells
 from aiida_anial.common.errors import AnialError
-from aiida_anial.potential.engine import make_engine
+from aiida_anial.potential.engine import Engine, make_engine
 from aiida_anial.potential.potential import Potential, read_potential
 from aiida_anial.potential.settings import EngineSettings
 
@@ -26,7 +27,8 @@ class AnialCalculator(Calculator):  # type: ignore[misc]
 
     Beyond ASE's properties, ``calculator.results`` holds ``member_energies`` (``[M]``, eV), ``energy_disagreement``
     (eV, see :attr:`Prediction.energy_disagreement`) and, if requested by ``calculator.get_property``,
-    ``force_disagreement`` (``[n]``, eV/angstrom). Directions that are not periodic get a vacuum wider than the cutoff.
+    ``force_disagreement`` (``[n]``, eV/angstrom) and ``member_stresses`` (``[M, 3, 3]``, eV/angstrom^3, which takes as
+    long as M evaluations). Directions that are not periodic get a vacuum wider than the cutoff.
 
     :param potential: the potential, or the path of its file.
     :param settings: settings of the engine; by default, double precision on the CPU.
@@ -40,6 +42,7 @@ class AnialCalculator(Calculator):  # type: ignore[misc]
         'member_energies',
         'energy_disagreement',
         'force_disagreement',
+        'member_stresses',
     ]
 
     def __init__(
@@ -47,7 +50,14 @@ class AnialCalculator(Calculator):  # type: ignore[misc]
     ) -> None:
         super().__init__(**kwargs)
         self.potential = read_potential(Path(potential)) if isinstance(potential, Path | str) else potential
-        self._engine = make_engine(self.potential, settings or EngineSettings(dtype='float64'))
+        self._settings = settings or EngineSettings(dtype='float64')
+        self._engine = make_engine(self.potential, self._settings)
+
+    @cached_property
+    def _members(self) -> list[Engine]:
+        """Engines of the members alone."""
+        members = [self.potential.member(index) for index in range(self.potential.model.n_members)]
+        return [make_engine(member, self._settings) for member in members]
 
     def calculate(
         self,
@@ -65,7 +75,7 @@ class AnialCalculator(Calculator):  # type: ignore[misc]
         if others:
             raise AnialError(f'the potential describes {model.element}, not {", ".join(sorted(others))}.')
         periodic = bool(self.atoms.pbc.all())
-        if 'stress' in properties and not periodic:
+        if {'stress', 'member_stresses'} & set(properties) and not periodic:
             raise PropertyNotImplementedError('the stress is not defined: a direction is not periodic.')
         lattice = _periodic_lattice(self.atoms, model.cutoff_angstrom)
         cells = Cells.from_lists([self.atoms.positions], [lattice], species=[self.atoms.numbers])
@@ -82,6 +92,9 @@ class AnialCalculator(Calculator):  # type: ignore[misc]
             self.results['stress'] = prediction.stresses[0][(0, 1, 2, 1, 0, 0), (0, 1, 2, 2, 2, 1)]
         if prediction.member_forces is not None:
             self.results['force_disagreement'] = prediction.force_disagreement
+        if 'member_stresses' in properties:
+            alone = [engine.evaluate(cells, stress=True).stresses for engine in self._members]
+            self.results['member_stresses'] = np.concatenate([one for one in alone if one is not None])
 
 
 def _periodic_lattice(atoms: Atoms, cutoff: float) -> NDArray[np.float64]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Annotated, Self
 
 import numpy as np
@@ -19,6 +19,7 @@ from aiida_anial.properties.quantity import PropertyResult, Quantity
 
 __all__ = ('ElasticConstants', 'ElasticSettings')
 
+Array = NDArray[np.float64]
 Magnitude = Annotated[float, Field(gt=0, lt=0.2)]
 _SIGNS = {'m': -1.0, 'p': 1.0}
 _ROUNDING = 1 + 1e-9
@@ -118,7 +119,9 @@ class ElasticConstants(Property[ElasticSettings]):
         """Return FCC strained along x (``strain_xx_*``) and sheared (``strain_yz_*``), with both signs."""
         return {
             _task(direction, sign, strain): Task(
-                _strained(requirements['lattice_constant'], direction, _SIGNS[sign] * strain), group='strained'
+                _strained(requirements['lattice_constant'], direction, _SIGNS[sign] * strain),
+                group='strained',
+                member_stresses=True,
             )
             for direction in ('xx', 'yz')
             for strain in self._strains
@@ -128,23 +131,19 @@ class ElasticConstants(Property[ElasticSettings]):
     def analyse(self, requirements: Requirements, evaluations: Mapping[str, Evaluation]) -> PropertyResult:  # noqa: ARG002
         """Return the constants for all windows, and the stresses as curves."""
         signed = np.array([*(-e for e in reversed(self._strains)), *self._strains])
-        uniaxial = np.array([evaluations[_signed_task('xx', e)].stress for e in signed]) / units.GPa
-        sheared = np.array([evaluations[_signed_task('yz', e)].stress for e in signed]) / units.GPa
-        transverse = (uniaxial[:, 1, 1] + uniaxial[:, 2, 2]) / 2
-        stresses = {
-            'c11': uniaxial[:, 0, 0],
-            'c12': transverse,
-            'c44': sheared[:, 1, 2],
-            'b': (uniaxial[:, 0, 0] + 2 * transverse) / 3,
+        chosen = [[evaluations[_signed_task(direction, e)] for e in signed] for direction in ('xx', 'yz')]
+        stresses = _components(*(np.array([one.stress for one in same]) for same in chosen))
+        members = [np.array([one.member_stresses for one in same]) for same in chosen if _has_members(same)]
+        of_members = _components(*(np.moveaxis(one, 1, 0) for one in members)) if len(members) == len(chosen) else {}
+        quantities = {
+            name + suffix: self._constant(stress, window, of_members.get(name))
+            for suffix, window in self._windows().items()
+            for name, stress in stresses.items()
         }
-        quantities = {}
-        for suffix, window in self._windows().items():
-            for name, stress in stresses.items():
-                quantities[name + suffix] = self._constant(stress, window)
         curves = {
             'strain': signed,
             'stress_xx_gpa': stresses['c11'],
-            'stress_yy_gpa': transverse,
+            'stress_yy_gpa': stresses['c12'],
             'shear_strain': signed,
             'stress_yz_gpa': stresses['c44'],
         }
@@ -155,13 +154,22 @@ class ElasticConstants(Property[ElasticSettings]):
         own = max(strain for strain in self._strains if strain <= self.settings.window * _ROUNDING)
         return {'': own} | {f'_strain_{_label(strain)}': strain for strain in self._strains if strain != own}
 
-    def _constant(self, stress: NDArray[np.float64], window: float) -> Quantity:
-        """Return the slope of a stress within a window, with its standard error.
+    def _constant(self, stress: Array, window: float, members: Array | None) -> Quantity:
+        """Return the slope of a stress within a window, with its standard deviation over the members.
 
-        A window of one magnitude has no residual; its error is then the change from the next window, if there is one.
+        Without members it has its standard error. A window of one magnitude has no residual; its error is then the
+        change from the next window, if there is one.
 
         :param stress: ``[2 S]`` in GPa, from the most negative strain to the most positive one.
+        :param members: ``[M, 2 S]`` the same of each member.
         """
+        slope, error = self._slope(stress, window)
+        if members is not None and len(members) > 1:
+            error = float(np.std([self._slope(one, window)[0] for one in members], ddof=1))
+        return Quantity(slope, 'GPa', error)
+
+    def _slope(self, stress: Array, window: float) -> tuple[float, float | None]:
+        """Return the slope of a stress ``[2 S]`` within a window, and its error."""
         strains = np.array(self._strains)
         n_strains = len(strains)
         # Only the part that is odd in the strain contributes to the slope; the stress at rest is even.
@@ -170,10 +178,30 @@ class ElasticConstants(Property[ElasticSettings]):
         slope, error = _slope(strains[:count], odd[:count])
         if count == 1 < n_strains:
             error = abs(_slope(strains[:2], odd[:2])[0] - slope)
-        return Quantity(slope, 'GPa', error)
+        return slope, error
 
 
-def _slope(x: NDArray[np.float64], y: NDArray[np.float64]) -> tuple[float, float | None]:
+def _has_members(evaluations: Sequence[Evaluation]) -> bool:
+    return all(one.member_stresses is not None for one in evaluations)
+
+
+def _components(uniaxial: Array, sheared: Array) -> dict[str, Array]:
+    """Return the stress in GPa whose slope is each constant.
+
+    :param uniaxial: ``[..., 2 S, 3, 3]`` stresses of the cells that are stretched along x, eV/angstrom^3.
+    :param sheared: those of the sheared ones.
+    """
+    uniaxial, sheared = uniaxial / units.GPa, sheared / units.GPa
+    transverse = (uniaxial[..., 1, 1] + uniaxial[..., 2, 2]) / 2
+    return {
+        'c11': uniaxial[..., 0, 0],
+        'c12': transverse,
+        'c44': sheared[..., 1, 2],
+        'b': (uniaxial[..., 0, 0] + 2 * transverse) / 3,
+    }
+
+
+def _slope(x: Array, y: Array) -> tuple[float, float | None]:
     """Return the slope of the least-squares line through the origin, and its standard error from the residuals."""
     slope = float(x @ y / (x @ x))
     if len(x) == 1:

@@ -16,6 +16,7 @@ __all__ = ('FORCE_TOLERANCE_EV_PER_ANGSTROM', 'Evaluation', 'Relaxation', 'Task'
 
 FORCE_TOLERANCE_EV_PER_ANGSTROM = 1e-3
 _MAX_STEPS = 500
+_MEMBER_STRESSES = 'member_stresses'
 
 
 class Relaxation(StrEnum):
@@ -36,11 +37,13 @@ class Task:
     :param atoms: aluminium in a cell that is periodic in all directions; cells of surfaces contain vacuum.
     :param relaxation: what is relaxed first.
     :param group: name of a group of tasks whose energies are subtracted; DFT uses the same k-point mesh for all.
+    :param member_stresses: whether the stresses of the members are needed, too.
     """
 
     atoms: Atoms
     relaxation: Relaxation = Relaxation.NONE
     group: str = ''
+    member_stresses: bool = False
 
 
 @dataclass(frozen=True, eq=False)
@@ -54,6 +57,7 @@ class Evaluation:
     :param member_energies: ``[M]`` total energies by each member of an ensemble for the same atoms, eV; None without an
         ensemble.
     :param converged: whether the relaxation reached its tolerance; true if nothing was relaxed.
+    :param member_stresses: ``[M, 3, 3]`` in eV/angstrom^3, if the task needs them and there is an ensemble.
     """
 
     atoms: Atoms
@@ -62,6 +66,7 @@ class Evaluation:
     stress: NDArray[np.float64]
     member_energies: NDArray[np.float64] | None = None
     converged: bool = True
+    member_stresses: NDArray[np.float64] | None = None
 
     @property
     def energy_per_atom(self) -> float:
@@ -91,9 +96,13 @@ def evaluate(task: Task, calculator: Calculator) -> Evaluation:
     forces = np.asarray(atoms.get_forces(apply_constraint=False))
     stress = np.asarray(atoms.get_stress(voigt=False, apply_constraint=False))
     members = calculator.results.get('member_energies')
+    stresses = None
+    if task.member_stresses and _MEMBER_STRESSES in calculator.implemented_properties:
+        stresses = np.asarray(calculator.get_property(_MEMBER_STRESSES, atoms))
     atoms.calc = None
     atoms.set_constraint()
-    return Evaluation(atoms, energy, forces, stress, None if members is None else np.asarray(members), converged)
+    energies = None if members is None else np.asarray(members)
+    return Evaluation(atoms, energy, forces, stress, energies, converged, stresses)
 
 
 def _relax(atoms: Atoms, relaxation: Relaxation) -> bool:

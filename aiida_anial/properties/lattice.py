@@ -60,15 +60,21 @@ class Lattice(Property[LatticeSettings]):
         Column(
             quantity='a0',
             unit='angstrom',
-            help='Lattice constant of FCC',
+            help='Lattice constant of FCC at the minimum of the energy',
+            is_explained=True,
             key='a0_angstrom',
             heading='a0\nÅ',
             digits=4,
             in_status=True,
             provides='lattice_constant',
         ),
-        Column(quantity='a0_fit', unit='angstrom', help='Lattice constant from the fit, which averages over ripples'),
-        Column(quantity='b0_fit', unit='GPa', help='Bulk modulus of the fit'),
+        Column(
+            quantity='a0_fit',
+            unit='angstrom',
+            help='Lattice constant of the fit, which averages over ripples of the energy',
+            is_explained=True,
+        ),
+        Column(quantity='b0_fit', unit='GPa', help='Bulk modulus of the same fit', is_explained=True),
     )
     curves = (
         ('lattice_constant_angstrom', 'lattice constants'),

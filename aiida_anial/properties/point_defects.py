@@ -1,10 +1,10 @@
-"""Point defects: formation energies of the vacancy and of the <100> dumbbell."""
+"""Point defects: formation energies of the vacancy and of the <100> dumbbell, both in meV."""
 
 from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Callable, Mapping
-from typing import Annotated, ClassVar, Self
+from typing import Annotated, Self
 
 import numpy as np
 from ase import Atom, Atoms
@@ -38,40 +38,36 @@ class PointDefectSettings(Settings):
         return self
 
 
-def _columns(unit: str) -> tuple[Column, ...]:
-    return (
-        Column(
-            quantity='formation_energy',
-            unit=unit,
-            help='Formation energy in the largest cell',
-            key='formation_energy',
-            heading='formation',
-            digits=2,
-        ),
-        Column(quantity='formation_energy_N_sites', unit=unit, help='Formation energy in a cell of N sites'),
-        Column(
-            quantity='formation_energy_infinite', unit=unit, help='Limit of a line in 1/N through the two largest cells'
-        ),
-    )
+_COLUMNS = (
+    Column(
+        quantity='formation_energy',
+        unit='meV',
+        help='Formation energy in the largest cell',
+        key='formation_energy_mev',
+        heading='formation\nmeV',
+        digits=0,
+    ),
+    Column(quantity='formation_energy_N_sites', unit='meV', help='Formation energy in a cell of N sites'),
+    Column(
+        quantity='formation_energy_infinite', unit='meV', help='Limit of a line in 1/N through the two largest cells'
+    ),
+)
+_CURVES = (
+    ('n_sites', 'number of sites'),
+    ('formation_energy_mev', 'formation energy'),
+    ('disagreement_mev', 'disagreement of the members on that energy'),
+)
 
 
-def _curves(unit: str) -> tuple[tuple[str, str], ...]:
-    return (
-        ('n_sites', 'number of sites'),
-        (f'formation_energy_{unit.lower()}', 'formation energy'),
-        (f'disagreement_{unit.lower()}', 'disagreement of the members on that energy'),
-    )
-
-
-def _panel(title: str, unit: str) -> Sizes:
+def _panel(title: str) -> Sizes:
     return Sizes(
         figure='defects',
         title=title,
         n='n_sites',
-        y=f'formation_energy_{unit.lower()}',
+        y='formation_energy_mev',
         x_label='1 / number of sites',
-        y_label=f'formation energy ({unit})',
-        disagreement=f'disagreement_{unit.lower()}',
+        y_label='formation energy (meV)',
+        disagreement='disagreement_mev',
         limit='formation_energy_infinite',
         literature='formation_energy',
     )
@@ -80,10 +76,9 @@ def _panel(title: str, unit: str) -> Sizes:
 class PointDefect(Property[PointDefectSettings]):
     """A point defect, relaxed in the fixed cell of the crystal."""
 
-    unit: ClassVar[str]
-    unit_ev: ClassVar[float]
-
     requires = ('lattice',)
+    columns = _COLUMNS
+    curves = _CURVES
 
     @abstractmethod
     def make(self, crystal: Atoms, lattice_constant: float) -> Atoms:
@@ -117,11 +112,10 @@ class PointDefect(Property[PointDefectSettings]):
         quantities |= {f'formation_energy_{n}_sites': energy for n, energy in zip(sizes, energies, strict=True)}
         if len(sizes) > 1:
             quantities['formation_energy_infinite'] = self._quantity(evaluations, *sizes[-2:])
-        suffix = self.unit.lower()
         curves = {
             'n_sites': np.array(sizes, dtype=np.float64),
-            f'formation_energy_{suffix}': np.array([energy.value for energy in energies]),
-            f'disagreement_{suffix}': np.array([energy.uncertainty or 0.0 for energy in energies]),
+            'formation_energy_mev': np.array([energy.value for energy in energies]),
+            'disagreement_mev': np.array([energy.uncertainty or 0.0 for energy in energies]),
         }
         return PropertyResult(quantities, curves, unconverged_notes(evaluations))
 
@@ -131,19 +125,18 @@ class PointDefect(Property[PointDefectSettings]):
     def _quantity(self, evaluations: Mapping[str, Evaluation], *sizes: int) -> Quantity:
         """Return the formation energy in a cell of one size, or the limit from two sizes."""
         chosen = [evaluations[f'{kind}_{n_sites}'] for n_sites in sizes for kind in ('bulk', self.name)]
-        return from_energies(chosen, _analysis([len(one.atoms) for one in chosen], self.unit_ev), self.unit)
+        return from_energies(chosen, _analysis([len(one.atoms) for one in chosen]), 'meV')
 
 
-def _analysis(n_atoms: list[int], unit_ev: float) -> Callable[[NDArray[np.float64]], float]:
-    """Return the function from energies of crystal and defect, in one or two cells, to the formation energy.
+def _analysis(n_atoms: list[int]) -> Callable[[NDArray[np.float64]], float]:
+    """Return the function from energies of crystal and defect, in one or two cells, to the formation energy in meV.
 
     :param n_atoms: numbers of atoms of the evaluations, crystal and defect in turn.
-    :param unit_ev: unit of the result in eV.
     """
     n_sites, n_in_defect = np.array(n_atoms[::2], dtype=np.float64), np.array(n_atoms[1::2], dtype=np.float64)
 
     def formation_energy(energies: NDArray[np.float64]) -> float:
-        by_size = (energies[1::2] - n_in_defect / n_sites * energies[::2]) / unit_ev
+        by_size = 1000 * (energies[1::2] - n_in_defect / n_sites * energies[::2])
         # With e = e_infinite + k / N: N e = N e_infinite + k.
         return float(by_size[0] if len(by_size) == 1 else np.diff(n_sites * by_size)[0] / np.diff(n_sites)[0])
 
@@ -151,16 +144,12 @@ def _analysis(n_atoms: list[int], unit_ev: float) -> Callable[[NDArray[np.float6
 
 
 class Vacancy(PointDefect):
-    """Formation energy of the vacancy in meV."""
+    """Formation energy of the vacancy."""
 
     name = 'vacancy'
     defaults = PointDefectSettings()
     quick = PointDefectSettings(supercells=(3,))
-    columns = _columns('meV')
-    curves = _curves('meV')
-    panels = (_panel('vacancy', 'meV'),)
-    unit = 'meV'
-    unit_ev = 1e-3
+    panels = (_panel('vacancy'),)
 
     def make(self, crystal: Atoms, lattice_constant: float) -> Atoms:  # noqa: ARG002 - other defects need it
         """Return ``crystal`` without its first atom."""
@@ -172,15 +161,11 @@ _HALF_LENGTH = 0.3
 
 
 class Dumbbell(PointDefect):
-    """Formation energy of the <100> dumbbell, two atoms that share one site, in eV."""
+    """Formation energy of the <100> dumbbell, two atoms that share one site."""
 
     name = 'dumbbell'
     defaults = PointDefectSettings()
-    columns = _columns('eV')
-    curves = _curves('eV')
-    panels = (_panel('⟨100⟩ dumbbell', 'eV'),)
-    unit = 'eV'
-    unit_ev = 1.0
+    panels = (_panel('⟨100⟩ dumbbell'),)
 
     def make(self, crystal: Atoms, lattice_constant: float) -> Atoms:
         """Return ``crystal`` with a second atom at its first site, both displaced along z."""

@@ -36,6 +36,7 @@ class Column:
     :param digits: decimals in that table.
     :param in_status: whether ``aiida-anial status`` shows it for the ensembles of a campaign.
     :param provides: name by which other properties require it, and of its link in the graph; empty if none does.
+    :param is_explained: whether its meaning is printed below tables, because its name does not tell it from others.
     """
 
     quantity: str
@@ -46,6 +47,7 @@ class Column:
     digits: int = 0
     in_status: bool = False
     provides: str = ''
+    is_explained: bool = False
 
     def describes(self, name: str) -> bool:
         """Return whether this column describes the quantity ``name``."""

@@ -12,7 +12,7 @@ from aiida_anial.data.nodes import loaded
 from aiida_anial.properties.comparison.results import DFT, DFT_KIND, MAIN, Subject
 from aiida_anial.properties.quantity import PropertyResult, Quantity
 
-__all__ = ('benchmark_results', 'benchmarks_of', 'compared_subjects', 'load_benchmark')
+__all__ = ('benchmark_results', 'benchmarks_of', 'compared_subjects', 'ensemble_lines', 'load_benchmark')
 
 Results = dict[str, dict[str, PropertyResult]]
 
@@ -58,6 +58,13 @@ def compared_subjects(benchmarks: Sequence[Any]) -> tuple[list[Subject], Subject
     if DFT in results:
         return subjects, subjects[-1]
     return subjects, subjects[1] if len(subjects) > 1 else None
+
+
+def ensemble_lines(benchmark: Any) -> list[str]:
+    """Return which ensemble each column of a benchmark is."""
+    links = benchmark.base.links.get_incoming(node_class=EnsembleData).all()
+    named = {link.link_label.removeprefix('references__'): link.node for link in links}
+    return [f'{name}: ensemble {node.pk}{f", {node.label}" if node.label else ""}' for name, node in named.items()]
 
 
 def benchmark_results(benchmark: Any) -> Results:

@@ -10,6 +10,7 @@ from ase.calculators.lj import LennardJones
 from scipy.optimize import brentq, curve_fit
 
 from aiida_anial.common.errors import SettingsError
+from aiida_anial.potential.calculator import AnialCalculator
 from aiida_anial.properties.crystals import fcc
 from aiida_anial.properties.elastic import ElasticConstants, ElasticSettings
 from aiida_anial.properties.evaluation import Evaluation, evaluate_all
@@ -183,3 +184,16 @@ def test_curves_run_from_the_most_negative_strain_to_the_most_positive_one():
 def test_impossible_settings_are_refused(values, message):
     with pytest.raises(SettingsError, match=message):
         ElasticSettings.parse(values)
+
+
+def test_the_uncertainty_is_that_of_the_members(make_ensemble):
+    ensemble = make_ensemble()
+    one = ElasticConstants(ElasticSettings())
+    found, *members = (
+        one.analyse(START, evaluate_all(one.tasks(START), AnialCalculator(potential)))
+        for potential in (ensemble, *(ensemble.member(index) for index in range(ensemble.n_members)))
+    )
+    for name in ('c11', 'c12', 'c44', 'b', 'c11_strain_0_01'):
+        values = [of_member.quantities[name].value for of_member in members]
+        assert found.quantities[name].value == pytest.approx(np.mean(values), abs=1e-6)
+        assert found.quantities[name].uncertainty == pytest.approx(np.std(values, ddof=1), rel=1e-5)

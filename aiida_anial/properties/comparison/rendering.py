@@ -12,6 +12,7 @@ from aiida_anial.properties.comparison.references import Kind
 from aiida_anial.properties.comparison.results import Subject, property_names
 from aiida_anial.properties.comparison.table import Row
 from aiida_anial.properties.quantity import Quantity
+from aiida_anial.properties.registry import PROPERTIES
 
 __all__ = (
     'comparison_csv',
@@ -132,7 +133,14 @@ def _section(name: str, rows: Sequence[Row]) -> str:
         )
     widths = [max(map(len, column)) for column in zip(*table, strict=True)]
     heading, *body = [_line(cells, widths) for cells in table]
-    return '\n'.join([heading, '-' * (sum(widths) + 2 * (len(widths) - 1)), *body])
+    rule = '-' * (sum(widths) + 2 * (len(widths) - 1))
+    return '\n'.join([heading, rule, *body, *_explanations(name, rows)])
+
+
+def _explanations(name: str, rows: Sequence[Row]) -> list[str]:
+    """Return a line for each quantity whose name does not say enough."""
+    columns = {row.quantity: PROPERTIES[name].column(row.quantity) for row in rows if name in PROPERTIES}
+    return [f'{quantity}: {one.help}.' for quantity, one in columns.items() if one is not None and one.is_explained]
 
 
 def _line(cells: Sequence[str], widths: Sequence[int]) -> str:

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from aiida_anial.common.errors import AnialError
 from aiida_anial.properties.comparison.references import Reference, references
-from aiida_anial.properties.comparison.results import Subject, property_names
+from aiida_anial.properties.comparison.results import DFT_KIND, Subject, property_names
 from aiida_anial.properties.panels import Curve
 from aiida_anial.properties.property import Property
 from aiida_anial.properties.quantity import PropertyResult, Quantity
@@ -33,12 +33,15 @@ def deviations(subject: Subject, reference: Subject) -> dict[str, dict[str, Quan
     """Return the deviations of ``subject`` from ``reference``, as quantities by property.
 
     For curves whose panel has an ``rmse``, they are root mean squares over the points of the reference (see
-    ``curve_rmse``); for quantities with an ``_error`` column, they are differences. Data that one of the two lacks are
-    left out.
+    ``curve_rmse``); for quantities with an ``_error`` column, they are differences, if the reference is DFT. What one of
+    the two lacks is left out.
     """
     found = {}
     for name, one in PROPERTIES.items():
-        if quantities := dict(_deviations(one, subject.result(name), reference.result(name))):
+        quantities = dict(_curve_deviations(one, subject.result(name), reference.result(name)))
+        if reference.kind == DFT_KIND:
+            quantities |= dict(_errors(one, subject.result(name), reference.result(name)))
+        if quantities:
             found[name] = quantities
     return found
 
@@ -72,10 +75,10 @@ def _root_mean_square(difference: Array) -> float:
     return float(np.sqrt(np.mean(difference**2)))
 
 
-def _deviations(
+def _curve_deviations(
     one: type[Property[Any]], own: PropertyResult, reference: PropertyResult
 ) -> Iterator[tuple[str, Quantity]]:
-    """Yield the deviations of one property."""
+    """Yield the deviations of the curves of one property."""
     for panel in one.panels:
         if not isinstance(panel, Curve) or not panel.rmse or not (panel.is_in(own) and panel.is_in(reference)):
             continue
@@ -85,6 +88,10 @@ def _deviations(
         column = one.column(panel.rmse)
         if rmse is not None and column is not None:
             yield panel.rmse, Quantity(panel.scale * rmse, column.unit)
+
+
+def _errors(one: type[Property[Any]], own: PropertyResult, reference: PropertyResult) -> Iterator[tuple[str, Quantity]]:
+    """Yield the errors of the quantities of one property."""
     for key, expected in reference.quantities.items():
         error = one.column(key + _ERROR)
         if error is not None and error.quantity.endswith(_ERROR) and key in own.quantities:
@@ -154,12 +161,22 @@ def _row(name: str, key: str, quantities: _Found) -> Row:
 
     :param quantities: quantities of the property, by subject.
     """
-    values = {subject: of_subject[key] for subject, of_subject in quantities.items() if key in of_subject}
+    values = {
+        subject: _present(of_subject[key], name) for subject, of_subject in quantities.items() if key in of_subject
+    }
     known = references(name, key)
     units = {one.unit for one in values.values()} | {one.value.unit for one in known}
     if len(units) > 1:
         raise AnialError(f'{name}.{key}: the units {" and ".join(sorted(units))} cannot be compared.')
     return Row(name, key, units.pop(), values, known)
+
+
+def _present(quantity: Quantity, name: str) -> Quantity:
+    """Return the quantity in its present unit: dumbbells of before are in eV."""
+    if name != 'dumbbell' or quantity.unit != 'eV':
+        return quantity
+    uncertainty = None if quantity.uncertainty is None else 1000 * quantity.uncertainty
+    return Quantity(1000 * quantity.value, 'meV', uncertainty)
 
 
 def _natural(key: str) -> list[tuple[bool, int, str]]:

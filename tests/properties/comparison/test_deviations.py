@@ -70,10 +70,16 @@ def test_cold_curves_are_compared_at_the_same_volumes(make_subject):
 
 def test_uncertainties_of_both_add_up():
     one, other = (_cold(Quantity(value, 'meV/atom', spread)) for value, spread in ((5.0, 3.0), (7.0, 4.0)))
+    other = replace(other, kind='dft')
     assert deviations(one, other)['cold_curves']['bcc_minus_fcc_error'] == Quantity(-2.0, 'meV/atom', 5.0)
-    certain = _cold(Quantity(7.0, 'meV/atom'))
+    certain = replace(_cold(Quantity(7.0, 'meV/atom')), kind='dft')
     assert deviations(one, certain)['cold_curves']['bcc_minus_fcc_error'].uncertainty == 3.0
     assert deviations(certain, certain)['cold_curves']['bcc_minus_fcc_error'].uncertainty is None
+
+
+def test_only_dft_is_right():
+    one, other = (_cold(Quantity(value, 'meV/atom')) for value in (5.0, 7.0))
+    assert deviations(one, other) == {}
 
 
 def test_what_one_of_the_two_lacks_is_left_out(make_subject):
