@@ -117,6 +117,7 @@ def campaign_status(campaign: Any) -> dict[str, Any]:
         'exit_message': campaign.exit_message,
         'converged': summary.get('converged', any(row['converged'] for row in rows)),
         'verdict': summary.get('verdict'),
+        'unusual': summary.get('unusual', []),
         'paused': paused_processes(campaign),
         'continues': campaign.base.extras.get('continues', []),
         'n_labels': taken_over + sum(row['n_labels'] for row in rows),

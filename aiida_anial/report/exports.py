@@ -15,6 +15,7 @@ from aiida import orm
 from aiida.tools.archive.create import EXPORT_LOGGER, create_archive
 from aiida.tools.archive.exceptions import ExportValidationError
 from aiida.tools.archive.implementations.sqlite_zip.main import ArchiveFormatSqlZip
+from aiida_pseudo.data.pseudo import UpfData
 
 from aiida_anial.calcfunctions.export_dataset import export_dataset
 from aiida_anial.calcfunctions.export_ensemble import export_ensemble
@@ -22,7 +23,7 @@ from aiida_anial.common.errors import AnialError
 from aiida_anial.formats.ensembles import ENSEMBLE_FORMATS, write_ensemble
 from aiida_anial.report.sources import ReleaseSources
 
-__all__ = ('Archive', 'Exports', 'write_archive', 'write_exports')
+__all__ = ('Archive', 'Exports', 'write_archive', 'write_exports', 'write_pseudopotentials')
 
 _DATASETS = {'extxyz': 'dataset.extxyz', 'hdf5': 'dataset.h5'}
 
@@ -72,6 +73,19 @@ def write_exports(sources: ReleaseSources, folder: Path, note: Callable[[Any], A
         node = export_ensemble(settings=note(orm.Dict(settings)), ensemble=sources.ensemble)
         exports.processes[name] = _copied(node, folder / name)
     return exports
+
+
+def write_pseudopotentials(sources: ReleaseSources, folder: Path) -> None:
+    """Write the pseudopotentials of the labels into the new folder ``folder``; there is none without any."""
+    theories = {shard.level_of_theory for shard in sources.shards.values()}
+    known = {one.pseudo_md5 for one in theories if one is not None and one.pseudo_md5 is not None}
+    # One checksum, or `Al:MD5 Ni:MD5`.
+    sums = [word.split(':')[-1] for text in sorted(known) for word in text.split()]
+    for pseudo in (
+        orm.QueryBuilder().append(UpfData, filters={'attributes.md5': {'in': sums}}).all(flat=True) if sums else ()
+    ):
+        folder.mkdir(exist_ok=True)
+        (folder / pseudo.filename).write_bytes(pseudo.get_content(mode='rb'))
 
 
 def _copied(node: Any, path: Path) -> Any:

@@ -15,14 +15,14 @@ import yaml
 
 from aiida_anial.common.errors import AnialError
 from aiida_anial.continuation.plan import inputs_of
-from aiida_anial.properties.comparison.rendering import comparison_numbers
+from aiida_anial.properties.comparison.rendering import comparison_numbers, comparison_text
 from aiida_anial.properties.comparison.table import comparison_table
 from aiida_anial.properties.figures.write import write_figures
 from aiida_anial.queries.benchmarks import compared_subjects
 from aiida_anial.queries.kinds import KINDS
 from aiida_anial.queries.rejections import reason_counts
 from aiida_anial.report.claims import Claims
-from aiida_anial.report.exports import write_archive, write_exports
+from aiida_anial.report.exports import write_archive, write_exports, write_pseudopotentials
 from aiida_anial.report.facts import campaign_facts
 from aiida_anial.report.parity import parity_on_test_blocks
 from aiida_anial.report.plots import write_plots
@@ -74,6 +74,7 @@ def write_table(folder: Path, name: str, rows: Sequence[Mapping[str, Any]]) -> l
 
 _ARCHIVE = 'campaign.aiida'
 _SETTINGS = 'settings.yaml'
+_PSEUDOPOTENTIALS = 'pseudopotentials'
 _CONTENTS = {
     'CITATION.cff': 'how to cite this',
     _ARCHIVE: 'provenance, for AiiDA',
@@ -83,6 +84,7 @@ _CONTENTS = {
     'ensemble.torchani.safetensors': 'the potential as the state of a torchani model, in hartree',
     'ensemble.pt': 'the potential as TorchScript, which needs only torch',
     'ensemble-neurochem': 'the potential in the layout of the published ANI-Al, float32',
+    _PSEUDOPOTENTIALS: 'the pseudopotentials of the labels',
     _SETTINGS: 'the settings of the campaign, as overrides for `aiida-anial submit`',
 }
 _LISTED_APART = ('plots', 'tables')
@@ -107,6 +109,7 @@ def write_release(
         settings = yaml.safe_dump(inputs_of(campaign).to_dict(), sort_keys=False, default_flow_style=None)
         (folder / _SETTINGS).write_text(settings, encoding='utf-8')
         exports = write_exports(sources, folder, note)
+        write_pseudopotentials(sources, folder / _PSEUDOPOTENTIALS)
         facts |= {
             'exports': exports.records(),
             'left_out': exports.left_out,
@@ -162,8 +165,9 @@ def _write_records(sources: ReleaseSources, folder: Path) -> dict[str, Any]:
     for name, (_, rows) in tables.items():
         write_table(folder / 'tables', name, rows)
     subjects, reference = compared_subjects(sources.benchmarks)
-    if subjects:
-        numbers = comparison_numbers(comparison_table(subjects, reference=reference))
+    compared = comparison_table(subjects, reference=reference)
+    if compared:
+        numbers = comparison_numbers(compared)
         tables['properties'] = ('Properties of the potential, of other potentials, and from the literature.', numbers)
         write_table(folder / 'tables', 'properties', numbers)
     write_table(folder / 'tables', 'columns', published_columns(found))
@@ -181,6 +185,9 @@ def _write_records(sources: ReleaseSources, folder: Path) -> dict[str, Any]:
     return {
         'tables': [{'name': name, 'n_rows': len(rows), 'content': text} for name, (text, rows) in tables.items()],
         'plots': captions,
+        'has_properties': bool(compared),
+        'properties': comparison_text(compared),
+        'hottest': max((row['max_temperature_k'] for row in found.get('trajectories', [])), default=None),
         'stops': reason_counts(row['stop_reason'] for row in found.get('trajectories', [])),
     }
 

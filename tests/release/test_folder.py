@@ -7,6 +7,7 @@ import json
 import re
 import subprocess
 from pathlib import Path
+from types import SimpleNamespace
 
 import ase.io
 import h5py
@@ -15,13 +16,17 @@ import numpy as np
 import pytest
 import yaml
 from aiida import orm
+from aiida_pseudo.data.pseudo import UpfData
 
 from aiida_anial.active_learning.settings import CampaignInputs
+from aiida_anial.common.level_of_theory import LevelOfTheory
 from aiida_anial.data.dataset import DatasetData
 from aiida_anial.data.label import LabelData
 from aiida_anial.potential.calculator import AnialCalculator
 from aiida_anial.potential.neurochem import read_neurochem
+from aiida_anial.pseudopotential import AL_PBE_UPF
 from aiida_anial.queries.campaign_status import campaign_status
+from aiida_anial.report.exports import write_pseudopotentials
 
 # Of the Citation File Format, doi:10.5281/zenodo.5171937, CC-BY-4.0.
 SCHEMA = Path(__file__).with_name('cff-1.2.0.json')
@@ -59,6 +64,34 @@ def test_the_potential_is_the_last_one_of_the_campaign(release, campaigns):
     folder = read_neurochem(release / 'ensemble-neurochem')
     atoms.calc = AnialCalculator(folder)
     assert atoms.get_potential_energy() == pytest.approx(energy, rel=1e-5)
+
+
+def test_the_card_begins_with_the_verdict_and_the_range_of_validity(release, campaigns):
+    text = (release / 'README.md').read_text()
+    head, _, rest = text.partition('## The campaign')
+    assert '## What it is fit for' in head
+    assert 'The campaign **has not converged** (iterations used up).' in head
+    densities = [
+        row.base.attributes.get('density_g_per_cm3') for row in orm.QueryBuilder().append(LabelData).all(flat=True)
+    ]
+    assert f'density {min(densities):.1f} to {max(densities):.1f} g/cm³' in head
+    assert re.search(r'trajectories of up to [\d,]+ K', head)
+    assert '## Files' in rest
+
+
+def test_the_pseudopotentials_of_the_labels_are_there(tmp_path, aiida_profile):
+    with AL_PBE_UPF.open('rb') as stream:
+        pseudo = UpfData.get_or_create(stream, filename=AL_PBE_UPF.name).store()
+    shards = {
+        'emt': SimpleNamespace(level_of_theory=LevelOfTheory(code='emt')),
+        'pw': SimpleNamespace(level_of_theory=LevelOfTheory(code='pw.x', pseudo_md5=pseudo.md5)),
+        'unknown': SimpleNamespace(level_of_theory=None),
+    }
+    write_pseudopotentials(SimpleNamespace(shards=shards), tmp_path / 'some')
+    assert [path.read_bytes() for path in (tmp_path / 'some').iterdir()] == [AL_PBE_UPF.read_bytes()]
+    del shards['pw']
+    write_pseudopotentials(SimpleNamespace(shards=shards), tmp_path / 'none')
+    assert not (tmp_path / 'none').exists()
 
 
 def test_sha256sum_accepts_the_checksums_of_all_files(release):

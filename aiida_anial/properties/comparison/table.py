@@ -33,8 +33,8 @@ def deviations(subject: Subject, reference: Subject) -> dict[str, dict[str, Quan
     """Return the deviations of ``subject`` from ``reference``, as quantities by property.
 
     For curves whose panel has an ``rmse``, they are root mean squares over the points of the reference (see
-    ``curve_rmse``); for quantities with an ``_error`` column, they are differences, if the reference is DFT. What one of
-    the two lacks is left out.
+    ``curve_rmse``); for quantities with an ``_error`` column, they are differences, if the reference is DFT. What one
+    of the two lacks is left out.
     """
     found = {}
     for name, one in PROPERTIES.items():
