@@ -37,6 +37,8 @@ MIXING_MODE = 'local-TF'
 # of them by 0.012 at most, where aiida-quantumespresso allows 0.005.
 _BANDS_FACTOR = 1.3
 _EMPTY_BANDS = 6
+# Label of the node.
+_NAMELISTS = 'namelists of pw.x'
 # Extra of namelists with a number of bands: the UUID of those without it, and the number.
 _WITH_BANDS = 'with_bands'
 
@@ -57,7 +59,7 @@ def pw_inputs(settings: QeSettings, code: orm.AbstractCode | None, pseudo: UpfDa
         'pw': {
             'code': code,
             'pseudos': {'Al': pseudo},
-            'parameters': orm.Dict(_namelists(settings)),
+            'parameters': orm.Dict(_namelists(settings), label=_NAMELISTS, description=_NAMELISTS),
             'settings': orm.Dict({}),
             'metadata': {'options': settings.job.options()},
         },
@@ -153,7 +155,7 @@ def with_bands(parameters: orm.Dict, electrons: int) -> orm.Dict:
     known = orm.QueryBuilder().append(orm.Dict, filters={f'extras.{_WITH_BANDS}': name}).first(flat=True)
     if known is not None:
         return cast(orm.Dict, known)
-    node = orm.Dict(namelists).store()
+    node = orm.Dict(namelists, label=_NAMELISTS, description=_NAMELISTS).store()
     node.base.extras.set(_WITH_BANDS, name)
     return node
 

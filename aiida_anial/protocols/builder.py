@@ -13,6 +13,7 @@ from aiida_pseudo.data.pseudo.upf import UpfData
 from aiida_anial.active_learning.job_settings import JobSettings
 from aiida_anial.active_learning.label_settings import QeSettings
 from aiida_anial.active_learning.settings import CampaignInputs
+from aiida_anial.common.settings import Settings
 from aiida_anial.data.ensemble import EnsembleData
 from aiida_anial.labellers.pw_inputs import pw_inputs
 from aiida_anial.labellers.registry import labeller_named
@@ -33,43 +34,48 @@ def campaign_builder(inputs: CampaignInputs, *, worker_code: orm.AbstractCode, *
     :raises AnialError: if a node that the labeller needs is missing.
     """
     builder: Any = ActiveLearningWorkChain.get_builder()
-    worker = {'code': worker_code, 'engine': orm.Dict(inputs.engine.to_dict())}
+    worker = {'code': worker_code, 'engine': _named('engine', inputs.engine)}
     threads = inputs.training.threads or inputs.engine.threads
-    builder.settings = orm.Dict(inputs.to_dict())
+    builder.settings = _named('all settings', inputs)
     builder.seed = orm.Int(inputs.seed)
-    builder.campaign = orm.Dict(inputs.campaign.to_dict())
-    builder.threshold_rule = orm.Dict(inputs.thresholds.to_dict())
+    builder.campaign = _named('campaign', inputs.campaign)
+    builder.threshold_rule = _named('thresholds', inputs.thresholds)
     builder.warm_start = orm.Bool(inputs.training.warm_start)
     builder.training = {
-        stage: orm.Dict(settings.to_dict())
+        stage: _named(f'training, {stage}', settings)
         for stage in ('initial', 'retrain', 'final')
         if (settings := getattr(inputs.training, stage)) is not None
     }
     builder.train.worker = {
         'code': worker_code,
-        'engine': orm.Dict(inputs.engine.model_copy(update={'threads': threads}).to_dict()),
-        'model': orm.Dict(inputs.model.to_dict()),
+        'engine': _named('engine of trainings', inputs.engine.model_copy(update={'threads': threads})),
+        'model': _named('model', inputs.model),
         'metadata': {'options': inputs.training.job.options()},
     }
     builder.validate = {**worker, 'metadata': {'options': inputs.training.job.options()}}
-    builder.cycle.cell_settings = orm.Dict(inputs.cells.to_dict())
-    builder.cycle.schedule_settings = orm.Dict(inputs.schedules.to_dict())
+    builder.cycle.cell_settings = _named('cells', inputs.cells)
+    builder.cycle.schedule_settings = _named('schedules', inputs.schedules)
     builder.cycle.sample.worker = {
         **worker,
-        'settings': orm.Dict(inputs.sampling.dynamics.to_dict()),
+        'settings': _named('dynamics', inputs.sampling.dynamics),
         'metadata': {'options': inputs.sampling.job.options()},
     }
     labeller = labeller_named(inputs.label.labeller)
-    builder.cycle.label.limits = orm.Dict(inputs.label.limits.to_dict())
+    builder.cycle.label.limits = _named('limits of labels', inputs.label.limits)
     builder.cycle.label[labeller.namespace] = labeller.inputs(inputs.label, nodes, worker)
     if inputs.benchmark.properties != 'none':
         names, settings = benchmark_set(quick=inputs.benchmark.properties == 'quick')
         builder.benchmark = {
             'properties': orm.List(list(names)),
-            'settings': orm.Dict(settings.to_dict()),
+            'settings': _named('properties', settings),
             'worker': {**worker, 'metadata': {'options': inputs.benchmark.job.options()}},
         }
     return cast(ProcessBuilder, builder)
+
+
+def _named(name: str, settings: Settings) -> orm.Dict:
+    """Return settings as a node with a name, which `verdi node graph generate` shows."""
+    return orm.Dict(settings.to_dict(), label=name, description=name)
 
 
 DFT_SETTINGS = QeSettings(kpoints_distance_per_angstrom=0.15, degauss_ry=0.05, conv_thr_ry=1e-10)
@@ -124,12 +130,12 @@ def benchmark_builder(
     builder.references = dict(subjects.references)
     builder.potentials = dict(subjects.potentials)
     builder.properties = orm.List(list(names))
-    builder.settings = orm.Dict(settings.to_dict())
+    builder.settings = _named('properties', settings)
     builder.max_concurrent = orm.Int(max_concurrent)
     if worker_code is not None:
         builder.worker = {
             'code': worker_code,
-            'engine': orm.Dict(EngineSettings().to_dict()),
+            'engine': _named('engine', EngineSettings()),
             'metadata': {'options': (job or JobSettings()).options()},
         }
     if subjects.pw_code is not None:
