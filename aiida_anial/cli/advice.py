@@ -18,7 +18,7 @@ def unusual(inputs: CampaignInputs, options: Mapping[str, Any]) -> list[str]:
     """Return what is far from usual, or from the protocol that the options name."""
     found = advice(inputs)
     if options['protocol'] is not None or not options.get('continued'):
-        name = options['protocol'] or default_protocol()
+        name = default_protocol() if options['protocol'] is None else options['protocol']
         found += beyond_protocol(inputs, campaign_inputs(name), name)
     return found
 

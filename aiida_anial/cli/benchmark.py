@@ -53,7 +53,8 @@ def command(**options: Any) -> None:
         refuse_together(options, 'no_wait', name)
     names, settings = _chosen(options)
     given = options['subject']
-    node = load_benchmark(given) if given is not None and not Path(given).exists() else None
+    is_file = bool(given) and Path(given).exists()
+    node = load_benchmark(given) if given is not None and not is_file else None
     if node is None:
         node = _submitted(options, names, settings)
         if options['no_wait']:

@@ -92,7 +92,8 @@ def resolve_nodes(
     if options['worker_code'] is None and old is not None:
         worker = old.worker_code
     else:
-        worker = loaded_code(options['worker_code'] or WORKER_CODE, 'anial.train', '--worker-code')
+        code = WORKER_CODE if options['worker_code'] is None else options['worker_code']
+        worker = loaded_code(code, 'anial.train', '--worker-code')
     given = old.labeller if old is not None else None
     nodes, inputs = labeller_named(inputs.label.labeller).resolve(options, inputs, old=given, old_inputs=old_inputs)
     return CampaignNodes(worker, nodes), inputs
@@ -140,7 +141,8 @@ def benchmark_subjects(subject: str | None, references: Sequence[str], *, pw_cod
 def _ensemble(identifier: str, option: str) -> EnsembleData:
     """Return the node of an ensemble; for a file or folder, an existing node with the same content or a new one."""
     path = Path(identifier)
-    if not path.exists():
+    # The path of an empty text is the current folder.
+    if not identifier or not path.exists():
         return loaded_ensemble(identifier, option)
     from aiida_anial.potential.neurochem import read_neurochem
     from aiida_anial.potential.potential import potential_bytes, read_potential

@@ -97,7 +97,7 @@ def campaign_inputs(protocol: str | None = None, overrides: Mapping[str, Any] | 
     :raises SettingsError: if a value or the name of the protocol is wrong; one sentence that names the key.
     """
     content = _content()
-    name = protocol or content['default_protocol']
+    name = content['default_protocol'] if protocol is None else protocol
     if name not in content['protocols']:
         close = difflib.get_close_matches(name, content['protocols'], n=1)
         hint = f'did you mean {close[0]!r}?' if close else f'known are {", ".join(content["protocols"])}.'

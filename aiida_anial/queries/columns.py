@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -106,6 +107,8 @@ def _value(column: Column, text: str, key: str) -> Any:
             return value if value.tzinfo else value.replace(tzinfo=UTC)
         if column.type == 'bool':
             return {'true': True, 'yes': True, 'false': False, 'no': False}[text.lower()]
+        if column.type == 'float' and not math.isfinite(float(text)):
+            raise ValueError('not finite')
         return {'int': int, 'float': float, 'str': str}[column.type](text)
     except (KeyError, ValueError) as exception:
         wanted = {

@@ -15,6 +15,7 @@ import yaml
 
 from aiida_anial.common.errors import AnialError
 from aiida_anial.continuation.plan import inputs_of
+from aiida_anial.formats.files import check_name
 from aiida_anial.properties.comparison.rendering import comparison_numbers, comparison_text
 from aiida_anial.properties.comparison.table import comparison_table
 from aiida_anial.properties.figures.write import write_figures
@@ -130,6 +131,7 @@ def write_release(
 
 
 def _check_target(target: Path) -> None:
+    check_name(target.absolute().name)
     if target.exists() and not (target.is_dir() and not any(target.iterdir())):
         raise AnialError(f'DIR: {target} exists already and is not an empty folder.')
     if not target.absolute().parent.is_dir():
