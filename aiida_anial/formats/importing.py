@@ -22,6 +22,9 @@ from aiida_anial.sampling.loops import closest_contact
 
 __all__ = ('MIN_DISTANCE', 'Record', 'check_counts', 'checked_dataset')
 
+# Options of `aiida-anial import dataset`.
+_REMEDY = '--energy-unit names another unit, --trust-units skips this check'
+
 # In angstrom. No two nuclei of a label come closer than this, not even in a shock wave.
 MIN_DISTANCE = 0.5
 
@@ -153,7 +156,7 @@ def checked_dataset(
     _check_contacts(cells, listed, path)
     dataset = _dataset(cells, listed, path, given)
     if is_foreign and (fault := implausible_labels(dataset.labelled, energy_unit=energy_unit)):
-        raise FileFormatError(f'{path}: {fault}.')
+        raise FileFormatError(f'{path}: {fault}; {_REMEDY}.')
     return dataset
 
 

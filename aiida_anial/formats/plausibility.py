@@ -63,6 +63,9 @@ class _Quantity:
 
 _FORCES = {f'{unit}/angstrom': value for unit, value in _ALL_ENERGIES.items()}
 _FORCES |= {f'{unit}/bohr': ENERGY_UNITS[unit] / units.Bohr for unit in _ATOMIC}
+# Forces are right where energies are not, so energies were probably converted where there was no need.
+_ENERGIES = {name: value for name, value in _ALL_ENERGIES.items() if name != 'kcal/mol'}
+_ENERGIES |= {'kcal/mol, or eV converted as if from hartree,': units.kcal / units.mol}
 _STRESSES = {f'{unit}/angstrom^3': value for unit, value in ENERGY_UNITS.items()}
 _STRESSES |= {f'{unit}/bohr^3': ENERGY_UNITS[unit] / units.Bohr**3 for unit in _ATOMIC}
 _STRESSES |= {'GPa': units.GPa, 'kbar': 0.1 * units.GPa}
@@ -70,7 +73,7 @@ _STRESSES |= {'GPa': units.GPa, 'kbar': 0.1 * units.GPa}
 _QUANTITIES = {
     'forces': _Quantity(usual=1.5, plausible=(0.25, 6.0), floor=0.02, ceiling=50.0, units=_FORCES),
     'stress': _Quantity(usual=2.4, plausible=(0.1, 30.0), floor=0.04, ceiling=1.0, units=_STRESSES),
-    'energy': _Quantity(usual=2.0, plausible=(0.5, 12.0), floor=0.02, ceiling=5.0, units=_ALL_ENERGIES),
+    'energy': _Quantity(usual=2.0, plausible=(0.5, 12.0), floor=0.02, ceiling=5.0, units=_ENERGIES),
 }
 
 
