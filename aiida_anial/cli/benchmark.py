@@ -10,7 +10,7 @@ from typing import Any
 
 import click
 
-from aiida_anial.cli.parameters import INTERRUPTED, refuse_together
+from aiida_anial.cli.parameters import INTERRUPTED, examples, refuse_together
 from aiida_anial.cli.profile import in_profile, profile_option
 from aiida_anial.common.errors import AnialError
 
@@ -19,7 +19,14 @@ __all__ = ('command',)
 _POLL_S = 1.0
 
 
-@click.command('benchmark')
+@click.command(
+    'benchmark',
+    epilog=examples(
+        'benchmark 2126 --quick',
+        'benchmark 2126 --reference qe --plots plots',
+        'benchmark mine.safetensors --reference Al99.eam.alloy',
+    ),
+)
 @click.argument('subject', metavar='[ENSEMBLE]', required=False)
 @click.option(
     '--reference',

@@ -12,6 +12,7 @@ from typing import Any
 import click
 from ase import units
 
+from aiida_anial.cli.parameters import examples
 from aiida_anial.cli.profile import in_profile, profile_option
 from aiida_anial.cli.query import filter_options, selection
 from aiida_anial.common.errors import AnialError, one_line
@@ -84,7 +85,12 @@ def _trajectories(folder: Path, file_format: str, **options: Any) -> None:
     click.echo(f'{folder}: {len(nodes)} trajectories, by export_trajectories<{node.creator.pk}>')
 
 
-@command.command('ensemble')
+@command.command(
+    'ensemble',
+    epilog=examples(
+        'export ensemble 2126 aluminium.pt --format torchscript', 'export ensemble 2126 neurochem --format neurochem'
+    ),
+)
 @click.argument('pk')
 @click.argument('path', type=click.Path(path_type=Path))
 @click.option('--format', 'file_format', type=click.Choice(list(ENSEMBLE_FORMATS)), required=True)
@@ -157,43 +163,50 @@ def _copy(node: Any, path: Path) -> None:
             (Path(beside) / path.name).rename(path)
 
 
-def _subcommand(name: str, callback: Any, text: str, parameters: Iterable[click.Parameter], kind: str) -> None:
-    made = click.Command(name, callback=callback, help=text, params=[*parameters, *filter_options(KINDS[kind])])
+def _add(made: click.Command, kind: str) -> None:
+    """Add a subcommand with the options that filter records of a kind."""
+    made.params += filter_options(KINDS[kind])
     command.add_command(profile_option()(made))
 
 
-_subcommand(
-    'dataset',
-    _dataset,
-    'Write the labels that match all filters to the file PATH, for ASE, MACE, NequIP or torchani.',
-    [
-        click.Argument(['path'], type=click.Path(path_type=Path)),
-        click.Option(
-            ['--format', 'file_format'],
-            type=click.Choice(list(DATASET_FORMATS)),
-            help='By default taken from the suffix .extxyz, .h5 or .db.',
-        ),
-    ],
+_add(
+    click.Command(
+        'dataset',
+        callback=_dataset,
+        help='Write the labels that match all filters to the file PATH, for ASE, MACE, NequIP or torchani.',
+        epilog=examples('export dataset labels.extxyz --campaign 31 --iteration 1..'),
+        params=[
+            click.Argument(['path'], type=click.Path(path_type=Path)),
+            click.Option(
+                ['--format', 'file_format'],
+                type=click.Choice(list(DATASET_FORMATS)),
+                help='By default taken from the suffix .extxyz, .h5 or .db.',
+            ),
+        ],
+    ),
     'labels',
 )
-_subcommand(
-    'trajectories',
-    _trajectories,
-    'Write the trajectories that match all filters to the new folder FOLDER, one file each.',
-    [
-        click.Argument(['folder'], type=click.Path(path_type=Path)),
-        click.Option(
-            ['--format', 'file_format'],
-            type=click.Choice(list(TRAJECTORY_FORMATS)),
-            default='extxyz',
-            show_default=True,
-        ),
-    ],
+_add(
+    click.Command(
+        'trajectories',
+        callback=_trajectories,
+        help='Write the trajectories that match all filters to the new folder FOLDER, one file each.',
+        epilog=examples('export trajectories folder --campaign 31 --stop-reason energy_disagreement'),
+        params=[
+            click.Argument(['folder'], type=click.Path(path_type=Path)),
+            click.Option(
+                ['--format', 'file_format'],
+                type=click.Choice(list(TRAJECTORY_FORMATS)),
+                default='extxyz',
+                show_default=True,
+            ),
+        ],
+    ),
     'trajectories',
 )
 
 
-@click.command('whence')
+@click.command('whence', epilog=examples('whence labels.extxyz'))
 @click.argument('path', type=click.Path(exists=True, dir_okay=False, path_type=Path))
 @click.option('--json', 'as_json', is_flag=True, help='Print one JSON object.')
 @profile_option()

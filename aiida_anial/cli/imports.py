@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from aiida_anial.cli.parameters import FiniteRange
+from aiida_anial.cli.parameters import FiniteRange, examples
 from aiida_anial.cli.profile import profile_option
 from aiida_anial.common.errors import AnialError, one_line
 
@@ -32,7 +32,7 @@ def command() -> None:
     """Store labels from elsewhere as shards, which `submit --dataset` adds to a campaign."""
 
 
-@command.command('dataset')
+@command.command('dataset', epilog=examples('import dataset theirs.extxyz --level-of-theory theory.yaml --campaign 31'))
 @click.argument('path', type=click.Path(exists=True, dir_okay=False, path_type=Path))
 @click.option('--format', 'file_format', type=click.Choice(_FORMATS), help='By default detected from the file.')
 @click.option('--energy-unit', type=click.Choice(_ENERGY_UNITS), help='Energy unit, if the file does not state it.')
@@ -86,7 +86,7 @@ def _settings(level: str, theory: Any, reading: dict[str, Any], options: dict[st
     }
 
 
-@command.command('calculations')
+@command.command('calculations', epilog=examples('import calculations 801 805 809'))
 @click.argument('pks', nargs=-1, required=True)
 @_campaign
 @_mix
@@ -266,7 +266,7 @@ def _report(outputs: Any) -> None:
     click.echo(f'Stored shard {shard.pk}: {shard.n_configurations} labels; add it with: submit --dataset {shard.pk}')
 
 
-@click.command('import-model')
+@click.command('import-model', epilog=examples('import-model model-Al-75 --label ANI-Al'))
 @click.argument('path', type=click.Path(exists=True, path_type=Path))
 @click.option('--label', default='', help='Label of the node.')
 @profile_option()

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import click
 
+from aiida_anial.cli.parameters import examples
 from aiida_anial.cli.profile import profile_option
 from aiida_anial.common.errors import AnialError
 
 __all__ = ('command',)
 
 
-@click.command('limit')
+@click.command('limit', epilog=examples('limit', 'limit cluster 40', 'limit cluster --none'))
 @click.argument('computer', required=False)
 @click.argument('number', required=False, type=click.IntRange(min=1))
 @click.option('--none', 'unlimited', is_flag=True, help='Remove the limit of COMPUTER.')

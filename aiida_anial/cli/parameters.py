@@ -10,13 +10,18 @@ import click
 
 from aiida_anial.common.errors import AnialError
 
-__all__ = ('INTERRUPTED', 'WIDE', 'FiniteRange', 'refuse_together')
+__all__ = ('INTERRUPTED', 'WIDE', 'FiniteRange', 'examples', 'refuse_together')
 
 INTERRUPTED: Final = 130
 """Exit status of a command that Ctrl-C or SIGTERM ended."""
 
 WIDE: Final = 'Show all columns and whole texts, whatever the width of the terminal.'
 """Help of the option ``--wide``."""
+
+
+def examples(*commands: str) -> str:
+    """Return the end of a help text with examples, which click must not reflow."""
+    return '\b\n' + '\n'.join(['Examples:', *(f'aiida-anial {command}' for command in commands)])
 
 
 def refuse_together(options: Mapping[str, Any], *names: str) -> None:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from aiida_anial.cli.campaign_options import campaign_options
-from aiida_anial.cli.parameters import FiniteRange
+from aiida_anial.cli.parameters import FiniteRange, examples
 from aiida_anial.cli.profile import profile_option
 
 if TYPE_CHECKING:
@@ -21,7 +21,7 @@ _HOUR_S = 3600
 _ROWS = 6
 
 
-@click.command('plan')
+@click.command('plan', epilog=examples('plan --protocol laptop', 'plan mine.yaml --protocol paper --label-seconds 600'))
 @campaign_options
 @click.option(
     '--label-seconds',

@@ -9,7 +9,7 @@ from typing import Any
 
 import click
 
-from aiida_anial.cli.parameters import WIDE, refuse_together
+from aiida_anial.cli.parameters import WIDE, examples, refuse_together
 from aiida_anial.cli.profile import profile_option
 from aiida_anial.queries.columns import Column, Kind, parse_condition
 from aiida_anial.queries.kinds import KINDS
@@ -18,6 +18,16 @@ __all__ = ('command', 'filter_options', 'selection')
 
 _METAVARS = {'int': 'INT|LOW..HIGH', 'float': 'LOW..HIGH', 'str': 'TEXT', 'bool': 'yes|no', 'date': 'DATE|LOW..HIGH'}
 _PREFIX = 'where_'
+_EXAMPLES = {
+    'labels': 'query labels --campaign 31 --density-g-per-cm3 2.6..2.8 --sort -energy_per_atom_ev --limit 10',
+    'shards': 'query shards --campaign 31',
+    'calculations': 'query calculations --exit-status 1.. --count',
+    'trajectories': 'query trajectories --campaign 31 --stop-reason close_contact,temperature',
+    'candidates': 'query candidates --campaign 31 --json',
+    'ensembles': 'query ensembles --trained-by 31 --test-force-rmse-ev-per-angstrom ..0.1',
+    'benchmarks': 'query benchmarks --property elastic --c44-gpa 25..35',
+    'campaigns': 'query campaigns --converged yes --created 2026-01-01..',
+}
 
 
 @click.group('query')
@@ -79,6 +89,7 @@ def _subcommand(kind: Kind) -> click.Command:
         click.Command(
             kind.name,
             callback=run,
+            epilog=examples(_EXAMPLES[kind.name]),
             help=f'{kind.help} The table shows some of the columns; --json and --csv give all of them.',
             params=[
                 *filter_options(kind),

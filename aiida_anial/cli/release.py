@@ -6,6 +6,7 @@ from pathlib import Path
 
 import click
 
+from aiida_anial.cli.parameters import examples
 from aiida_anial.cli.profile import profile_option
 from aiida_anial.common.errors import AnialError
 
@@ -14,7 +15,9 @@ __all__ = ('command',)
 _TITLE = 'Labelled configurations of aluminium and an interatomic potential, by active learning'
 
 
-@click.command('release')
+@click.command(
+    'release', epilog=examples("release 31 aluminium --author 'Curie, Marie' --title 'Aluminium, 250 labels'")
+)
 @click.argument('campaign')
 @click.argument('folder', metavar='DIR', type=click.Path(path_type=Path))
 @click.option('--author', 'authors', required=True, multiple=True, metavar="'FAMILY, GIVEN'", help='Repeatable.')

@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from aiida_anial.cli.parameters import INTERRUPTED, FiniteRange
+from aiida_anial.cli.parameters import INTERRUPTED, FiniteRange, examples
 from aiida_anial.cli.profile import profile_option
 from aiida_anial.common.errors import AnialError
 
@@ -18,7 +18,7 @@ __all__ = ('command',)
 _KINDS = ('function', 'evaluation', 'dynamics', 'training', 'dft')
 
 
-@click.command('reproduce')
+@click.command('reproduce', epilog=examples('reproduce 1204', 'reproduce 31 --recursive --budget 600'))
 @click.argument('pk')
 @click.option('--recursive', is_flag=True, help='Run every step under a work chain again, each from its stored inputs.')
 @click.option(

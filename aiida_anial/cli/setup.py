@@ -10,6 +10,7 @@ from typing import Any
 import click
 
 from aiida_anial.cli.credentials import PROTOCOLS, read_servers, settings
+from aiida_anial.cli.parameters import examples
 from aiida_anial.cli.profile import in_profile, profile_option
 from aiida_anial.common.errors import AnialError
 
@@ -29,7 +30,7 @@ def _server_options(function: Callable[..., Any]) -> Callable[..., Any]:
     return function
 
 
-@click.command('setup')
+@click.command('setup', epilog=examples('setup', 'setup --profile production --credentials credentials.yaml'))
 @click.option('-p', '--profile', 'profile_name', default='anial', show_default=True, help='Profile to create or use.')
 @click.option('--pw', type=click.Path(path_type=Path), help='Executable of pw.x.  [default: the one on the PATH]')
 @click.option(
@@ -102,7 +103,7 @@ _MARKS = {
 _SLOW = (click.style('slow    ', fg='yellow'), 'faster')
 
 
-@click.command('doctor')
+@click.command('doctor', epilog=examples('doctor', 'doctor -p production'))
 @profile_option()
 def doctor() -> None:
     """Check everything that a campaign needs, say how to fix what is missing, and what makes it slow."""

@@ -11,7 +11,7 @@ from typing import Any
 
 import click
 
-from aiida_anial.cli.parameters import WIDE, FiniteRange
+from aiida_anial.cli.parameters import WIDE, FiniteRange, examples
 from aiida_anial.cli.profile import in_profile, profile_option
 
 __all__ = ('command', 'watch')
@@ -26,7 +26,7 @@ _PACE_INTERVAL_S = 300
 _QUIET = ('PwBaseWorkChain', 'SampleWorkChain', 'TrainWorkChain')
 
 
-@click.command('status')
+@click.command('status', epilog=examples('status 31', 'status 31 --json'))
 @click.argument('pk')
 @click.option('--json', 'as_json', is_flag=True, help='Print one JSON object.')
 @click.option('--wide', is_flag=True, help=WIDE)
@@ -47,7 +47,7 @@ def command(pk: str, *, as_json: bool, wide: bool) -> None:
         print_campaign(status, wide=wide)
 
 
-@click.command('watch')
+@click.command('watch', epilog=examples('watch 31'))
 @click.argument('pk')
 @click.option('--interval', type=FiniteRange(min=0.2), default=1.0, show_default=True, help='Seconds between updates.')
 @profile_option()

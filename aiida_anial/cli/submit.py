@@ -8,6 +8,7 @@ import click
 
 from aiida_anial.active_learning.settings import CampaignInputs
 from aiida_anial.cli.campaign_options import campaign_options
+from aiida_anial.cli.parameters import examples
 from aiida_anial.cli.profile import in_profile, profile_option
 from aiida_anial.common.errors import AnialError
 
@@ -20,7 +21,14 @@ if TYPE_CHECKING:
 __all__ = ('command',)
 
 
-@click.command('submit')
+@click.command(
+    'submit',
+    epilog=examples(
+        'submit mine.yaml --protocol laptop --label first',
+        'submit --protocol laptop --seed 7 --dry-run',
+        'submit --continue-from 31',
+    ),
+)
 @campaign_options
 @click.option(
     '--continue-from',

@@ -33,6 +33,13 @@ def test_links_lead_somewhere(page):
     assert [target for target in targets if not (page.parent / target).exists()] == []
 
 
+def test_the_readme_lists_all_pages():
+    listed = set(re.findall(r'\]\((docs/[^)#]+)', (ROOT / 'README.md').read_text()))
+    there = {str(page.relative_to(ROOT)) for page in PAGES if page.parent != ROOT}
+    indices = {page for page in there if page.endswith('index.md')} | {'docs/changelog.md'}
+    assert there - indices == listed
+
+
 COMMANDS = [
     (page, line[2:])
     for page in PAGES

@@ -151,7 +151,10 @@ _UNITS = {
         dict.fromkeys(('energy', 'forces', 'stress'), 1 / Hartree),
         'forces: looks like hartree/',
     ),
-    'energies converted from hartree twice': ({'energy': Hartree}, 'energy: looks like kcal/mol, or eV converted as if from hartree, ('),
+    'energies converted from hartree twice': (
+        {'energy': Hartree},
+        'or eV converted as if from hartree, (',
+    ),
     'forces converted from hartree twice': ({'forces': Hartree}, 'forces: looks like'),
     'forces in hartree over bohr': ({'forces': Bohr / Hartree}, 'forces: looks like hartree/bohr'),
     'forces in Ry over bohr': ({'forces': 2 * Bohr / Hartree}, 'forces: looks like '),
