@@ -61,7 +61,8 @@ def command(**options: Any) -> None:
     if options['as_json']:
         left_out = [{'pk': step.pk, 'process': step.process_label, 'reason': why} for step, why in selection.left_out]
         steps = [result.to_dict() for result in results]
-        click.echo(json.dumps({'is_fine': _is_fine(results), 'steps': steps, 'left_out': left_out}, indent=2))
+        is_fine = _is_fine(results) and not is_interrupted
+        click.echo(json.dumps({'is_fine': is_fine, 'steps': steps, 'left_out': left_out}, indent=2))
     else:
         print_reproductions(results, selection.left_out)
     if is_interrupted:
