@@ -27,6 +27,9 @@ def main() -> None:
     try:
         from aiida_anial.cli.root import main as group
     except Exception as exception:
+        # Importing the class would fail, too.
+        if type(exception).__name__ != 'ConfigurationError' and not isinstance(exception, OSError):
+            raise
         sys.exit(one_line(f'Error: AIIDA_PATH: AiiDA cannot use this folder: {exception}; choose one to write to.'))
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:

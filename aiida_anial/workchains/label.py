@@ -97,7 +97,12 @@ class LabelWorkChain(AnialWorkChain):
         """Queue the cells that have no label yet, or one job for all of them."""
         done, labeller = self.adopted, self.labeller
         failures = done['failures'].get_dict() if 'failures' in done else {}
-        self.ctx.failures = {label: failures[label] for label in sorted(failures) if label in self.inputs.cells}
+        failures = {label: failures[label] for label in sorted(failures) if label in self.inputs.cells}
+        if self._too_many_failed(len(failures)):
+            # The cause, such as a computer that was misconfigured, may be gone; otherwise they end this one, too.
+            self.report(f'{len(failures)} labels had failed, more than may; they are calculated again')
+            failures = {}
+        self.ctx.failures = failures
         labelled = labeller.taken_over(done)
         self.ctx.taken_over = sorted(self.inputs.cells if labelled is None else set(labelled) & set(self.inputs.cells))
         waiting = sorted(set(self.inputs.cells) - set(self.ctx.taken_over) - set(failures))

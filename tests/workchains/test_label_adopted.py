@@ -63,3 +63,15 @@ def test_meshes_are_made_for_the_others_only(chains):
 def test_the_report_counts_what_was_taken_over(chains):
     reports = [log.message for log in orm.Log.collection.get_logs_for(chains[1])]
     assert any('2 of 4 cells are labelled already' in line for line in reports)
+
+
+def test_more_failures_than_may_be_are_tried_again(chains, run_all):
+    """What made all of them fail, such as a computer that was misconfigured, may be gone."""
+    _, second = chains
+    builder = second.get_builder_restart()
+    builder.cells = {'cell_0003': second.inputs.cells.cell_0003}
+    builder.adopted = {'failures': orm.Dict({'cell_0003': 'the computer was not configured'})}
+    (third,) = run_all(builder)
+    assert third.is_finished_ok, third.exit_message
+    assert third.outputs.dataset.n_configurations == 1
+    assert third.outputs.rejected.get_dict() == {}
