@@ -7,93 +7,11 @@ The measurements do this themselves, and a test checks that pages and files agre
 
 from __future__ import annotations
 
-import json
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
-from pathlib import Path
+from collections.abc import Mapping
 from typing import Any, Final
 
 import common
-
-_HERE: Final = Path(__file__).parent
-
-
-@dataclass(frozen=True)
-class Page:
-    """A page of the documentation, part of which is written from a file of results.
-
-    :param name: name of the page in ``docs/topics``.
-    :param results: name of the file in ``benchmarks/results``.
-    :param target: target of the Makefile that measures.
-    :param render: function that returns the part as Markdown, from the content of the file.
-    """
-
-    name: str
-    results: str
-    target: str
-    render: Callable[[Any], str]
-
-    @property
-    def path(self) -> Path:
-        """Path of the page."""
-        return _HERE.parent / 'docs' / 'topics' / self.name
-
-    @property
-    def file(self) -> Path:
-        """Path of the file of results, which does not exist before the first measurement."""
-        return _HERE / 'results' / self.results
-
-    @property
-    def begin(self) -> str:
-        """Line before the part."""
-        return f'<!-- Written by benchmarks/tables.py from benchmarks/results/{self.results}: do not edit. -->'
-
-    @property
-    def end(self) -> str:
-        """Line after the part."""
-        return '<!-- End of what benchmarks/tables.py writes. -->'
-
-    def with_part(self, text: str, results: Any) -> str:
-        """Return the text of a page with its part replaced.
-
-        :param text: present text of the page.
-        :param results: content of the file of results.
-        """
-        before, rest = text.split(self.begin)
-        # A page may have a part of another file after this one.
-        _, after = rest.split(self.end, maxsplit=1)
-        part = self.render(results) if results else f'Nothing has been measured yet: `make {self.target}` does it.'
-        return f'{before}{self.begin}\n\n{part}\n\n{self.end}{after}'
-
-    def read(self) -> Any:
-        """Return the content of the file of results, empty if there is no file."""
-        return json.loads(self.file.read_text()) if self.file.exists() else {}
-
-    def write(self) -> None:
-        """Update the page from the file of results."""
-        self.path.write_text(self.with_part(self.path.read_text(), self.read()))
-
-    def publish(self, results: Mapping[str, Any], file: Path) -> None:
-        """Write results to a file and print their Markdown; update the page if the file is the page's own.
-
-        :param file: path of the file.
-        """
-        common.write_json(file, results)
-        if file == self.file:
-            self.write()
-        print(self.render(json.loads(file.read_text())))
-        print(f'{self.target}: {file}')
-
-
-def _table(head: Iterable[str], rows: Iterable[Iterable[str]]) -> str:
-    """Return a table in Markdown with right-aligned numbers."""
-    names = list(head)
-    lines = [names, ['---', *['---:'] * (len(names) - 1)], *rows]
-    return '\n'.join('| ' + ' | '.join(cells) + ' |' for cells in lines)
-
-
-def _versions(machine: Mapping[str, Any]) -> str:
-    return ', '.join(f'{name} {number}' for name, number in machine['versions'].items())
+from pages import Page, table, versions
 
 
 def _md(name: str, label: str, goal: str = '') -> tuple[str, str, str, str, str]:
@@ -131,10 +49,10 @@ def _engine(results: Mapping[str, Any]) -> str:
     long = [name for name, content in scripts.items() if not content['short']]
     where = (
         f'{machine["cpu"]}, {machine["cores"]} cores, {machine["threads"]} threads for every program, '
-        f'{max(content["date"] for content in scripts.values())[:10]}. {_versions(machine)}. '
+        f'{max(content["date"] for content in scripts.values())[:10]}. {versions(machine)}. '
         f'Long forms: {", ".join(long) or "none"}.'
     )
-    return f'{_table(["", "torchani", "aiida-anial", "times better", "goal"], rows)}\n\n{where}'
+    return f'{table(["", "torchani", "aiida-anial", "times better", "goal"], rows)}\n\n{where}'
 
 
 _GRAPHS: Final = ('sqlite', 'postgresql', 'postgresql_100000')
@@ -183,9 +101,9 @@ def _graph(results: Mapping[str, Any]) -> str:
     loads = [results[column]['load_average_at_start'] for column in _GRAPHS if column in results]
     where = (
         f'{machine["cpu"]}, {machine["cores"]} cores, {results["date"][:10]}; load averages before the measurements '
-        f'{", ".join(f"{load:.1f}" for load in loads)}. {_versions(machine)}.'
+        f'{", ".join(f"{load:.1f}" for load in loads)}. {versions(machine)}.'
     )
-    return f'{_table(["", "SQLite", "PostgreSQL", "PostgreSQL", "growth", "goal"], rows)}\n\n{nodes}\n\n{where}'
+    return f'{table(["", "SQLite", "PostgreSQL", "PostgreSQL", "growth", "goal"], rows)}\n\n{nodes}\n\n{where}'
 
 
 # Label, path of the figure in a series, goal.
@@ -234,9 +152,9 @@ def _load(results: Mapping[str, Any]) -> str:
     loads = ', '.join(f'{one["load_average_at_start"]:.1f}' for one in series.values())
     where = (
         f'{machine["cpu"]}, {machine["cores"]} cores for daemon and servers, {results["date"][:10]}; load averages '
-        f'before each column {loads}. {_versions(machine)}.'
+        f'before each column {loads}. {versions(machine)}.'
     )
-    return f'{_table(["Daemon workers", *series, "goal"], rows)}\n\n{what}\n\n{where}'
+    return f'{table(["Daemon workers", *series, "goal"], rows)}\n\n{what}\n\n{where}'
 
 
 def _in(series: Mapping[str, Any], names: str) -> Any:
@@ -269,8 +187,8 @@ def _campaign(results: Mapping[str, Any]) -> str:
         *_planned_and_real(results),
     ]
     what = f'Protocol `{results["protocol"]}`, seed {results["seed"]}, after {pace["elapsed_s"] / 60:.0f} minutes.'
-    where = f'{machine["cpu"]}, {machine["cores"]} cores, {results["date"][:10]}. {_versions(machine)}.'
-    return f'{_table(["", "", "goal"], rows)}\n\n{what}\n\n{where}'
+    where = f'{machine["cpu"]}, {machine["cores"]} cores, {results["date"][:10]}. {versions(machine)}.'
+    return f'{table(["", "", "goal"], rows)}\n\n{what}\n\n{where}'
 
 
 def _planned_and_real(results: Mapping[str, Any]) -> list[list[str]]:
@@ -320,7 +238,7 @@ def _labels(results: Mapping[str, Any]) -> str:
         if (found := results.get(name)) is not None:
             rows = [[row, *(_short(values[key]) for _, key in _LABEL_COLUMNS)] for row, values in found.items()]
             number = next(iter(found.values()))['cells']
-            parts.append(_table([f'{title}; {number} cells', *(heading for heading, _ in _LABEL_COLUMNS)], rows))
+            parts.append(table([f'{title}; {number} cells', *(heading for heading, _ in _LABEL_COLUMNS)], rows))
     return '\n\n'.join(parts)
 
 
@@ -330,7 +248,7 @@ def _cell_sizes(results: Mapping[str, Any]) -> str:
         for seed, series in results['seeds'].items()
         for name, found in series.items()
     ]
-    return _table(['Trained on', 'seed', 'labels', 'energy, standard deviation (meV/atom)', 'forces, rms (eV/Å)'], rows)
+    return table(['Trained on', 'seed', 'labels', 'energy, standard deviation (meV/atom)', 'forces, rms (eV/Å)'], rows)
 
 
 def _short(value: float | None) -> str:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import re
 
 import pytest
-from tables import ENGINE, PAGES, Page
+from pages import Page
+from tables import ENGINE, PAGES
 
 PAGE = Page('a.md', 'a.json', 'bench', render=lambda results: f'found {results["x"]}')
 TEXT = f'before\n\n{PAGE.begin}\nold\n{PAGE.end}\n\nafter\n'
