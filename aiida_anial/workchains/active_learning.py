@@ -371,16 +371,9 @@ class ActiveLearningWorkChain(AnialWorkChain):
             return
         self.out('ensemble', self.ctx.ensemble)
         self.out('training', self.ctx.training_summary)
-        self.out(
-            'summary',
-            summarise_campaign(
-                orm.Str(verdict),
-                self.ctx.training_summary,
-                self.inputs.get('settings'),
-                shards=self.ctx.shards,
-                iterations=self.ctx.summaries,
-            ),
-        )
+        training, settings = self.ctx.training_summary, self.inputs.get('settings')
+        nodes = {'shards': self.ctx.shards, 'iterations': self.ctx.summaries}
+        self.out('summary', summarise_campaign(orm.Str(verdict), training, settings, **nodes))
 
     @property
     def _continued(self) -> dict[str, Any]:
