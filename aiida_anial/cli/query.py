@@ -24,7 +24,7 @@ _EXAMPLES = {
     'calculations': 'query calculations --exit-status 1.. --count',
     'trajectories': 'query trajectories --campaign 31 --stop-reason close_contact,temperature',
     'candidates': 'query candidates --campaign 31 --json',
-    'ensembles': 'query ensembles --trained-by 31 --test-force-rmse-ev-per-angstrom ..0.1',
+    'ensembles': 'query ensembles --campaign 31 --test-force-rmse-ev-per-angstrom ..0.1',
     'benchmarks': 'query benchmarks --property elastic --c44-gpa 25..35',
     'campaigns': 'query campaigns --converged yes --created 2026-01-01..',
 }
@@ -44,6 +44,8 @@ def filter_options(kind: Kind) -> list[click.Option]:
         click.Option(['--campaign', 'campaigns'], multiple=True, help='Only this campaign (pk or UUID); repeatable.')
     ]
     for column in kind.columns:
+        if column.is_computed:
+            continue
         names = [_option(column), _PREFIX + column.name]
         options.append(click.Option(names, metavar=_METAVARS[column.type], help=column.help))
     return options
@@ -61,7 +63,7 @@ def selection(kind: Kind, options: dict[str, Any]) -> dict[str, Any]:
     where = {
         column.name: parse_condition(column, text, key=_option(column))
         for column in kind.columns
-        if (text := options[_PREFIX + column.name]) is not None
+        if (text := options.get(_PREFIX + column.name)) is not None
     }
     check_values(kind.name, where)
     campaigns = [load_campaign(identifier, '--campaign') for identifier in options['campaigns']]

@@ -30,6 +30,7 @@ class Column:
     :param heading: column heading in the terminal table; empty if the table omits the column.
     :param digits: digits after the decimal point in that table.
     :param has_few_values: whether the column has so few values that a message can list them.
+    :param is_computed: whether the value comes after the query, which then can neither filter nor sort by it.
     """
 
     name: str
@@ -40,6 +41,7 @@ class Column:
     heading: str = ''
     digits: int = 0
     has_few_values: bool = False
+    is_computed: bool = False
 
 
 @dataclass(frozen=True)
@@ -54,6 +56,7 @@ class Kind:
     :param path: function that appends the entities to a query, each with its tag; the second argument holds the
         campaigns to restrict the query to, or ``None``.
     :param optional: functions that append an entity that not every record has, by its tag.
+    :param computed: functions from pks of records to the values of a computed column, by its name.
     """
 
     name: str
@@ -61,6 +64,7 @@ class Kind:
     columns: tuple[Column, ...]
     path: Callable[[orm.QueryBuilder, list[Any] | None], None]
     optional: Mapping[str, Callable[[orm.QueryBuilder], Any]] = field(default_factory=dict)
+    computed: Mapping[str, Callable[[list[int]], Mapping[int, Any]]] = field(default_factory=dict)
 
     @property
     def entity(self) -> str:

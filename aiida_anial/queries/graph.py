@@ -10,8 +10,17 @@ from aiida.common import LinkType
 
 from aiida_anial.common.level_of_theory import LevelOfTheory
 from aiida_anial.data.dataset import DatasetData
+from aiida_anial.data.ensemble import EnsembleData
 
-__all__ = ('called_by', 'campaign_theories', 'inputs_of', 'outputs_of', 'shard_makers', 'work_chains')
+__all__ = (
+    'called_by',
+    'campaign_theories',
+    'campaigns_that_trained',
+    'inputs_of',
+    'outputs_of',
+    'shard_makers',
+    'work_chains',
+)
 
 _CALLS = (LinkType.CALL_CALC.value, LinkType.CALL_WORK.value)
 _OUTPUTS = (LinkType.CREATE.value, LinkType.RETURN.value)
@@ -54,6 +63,7 @@ def inputs_of(processes: Iterable[Any], *labels: str) -> dict[tuple[int, str], A
     return {(pk, label): node for pk, node, label in query.all()} if pks else {}
 
 
+_CAMPAIGN = 'ActiveLearningWorkChain'
 _CHAINS = (
     'AlIterationWorkChain',
     'BenchmarkWorkChain',
@@ -93,6 +103,23 @@ def shard_makers(campaigns: Sequence[Any]) -> list[int]:
     given.append(DatasetData, with_outgoing='campaign', tag='shard')
     given.append(orm.CalcFunctionNode, with_outgoing='shard', project='id')
     return sorted({*own.all(flat=True), *given.all(flat=True)})
+
+
+def campaigns_that_trained(ensembles: Iterable[int]) -> dict[int, int]:
+    """Return the pk of the campaign that trained each ensemble, by its pk; those of no campaign are left out."""
+    creators = orm.QueryBuilder()
+    creators.append(EnsembleData, filters={'id': {'in': list(ensembles)}}, tag='ensemble', project='id')
+    creators.append(orm.CalcJobNode, with_outgoing='ensemble', project='id')
+    climbing, found = dict(creators.all()), dict[int, int]()
+    while climbing:
+        query = orm.QueryBuilder()
+        query.append(orm.ProcessNode, filters={'id': {'in': list(climbing.values())}}, tag='called', project='id')
+        query.append(orm.WorkChainNode, with_outgoing='called', project=['id', 'attributes.process_label'])
+        callers = {pk: (caller, name) for pk, caller, name in query.all()}
+        known = {ensemble: callers[pk] for ensemble, pk in climbing.items() if pk in callers}
+        found |= {ensemble: caller for ensemble, (caller, name) in known.items() if name == _CAMPAIGN}
+        climbing = {ensemble: caller for ensemble, (caller, name) in known.items() if name != _CAMPAIGN}
+    return found
 
 
 def campaign_theories(campaign: Any) -> dict[str, LevelOfTheory]:

@@ -8,6 +8,7 @@ from aiida_anial.properties.property import Column as PropertyColumn
 from aiida_anial.properties.registry import keyed_columns
 from aiida_anial.queries import paths
 from aiida_anial.queries.columns import Column, Kind
+from aiida_anial.queries.graph import campaigns_that_trained
 
 __all__ = ('KINDS',)
 
@@ -143,7 +144,7 @@ _CANDIDATE_COLUMNS = (
 _TEST = 'attributes.test.'
 _ENSEMBLE_COLUMNS = (
     *_common('ensemble'),
-    Column('trained_by', 'trained_in', 'id', 'int', 'Pk of the campaign that trained it.', 'campaign'),
+    Column('trained_by', '', 'id', 'int', 'Pk of the campaign that trained it.', 'campaign', is_computed=True),
     Column('stage', 'stage', 'label', 'str', 'initial training, retraining or final training.', 'stage'),
     Column('iteration', 'retrained_after', 'attributes.value', 'int', 'Iteration of its retraining.', 'iteration'),
     Column(
@@ -247,8 +248,8 @@ KINDS: dict[str, Kind] = {
                 'summary': paths.add_training,
                 'stage': paths.add_stage,
                 'retrained_after': paths.add_retraining,
-                'trained_in': paths.add_trained_in,
             },
+            {'trained_by': campaigns_that_trained},
         ),
         Kind(
             'benchmarks',

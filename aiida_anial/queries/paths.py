@@ -28,7 +28,6 @@ __all__ = (
     'add_shard',
     'add_shards',
     'add_stage',
-    'add_trained_in',
     'add_training',
     'add_trajectories',
     'add_verdict',
@@ -137,20 +136,6 @@ def add_retraining(builder: orm.QueryBuilder) -> None:
     builder.append(orm.WorkChainNode, with_outgoing='retraining', tag='iterating')
     edge = {'label': 'cycle__iteration'}
     builder.append(orm.Int, with_outgoing='iterating', tag='retrained_after', edge_filters=edge)
-
-
-def add_trained_in(builder: orm.QueryBuilder) -> None:
-    """Add the campaign that trained an ensemble."""
-    # The seeds of all trainings of a campaign, whatever called them, are derived from its own.
-    builder.append(orm.CalcJobNode, with_outgoing='ensemble', tag='seeded')
-    builder.append(orm.Int, with_outgoing='seeded', tag='training_seed', edge_filters={'label': 'seed'})
-    builder.append(orm.CalcFunctionNode, with_outgoing='training_seed', tag='derivation')
-    builder.append(orm.Int, with_outgoing='derivation', tag='campaign_seed', edge_filters={'label': 'seed'})
-    filters = {'attributes.process_label': 'ActiveLearningWorkChain'}
-    edge = {'label': 'seed'}
-    builder.append(
-        orm.WorkChainNode, with_incoming='campaign_seed', tag='trained_in', filters=filters, edge_filters=edge
-    )
 
 
 def add_campaigns(builder: orm.QueryBuilder, campaigns: list[Any] | None) -> None:

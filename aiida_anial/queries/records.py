@@ -45,7 +45,7 @@ def records(
     :raises AnialError: if there is no such kind or column.
     """
     definition = kind_named(kind)
-    column = definition.column(sort.removeprefix('-'))
+    column = _searchable(definition.column(sort.removeprefix('-')))
     builder = _builder(definition, where or {}, campaigns, also=[column])
     order: dict[str, str] = {'order': 'desc' if sort.startswith('-') else 'asc'}
     if '.' in column.field:
@@ -57,7 +57,8 @@ def records(
     wanted = definition.columns if columns is None else tuple(definition.column(name) for name in columns)
     # Values of optional nodes are matched by the pk.
     found = dict.fromkeys([definition.columns[0], *wanted])
-    rows = _project(builder, [entry for entry in found if entry.entity not in definition.optional])
+    stored = [entry for entry in found if not entry.is_computed]
+    rows = _project(builder, [entry for entry in stored if entry.entity not in definition.optional])
     for entity in definition.optional:
         missing = [entry for entry in wanted if entry.entity == entity]
         if missing and rows:
@@ -65,6 +66,9 @@ def records(
             if limit is not None:
                 more.add_filter(definition.entity, {'id': {'in': [row['pk'] for row in rows]}})
             _add_optional(_project(more, [definition.columns[0], *missing]), rows)
+    for name in (entry.name for entry in wanted if entry.is_computed):
+        values = definition.computed[name]([row['pk'] for row in rows])
+        _add_optional(({'pk': pk, name: value} for pk, value in values.items()), rows)
     return [{entry.name: row.get(entry.name) for entry in wanted} for row in rows]
 
 
@@ -113,7 +117,7 @@ def _builder(
     conditions: dict[str, list[dict[str, Any]]] = {column.entity: [] for column in also}
     conditions.setdefault(kind.entity, []).append({'extras': {'!has_key': REPRODUCES}})
     for name, condition in where.items():
-        column = kind.column(name)
+        column = _searchable(kind.column(name))
         conditions.setdefault(column.entity, []).append({column.field: _operator(condition)})
     for entity, filters in conditions.items():
         if entity in kind.optional:
@@ -121,6 +125,16 @@ def _builder(
         if filters:
             builder.add_filter(entity, {'and': filters})
     return builder
+
+
+def _searchable(column: Column) -> Column:
+    """Return a column that the database has.
+
+    :raises AnialError: if it is computed.
+    """
+    if column.is_computed:
+        raise AnialError(f'{column.name}: the database has no such column to search for; --campaign selects.')
+    return column
 
 
 def _project(builder: orm.QueryBuilder, columns: Sequence[Column]) -> list[dict[str, Any]]:

@@ -7,6 +7,7 @@ import json
 import pytest
 from aiida import orm
 from aiida.common import LinkType
+from aiida.tools import delete_nodes
 
 from aiida_anial.common.errors import AnialError
 from aiida_anial.queries.campaign_status import _labels, campaign_status, load_campaign
@@ -83,6 +84,7 @@ def test_killed_jobs_are_told_from_rejected_labels(aiida_profile):
     node.store()
     node.base.links.add_incoming(chain, LinkType.RETURN, 'rejected')
     found = _labels([chain])
+    delete_nodes([chain.pk, node.pk], dry_run=False)
     assert (found['n_labels'], found['n_rejected'], found['n_killed']) == (0, 2, 1)
     assert reason_counts(found['failures'])['PwCalculation<…> exit status 410: no convergence'] == 2
 
