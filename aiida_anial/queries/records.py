@@ -66,7 +66,7 @@ def records(
             if limit is not None:
                 more.add_filter(definition.entity, {'id': {'in': [row['pk'] for row in rows]}})
             _add_optional(_project(more, [definition.columns[0], *missing]), rows)
-    for name in (entry.name for entry in wanted if entry.is_computed):
+    for name in (entry.name for entry in wanted if entry.is_computed and rows):
         values = definition.computed[name]([row['pk'] for row in rows])
         _add_optional(({'pk': pk, name: value} for pk, value in values.items()), rows)
     return [{entry.name: row.get(entry.name) for entry in wanted} for row in rows]

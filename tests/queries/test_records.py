@@ -152,6 +152,10 @@ def test_an_ensemble_knows_its_campaign_its_stage_and_its_iteration(campaigns):
     assert found[-1]['pk'] == main.outputs.ensemble.pk
 
 
+def test_no_record_needs_no_computed_column(campaigns):
+    assert records('ensembles', {'n_members': 1000}) == []
+
+
 def test_a_computed_column_is_not_searched(campaigns):
     with pytest.raises(AnialError, match=r'^trained_by: the database has no such column'):
         records('ensembles', {'trained_by': campaigns['main'].pk})

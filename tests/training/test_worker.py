@@ -164,6 +164,6 @@ def test_no_shards(make_job):
 
 
 def test_diverged_training_is_one_sentence(make_job):
-    job = make_job(settings={**SETTINGS, 'learning_rate': 1e4})
+    job = make_job(settings={**SETTINGS, 'learning_rate': 1.0, 'force_weight': 1e300})
     with pytest.raises(AnialError, match='members diverged'):
         train.run(job)

@@ -171,11 +171,14 @@ _DESCRIBED = {
         'the self energy is not finite',
     ),
     'a self energy that is text': (setting(metadata__self_energy_ev='$(touch canary)'), 'not an ensemble'),
-    'a thousand million members': (setting(metadata__model__n_members=10**9), 'where (1000000000, 8,'),
+    'a thousand million members': (
+        setting(metadata__model__n_members=10**9),
+        'model.n_members: 1000000000 is not allowed',
+    ),
     'members without end': (setting(metadata__model__n_members=10**400), 'model'),
     'a thousand million neurons': (
         setting(metadata__model__hidden_layers=[10**9, 8]),
-        'the weights of layer 0 have shape',
+        'model.hidden_layers.0: 1000000000 is not allowed',
     ),
     'a setting that nobody knows': (setting(metadata__model__code='import os'), "model.code: unknown key 'code'"),
     'a description that is a list': (setting(metadata=[1, 2]), 'not an ensemble'),
