@@ -49,7 +49,7 @@ def chains(run_all, interrupting_worker, worker, make_labelled, make_structures,
         'train hasty': (TrainWorkChain, train | hasty),
         'sample': (SampleWorkChain, sample),
         'sample interrupted': (SampleWorkChain, sample | {'code': interrupting_worker('sample-code', 'ended at')}),
-        'train broken': (TrainWorkChain, train | {'settings': orm.Dict({'learning_rate': 1e30, 'max_restarts': 0})}),
+        'train broken': (TrainWorkChain, train | {'settings': orm.Dict({'force_weight': 1e300, 'max_restarts': 0})}),
     }
     builders = []
     for process, inputs in given.values():
