@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 
 import ase.io
 import numpy as np
@@ -142,7 +141,6 @@ def test_an_export_of_several_levels_of_theory_says_so(invoke, campaigns, tmp_pa
         result = invoke('export', 'dataset', tmp_path / 'all.extxyz')
         assert result.exit_code == 0, result.output
         assert 'labels of several levels of theory' in result.stderr
-        assert re.search(r'differ in code \S+ and \S+', result.stderr)
     finally:
         exported_with_it = [link.node.pk for link in shard.base.links.get_outgoing().all()]
         delete_nodes([shard.pk, *exported_with_it], dry_run=False)
