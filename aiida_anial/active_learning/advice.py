@@ -20,14 +20,12 @@ class _Rule:
     :param low: least usual value.
     :param high: largest usual value.
     :param why: what happens outside.
-    :param labeller: the only labeller that the rule is for.
     """
 
     key: str
     low: float
     high: float
     why: str
-    labeller: str | None = None
 
 
 _INF: Final = float('inf')
@@ -47,9 +45,9 @@ _RULES: Final = (
     _Rule('training.final.learning_rate', 0.0, 0.02, 'members diverge'),
     _Rule('label.limits.max_failed_fraction', 0.0, 0.5, 'a campaign goes on although most of its labels fail'),
     _Rule('label.limits.max_force_ev_per_angstrom', 15.0, _INF, 'labels of usual random cells are rejected'),
-    _Rule('label.qe.ecutwfc_ry', 14.0, 150.0, 'labels are poor below, and above the time is wasted', 'qe'),
-    _Rule('label.qe.degauss_ry', 0.005, 0.08, 'forces are off by 0.03 eV/angstrom above, and k-points by far', 'qe'),
-    _Rule('label.qe.conv_thr_ry', 0.0, 1e-3, 'labels have noise of meV/atom', 'qe'),
+    _Rule('label.qe.ecutwfc_ry', 14.0, 150.0, 'labels are poor below, and above the time is wasted'),
+    _Rule('label.qe.degauss_ry', 0.005, 0.08, 'forces are off by 0.03 eV/angstrom above, and k-points by far'),
+    _Rule('label.qe.conv_thr_ry', 0.0, 1e-3, 'labels have noise of meV/atom'),
 )
 # What a campaign takes, relative to its protocol, before it is said.
 _FACTOR: Final = 5
@@ -61,10 +59,12 @@ _PARTS: Final = {'labels': 'labels', 'dynamics': 'steps of dynamics', 'training'
 def advice(inputs: CampaignInputs) -> list[str]:
     """Return one sentence for each setting that is far from what is usual."""
     values = inputs.to_dict()
+    if inputs.label.labeller != 'qe':
+        del values['label']['qe']
     found = []
     for rule in _RULES:
         numbers = _numbers(_at(values, rule.key))
-        if rule.labeller in (None, inputs.label.labeller) and any(not rule.low <= one <= rule.high for one in numbers):
+        if any(not rule.low <= one <= rule.high for one in numbers):
             shown = ' to '.join(f'{one:g}' for one in numbers)
             found.append(f'{rule.key}: {shown} is unusual, where {_usual(rule)}: {rule.why}.')
     return found

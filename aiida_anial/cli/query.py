@@ -43,9 +43,7 @@ def filter_options(kind: Kind) -> list[click.Option]:
     options = [
         click.Option(['--campaign', 'campaigns'], multiple=True, help='Only this campaign (pk or UUID); repeatable.')
     ]
-    for column in kind.columns:
-        if column.is_computed:
-            continue
+    for column in kind.searchable:
         names = [_option(column), _PREFIX + column.name]
         options.append(click.Option(names, metavar=_METAVARS[column.type], help=column.help))
     return options
@@ -62,8 +60,8 @@ def selection(kind: Kind, options: dict[str, Any]) -> dict[str, Any]:
 
     where = {
         column.name: parse_condition(column, text, key=_option(column))
-        for column in kind.columns
-        if (text := options.get(_PREFIX + column.name)) is not None
+        for column in kind.searchable
+        if (text := options[_PREFIX + column.name]) is not None
     }
     check_values(kind.name, where)
     campaigns = [load_campaign(identifier, '--campaign') for identifier in options['campaigns']]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
+from functools import partial
 from typing import Any, Final
 
 from aiida_anial.cli.tables import Heading, new_console, print_table
@@ -12,24 +13,24 @@ from aiida_anial.reproduction.verdicts import Record, Verdict
 __all__ = ('print_reproductions',)
 
 # Nothing is cut that a verdict needs.
-_LONGEST: Final = 1000
+_text: Final = partial(Heading, is_text=True, longest=1000)
 # A campaign has many steps: one row each, and details only of those that are not identical.
 _STEPS: Final = (
-    Heading('process', 'process', is_text=True, longest=_LONGEST),
+    _text('process', 'process'),
     Heading('original', 'original'),
     Heading('again', 'again'),
     Heading('identical', 'identical'),
-    Heading('worst deviation', 'worst', is_text=True, longest=_LONGEST),
-    Heading('verdict', 'verdict', is_text=True, longest=_LONGEST),
+    _text('worst deviation', 'worst'),
+    _text('verdict', 'verdict'),
 )
 _RECORDS: Final = (
-    Heading('output', 'output', is_text=True, longest=_LONGEST),
-    Heading('quantity', 'quantity', is_text=True, longest=_LONGEST),
+    _text('output', 'output'),
+    _text('quantity', 'quantity'),
     Heading('deviation', 'deviation'),
     Heading('tolerance', 'tolerance'),
-    Heading('unit', 'unit', is_text=True, longest=_LONGEST),
-    Heading('verdict', 'verdict', is_text=True, longest=_LONGEST),
-    Heading('note', 'note', is_text=True, longest=_LONGEST),
+    _text('unit', 'unit'),
+    _text('verdict', 'verdict'),
+    _text('note', 'note'),
 )
 _MANY: Final = 20
 

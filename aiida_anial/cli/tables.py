@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from rich.box import SIMPLE_HEAD
+from rich.cells import cell_len
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
@@ -52,30 +53,26 @@ def print_table(
     :param wide: show all columns and whole texts.
     """
     console = new_console(wide=wide)
+    columns = {one: [_cell(row[one.key], one, wide=wide) for row in rows] for one in headings}
+    widths = {one: max(map(cell_len, [*one.text.split('\n'), *cells])) for one, cells in columns.items()}
     shown = list(headings)
-    table = _table(shown, rows, wide=wide)
-    while _width(table) > console.width and (rank := max(one.rank for one in shown)) > 0:
+    # Behind each column there is a blank and, but for the last, another.
+    while sum(widths[one] + 2 for one in shown) - 1 > console.width and (rank := max(one.rank for one in shown)) > 0:
         shown.remove(next(one for one in reversed(shown) if one.rank == rank))
-        table = _table(shown, rows, wide=wide)
     if title:
         console.print(title, markup=False, highlight=False, soft_wrap=True)
-    console.print(table)
+    console.print(_table({one: columns[one] for one in shown}))
     if missing := [one.text.replace('-\n', '').replace('\n', ' ') for one in headings if one not in shown]:
         console.print(f'Too narrow for {", ".join(missing)}; --wide shows all.', highlight=False, markup=False)
 
 
-def _table(headings: Sequence[Heading], rows: Sequence[Mapping[str, Any]], *, wide: bool) -> Table:
+def _table(columns: Mapping[Heading, Sequence[str]]) -> Table:
     table = Table(box=SIMPLE_HEAD, show_edge=False, padding=(0, 1, 0, 0))
-    for heading in headings:
+    for heading in columns:
         table.add_column(heading.text, justify='left' if heading.is_text else 'right', overflow='fold')
-    for row in rows:
-        table.add_row(*(escape(_cell(row[one.key], one, wide=wide)) for one in headings))
+    for cells in zip(*columns.values(), strict=True):
+        table.add_row(*map(escape, cells))
     return table
-
-
-def _width(table: Table) -> int:
-    """Return the width at which no cell is folded."""
-    return Console(width=_UNLIMITED).measure(table).maximum
 
 
 def _cell(value: Any, heading: Heading, *, wide: bool) -> str:

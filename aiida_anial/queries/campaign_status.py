@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, cast
 
 from aiida import orm
 
 from aiida_anial.common.errors import AnialError, one_line
+from aiida_anial.data.ensemble import EnsembleData
 from aiida_anial.data.nodes import loaded
 from aiida_anial.labellers.registry import known_labellers
 from aiida_anial.properties.comparison.results import MAIN
@@ -20,7 +21,7 @@ from aiida_anial.runtime.pausing import last_words
 from aiida_anial.runtime.states import ACTIVE
 from aiida_anial.workchains.reasons import KILLED, reason
 
-__all__ = ('campaign_status', 'load_campaign', 'paused_processes')
+__all__ = ('campaign_status', 'load_campaign', 'newest_ensemble', 'paused_processes')
 
 
 def paused_processes(campaign: Any) -> list[dict[str, Any]]:
@@ -106,7 +107,7 @@ def campaign_status(campaign: Any) -> dict[str, Any]:
     children = called_by([campaign])[campaign.pk]
     rows = [_initial(campaign, children), *_iterations(children)]
     failures = [reason for row in rows for reason in row.pop('failures')]
-    taken_over = _taken_over(campaign)
+    taken_over, newest = _taken_over(campaign), newest_ensemble(campaign)
     found = outputs_of([campaign], 'summary').get((campaign.pk, 'summary'))
     summary = found.get_dict() if found is not None else {}
     return {
@@ -125,7 +126,7 @@ def campaign_status(campaign: Any) -> dict[str, Any]:
         'n_rejected': sum(row['n_rejected'] for row in rows),
         'n_killed': sum(row['n_killed'] for row in rows),
         'failures': reason_counts(failures),
-        'newest_ensemble': _newest_ensemble(campaign),
+        'newest_ensemble': newest.pk if newest is not None else None,
         'final_test_energy_rmse_mev_per_atom': _error(summary.get('test'), 'energy_rmse_mev_per_atom'),
         'final_test_force_rmse_ev_per_angstrom': _error(summary.get('test'), 'force_rmse_ev_per_angstrom'),
         'pace': campaign_pace(campaign, rows),
@@ -156,10 +157,12 @@ def _properties(children: list[Any]) -> list[dict[str, Any]]:
     return rows
 
 
-def _newest_ensemble(campaign: Any) -> int | None:
-    """Return the pk of the newest ensemble of a campaign, None if there is none yet."""
+def newest_ensemble(campaign: Any) -> EnsembleData | None:
+    """Return the final ensemble of a campaign, its newest one if it has not ended, or None if there is none yet."""
+    if (final := outputs_of([campaign], 'ensemble').get((campaign.pk, 'ensemble'))) is not None:
+        return cast(EnsembleData, final)
     found = records('ensembles', campaigns=[campaign], sort='-created', limit=1, columns=('pk',))
-    return found[0]['pk'] if found else None
+    return cast(EnsembleData, orm.load_node(found[0]['pk'])) if found else None
 
 
 def _taken_over(campaign: Any) -> int:

@@ -23,14 +23,13 @@ class Column:
     """One value of a record.
 
     :param name: key of the record; ends in its unit.
-    :param entity: tag of the node in the query.
+    :param entity: tag of the node in the query; empty if the value is computed after the query.
     :param field: field of the node, in QueryBuilder's notation.
     :param type: ``int``, ``float``, ``str``, ``bool`` or ``date``.
     :param help: description in one line.
     :param heading: column heading in the terminal table; empty if the table omits the column.
     :param digits: digits after the decimal point in that table.
     :param has_few_values: whether the column has so few values that a message can list them.
-    :param is_computed: whether the value comes after the query, which then can neither filter nor sort by it.
     """
 
     name: str
@@ -41,7 +40,11 @@ class Column:
     heading: str = ''
     digits: int = 0
     has_few_values: bool = False
-    is_computed: bool = False
+
+    @property
+    def is_computed(self) -> bool:
+        """Whether the query can neither filter nor sort by it."""
+        return not self.entity
 
 
 @dataclass(frozen=True)
@@ -70,6 +73,11 @@ class Kind:
     def entity(self) -> str:
         """Tag of the node that a record describes."""
         return self.columns[0].entity
+
+    @property
+    def searchable(self) -> tuple[Column, ...]:
+        """The columns to filter and sort by."""
+        return tuple(column for column in self.columns if not column.is_computed)
 
     def column(self, name: str) -> Column:
         """Return the column ``name``.

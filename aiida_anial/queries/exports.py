@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, Final
 
@@ -12,7 +12,6 @@ from aiida.common.exceptions import NotExistent
 
 from aiida_anial.common.errors import AnialError, FileFormatError
 from aiida_anial.common.labels import LabelledCells
-from aiida_anial.data.label import LabelData
 from aiida_anial.data.nodes import CHECKSUMS, REPRODUCES, checksum
 from aiida_anial.formats.datasets import read_dataset
 from aiida_anial.queries.records import records
@@ -101,13 +100,19 @@ def _rows_by_shard(hashes: Sequence[str]) -> dict[int, list[tuple[int, int]]]:
     indices: dict[str, list[int]] = {}
     for index, content in enumerate(hashes):
         indices.setdefault(content, []).append(index)
-    wanted, found = sorted(indices), dict[int, list[tuple[int, int]]]()
+    found: dict[int, list[tuple[int, int]]] = {}
+    for record in _labels_of(indices):
+        rows = [(index, record['row']) for index in indices[record['content_hash']]]
+        found.setdefault(record['shard'], []).extend(rows)
+    return found
+
+
+def _labels_of(hashes: Iterable[str]) -> Iterator[dict[str, Any]]:
+    """Yield content hash, shard and row of the labels of configurations."""
+    wanted = sorted(set(hashes))
     for start in range(0, len(wanted), _BATCH):
         where = {'content_hash': wanted[start : start + _BATCH]}
-        for record in records('labels', where, columns=('content_hash', 'shard', 'row')):
-            rows = [(index, record['row']) for index in indices[record['content_hash']]]
-            found.setdefault(record['shard'], []).extend(rows)
-    return found
+        yield from records('labels', where, columns=('content_hash', 'shard', 'row'))
 
 
 def _differences(one: LabelledCells, index: int, other: LabelledCells, row: int) -> dict[str, float]:
@@ -125,12 +130,7 @@ def _excess(differences: dict[str, float]) -> float:
 
 def known_hashes(hashes: Iterable[str]) -> set[str]:
     """Return those content hashes of configurations for which this profile has a label."""
-    wanted, known = sorted(set(hashes)), set[str]()
-    for start in range(0, len(wanted), _BATCH):
-        filters = {'attributes.content_hash': {'in': wanted[start : start + _BATCH]}}
-        query = orm.QueryBuilder().append(LabelData, filters=filters, project='attributes.content_hash')
-        known |= set(query.all(flat=True))
-    return known
+    return {record['content_hash'] for record in _labels_of(hashes)}
 
 
 def _pk(uuid: str) -> Any:

@@ -144,7 +144,7 @@ _CANDIDATE_COLUMNS = (
 _TEST = 'attributes.test.'
 _ENSEMBLE_COLUMNS = (
     *_common('ensemble'),
-    Column('trained_by', '', 'id', 'int', 'Pk of the campaign that trained it.', 'campaign', is_computed=True),
+    Column('trained_by', '', 'id', 'int', 'Pk of the campaign that trained it.', 'campaign'),
     Column('stage', 'stage', 'label', 'str', 'initial training, retraining or final training.', 'stage'),
     Column('iteration', 'retrained_after', 'attributes.value', 'int', 'Iteration of its retraining.', 'iteration'),
     Column(

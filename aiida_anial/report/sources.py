@@ -13,7 +13,7 @@ from aiida_anial.common.labels import LabelledCells
 from aiida_anial.data.dataset import DatasetData
 from aiida_anial.data.ensemble import EnsembleData
 from aiida_anial.queries.benchmarks import benchmarks_of
-from aiida_anial.queries.campaign_status import campaign_status
+from aiida_anial.queries.campaign_status import campaign_status, newest_ensemble
 from aiida_anial.queries.columns import Kind
 from aiida_anial.queries.graph import called_by, inputs_of, outputs_of
 from aiida_anial.queries.kinds import KINDS
@@ -82,21 +82,12 @@ def release_sources(campaign: Any) -> ReleaseSources:
     labels = records('labels', campaigns=[campaign], sort='created')
     if not labels:
         raise AnialError(f'CAMPAIGN: {campaign.pk} has no labels, so there is nothing to release.')
-    ensemble = _newest_ensemble(campaign)
+    ensemble = newest_ensemble(campaign)
     if ensemble is None:
         raise AnialError(f'CAMPAIGN: {campaign.pk} has no ensemble, so there is no potential to release.')
     shards, _ = chosen_labels(campaigns=[campaign])
     status, benchmarks = campaign_status(campaign), benchmarks_of(ensemble)
     return ReleaseSources(campaign, shards, ensemble, status, labels, benchmarks)
-
-
-def _newest_ensemble(campaign: Any) -> EnsembleData | None:
-    """Return the final ensemble of the campaign, or its newest one if the campaign has not ended."""
-    if 'ensemble' in campaign.outputs:
-        ensemble: EnsembleData = campaign.outputs.ensemble
-        return ensemble
-    found = records('ensembles', campaigns=[campaign], sort='-created', limit=1)
-    return orm.QueryBuilder().append(EnsembleData, filters={'id': found[0]['pk']}).one()[0] if found else None
 
 
 _OWN = 'pk'
