@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import shutil
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -76,16 +77,23 @@ def write_exports(sources: ReleaseSources, folder: Path, note: Callable[[Any], A
 
 
 def write_pseudopotentials(sources: ReleaseSources, folder: Path) -> None:
-    """Write the pseudopotentials of the labels into the new folder ``folder``; there is none without any."""
+    """Write the pseudopotentials of the labels into the new folder ``folder``; there is none without any.
+
+    Where several have one filename, their checksums come before it.
+    """
     theories = {shard.level_of_theory for shard in sources.shards.values()}
     known = {one.pseudo_md5 for one in theories if one is not None and one.pseudo_md5 is not None}
     # One checksum, or `Al:MD5 Ni:MD5`.
     sums = [word.split(':')[-1] for text in sorted(known) for word in text.split()]
-    for pseudo in (
-        orm.QueryBuilder().append(UpfData, filters={'attributes.md5': {'in': sums}}).all(flat=True) if sums else ()
-    ):
+    if not sums:
+        return
+    query = orm.QueryBuilder().append(UpfData, filters={'attributes.md5': {'in': sums}})
+    pseudos = {pseudo.md5: pseudo for pseudo in query.all(flat=True)}
+    filenames = Counter(pseudo.filename for pseudo in pseudos.values())
+    for md5, pseudo in pseudos.items():
         folder.mkdir(exist_ok=True)
-        (folder / pseudo.filename).write_bytes(pseudo.get_content(mode='rb'))
+        name = pseudo.filename if filenames[pseudo.filename] == 1 else f'{md5}-{pseudo.filename}'
+        (folder / name).write_bytes(pseudo.get_content(mode='rb'))
 
 
 def _copied(node: Any, path: Path) -> Any:

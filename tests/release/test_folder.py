@@ -6,6 +6,7 @@ import hashlib
 import json
 import re
 import subprocess
+from io import BytesIO
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -89,7 +90,12 @@ def test_the_pseudopotentials_of_the_labels_are_there(tmp_path, aiida_profile):
     }
     write_pseudopotentials(SimpleNamespace(shards=shards), tmp_path / 'some')
     assert [path.read_bytes() for path in (tmp_path / 'some').iterdir()] == [AL_PBE_UPF.read_bytes()]
-    del shards['pw']
+    other = UpfData(BytesIO(AL_PBE_UPF.read_bytes() + b'\n'), filename=AL_PBE_UPF.name).store()
+    shards['other'] = SimpleNamespace(level_of_theory=LevelOfTheory(code='pw.x', pseudo_md5=f'Al:{other.md5}'))
+    write_pseudopotentials(SimpleNamespace(shards=shards), tmp_path / 'both')
+    written = {path.name: hashlib.md5(path.read_bytes()).hexdigest() for path in (tmp_path / 'both').iterdir()}
+    assert written == {f'{one.md5}-{AL_PBE_UPF.name}': one.md5 for one in (pseudo, other)}
+    del shards['pw'], shards['other']
     write_pseudopotentials(SimpleNamespace(shards=shards), tmp_path / 'none')
     assert not (tmp_path / 'none').exists()
 
