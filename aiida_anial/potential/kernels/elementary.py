@@ -1,14 +1,14 @@
 """Exponentials, logarithms and sines of vectors.
 
-In float32 they are polynomials, computed in registers, with a relative error of a few 1e-7. In float64, which is for
-comparison, they call the functions of the C library for one lane after another.
+They are polynomials, computed in registers: in float32 of the least degree for a relative error of a few 1e-7, in
+float64 the first terms of Taylor series, with an error of a few 1e-16.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from llvmlite import ir
@@ -20,9 +20,6 @@ from aiida_anial.potential.kernels.simd import Vector, call, constant, larger, l
 
 __all__ = ('exp2', 'log2', 'sine_of_quarters')
 
-_MANTISSA_BITS = 23
-# Bits of sqrt(1/2). Mantissas range from there to sqrt(2), so the logarithm has no cancellation around 1.
-_SQRT_HALF_BITS = int(np.float32(math.sqrt(0.5)).view(np.int32))
 # Exponents of two are clamped here; smaller powers are negligible.
 _MIN_EXPONENT = -100.0
 
@@ -33,11 +30,45 @@ def _polynomial(function: Callable[[Any], Any], degree: int, domain: tuple[float
     return [float(c) for c in series.convert(kind=Polynomial).coef]
 
 
-# 2^f for |f| <= 1/2, log2(1 + t) / t for these mantissas, and sin(pi y / 2) / y as a function of y^2. The relative
-# error of the logarithm is 6e-7; in b^zeta, it becomes an error of at most 2e-7 of the largest value.
-_EXP2 = _polynomial(np.exp2, 5, (-0.5, 0.5))
-_LOG2 = _polynomial(lambda t: np.log2(1 + t) / t, 7, (math.sqrt(0.5) - 1, math.sqrt(2) - 1))
-_SINE = _polynomial(lambda y2: np.sin(np.pi / 2 * np.sqrt(y2)) / np.sqrt(y2), 5, (0.0, 1.0))
+class _Format(NamedTuple):
+    """A floating-point format, and the polynomials in it, with their coefficients from the constant on.
+
+    :param mantissa_bits: bits of the mantissa that are stored.
+    :param integer: the integer of its size.
+    :param sqrt_half_bits: bits of sqrt(1/2). Mantissas range from there to sqrt(2), so logarithms do not cancel near 1.
+    :param exp2: 2^f for abs(f) <= 1/2.
+    :param log2: a function of the mantissa 1 + t, see ``_log2_of_mantissa``.
+    :param sine: sin(pi y / 2) / y as a function of y^2, from 0 to 1.
+    """
+
+    mantissa_bits: int
+    integer: Any
+    sqrt_half_bits: int
+    exp2: list[float]
+    log2: list[float]
+    sine: list[float]
+
+
+_FORMATS = {
+    types.float32: _Format(
+        mantissa_bits=23,
+        integer=ir.IntType(32),
+        sqrt_half_bits=int(np.float32(math.sqrt(0.5)).view(np.int32)),
+        exp2=_polynomial(np.exp2, 5, (-0.5, 0.5)),
+        # log2(1 + t) / t, with a relative error of 6e-7; in b^zeta, at most 2e-7 of the largest value.
+        log2=_polynomial(lambda t: np.log2(1 + t) / t, 7, (math.sqrt(0.5) - 1, math.sqrt(2) - 1)),
+        sine=_polynomial(lambda y2: np.sin(np.pi / 2 * np.sqrt(y2)) / np.sqrt(y2), 5, (0.0, 1.0)),
+    ),
+    types.float64: _Format(
+        mantissa_bits=52,
+        integer=ir.IntType(64),
+        sqrt_half_bits=int(np.float64(math.sqrt(0.5)).view(np.int64)),
+        exp2=[math.log(2) ** k / math.factorial(k) for k in range(14)],
+        # log2(1 + t) / s as a function of s^2, where s = t / (2 + t): the series of the inverse hyperbolic tangent.
+        log2=[2 / math.log(2) / (2 * k + 1) for k in range(11)],
+        sine=[(-1) ** k * (math.pi / 2) ** (2 * k + 1) / math.factorial(2 * k + 1) for k in range(12)],
+    ),
+}
 
 
 def _horner(builder: Any, vector: Vector, coefficients: list[float], x: Any) -> Any:
@@ -47,38 +78,46 @@ def _horner(builder: Any, vector: Vector, coefficients: list[float], x: Any) -> 
     return value
 
 
-def _integers(vector: Vector, value: int) -> ir.Constant:
-    return ir.Constant(ir.VectorType(ir.IntType(32), vector.lanes), [value] * vector.lanes)
-
-
 def _exp2(builder: Any, vector: Vector, x: Any) -> Any:
+    form = _FORMATS[vector.dtype]
     x = larger(builder, x, constant(vector, _MIN_EXPONENT))
-    if vector.dtype == types.float64:
-        return call(builder, 'exp2', vector, x)
     whole = call(builder, 'rint', vector, x)
-    power = _horner(builder, vector, _EXP2, builder.fsub(x, whole))
-    integers = ir.VectorType(ir.IntType(32), vector.lanes)
-    exponent = builder.shl(builder.fptosi(whole, integers), _integers(vector, _MANTISSA_BITS))
+    power = _horner(builder, vector, form.exp2, builder.fsub(x, whole))
+    integers = ir.VectorType(form.integer, vector.lanes)
+    # By way of 32 bits, because AVX2 converts to no others.
+    exponent = builder.fptosi(whole, ir.VectorType(ir.IntType(32), vector.lanes))
+    exponent = exponent if exponent.type == integers else builder.sext(exponent, integers)
+    exponent = builder.shl(exponent, _integers(integers, form.mantissa_bits))
     return builder.bitcast(builder.add(builder.bitcast(power, integers), exponent), llvm_type(vector))
 
 
+def _integers(kind: ir.VectorType, value: int) -> ir.Constant:
+    return ir.Constant(kind, [value] * kind.count)
+
+
 def _log2(builder: Any, vector: Vector, x: Any) -> Any:
-    if vector.dtype == types.float64:
-        return call(builder, 'log2', vector, x)
-    kind, integers = llvm_type(vector), ir.VectorType(ir.IntType(32), vector.lanes)
-    bits = builder.bitcast(x, integers)
-    shift = _integers(vector, _MANTISSA_BITS)
-    exponent = builder.ashr(builder.sub(bits, _integers(vector, _SQRT_HALF_BITS)), shift)
+    form, kind = _FORMATS[vector.dtype], llvm_type(vector)
+    integers = ir.VectorType(form.integer, vector.lanes)
+    bits, shift = builder.bitcast(x, integers), _integers(integers, form.mantissa_bits)
+    exponent = builder.ashr(builder.sub(bits, _integers(integers, form.sqrt_half_bits)), shift)
     mantissa = builder.bitcast(builder.sub(bits, builder.shl(exponent, shift)), kind)
-    t = builder.fsub(mantissa, constant(vector, 1.0))
-    slope = _horner(builder, vector, _LOG2, t)
+    narrow = ir.VectorType(ir.IntType(32), vector.lanes)
+    exponent = exponent if exponent.type == narrow else builder.trunc(exponent, narrow)
+    slope, t = _log2_of_mantissa(builder, vector, builder.fsub(mantissa, constant(vector, 1.0)))
     return call(builder, 'fmuladd', vector, slope, t, builder.sitofp(exponent, kind))
 
 
+def _log2_of_mantissa(builder: Any, vector: Vector, t: Any) -> tuple[Any, Any]:
+    """Return two factors of log2(1 + t)."""
+    coefficients = _FORMATS[vector.dtype].log2
+    if vector.dtype == types.float32:
+        return _horner(builder, vector, coefficients, t), t
+    s = builder.fdiv(t, builder.fadd(t, constant(vector, 2.0)))
+    return _horner(builder, vector, coefficients, builder.fmul(s, s)), s
+
+
 def _sine_of_quarters(builder: Any, vector: Vector, y: Any) -> Any:
-    if vector.dtype == types.float64:
-        return call(builder, 'sin', vector, builder.fmul(y, constant(vector, math.pi / 2)))
-    return builder.fmul(_horner(builder, vector, _SINE, builder.fmul(y, y)), y)
+    return builder.fmul(_horner(builder, vector, _FORMATS[vector.dtype].sine, builder.fmul(y, y)), y)
 
 
 def _function(emit: Callable[[Any, Vector, Any], Any], description: str) -> Any:

@@ -29,7 +29,19 @@ from aiida_anial.potential.kernels.networks import network
 from aiida_anial.potential.kernels.pair_gradients import angular_pair_gradients, radial_pair_gradients
 from aiida_anial.potential.kernels.shells import gather, prepare, read_float, read_int
 
-__all__ = ('PHASES', 'Batch', 'Crew', 'Results', 'Scratch', 'Shared', 'evaluate')
+__all__ = (
+    'PHASES',
+    'Batch',
+    'Crew',
+    'Results',
+    'Scratch',
+    'Shared',
+    'collect',
+    'describe',
+    'evaluate',
+    'member_energies',
+    'pair_gradients',
+)
 
 PHASES = 5
 # Polls of a counter before a waiting thread yields its core.
@@ -140,7 +152,7 @@ def _shells(atom, batch, c, scratch):
 
 
 @njit(forceinline=True)
-def _describe(atom, place, batch, c, shared, scratch, n_features):
+def describe(atom, place, batch, c, shared, scratch, n_features):
     """Write the descriptor of an atom to ``shared.features``; ``place`` is the index of the atom in the chunk."""
     n_radial, n_angular = _shells(atom, batch, c, scratch)
     start = place // LANES * n_features * LANES + place % LANES
@@ -150,7 +162,7 @@ def _describe(atom, place, batch, c, shared, scratch, n_features):
 
 
 @njit(forceinline=True)
-def _energies(task, n_groups, first, networks, shared, results, scratch, n_features, n_gradients):
+def member_energies(task, n_groups, first, networks, shared, results, scratch, n_features, n_gradients):
     """Compute the energies of a group of atoms by one member, and their derivatives by the descriptors."""
     member, group = task // n_groups, task % n_groups
     size = n_features * LANES
@@ -162,7 +174,7 @@ def _energies(task, n_groups, first, networks, shared, results, scratch, n_featu
 
 
 @njit(forceinline=True)
-def _collect(group, n_groups, n_members, shared, n_features, n_gradients):
+def collect(group, n_groups, n_members, shared, n_features, n_gradients):
     """Write the gradients of a group, or their mean over members, in the order of the atoms."""
     size = n_features * LANES
     share = 1 / n_members
@@ -181,7 +193,7 @@ def _collect(group, n_groups, n_members, shared, n_features, n_gradients):
 
 
 @njit(forceinline=True)
-def _pair_gradients(atom, place, first_pair, batch, c, shared, scratch, n_features, n_gradients):
+def pair_gradients(atom, place, first_pair, batch, c, shared, scratch, n_features, n_gradients):
     """Write the derivatives of the energy of an atom by the vectors of all its pairs, zero beyond the cutoff."""
     n_radial, n_angular = _shells(atom, batch, c, scratch)
     radial, angular, work = scratch.radial, scratch.angular, scratch.work
@@ -258,18 +270,18 @@ def _energies_of_chunk(crew, chunk, first, last, batch, c, networks, shared, res
     slot = 2 * chunk * PHASES
     task = claim(crew.counters, slot)
     while task < last - first:
-        _describe(first + task, task, batch, c, shared, scratch, n_features)
+        describe(first + task, task, batch, c, shared, scratch, n_features)
         task = claim(crew.counters, slot)
     _wait(chunk, 0, crew)
     task = claim(crew.counters, slot + 1)
     while task < n_groups * networks.n_members:
-        _energies(task, n_groups, first, networks, shared, results, scratch, n_features, n_gradients)
+        member_energies(task, n_groups, first, networks, shared, results, scratch, n_features, n_gradients)
         task = claim(crew.counters, slot + 1)
     _wait(chunk, 1, crew)
     if n_gradients:
         task = claim(crew.counters, slot + 2)
         while task < n_groups:
-            _collect(task, n_groups, networks.n_members, shared, n_features, n_gradients)
+            collect(task, n_groups, networks.n_members, shared, n_features, n_gradients)
             task = claim(crew.counters, slot + 2)
         _wait(chunk, 2, crew)
 
@@ -283,7 +295,7 @@ def _forces_of_chunk(
     slot = 2 * chunk * PHASES
     task = claim(crew.counters, slot + 3)
     while task < last - first:
-        _pair_gradients(first + task, task, first_pair, batch, c, shared, scratch, n_features, n_gradients)
+        pair_gradients(first + task, task, first_pair, batch, c, shared, scratch, n_features, n_gradients)
         task = claim(crew.counters, slot + 3)
     _wait(chunk, 3, crew)
     first_cell, last_cell = batch.cell_of_atom[first], batch.cell_of_atom[last - 1]

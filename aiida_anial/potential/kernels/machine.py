@@ -22,6 +22,7 @@ __all__ = (
     'claim',
     'compiled',
     'flush_denormals',
+    'pointer_type',
     'pointers',
     'read_counter',
     'restore_denormals',
@@ -137,12 +138,12 @@ def restore_denormals(typingctx: Any, before: Any) -> Any:
     return types.void(types.int32), codegen
 
 
-def _type(kind: Any) -> Any:
-    """Return the type in which pointers replace the arrays of ``kind``."""
+def pointer_type(kind: Any) -> Any:
+    """Return the type of a named tuple in which pointers replace the arrays of ``kind``."""
     if isinstance(kind, types.Array):
         return types.CPointer(kind.dtype)
     if isinstance(kind, types.BaseNamedTuple):
-        fields = [_type(field) for field in kind.types]
+        fields = [pointer_type(field) for field in kind.types]
         same = all(field == fields[0] for field in fields)
         return (
             types.NamedUniTuple(fields[0], len(fields), kind.instance_class)
@@ -158,7 +159,7 @@ def _value(context: Any, builder: Any, kind: Any, value: Any) -> Any:
     if isinstance(kind, types.BaseNamedTuple):
         parts = cgutils.unpack_tuple(builder, value, len(kind.types))
         values = [_value(context, builder, field, part) for field, part in zip(kind.types, parts, strict=True)]
-        return context.make_tuple(builder, _type(kind), values)
+        return context.make_tuple(builder, pointer_type(kind), values)
     return value
 
 
@@ -169,7 +170,7 @@ def pointers(typingctx: Any, values: Any) -> Any:
     def codegen(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         return _value(context, builder, values, arguments[0])
 
-    return _type(values)(values), codegen
+    return pointer_type(values)(values), codegen
 
 
 def _fingerprint() -> int:
