@@ -5,16 +5,17 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 COMPILED := $(VENV)/.compiled
 SERVICES ?= .services
+LAMMPS := .lammps
 
 # One thread per process: pw.x, the worker and the tests run side by side.
 export OMP_NUM_THREADS ?= 1
 
 .DEFAULT_GOAL := help
-.PHONY: help install venv qe demo test test-slow services services-stop faults bench bench-graph bench-load bench-campaign bench-labels lint audit docs clean
+.PHONY: help install install-lammps venv qe demo test test-slow services services-stop faults bench bench-graph bench-load bench-campaign bench-labels lint audit docs clean
 
 help: ## list the targets
 	@echo 'help: the targets of this Makefile'
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 install: venv qe ## set up the Python environment .venv and Quantum ESPRESSO
 	@echo 'install: done; activate the environment with: . $(BIN)/activate'
@@ -34,11 +35,18 @@ $(COMPILED): $(STAMP) $(wildcard aiida_anial/potential/kernels/*.py)
 	@$(BIN)/python scripts/compile_kernels.py
 	@touch $@
 
+install-lammps: $(LAMMPS)/.installed ## install LAMMPS into .lammps, and a compiler for its plugins
+	@echo 'install-lammps: done; name it where you export: aiida-anial export lammps ENSEMBLE DIR --lmp $(LAMMPS)/bin/lmp'
+
+$(LAMMPS)/.installed: constraints.txt scripts/install-lammps.sh
+	@scripts/install-lammps.sh $(LAMMPS)
+	@touch $@
+
 demo: install ## run a small campaign on real PBE labels and print the results
 	@echo 'demo: a small active-learning campaign, labelled by pw.x'
 	@$(BIN)/python scripts/demo.py
 
-test: install $(COMPILED) ## run the test suite, with a daemon, pw.x, PostgreSQL, RabbitMQ, Slurm and SSH
+test: install install-lammps $(COMPILED) ## run the test suite, with a daemon, pw.x, PostgreSQL, RabbitMQ, Slurm and SSH
 	@services/install.sh
 	@echo 'test: with a daemon, pw.x, PostgreSQL, RabbitMQ, Slurm and SSH, without the tests of test-slow and faults; published model: $(or $(ANIAL_PUBLISHED_MODEL),not given)'
 	@$(BIN)/python -m pytest -v --numprocesses 2 --durations=30

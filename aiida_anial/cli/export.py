@@ -22,6 +22,7 @@ from aiida_anial.formats.ensembles import ENSEMBLE_FORMATS
 from aiida_anial.formats.files import check_name, replaced
 from aiida_anial.formats.trajectories import TRAJECTORY_FORMATS
 from aiida_anial.queries.kinds import KINDS
+from aiida_anial.worker.export import build_and_tell, lammps_options
 
 __all__ = ('command', 'whence')
 
@@ -111,6 +112,34 @@ def ensemble(pk: str, path: Path, file_format: str) -> None:
         node: Any = export_ensemble(settings=settings, ensemble=found)
         _copy(node, path)
     click.echo(f'{path}: {found.ensemble.model.n_members} networks, by export_ensemble<{node.creator.pk}>')
+
+
+@command.command('lammps', epilog=examples('export lammps 2126 aluminium', 'export lammps 2126 fast --member 1'))
+@click.argument('identifier', metavar='ENSEMBLE')
+@click.argument('folder', type=click.Path(path_type=Path), metavar='DIR')
+@lammps_options
+@profile_option()
+def lammps(identifier: str, folder: Path, lmp: Path | None, **options: Any) -> None:
+    """Write an ensemble (pk or UUID) as a plugin of LAMMPS into the new folder DIR, and build it.
+
+    `whence DIR/ensemble.safetensors` finds where it is from.
+    """
+    from aiida import orm
+
+    from aiida_anial.calcfunctions.export_lammps import export_lammps
+    from aiida_anial.data.nodes import loaded_ensemble
+    from aiida_anial.interfaces.lammps import chosen_members
+    from aiida_anial.runtime.interruption import all_or_nothing
+
+    found = loaded_ensemble(identifier, 'ENSEMBLE')
+    _check_target(folder)
+    chosen = chosen_members(found.ensemble, options['member'])
+    with all_or_nothing() as note:
+        settings = {name: value for name, value in options.items() if value is not None}
+        node: Any = export_lammps(settings=note(orm.Dict(settings)), ensemble=found)
+        _copy(node, folder)
+    click.echo(f'{folder}: {chosen.n_members} networks, by export_lammps<{node.creator.pk}>')
+    build_and_tell(folder, lmp)
 
 
 def _format_of(path: Path, given: str | None, formats: Mapping[str, Any]) -> str:

@@ -15,6 +15,7 @@ import click
 
 from aiida_anial import __version__
 from aiida_anial.common.errors import AnialError
+from aiida_anial.worker.export import command as export
 from aiida_anial.worker.job import Job, JobInterrupted, Status
 
 __all__ = ('main',)
@@ -40,9 +41,9 @@ _DIRECTORY = click.argument(
 def main() -> None:
     """Run the heavy parts of aiida-anial without AiiDA.
 
-    Each command except benchmark reads input.json and its other files from DIRECTORY (by default the current one), and
-    writes its results and output.json there. The exit status is 0 if the command finished, or if it was interrupted by
-    SIGTERM or the time limit in input.json. It is 1 if the command failed; output.json says why.
+    Each command except benchmark and export reads input.json and its other files from DIRECTORY (by default the current
+    one), and writes its results and output.json there. The exit status is 0 if the command finished, or if it was
+    interrupted by SIGTERM or the time limit in input.json. It is 1 if the command failed; output.json says why.
     """
 
 
@@ -137,6 +138,9 @@ def benchmark(potential: Path, references: tuple[Path, ...], **options: Any) -> 
         compare_potentials([potential, *references], **options)
     except AnialError as exception:
         raise click.ClickException(str(exception)) from exception
+
+
+main.add_command(export)
 
 
 def execute(command: str, directory: Path) -> int:

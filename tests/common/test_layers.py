@@ -20,6 +20,7 @@ SCIENCE = (
     'active_learning',
     'common',
     'formats',
+    'interfaces',
     'potential',
     'properties',
     'pseudopotential',

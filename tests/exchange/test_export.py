@@ -242,6 +242,32 @@ def test_ensembles_are_exported_and_whence_finds_the_export(invoke, campaigns, t
         assert f'written by export_ensemble<{newest("export_ensemble").pk}>' in invoke('whence', part).output
 
 
+def test_a_plugin_of_lammps_is_exported_and_built_where_that_is_possible(invoke, campaigns, tmp_path):
+    ensemble = campaigns['main'].outputs.ensemble
+    result = invoke('export', 'lammps', ensemble.uuid, tmp_path / 'plugin', '--member', 1, '--lmp', '/bin/true')
+    assert result.exit_code == 0, result.output
+    process = newest('export_lammps')
+    assert process.inputs.ensemble.pk == ensemble.pk
+    assert f'1 networks, by export_lammps<{process.pk}>' in result.stdout
+    assert 'written, but not built: /bin/true does not say which version of LAMMPS it is.' in result.stderr
+    assert f'written by export_lammps<{process.pk}>' in invoke('whence', tmp_path / 'plugin' / 'anial.o').output
+
+
+@pytest.mark.parametrize(
+    ('member', 'existing', 'message'),
+    [('99', False, '--member: 99 is not from 1 to 2.'), ('1', True, 'it exists already.')],
+)
+def test_a_plugin_that_cannot_be_is_refused_before_it_is_stored(invoke, campaigns, tmp_path, member, existing, message):
+    before = orm.QueryBuilder().append(orm.CalcFunctionNode).count()
+    folder = tmp_path / 'plugin'
+    if existing:
+        folder.mkdir()
+    result = invoke('export', 'lammps', campaigns['main'].outputs.ensemble.uuid, folder, '--member', member)
+    assert result.exit_code == 1
+    assert message in result.output
+    assert orm.QueryBuilder().append(orm.CalcFunctionNode).count() == before
+
+
 def newest(name):
     query = orm.QueryBuilder().append(orm.CalcFunctionNode, filters={'attributes.process_label': name}, tag='export')
     return query.order_by({'export': {'id': 'desc'}}).first(flat=True)

@@ -1,0 +1,1 @@
+"""Ensembles in other programs."""

@@ -1,0 +1,79 @@
+"""``anial-worker export``: potentials for other programs, without AiiDA."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, TypeVar
+
+import click
+
+from aiida_anial.common.errors import AnialError
+from aiida_anial.interfaces.processors import PROCESSORS
+
+__all__ = ('build_and_tell', 'command', 'lammps_options')
+
+Function = TypeVar('Function', bound=Callable[..., Any])
+
+
+def lammps_options(function: Function) -> Function:
+    """Add the options of ``export lammps`` to a command."""
+    for option in (
+        click.option(
+            '--cpu',
+            'processor',
+            type=click.Choice(PROCESSORS),
+            default='host',
+            show_default=True,
+            help='Processor that LAMMPS will run on.',
+        ),
+        click.option(
+            '--dtype',
+            type=click.Choice(('float32', 'float64')),
+            default='float32',
+            show_default=True,
+            help='Precision; float64 takes twice the time.',
+        ),
+        click.option(
+            '--lmp',
+            type=click.Path(exists=True, dir_okay=False, path_type=Path),
+            help='Executable of LAMMPS to build for; by default lmp on the PATH.',
+        ),
+        click.option('--member', type=click.IntRange(min=1), help='Only this member; by default all of them.'),
+    ):
+        function = option(function)
+    return function
+
+
+def build_and_tell(folder: Path, lmp: Path | None) -> None:
+    """Build the plugin of LAMMPS in a folder where that is possible, and say what to do next."""
+    from aiida_anial.interfaces.lammps import build_plugin
+
+    try:
+        click.echo(f'{folder}: {build_plugin(folder, lmp)}; try `{folder}/run.sh {folder}/in.crystal`')
+    except AnialError as exception:
+        click.echo(f'{folder}: written, but not built: {exception}', err=True)
+
+
+@click.group('export')
+def command() -> None:
+    """Write potentials for other programs."""
+
+
+@command.command()
+@click.argument('model', type=click.Path(path_type=Path))
+@click.argument('folder', type=click.Path(path_type=Path), metavar='DIR')
+@lammps_options
+def lammps(model: Path, folder: Path, lmp: Path | None, **options: Any) -> None:
+    """Write the ensemble MODEL as a plugin of LAMMPS into the new folder DIR, and build it.
+
+    MODEL is a .safetensors file of this package, a NeuroChem folder, or a potential of the package.
+    """
+    from aiida_anial.interfaces.lammps import write_lammps
+    from aiida_anial.potential.source import open_potential
+
+    try:
+        write_lammps(folder, open_potential(model).calculator.potential, **options)
+        build_and_tell(folder, lmp)
+    except AnialError as exception:
+        raise click.ClickException(str(exception)) from exception
