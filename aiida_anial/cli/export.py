@@ -22,7 +22,7 @@ from aiida_anial.formats.ensembles import ENSEMBLE_FORMATS
 from aiida_anial.formats.files import check_name, replaced
 from aiida_anial.formats.trajectories import TRAJECTORY_FORMATS
 from aiida_anial.queries.kinds import KINDS
-from aiida_anial.worker.export import build_and_tell, lammps_options
+from aiida_anial.worker.export import build_and_tell, kernel_options, lmp_option, tell_how_to_install
 
 __all__ = ('command', 'whence')
 
@@ -117,29 +117,45 @@ def ensemble(pk: str, path: Path, file_format: str) -> None:
 @command.command('lammps', epilog=examples('export lammps 2126 aluminium', 'export lammps 2126 fast --member 1'))
 @click.argument('identifier', metavar='ENSEMBLE')
 @click.argument('folder', type=click.Path(path_type=Path), metavar='DIR')
-@lammps_options
+@lmp_option
+@kernel_options
 @profile_option()
 def lammps(identifier: str, folder: Path, lmp: Path | None, **options: Any) -> None:
-    """Write an ensemble (pk or UUID) as a plugin of LAMMPS into the new folder DIR, and build it.
+    """Write an ensemble (pk or UUID) as a plugin of LAMMPS into the new folder DIR, and build it."""
+    _sources(identifier, folder, program='lammps', **options)
+    build_and_tell(folder, lmp)
 
-    `whence DIR/ensemble.safetensors` finds where it is from.
-    """
+
+@command.command('kim', epilog=examples('export kim 2126 Al_laptop --cpu avx2'))
+@click.argument('identifier', metavar='ENSEMBLE')
+@click.argument('folder', type=click.Path(path_type=Path), metavar='DIR')
+@kernel_options
+@profile_option()
+def kim(identifier: str, folder: Path, **options: Any) -> None:
+    """Write an ensemble (pk or UUID) as a model of OpenKIM, called like the new folder DIR."""
+    _sources(identifier, folder, program='kim', **options)
+    tell_how_to_install(folder)
+
+
+def _sources(identifier: str, folder: Path, *, program: str, **options: Any) -> None:
+    """Write the sources of an ensemble for a program."""
     from aiida import orm
 
-    from aiida_anial.calcfunctions.export_lammps import export_lammps
+    from aiida_anial.calcfunctions.export_sources import export_sources
     from aiida_anial.data.nodes import loaded_ensemble
-    from aiida_anial.interfaces.lammps import chosen_members
+    from aiida_anial.interfaces.folder import check_folder, chosen_members
     from aiida_anial.runtime.interruption import all_or_nothing
 
     found = loaded_ensemble(identifier, 'ENSEMBLE')
     _check_target(folder)
-    chosen = chosen_members(found.ensemble, options['member'])
+    check_folder(folder, program)
+    n_members = chosen_members(found.ensemble, options['member']).n_members
+    given = {name: value for name, value in options.items() if value is not None}
     with all_or_nothing() as note:
-        settings = {name: value for name, value in options.items() if value is not None}
-        node: Any = export_lammps(settings=note(orm.Dict(settings)), ensemble=found)
+        settings = note(orm.Dict({'program': program, 'filename': folder.name, **given}))
+        node: Any = export_sources(settings=settings, ensemble=found)
         _copy(node, folder)
-    click.echo(f'{folder}: {chosen.n_members} networks, by export_lammps<{node.creator.pk}>')
-    build_and_tell(folder, lmp)
+    click.echo(f'{folder}: {n_members} networks, by export_sources<{node.creator.pk}>')
 
 
 def _format_of(path: Path, given: str | None, formats: Mapping[str, Any]) -> str:

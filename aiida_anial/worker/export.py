@@ -11,13 +11,19 @@ import click
 from aiida_anial.common.errors import AnialError
 from aiida_anial.interfaces.processors import PROCESSORS
 
-__all__ = ('build_and_tell', 'command', 'lammps_options')
+__all__ = ('build_and_tell', 'command', 'kernel_options', 'lmp_option', 'tell_how_to_install')
 
 Function = TypeVar('Function', bound=Callable[..., Any])
 
+lmp_option = click.option(
+    '--lmp',
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help='Executable of LAMMPS to build for; by default lmp on the PATH.',
+)
 
-def lammps_options(function: Function) -> Function:
-    """Add the options of ``export lammps`` to a command."""
+
+def kernel_options(function: Function) -> Function:
+    """Add the options of compiled kernels to a command."""
     for option in (
         click.option(
             '--cpu',
@@ -25,7 +31,7 @@ def lammps_options(function: Function) -> Function:
             type=click.Choice(PROCESSORS),
             default='host',
             show_default=True,
-            help='Processor that LAMMPS will run on.',
+            help='Processor that the program will run on.',
         ),
         click.option(
             '--dtype',
@@ -33,11 +39,6 @@ def lammps_options(function: Function) -> Function:
             default='float32',
             show_default=True,
             help='Precision; float64 takes twice the time.',
-        ),
-        click.option(
-            '--lmp',
-            type=click.Path(exists=True, dir_okay=False, path_type=Path),
-            help='Executable of LAMMPS to build for; by default lmp on the PATH.',
         ),
         click.option('--member', type=click.IntRange(min=1), help='Only this member; by default all of them.'),
     ):
@@ -55,25 +56,45 @@ def build_and_tell(folder: Path, lmp: Path | None) -> None:
         click.echo(f'{folder}: written, but not built: {exception}', err=True)
 
 
+def tell_how_to_install(folder: Path) -> None:
+    """Say how a model of OpenKIM is built and installed."""
+    click.echo(f'{folder}: written; install it with `kim-api-collections-management install user {folder}`')
+
+
 @click.group('export')
 def command() -> None:
-    """Write potentials for other programs."""
+    """Write potentials for other programs.
+
+    MODEL is a .safetensors file of this package, a NeuroChem folder, or a potential of the package.
+    """
 
 
 @command.command()
 @click.argument('model', type=click.Path(path_type=Path))
 @click.argument('folder', type=click.Path(path_type=Path), metavar='DIR')
-@lammps_options
+@lmp_option
+@kernel_options
 def lammps(model: Path, folder: Path, lmp: Path | None, **options: Any) -> None:
-    """Write the ensemble MODEL as a plugin of LAMMPS into the new folder DIR, and build it.
+    """Write the ensemble MODEL as a plugin of LAMMPS into the new folder DIR, and build it."""
+    _write(model, folder, program='lammps', **options)
+    build_and_tell(folder, lmp)
 
-    MODEL is a .safetensors file of this package, a NeuroChem folder, or a potential of the package.
-    """
-    from aiida_anial.interfaces.lammps import write_lammps
+
+@command.command()
+@click.argument('model', type=click.Path(path_type=Path))
+@click.argument('folder', type=click.Path(path_type=Path), metavar='DIR')
+@kernel_options
+def kim(model: Path, folder: Path, **options: Any) -> None:
+    """Write the ensemble MODEL as a model of OpenKIM, called like the new folder DIR."""
+    _write(model, folder, program='kim', **options)
+    tell_how_to_install(folder)
+
+
+def _write(model: Path, folder: Path, **options: Any) -> None:
+    from aiida_anial.interfaces.folder import write_folder
     from aiida_anial.potential.source import open_potential
 
     try:
-        write_lammps(folder, open_potential(model).calculator.potential, **options)
-        build_and_tell(folder, lmp)
+        write_folder(folder, open_potential(model).calculator.potential, **options)
     except AnialError as exception:
         raise click.ClickException(str(exception)) from exception

@@ -246,11 +246,11 @@ def test_a_plugin_of_lammps_is_exported_and_built_where_that_is_possible(invoke,
     ensemble = campaigns['main'].outputs.ensemble
     result = invoke('export', 'lammps', ensemble.uuid, tmp_path / 'plugin', '--member', 1, '--lmp', '/bin/true')
     assert result.exit_code == 0, result.output
-    process = newest('export_lammps')
+    process = newest('export_sources')
     assert process.inputs.ensemble.pk == ensemble.pk
-    assert f'1 networks, by export_lammps<{process.pk}>' in result.stdout
+    assert f'1 networks, by export_sources<{process.pk}>' in result.stdout
     assert 'written, but not built: /bin/true does not say which version of LAMMPS it is.' in result.stderr
-    assert f'written by export_lammps<{process.pk}>' in invoke('whence', tmp_path / 'plugin' / 'anial.o').output
+    assert f'written by export_sources<{process.pk}>' in invoke('whence', tmp_path / 'plugin' / 'anial.o').output
 
 
 @pytest.mark.parametrize(

@@ -13,7 +13,8 @@ from ase.build import bulk
 from ase.io import write
 from support.potentials import random_ensemble
 
-from aiida_anial.interfaces.lammps import build_plugin, write_lammps
+from aiida_anial.interfaces.folder import write_folder
+from aiida_anial.interfaces.lammps import build_plugin
 from aiida_anial.potential.ensemble import Ensemble
 from aiida_anial.potential.settings import ModelSettings
 
@@ -42,7 +43,7 @@ def make_plugin(ensemble, lmp, tmp_path_factory) -> Callable[..., Path]:
         key = tuple(sorted(options.items()))
         if key not in made:
             made[key] = tmp_path_factory.mktemp('lammps') / 'plugin'
-            write_lammps(made[key], ensemble, **options)
+            write_folder(made[key], ensemble, program='lammps', **options)
             build_plugin(made[key], lmp)
         return made[key]
 
