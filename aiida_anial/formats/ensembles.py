@@ -24,12 +24,14 @@ class EnsembleFormat:
     :param write: writes a potential to a path.
     :param kind: kind of potentials that the format can hold; None means any.
     :param is_folder: whether the format is a folder of files.
+    :param extra: extra of this package that has to be installed; None means that nothing has.
     """
 
     suffix: str
     write: Callable[[Path, Any], None]
     kind: str | None = 'ani'
     is_folder: bool = False
+    extra: str | None = None
 
 
 def write_ensemble(path: Path, ensemble: Potential, *, file_format: str) -> None:
@@ -81,9 +83,20 @@ def _write_torchscript(path: Path, ensemble: Any) -> None:
     write_torchscript(path, ensemble)
 
 
+def _write_metatomic(path: Path, ensemble: Any) -> None:
+    try:
+        from aiida_anial.formats.metatomic import write_metatomic
+    except ModuleNotFoundError as exception:
+        raise AnialError(
+            f"format: metatomic needs the package {exception.name}: pip install 'aiida-anial[metatomic]'."
+        ) from exception
+    write_metatomic(path, ensemble)
+
+
 ENSEMBLE_FORMATS = {
     'safetensors': EnsembleFormat('.safetensors', write_potential, kind=None),
     'neurochem': EnsembleFormat('', write_neurochem, is_folder=True),
     'torchani': EnsembleFormat('.torchani.safetensors', _write_torchani),
     'torchscript': EnsembleFormat('.pt', _write_torchscript),
+    'metatomic': EnsembleFormat('.metatomic.pt', _write_metatomic, extra='metatomic'),
 }

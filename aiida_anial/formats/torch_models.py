@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import io
 import json
-import re
 import warnings
-import zipfile
 from pathlib import Path
 
 import torch
@@ -14,6 +12,7 @@ from ase.data import atomic_numbers
 from ase.units import Hartree
 
 from aiida_anial.common.tensors import TensorFile, write_tensors
+from aiida_anial.formats.torchscript import reproducible
 from aiida_anial.potential.ensemble import Ensemble
 from aiida_anial.potential.torchani_model import to_torchani
 
@@ -60,11 +59,6 @@ _DESCRIPTION = {
     'outputs': 'energy in eV (mean of the members), energies of the members [M] in eV',
 }
 
-# Members of the archive with local paths for error messages, and with a random number.
-_LEFT_OUT = re.compile(r'\.debug_pkl$|/\.data/serialization_id$')
-# The earliest time that a zip archive can store.
-_TIME = (1980, 1, 1, 0, 0, 0)
-
 
 class Potential(torch.nn.Module):
     """Energy of a periodic cell of one element; torch derives forces and stress from it.
@@ -105,21 +99,4 @@ def write_torchscript(path: Path, ensemble: Ensemble) -> None:
         scripted = torch.jit.script(potential.eval())
         description = json.dumps(_DESCRIPTION | {'model': ensemble.model.to_dict()}, sort_keys=True)
         torch.jit.save(scripted, buffer, _extra_files={'description.json': description})
-    path.write_bytes(_reproducible(buffer.getvalue()))
-
-
-def _reproducible(archive: bytes) -> bytes:
-    """Return the archive without anything that differs between machines or runs."""
-    result = io.BytesIO()
-    with zipfile.ZipFile(io.BytesIO(archive)) as source, zipfile.ZipFile(result, 'w') as target:
-        for name in source.namelist():
-            if not _LEFT_OUT.search(name):
-                content = source.read(name)
-                target.writestr(zipfile.ZipInfo(name, _TIME), _in_order(content) if name.endswith('.py') else content)
-    return result.getvalue()
-
-
-def _in_order(code: bytes) -> bytes:
-    """Return code with the constants of each class sorted; torch writes them in the random order of a set."""
-    constants = re.compile(rb'(?:^  \w+ : Final\[.*\n)+', re.MULTILINE)
-    return constants.sub(lambda match: b''.join(sorted(match[0].splitlines(keepends=True))), code)
+    path.write_bytes(reproducible(buffer.getvalue()))

@@ -62,7 +62,8 @@ def write_exports(sources: ReleaseSources, folder: Path, note: Callable[[Any], A
             export_dataset(settings=note(orm.Dict(settings)), **sources.shards), folder / name
         )
     ensemble = sources.ensemble.ensemble
-    for file_format, known in ENSEMBLE_FORMATS.items():
+    formats = {name: known for name, known in ENSEMBLE_FORMATS.items() if known.extra is None}
+    for file_format, known in formats.items():
         name = f'ensemble-{file_format}' if known.is_folder else f'ensemble{known.suffix}'
         try:
             with TemporaryDirectory() as trial:
