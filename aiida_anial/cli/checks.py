@@ -20,7 +20,7 @@ from aiida.manage.configuration import Profile, get_config, get_config_option
 from aiida_pseudo.groups.family import PseudoPotentialFamily
 
 from aiida_anial.cli.code_checks import code_check, computer_check
-from aiida_anial.cli.installation import COMPUTER, PW_CODE, WORKER_CODE
+from aiida_anial.cli.installation import COMPUTER, LMP_CODE, PW_CODE, WORKER_CODE
 from aiida_anial.cli.production import BROKERS, STORAGES
 from aiida_anial.cli.server_checks import (
     BROKER_SERVER,
@@ -62,6 +62,9 @@ def checks() -> Iterator[Check]:
     yield _computer()
     yield _code(PW_CODE)
     yield _code(WORKER_CODE)
+    # Only dynamics in LAMMPS need it.
+    if _has_code(LMP_CODE):
+        yield _code(LMP_CODE)
     yield _pseudo_family()
     yield from speed_checks(n_workers(), n_cores())
 
@@ -178,6 +181,11 @@ def _code(label: str) -> Check:
         return code_check(orm.load_code(name))
     except AiidaException:
         return Check('code', False, f'there is no {name}', f'{_SETUP}, or `verdi code create core.code.installed`')
+
+
+def _has_code(label: str) -> bool:
+    query = orm.QueryBuilder().append(orm.Computer, filters={'label': COMPUTER}, tag='computer')
+    return query.append(orm.InstalledCode, filters={'label': label}, with_computer='computer').count() > 0
 
 
 def _pseudo_family() -> Check:

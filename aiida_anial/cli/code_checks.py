@@ -17,11 +17,12 @@ from aiida_anial.labellers.trial import is_here
 __all__ = ('code_check', 'computer_check')
 
 _TIMEOUT_S: Final = 60
-# By the package of the plugin that a code runs: the arguments with which its program tells its version, and what it
+# By the plugin that a code runs, or its package: the arguments with which its program tells its version, and what it
 # says. pw.x finds no input, and writes a file to say so.
 _VERSIONS: Final[dict[str, tuple[list[str], str]]] = {
     'quantumespresso': ([], r'Program PWSCF (v\.\S+)'),
     'anial': (['--version'], r'anial-worker, version (\S+)'),
+    'anial.lammps': (['-h'], r'Massively Parallel Simulator - (.*)'),
 }
 
 
@@ -52,8 +53,9 @@ def code_check(code: orm.AbstractCode) -> Check:
     )
     if not is_here(code):
         return _remote_check(code, replace)
-    arguments, version = _VERSIONS.get((code.default_calc_job_plugin or '').split('.')[0], ([], ''))
-    if not version or code.prepend_text.strip() not in ('', 'export OMP_NUM_THREADS=1'):
+    plugin = code.default_calc_job_plugin or ''
+    arguments, version = _VERSIONS.get(plugin) or _VERSIONS.get(plugin.split('.')[0], ([], ''))
+    if not version or not all(line.startswith('export ') for line in code.prepend_text.strip().splitlines()):
         # What its environment lacks here, the script of the job may bring.
         return _remote_check(code, replace)
     remedy = f'install what {path} needs; or {replace}'

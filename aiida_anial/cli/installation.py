@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import shutil
 import subprocess
 import sys
@@ -25,7 +26,7 @@ from aiida_anial.pseudopotential import (
     WAVEFUNCTION_CUTOFF_RY,
 )
 
-__all__ = ('COMPUTER', 'ONCE_AFTER', 'ONCE_BEFORE', 'PW_CODE', 'WORKER_CODE', 'install')
+__all__ = ('COMPUTER', 'LMP_CODE', 'ONCE_AFTER', 'ONCE_BEFORE', 'PW_CODE', 'WORKER_CODE', 'install', 'lammps_code')
 
 # Run a job once even if the daemon submits it twice. If the folder cannot be locked, the second job runs as well.
 ONCE_BEFORE: Final = (
@@ -37,6 +38,7 @@ ONCE_AFTER: Final = 'status=$?; touch .anial_ended; exit $status\n'
 COMPUTER = 'localhost'
 PW_CODE = 'pw'
 WORKER_CODE = 'anial-worker'
+LMP_CODE = 'lmp'
 
 # With AiiDA's defaults, a job of five seconds waits up to fifteen seconds for the next poll, and as long for the next
 # connection.
@@ -55,6 +57,7 @@ def install(
     profile_name: str,
     pw: Path | None,
     worker: Path | None,
+    lmp: Path | None = None,
     production: bool = False,
     servers: Servers | None = None,
     repository: Path | None = None,
@@ -63,6 +66,7 @@ def install(
 
     :param pw: executable of ``pw.x``; by default the one on the PATH.
     :param worker: executable of ``anial-worker``; by default the one next to the running Python.
+    :param lmp: executable of LAMMPS; by default it has no code.
     :param production: use a profile on PostgreSQL and RabbitMQ instead of AiiDA's embedded profile.
     :param servers: servers of the production profile; by default an existing profile keeps its own.
     :param repository: folder for the files of a production profile.
@@ -72,6 +76,8 @@ def install(
         PW_CODE: _executable(pw, 'pw.x', hint='install quantum-espresso or give --pw'),
         WORKER_CODE: _executable(worker, 'anial-worker', hint='install aiida-anial or give --worker'),
     }
+    if lmp is not None:
+        paths[LMP_CODE] = _executable(lmp, 'lmp', hint='make install-lammps')
     default = get_config(create=True).default_profile_name
     if production:
         yield from set_up_production(profile_name, servers, repository)
@@ -82,6 +88,8 @@ def install(
     yield _computer()
     yield _code(PW_CODE, paths[PW_CODE], 'quantumespresso.pw')
     yield _code(WORKER_CODE, paths[WORKER_CODE], 'anial.train')
+    if LMP_CODE in paths:
+        yield lammps_code(paths[LMP_CODE])
     yield _pseudo_family()
 
 
@@ -146,7 +154,7 @@ def _computer() -> str:
     return f'computer {COMPUTER}: configured, polled every {_POLL_INTERVAL_S:g} s'
 
 
-def _code(label: str, path: Path, plugin: str) -> str:
+def _code(label: str, path: Path, plugin: str, *, prepend: str = _PREPEND, with_mpi: bool = False) -> str:
     """Create a code unless it exists."""
     full = f'{label}@{COMPUTER}'
     try:
@@ -157,13 +165,20 @@ def _code(label: str, path: Path, plugin: str) -> str:
             computer=orm.load_computer(COMPUTER),
             filepath_executable=str(path),
             default_calc_job_plugin=plugin,
-            prepend_text=_PREPEND,
-            with_mpi=False,
+            prepend_text=prepend,
+            with_mpi=with_mpi,
         ).store()
         return f'code {full}: created, {path}'
     if code.filepath_executable != path:
         return f'code {full}: exists already, but runs {code.filepath_executable} and not {path}'
     return f'code {full}: exists already'
+
+
+def lammps_code(path: Path) -> str:
+    """Create the code of LAMMPS unless it exists."""
+    # With the mpirun that comes with it.
+    prepend = f'{_PREPEND}export PATH={shlex.quote(str(path.parent))}:"$PATH"\n'
+    return _code(LMP_CODE, path, 'anial.lammps', prepend=prepend, with_mpi=True)
 
 
 def _pseudo_family() -> str:

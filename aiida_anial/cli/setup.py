@@ -36,6 +36,7 @@ def _server_options(function: Callable[..., Any]) -> Callable[..., Any]:
 @click.option(
     '--worker', type=click.Path(path_type=Path), help='Executable of anial-worker.  [default: the one of this package]'
 )
+@click.option('--lmp', type=click.Path(path_type=Path), help='Executable of LAMMPS, for dynamics in it.')
 @click.option(
     '--production/--embedded',
     default=None,
@@ -58,6 +59,7 @@ def command(
     profile_name: str,
     pw: Path | None,
     worker: Path | None,
+    lmp: Path | None,
     production: bool | None,
     credentials: Path | None,
     repository: Path | None,
@@ -90,7 +92,13 @@ def command(
     is_new = profile_name not in get_config(create=True).profile_names
     servers = read_servers(credentials, given) if production and (has_servers or is_new) else None
     for line in install(
-        profile_name=profile_name, pw=pw, worker=worker, production=production, servers=servers, repository=repository
+        profile_name=profile_name,
+        pw=pw,
+        worker=worker,
+        lmp=lmp,
+        production=production,
+        servers=servers,
+        repository=repository,
     ):
         click.echo(line)
 

@@ -12,7 +12,7 @@ from aiida_anial.calculations.sample import SampleCalculation
 from aiida_anial.parsers.worker import WorkerParser
 from aiida_anial.sampling.trajectory import Trajectory
 
-__all__ = ('SampleParser',)
+__all__ = ('SampleParser', 'trajectory_node')
 
 
 class SampleParser(WorkerParser):
@@ -30,11 +30,11 @@ class SampleParser(WorkerParser):
         }
         named = [row | {'cell': name} for row, name in zip(rows, names, strict=True)]
         for name, trajectory in trajectories.items():
-            self.out(f'trajectories.{name}', _node(trajectory))
+            self.out(f'trajectories.{name}', trajectory_node(trajectory))
         self.out('table', orm.Dict({'trajectories': named}))
 
 
-def _node(trajectory: Trajectory) -> orm.TrajectoryData:
+def trajectory_node(trajectory: Trajectory) -> orm.TrajectoryData:
     """Return the trajectory as a node, with the facts about its end as attributes for queries."""
     node = orm.TrajectoryData()
     node.set_trajectory(

@@ -1,0 +1,103 @@
+"""Dynamics in LAMMPS as jobs."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from aiida import orm
+from aiida.plugins import CalculationFactory
+from ase.build import bulk
+
+from aiida_anial.calcfunctions.export_sources import export_sources
+from aiida_anial.cli import installation
+from aiida_anial.cli.code_checks import code_check
+from aiida_anial.common.cells import Cells
+from aiida_anial.data.ensemble import EnsembleData
+from aiida_anial.data.structures import to_structure
+from aiida_anial.potential.numba_engine import NumbaEngine
+from aiida_anial.potential.settings import EngineSettings
+
+LMP = Path(__file__).parents[2] / '.lammps' / 'bin' / 'lmp'
+
+
+@pytest.fixture(scope='module')
+def code(installed) -> orm.InstalledCode:
+    """The code that ``setup --lmp`` makes."""
+    if not LMP.exists():
+        pytest.fail('LAMMPS: there is none; run make install-lammps')
+    directory = str(LMP.parent)
+    assert installation.lammps_code(LMP).startswith('code lmp@localhost: ')
+    found = orm.load_code('lmp@localhost')
+    assert f'export PATH={directory}:"$PATH"' in found.prepend_text
+    return found
+
+
+@pytest.fixture(scope='module')
+def ensemble(make_ensemble, aiida_profile) -> EnsembleData:
+    return EnsembleData(make_ensemble()).store()
+
+
+@pytest.fixture
+def builder(code, ensemble) -> Any:
+    atoms = bulk('Al', 'fcc', a=4.05, cubic=True) * (3, 3, 3)
+    atoms.rattle(0.05, seed=2)
+    settings = {'filename': 'plugin', 'program': 'lammps', 'dtype': 'float64', 'processor': 'host'}
+    builder = CalculationFactory('anial.lammps').get_builder()
+    builder.code = code
+    builder.potential = export_sources(settings=orm.Dict(settings), ensemble=ensemble)
+    builder.structure = to_structure(atoms.positions, atoms.cell.array, atoms.numbers)
+    builder.settings = orm.Dict({'time_ps': 0.02, 'frame_interval': 10})
+    builder.seed = orm.Int(3)
+    builder.metadata.options.resources = {'num_machines': 1, 'num_mpiprocs_per_machine': 2}
+    return builder
+
+
+def test_a_dynamics_on_two_ranks_leaves_a_trajectory_with_its_provenance(run_all, builder, ensemble):
+    (node,) = run_all(builder)
+    assert node.is_finished_ok, (node.exit_message, node.outputs.retrieved.list_object_names())
+    assert 'on 2 procs for 20 steps' in node.outputs.retrieved.base.repository.get_object_content('log.lammps')
+    trajectory = node.outputs.trajectory
+    assert trajectory.base.attributes.get('stop_reason') == 'completed'
+    assert trajectory.get_array('steps').tolist() == [0, 10, 20]
+    start = node.inputs.structure.get_ase().positions
+    np.testing.assert_allclose(trajectory.get_array('positions')[0], start, atol=1e-9)
+    engine = NumbaEngine(ensemble.ensemble, EngineSettings(dtype='float64'))
+    last = trajectory.get_step_structure(2).get_ase()
+
+    found = engine.evaluate(Cells.from_lists([last.positions], [last.cell.array], species=13))
+    assert trajectory.get_array('energies')[-1] == pytest.approx(found.energies[0], rel=1e-9)
+    assert node.outputs.table.get_array('pressures_gpa').shape == (3, 6)
+    assert node.inputs.potential.creator.inputs.ensemble.uuid == ensemble.uuid
+
+
+def test_an_error_of_lammps_is_told(run_all, builder):
+    builder.settings = orm.Dict({'time_ps': 0.02, 'temperatures_k': [0, 0]})
+    (node,) = run_all(builder)
+    assert node.exit_status == 410
+    assert 'LAMMPS stopped: Target temperature for fix nvt cannot be 0.0' in node.exit_message
+
+
+def test_a_plugin_that_cannot_be_built_is_told(run_all, builder, monkeypatch):
+    builder.metadata.options.environment_variables = {'CXX': '/bin/false'}
+    (node,) = run_all(builder)
+    assert node.exit_status == 312
+    assert 'the compiler failed' in node.exit_message
+
+
+def test_settings_that_cannot_be_are_refused(builder):
+    with pytest.raises(ValueError, match=r'settings.time_ps: '):
+        builder.settings = orm.Dict({'time_ps': -1.0})
+
+
+def test_a_folder_that_is_no_plugin_is_refused(builder):
+    with pytest.raises(ValueError, match='is no plugin of LAMMPS'):
+        builder.potential = orm.FolderData()
+
+
+def test_doctor_asks_lammps_for_its_version(code):
+    found = code_check(code)
+    assert found.passed
+    assert '22 Jul 2025' in found.finding
