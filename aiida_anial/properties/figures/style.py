@@ -142,14 +142,17 @@ def add_legend(figure: Figure, styles: Sequence[SubjectStyle], place: Axes | Non
 
 def _explained(figure: Figure) -> dict[str, Any]:
     """Return entries of the legend for the marks in a figure that belong to no subject."""
+    from matplotlib.collections import PolyCollection
     from matplotlib.lines import Line2D
     from matplotlib.patches import Patch
 
-    found = {artist.get_gid() for artist in figure.findobj(lambda one: one.get_gid() is not None)}
+    marked = figure.findobj(lambda one: one.get_gid() is not None)
     entries: dict[str, Any] = {}
-    if _SPREAD in found:
-        entries['standard deviation'] = Patch(color='0.5', alpha=0.3)
-    if _MISSING in found:
+    if spreads := [artist for artist in marked if artist.get_gid() == _SPREAD]:
+        has_bands = any(isinstance(artist, PolyCollection) for artist in spreads)
+        bar = Line2D([], [], color='0.5', marker='|', markersize=12, linestyle='none')
+        entries['standard deviation'] = Patch(color='0.5', alpha=0.3) if has_bands else bar
+    if any(artist.get_gid() == _MISSING for artist in marked):
         entries['not determined'] = Line2D([], [], color='0.5', marker='x', linestyle='none')
     return entries
 

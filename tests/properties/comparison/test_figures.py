@@ -13,6 +13,8 @@ import numpy as np
 import pytest
 from matplotlib.colors import to_hex
 from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+from matplotlib.patches import Patch
 
 from aiida_anial.properties.comparison.results import Subject
 from aiida_anial.properties.figures.curves import draw_curve
@@ -134,6 +136,13 @@ def test_the_legend_names_all_once_the_subjects_first(subjects):
     assert texts[:4] == ['ensemble 715', 'Al_mm.eam.fs', 'qe', 'experiment']
     assert texts[-1] == 'standard deviation'
     assert len(set(texts)) == len(texts)
+
+
+@pytest.mark.parametrize(('name', 'kind'), [('paths', Patch), ('elastic', Line2D)])
+def test_the_legend_shows_the_spread_as_the_panels_do(subjects, name, kind):
+    """As a band beside curves, as a bar beside points."""
+    (legend,) = dict(make_figures(subjects))[name].legends
+    assert isinstance(legend.legend_handles[-1], kind)
 
 
 def test_cold_curves_have_a_panel_a_crystal(subjects):
