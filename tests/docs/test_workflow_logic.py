@@ -10,6 +10,8 @@ from aiida.engine import BaseRestartWorkChain, CalcJob
 from aiida.plugins import CalculationFactory, WorkflowFactory
 from aiida.plugins.entry_point import get_entry_point_names
 
+from aiida_anial.calculations.worker import WorkerCalculation
+
 PAGE = Path(__file__).parents[2] / 'docs' / 'topics' / 'workflow-logic.md'
 
 
@@ -27,12 +29,13 @@ def _processes():
 PROCESSES = _processes()
 NAMES = {process.__name__ for process in PROCESSES}
 JOBS = {process.__name__ for process in PROCESSES if issubclass(process, CalcJob)}
+WORKERS = {process.__name__ for process in PROCESSES if issubclass(process, WorkerCalculation)}
 
 
 def _documented() -> set[tuple[str, int, str]]:
     """Return process, status and label of every row in the tables of exit codes."""
     rows = re.findall(r'^\| ([\w, ]+) \| (\d+) \| `(\w+)` \|', PAGE.read_text(), re.MULTILINE)
-    groups = {'all': NAMES, 'all five jobs': JOBS}
+    groups = {'all': NAMES, 'all jobs': JOBS, 'all jobs of the worker': WORKERS}
     return {
         (name, int(status), label)
         for cell, status, label in rows
@@ -42,7 +45,8 @@ def _documented() -> set[tuple[str, int, str]]:
 
 def test_there_are_processes():
     assert 'ActiveLearningWorkChain' in NAMES
-    assert len(JOBS) == 5
+    assert len(WORKERS) == 5
+    assert len(JOBS) == 6
 
 
 def test_exit_codes_are_those_of_the_specifications():
