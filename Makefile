@@ -11,7 +11,7 @@ LAMMPS := .lammps
 export OMP_NUM_THREADS ?= 1
 
 .DEFAULT_GOAL := help
-.PHONY: help install install-lammps venv qe demo test test-slow services services-stop faults bench bench-graph bench-load bench-campaign bench-labels lint audit docs clean
+.PHONY: help install install-lammps venv qe demo test test-slow services services-stop faults bench bench-lammps bench-graph bench-load bench-campaign bench-labels lint audit docs clean
 
 help: ## list the targets
 	@echo 'help: the targets of this Makefile'
@@ -71,6 +71,10 @@ services-stop: venv ## stop these servers; their data stay
 bench: venv ## compare the speed of the engine with torchani, in a few minutes
 	@echo 'bench: MD, training, memory and start; the figures go to benchmarks/results/engine.json and docs/topics/engine.md'
 	@$(BIN)/python benchmarks/run.py
+
+bench-lammps: venv install-lammps ## measure the plugin of LAMMPS beside other potentials there, in twenty minutes
+	@echo 'bench-lammps: the figures go to benchmarks/results/lammps.json and docs/topics/engine.md'
+	@$(BIN)/python benchmarks/lammps.py
 
 bench-graph: install ## measure exports and queries in the graph of a whole campaign
 	@services/install.sh postgresql rabbitmq

@@ -251,6 +251,23 @@ def _cell_sizes(results: Mapping[str, Any]) -> str:
     return table(['Trained on', 'seed', 'labels', 'energy, standard deviation (meV/atom)', 'forces, rms (eV/Å)'], rows)
 
 
+def _lammps(results: Mapping[str, Any]) -> str:
+    """Return the table of potentials in LAMMPS, and a sentence on ranks."""
+    rows = [
+        [
+            row['name'],
+            f'{row["atom_steps_per_s"]:,.0f}',
+            _short(row['of_the_engine']),
+            f'{row["memory_mib"]:,.0f}' if 'memory_mib' in row else '',
+        ]
+        for row in results['rows']
+    ]
+    head = ['', 'atom-steps/s on one core', 'of the engine', 'memory for 108,000 atoms (MiB)']
+    machine = results['machine']
+    scaling = f'On two ranks, a core does {results["two_ranks"]:.0%} of what it does alone.'
+    return f'{table(head, rows)}\n\n{scaling} {machine["cpu"]}. {versions(machine)}.'
+
+
 def _short(value: float | None) -> str:
     """Return two significant digits."""
     if value is None:
@@ -264,7 +281,8 @@ LOAD: Final = Page('load.md', 'load.json', 'bench-load', _load)
 CAMPAIGN: Final = Page('load.md', 'campaign.json', 'bench-campaign', _campaign)
 LABELS: Final = Page('labels.md', 'labels.json', 'bench-labels', _labels)
 CELL_SIZES: Final = Page('labels.md', 'cell_sizes.json', 'bench-labels', _cell_sizes)
-PAGES: Final = (ENGINE, GRAPH, LOAD, CAMPAIGN, LABELS, CELL_SIZES)
+LAMMPS: Final = Page('engine.md', 'lammps.json', 'bench-lammps', _lammps)
+PAGES: Final = (ENGINE, GRAPH, LOAD, CAMPAIGN, LABELS, CELL_SIZES, LAMMPS)
 
 if __name__ == '__main__':
     for page in PAGES:
