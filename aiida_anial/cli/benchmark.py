@@ -33,7 +33,7 @@ _POLL_S = 1.0
     'references',
     multiple=True,
     metavar='qe|FILE|MODEL',
-    help='DFT (qe), an EAM file, or another ensemble as pk, UUID, file or NeuroChem folder. Repeatable.',
+    help='DFT (qe), an EAM file, or another ensemble, given like ENSEMBLE. Repeatable.',
 )
 @click.option('--properties', help='Comma-separated names; by default all of the set.')
 @click.option('--quick', is_flag=True, help='The quick set of properties, which takes seconds.')
@@ -50,18 +50,18 @@ _POLL_S = 1.0
 def command(**options: Any) -> None:
     """Compute properties of an ensemble and compare them with DFT, other potentials and the literature.
 
-    ENSEMBLE is a pk, a UUID, a file or a NeuroChem folder. Given the pk of an earlier benchmark, the command prints
-    that one again. Curves are compared with DFT if it is a reference, otherwise with the first reference. A pw.x
-    calculation that has finished is never repeated.
+    ENSEMBLE is a pk, a UUID, a file, a NeuroChem folder, or a potential of the package, such as Al-laptop. Given the
+    pk of an earlier benchmark, the command prints that one again. Curves are compared with DFT if it is a reference,
+    otherwise with the first reference. A pw.x calculation that has finished is never repeated.
     """
+    from aiida_anial.potential.packaged import find
     from aiida_anial.queries.benchmarks import load_benchmark
 
     for name in ('as_json', 'plots'):
         refuse_together(options, 'no_wait', name)
     names, settings = _chosen(options)
     given = options['subject']
-    is_file = bool(given) and Path(given).exists()
-    node = load_benchmark(given) if given is not None and not is_file else None
+    node = load_benchmark(given) if given is not None and find(given) is None else None
     if node is None:
         node = _submitted(options, names, settings)
         if options['no_wait']:

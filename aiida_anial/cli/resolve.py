@@ -20,6 +20,7 @@ from aiida_anial.data.ensemble import EnsembleData
 from aiida_anial.data.nodes import loaded, loaded_code, loaded_ensemble
 from aiida_anial.labellers.pw_inputs import pseudo_and_cutoffs
 from aiida_anial.labellers.registry import labeller_named
+from aiida_anial.potential.packaged import find
 from aiida_anial.potential.source import EAM_SUFFIXES
 from aiida_anial.properties.comparison.results import DFT
 from aiida_anial.protocols.protocol import campaign_inputs, changed_inputs, read_overrides
@@ -133,16 +134,19 @@ def benchmark_subjects(subject: str | None, references: Sequence[str], *, pw_cod
             found['potentials'][_name(Path(reference).name)] = _potential(Path(reference))
         else:
             node = _ensemble(reference, '--reference')
-            name = Path(reference).stem if Path(reference).exists() else f'ensemble_{node.pk}'
-            found['references'][_name(name)] = node
+            name = _name(Path(reference).stem if find(reference) else node.label or f'ensemble_{node.pk}')
+            # Labels need not differ.
+            found['references'][name if name not in found['references'] else f'{name}_{node.pk}'] = node
     return BenchmarkSubjects(**found)
 
 
 def _ensemble(identifier: str, option: str) -> EnsembleData:
-    """Return the node of an ensemble; for a file or folder, an existing node with the same content or a new one."""
-    path = Path(identifier)
-    # The path of an empty text is the current folder.
-    if not identifier or not path.exists():
+    """Return the node of an ensemble.
+
+    For a file, a folder or a potential of the package, that is an existing node with the same content, or a new one.
+    """
+    path = find(identifier)
+    if path is None:
         return loaded_ensemble(identifier, option)
     from aiida_anial.potential.neurochem import read_neurochem
     from aiida_anial.potential.potential import potential_bytes, read_potential
@@ -154,7 +158,7 @@ def _ensemble(identifier: str, option: str) -> EnsembleData:
     if known is not None:
         return known
     node = EnsembleData(ensemble)
-    node.label = path.stem
+    node.label = Path(identifier).stem
     return node
 
 

@@ -17,6 +17,7 @@ from aiida_anial.common.errors import AnialError, FileFormatError, SettingsError
 from aiida_anial.common.settings import Settings
 from aiida_anial.potential.calculator import AnialCalculator
 from aiida_anial.potential.neurochem import read_neurochem
+from aiida_anial.potential.packaged import find, names
 from aiida_anial.potential.potential import read_potential
 from aiida_anial.potential.settings import EngineSettings
 
@@ -164,7 +165,9 @@ class NamedCalculator:
 
 
 def open_potential(path: Path, *, threads: int = 1) -> NamedCalculator:
-    """Return the potential at ``path``: an ensemble (safetensors), a NeuroChem folder, an EAM file, or ``emt``.
+    """Return a potential: an ensemble (safetensors), a NeuroChem folder, an EAM file, ``emt``, or one of the package.
+
+    A file or folder of the name of a potential of the package comes before that potential.
 
     Ensembles are evaluated in double precision, because elastic constants are small differences.
 
@@ -172,15 +175,19 @@ def open_potential(path: Path, *, threads: int = 1) -> NamedCalculator:
     :raises FileFormatError: if there is no such potential.
     """
     settings = EngineSettings(dtype='float64', threads=threads)
-    if path.is_dir():
-        return NamedCalculator(path.name, 'ensemble', AnialCalculator(read_neurochem(path), settings=settings))
-    if path.name.endswith('.safetensors'):
-        return NamedCalculator(path.stem, 'ensemble', AnialCalculator(read_potential(path), settings=settings))
+    found = find(str(path)) or path
+    if found.is_dir():
+        return NamedCalculator(path.name, 'ensemble', AnialCalculator(read_neurochem(found), settings=settings))
+    if found.name.endswith('.safetensors'):
+        return NamedCalculator(path.stem, 'ensemble', AnialCalculator(read_potential(found), settings=settings))
     if path.name.endswith(EAM_SUFFIXES):
         return NamedCalculator(path.name, 'eam', read_eam(path))
     if str(path) == EMT_NAME:
         from ase.calculators.emt import EMT
 
         return NamedCalculator(EMT_NAME, 'emt', EMT())
-    known = f'a .safetensors file, a NeuroChem folder, a file that ends in {" or ".join(EAM_SUFFIXES)}, or {EMT_NAME}'
+    named = ', '.join((EMT_NAME, *names()))
+    known = (
+        f'a .safetensors file, a NeuroChem folder, a file that ends in {" or ".join(EAM_SUFFIXES)}, or one of {named}'
+    )
     raise FileFormatError(f'{path}: not a potential: give {known}.')

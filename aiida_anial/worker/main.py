@@ -129,7 +129,8 @@ def benchmark(potential: Path, references: tuple[Path, ...], **options: Any) -> 
     """Compute properties of POTENTIAL and compare them with references and the literature.
 
     A potential is a .safetensors file of this package, a NeuroChem folder, an EAM file of LAMMPS whose name ends in
-    .eam.fs or .eam.alloy, or `emt`. Curves are compared with those of the first reference.
+    .eam.fs or .eam.alloy, `emt`, or a potential of the package, such as Al-laptop. Curves are compared with those of
+    the first reference.
     """
     _set_threads({'engine': {'threads': options['threads']}}, command='benchmark')
     from aiida_anial.worker.property import compare_potentials

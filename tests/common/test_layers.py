@@ -22,6 +22,7 @@ SCIENCE = (
     'formats',
     'interfaces',
     'potential',
+    'potentials',
     'properties',
     'pseudopotential',
     'sampling',
