@@ -27,7 +27,11 @@ __all__ = ('LammpsCalculation',)
 
 
 class LammpsCalculation(CalcJob):
-    """Build the plugin of an ensemble where the job runs, and run a dynamics in LAMMPS, on any number of ranks."""
+    """Build the plugin of an ensemble where the job runs, and run LAMMPS with it, on any number of ranks.
+
+    It runs the dynamics that ``settings`` describe, and stores its frames; or any ``script``, whose files are retrieved
+    as ``metadata.options.additional_retrieve_list`` says.
+    """
 
     LOG = 'log.lammps'
     BUILD = 'build.out'
@@ -47,33 +51,66 @@ class LammpsCalculation(CalcJob):
             validator=validate_potential,
             help='Ensemble as sources of a plugin, as `export_sources` writes it.',
         )
-        spec.input('structure', valid_type=orm.StructureData, validator=validate_structure, help='Atoms at the start.')
+        spec.input(
+            'structure',
+            valid_type=orm.StructureData,
+            required=False,
+            validator=validate_structure,
+            help=f'Atoms at the start; scripts read them from `{ATOMS}`.',
+        )
         spec.input(
             'settings',
             valid_type=orm.Dict,
+            required=False,
             validator=settings_validator(LammpsSettings, 'settings'),
             help='Settings of the dynamics: ensemble, time, temperatures, pressure, stored frames.',
         )
-        spec.input('seed', valid_type=orm.Int, help='Seed of the velocities.')
-        spec.output('trajectory', valid_type=orm.TrajectoryData, help='Stored frames, and why the dynamics ended.')
-        spec.output('table', valid_type=orm.ArrayData, help='Energies, temperature, volume and pressure at each check.')
+        spec.input('seed', valid_type=orm.Int, required=False, help='Seed of the velocities.')
+        spec.input(
+            'script',
+            valid_type=orm.SinglefileData,
+            required=False,
+            help='Input of LAMMPS, instead of settings; it includes `${anial}/potential.in`.',
+        )
+        spec.inputs.validator = cls.validate_inputs
+        spec.output(
+            'trajectory',
+            valid_type=orm.TrajectoryData,
+            required=False,
+            help='Stored frames, and why the dynamics ended; none with a script.',
+        )
+        spec.output(
+            'table',
+            valid_type=orm.ArrayData,
+            required=False,
+            help='Energies, temperature, volume and pressure at each check; none with a script.',
+        )
         spec.exit_code(310, 'ERROR_NO_LOG', invalidates_cache=True, message='LAMMPS left no log: {reason}')
         spec.exit_code(311, 'ERROR_OUTPUT_UNREADABLE', invalidates_cache=True, message='An output is wrong: {reason}')
         spec.exit_code(312, 'ERROR_NOT_BUILT', invalidates_cache=True, message='The plugin was not built: {reason}')
         spec.exit_code(400, 'ERROR_INTERRUPTED', invalidates_cache=True, message='The time limit ended the dynamics.')
         spec.exit_code(410, 'ERROR_LAMMPS_FAILED', message='LAMMPS stopped: {reason}')
 
+    @staticmethod
+    def validate_inputs(inputs: dict[str, Any], ports: Any) -> str | None:
+        """Refuse both settings and a script, and settings without what they need."""
+        if 'settings' not in ports or 'script' not in ports:
+            return None
+        if ('settings' in inputs) == ('script' in inputs):
+            return 'settings: give either settings or a script.'
+        missing = [name for name in ('structure', 'seed') if 'settings' in inputs and name not in inputs]
+        return f'{missing[0]}: a dynamics by settings needs it.' if missing else None
+
     def prepare_for_submission(self, folder: Folder) -> CalcInfo:
         """Write the input and the atoms, and list the files to copy and to retrieve."""
-        structure = self.inputs.structure
-        settings = LammpsSettings.parse(self.inputs.settings.get_dict())
-        limit = self.inputs.metadata.options.get('max_wallclock_seconds')
-        positions = np.array([site.position for site in structure.sites])
-        self._write(folder, ATOMS, data_file(positions, np.array(structure.cell)))
-        self._write(folder, INPUT, input_file(settings, seed=self.inputs.seed.value, max_wallclock_seconds=limit))
+        if 'structure' in self.inputs:
+            structure = self.inputs.structure
+            positions = np.array([site.position for site in structure.sites])
+            self._write(folder, ATOMS, data_file(positions, np.array(structure.cell)))
+        self._write(folder, INPUT, self._input())
         code = CodeInfo()
         code.code_uuid = self.inputs.code.uuid
-        code.cmdline_params = ['-in', INPUT]
+        code.cmdline_params = ['-in', INPUT, '-var', 'anial', '.']
         code.stdout_name = 'lammps.out'
         info = CalcInfo()
         info.codes_info = [code]
@@ -81,8 +118,17 @@ class LammpsCalculation(CalcJob):
         names = self.inputs.potential.base.repository.list_object_names()
         info.local_copy_list = [(self.inputs.potential.uuid, name, name) for name in names]
         info.retrieve_list = [self.BUILD, self.LOG, 'lammps.out']
-        info.retrieve_temporary_list = [FRAMES, END]
+        info.retrieve_temporary_list = [] if 'script' in self.inputs else [FRAMES, END]
         return info
+
+    def _input(self) -> str:
+        """Return the input of LAMMPS."""
+        if 'script' in self.inputs:
+            script: str = self.inputs.script.get_content()
+            return script
+        settings = LammpsSettings.parse(self.inputs.settings.get_dict())
+        limit = self.inputs.metadata.options.get('max_wallclock_seconds')
+        return input_file(settings, seed=self.inputs.seed.value, max_wallclock_seconds=limit)
 
     @staticmethod
     def _write(folder: Folder, name: str, text: str) -> None:

@@ -36,6 +36,8 @@ class LammpsParser(Parser):
             return self._exit('ERROR_LAMMPS_FAILED', error)
         if not log:
             return self._exit('ERROR_NO_LOG', self._text('lammps.out').strip()[-300:] or 'it said nothing')
+        if 'script' in self.node.inputs:
+            return None
         structure = self.node.inputs.structure
         kinds = {kind.name: atomic_numbers[kind.symbol] for kind in structure.kinds}
         try:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from pathlib import Path
 from typing import Any
 
@@ -74,6 +75,31 @@ def test_a_dynamics_on_two_ranks_leaves_a_trajectory_with_its_provenance(run_all
     (row,) = records('trajectories', {'pk': trajectory.pk})
     assert (row['stop_reason'], row['iteration']) == ('completed', None)
     assert node.inputs.potential.creator.inputs.ensemble.uuid == ensemble.uuid
+
+
+def test_a_script_runs_as_it_is(run_all, builder):
+    lines = ['units metal', 'read_data atoms.data', 'include ${anial}/potential.in', 'run 0', 'write_data after.data']
+    del builder.settings, builder.seed
+    builder.script = orm.SinglefileData(io.BytesIO('\n'.join(lines).encode()), filename='in.own')
+    builder.metadata.options.additional_retrieve_list = ['after.data']
+    (node,) = run_all(builder)
+    assert node.is_finished_ok, node.exit_message
+    assert set(node.outputs) == {'remote_folder', 'retrieved'}
+    assert '108 atoms' in node.outputs.retrieved.base.repository.get_object_content('after.data')
+
+
+@pytest.mark.parametrize(
+    ('missing', 'message'),
+    [
+        (('settings',), 'settings: give either settings or a script'),
+        (('seed',), 'seed: a dynamics by settings needs it'),
+    ],
+)
+def test_a_dynamics_without_what_it_needs_is_refused(builder, local_runner, missing, message):
+    for name in missing:
+        del builder[name]
+    with pytest.raises(ValueError, match=message):
+        local_runner.submit(builder)
 
 
 def test_an_error_of_lammps_is_told(run_all, builder):
