@@ -116,8 +116,7 @@ def _print_table(kind: Kind, rows: list[dict[str, Any]], *, wide: bool) -> None:
         Heading(column.heading, column.name, column.digits, rank=rank, is_text=column.type == 'str')
         for rank, column in enumerate(columns)
     ]
-    name = kind.name if len(rows) != 1 else kind.name.removesuffix('s')
-    print_table(f'{len(rows)} {name}', headings, rows, wide=wide)
+    print_table(f'{len(rows)} {kind.name if len(rows) != 1 else kind.singular}', headings, rows, wide=wide)
 
 
 def _print_csv(kind: Kind, rows: list[dict[str, Any]]) -> None:

@@ -70,6 +70,11 @@ class Kind:
     computed: Mapping[str, Callable[[list[int]], Mapping[int, Any]]] = field(default_factory=dict)
 
     @property
+    def singular(self) -> str:
+        """The name of one record, such as ``label`` or ``trajectory``."""
+        return f'{self.name.removesuffix("ies")}y' if self.name.endswith('ies') else self.name.removesuffix('s')
+
+    @property
     def entity(self) -> str:
         """Tag of the node that a record describes."""
         return self.columns[0].entity

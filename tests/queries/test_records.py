@@ -198,3 +198,9 @@ def test_unknown_names_are_refused_with_the_list_of_names(aiida_profile):
         records('labels', {'atoms': 4})
     with pytest.raises(AnialError, match=r'forces: there are no such records; the kinds are labels'):
         count('forces')
+
+
+def test_one_record_is_called_in_the_singular():
+    assert [kind.singular for kind in KINDS.values()] == [
+        *('label', 'shard', 'calculation', 'trajectory', 'candidate', 'ensemble', 'benchmark', 'campaign')
+    ]
