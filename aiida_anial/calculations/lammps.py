@@ -5,13 +5,13 @@ from __future__ import annotations
 import shlex
 from typing import Any
 
-import numpy as np
 from aiida import orm
 from aiida.common.datastructures import CalcInfo, CodeInfo
 from aiida.common.folders import Folder
 from aiida.engine import CalcJob
 from aiida.engine.processes.process_spec import CalcJobProcessSpec
 
+from aiida_anial.data.structures import to_cells
 from aiida_anial.data.validation import settings_validator
 from aiida_anial.interfaces.lammps_dynamics import (
     ATOMS,
@@ -104,9 +104,8 @@ class LammpsCalculation(CalcJob):
     def prepare_for_submission(self, folder: Folder) -> CalcInfo:
         """Write the input and the atoms, and list the files to copy and to retrieve."""
         if 'structure' in self.inputs:
-            structure = self.inputs.structure
-            positions = np.array([site.position for site in structure.sites])
-            self._write(folder, ATOMS, data_file(positions, np.array(structure.cell)))
+            cells = to_cells({'structure': self.inputs.structure})
+            self._write(folder, ATOMS, data_file(cells.positions, cells.lattices[0]))
         self._write(folder, INPUT, self._input())
         code = CodeInfo()
         code.code_uuid = self.inputs.code.uuid

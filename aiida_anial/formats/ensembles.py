@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from aiida_anial.common.errors import AnialError
-from aiida_anial.formats.files import replaced
+from aiida_anial.formats.files import new_folder, replaced
 from aiida_anial.potential.neurochem import write_neurochem
 from aiida_anial.potential.potential import Potential, write_potential
 
@@ -48,26 +47,8 @@ def write_ensemble(path: Path, ensemble: Potential, *, file_format: str) -> None
         raise AnialError(
             f'format: {file_format} holds potentials of kind {chosen.kind!r}, not {ensemble.model.kind!r}.'
         )
-    if chosen.is_folder:
-        _write_folder(path, ensemble, chosen)
-        return
-    with replaced(path) as temporary:
+    with (new_folder if chosen.is_folder else replaced)(path) as temporary:
         chosen.write(temporary, ensemble)
-
-
-def _write_folder(path: Path, ensemble: Potential, chosen: EnsembleFormat) -> None:
-    """Write a folder, which appears only when it is complete; an existing one is never replaced."""
-    if path.exists():
-        raise AnialError(f'{path}: already exists; give the name of a new folder.')
-    temporary = path.with_name(path.name + '.part')
-    try:
-        temporary.mkdir()
-        chosen.write(temporary, ensemble)
-        temporary.rename(path)
-    except OSError as exception:
-        raise AnialError(f'{path}: cannot be written ({exception.strerror or exception}).') from exception
-    finally:
-        shutil.rmtree(temporary, ignore_errors=True)
 
 
 def _write_torchani(path: Path, ensemble: Any) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -9,7 +10,7 @@ from pathlib import Path
 
 from aiida_anial.common.errors import AnialError, FileFormatError, is_printable, one_line
 
-__all__ = ('check_name', 'reading', 'replaced')
+__all__ = ('check_name', 'new_folder', 'reading', 'replaced')
 
 # File systems allow 255 bytes; names of incomplete files have the suffix .part.
 _MAX_NAME_BYTES = 250
@@ -60,6 +61,25 @@ def replaced(path: Path) -> Iterator[Path]:
     finally:
         with suppress(OSError):
             temporary.unlink()
+
+
+@contextmanager
+def new_folder(path: Path) -> Iterator[Path]:
+    """Yield the path of an empty folder that becomes ``path`` at the end, so that it appears only when it is complete.
+
+    :raises AnialError: if ``path`` exists, which is never replaced, or cannot be written.
+    """
+    if path.exists():
+        raise AnialError(f'{path}: already exists; give the name of a new folder.')
+    temporary = path.with_name(path.name + '.part')
+    try:
+        temporary.mkdir()
+        yield temporary
+        temporary.rename(path)
+    except OSError as exception:
+        raise AnialError(f'{path}: cannot be written ({exception.strerror or exception}).') from exception
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
 
 
 @contextmanager

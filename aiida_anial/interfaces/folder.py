@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import shutil
 from importlib import resources
 from pathlib import Path
 from string import Template
@@ -12,6 +11,7 @@ from typing import Final
 from ase.data import atomic_masses, atomic_numbers
 
 from aiida_anial.common.errors import AnialError
+from aiida_anial.formats.files import new_folder
 from aiida_anial.interfaces.object_file import write_object
 from aiida_anial.potential.ensemble import Ensemble
 from aiida_anial.potential.potential import Potential, write_potential
@@ -45,28 +45,20 @@ def write_folder(
     """
     ensemble = chosen_members(potential, member)
     check_folder(folder, program)
-    temporary = folder.with_name(folder.name + '.part')
-    try:
-        temporary.mkdir()
-        write_object(ensemble, temporary, dtype=dtype, processor=processor)
-        write_potential(temporary / 'ensemble.safetensors', ensemble)
+    with new_folder(folder) as temporary:
+        file = temporary / 'ensemble.safetensors'
+        write_potential(file, ensemble)
+        write_object(file, temporary, dtype=dtype, processor=processor)
         _write_sources(temporary, ensemble, program=program, name=folder.name)
-        temporary.rename(folder)
-    except OSError as exception:
-        raise AnialError(f'{folder}: cannot be written ({exception.strerror or exception}).') from exception
-    finally:
-        shutil.rmtree(temporary, ignore_errors=True)
 
 
 def check_folder(folder: Path, program: str) -> None:
-    """Refuse a folder that exists, or whose name the program does not take.
+    """Refuse a folder whose name the program does not take.
 
     :raises AnialError: if that is so.
     """
     if program == 'kim' and not re.fullmatch(r'[A-Za-z]\w*', folder.name, flags=re.ASCII):
         raise AnialError(f'{folder}: the name of the folder is that of the model: letters, digits and underscores.')
-    if folder.exists():
-        raise AnialError(f'{folder}: already exists; give the name of a new folder.')
 
 
 def chosen_members(potential: Potential, member: int | None) -> Ensemble:

@@ -13,7 +13,6 @@ import subprocess
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Final
 
 import numpy as np
@@ -23,7 +22,7 @@ from aiida_anial import __version__
 from aiida_anial.common.errors import AnialError
 from aiida_anial.interfaces.processors import compiler_environment, features_needed
 from aiida_anial.potential.ensemble import Ensemble
-from aiida_anial.potential.potential import read_potential, write_potential
+from aiida_anial.potential.potential import read_potential
 
 __all__ = ('write_object',)
 
@@ -33,21 +32,19 @@ _KERNEL: Final = 'anial_kernel'
 _MODEL: Final = 'anial_model'
 
 
-def write_object(ensemble: Ensemble, folder: Path, *, dtype: str, processor: str) -> None:
+def write_object(file: Path, folder: Path, *, dtype: str, processor: str) -> None:
     """Write ``anial.o`` and ``anial_model.h`` into a folder, which takes half a minute.
 
+    :param file: the ensemble, as a file of this package.
     :param dtype: precision of the kernels, ``float32`` or ``float64``.
     :param processor: one of ``PROCESSORS``.
     :raises AnialError: if they cannot be compiled.
     """
-    with TemporaryDirectory() as temporary:
-        file = Path(temporary) / 'ensemble.safetensors'
-        write_potential(file, ensemble)
-        command = [sys.executable, '-m', __name__, str(file), str(folder), dtype, processor]
-        environment = {**os.environ, **compiler_environment(processor)}
-        result = subprocess.run(  # noqa: S603 - a list, no shell
-            command, env=environment, capture_output=True, text=True, check=False
-        )
+    command = [sys.executable, '-m', __name__, str(file), str(folder), dtype, processor]
+    environment = {**os.environ, **compiler_environment(processor)}
+    result = subprocess.run(  # noqa: S603 - a list, no shell
+        command, env=environment, capture_output=True, text=True, check=False
+    )
     if result.returncode:
         last = (result.stderr.strip().splitlines() or ['no message'])[-1]
         raise AnialError(f'--cpu {processor}: the kernels could not be compiled: {last}')

@@ -5,14 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 from aiida import orm
 from aiida.engine import ExitCode
 from aiida.parsers import Parser
-from ase.data import atomic_numbers
 
 from aiida_anial.calculations.lammps import LammpsCalculation
 from aiida_anial.common.errors import AnialError
+from aiida_anial.data.structures import to_cells
 from aiida_anial.interfaces.lammps_dynamics import LammpsSettings
 from aiida_anial.interfaces.lammps_output import error_of, read_dynamics
 from aiida_anial.parsers.sample import trajectory_node
@@ -38,15 +37,14 @@ class LammpsParser(Parser):
             return self._exit('ERROR_NO_LOG', self._text('lammps.out').strip()[-300:] or 'it said nothing')
         if 'script' in self.node.inputs:
             return None
-        structure = self.node.inputs.structure
-        kinds = {kind.name: atomic_numbers[kind.symbol] for kind in structure.kinds}
+        cells = to_cells({'structure': self.node.inputs.structure})
         try:
             found = read_dynamics(
                 Path(kwargs['retrieved_temporary_folder']),
                 log,
                 LammpsSettings.parse(self.node.inputs.settings.get_dict()),
-                species=np.array([kinds[site.kind_name] for site in structure.sites], dtype=np.int16),
-                lattice=np.array(structure.cell),
+                species=cells.species,
+                lattice=cells.lattices[0],
             )
         except (AnialError, LookupError, OSError, ValueError) as exception:
             return self._exit('ERROR_OUTPUT_UNREADABLE', str(exception))

@@ -70,6 +70,11 @@ class Call(NamedTuple):
     work: Any
 
 
+# Where two of the addresses are in the array, bytes.
+_STARTS: Final = 8 * Call._fields.index('starts')
+_VECTORS: Final = 8 * Call._fields.index('vectors')
+
+
 class _Model(NamedTuple):
     """What the model holds."""
 
@@ -151,7 +156,9 @@ def _function(model: Callable[..., Any], work: Callable[..., Any]) -> Callable[[
         energies = _pointer(call[4], w.zero_positions)
         # All atoms stand at the origin, in one cell, with one neighbour there; the vectors are its translations.
         w.zeros_address[0] = _address(w.zeros)
-        lists = Lists(_pointer(_address(call) + 16, w.zeros), w.zeros_address, _pointer(_address(call) + 24, w.zeros))
+        lists = Lists(
+            _pointer(_address(call) + _STARTS, w.zeros), w.zeros_address, _pointer(_address(call) + _VECTORS, w.zeros)
+        )
         batch = Batch(w.zero_positions, w.zeros, w.zeros, lists, starts)
         results = Results(1, n_atoms, energies, energies, energies)
         shared = Shared(
