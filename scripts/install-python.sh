@@ -48,8 +48,8 @@ pip() { "$venv/bin/python" -m pip --disable-pip-version-check "$@"; }
 # gigabytes of CUDA.
 say "$TORCH"
 pip install -qq --no-compile --constraint constraints.txt ${TORCH_INDEX:+--index-url "$TORCH_INDEX"} "$TORCH"
-say 'aiida-anial with the extras dev, docs and metatomic; this takes a minute or two'
-pip install -qq --no-compile --constraint constraints.txt --editable '.[dev,docs,metatomic]'
+say 'aiida-anial with the extras dev, docs, metatomic and ovito; this takes a minute or two'
+pip install -qq --no-compile --constraint constraints.txt --editable '.[dev,docs,metatomic,ovito]'
 # Faster than pip, which compiles on one core; some files are templates, not valid Python.
 "$venv/bin/python" -m compileall -q -j 0 "$venv"/lib/python*/site-packages >/dev/null 2>&1 || true
 pip check

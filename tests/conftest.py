@@ -36,7 +36,7 @@ from aiida_anial.potential.settings import ModelSettings
 _AIIDA_PATH = tempfile.TemporaryDirectory(prefix='anial-tests-')
 os.environ['AIIDA_PATH'] = _AIIDA_PATH.name
 
-pytest_plugins = ('aiida.tools.pytest_fixtures', 'support.chains')
+pytest_plugins = ('aiida.tools.pytest_fixtures', 'support.chains', 'support.lammps')
 
 # Only a process that hangs takes this long, also on a busy machine.
 _RUN_LIMIT_S = 1200

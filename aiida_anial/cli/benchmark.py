@@ -3,20 +3,17 @@
 from __future__ import annotations
 
 import json
-import sys
-import time
 from pathlib import Path
 from typing import Any
 
 import click
 
-from aiida_anial.cli.parameters import INTERRUPTED, examples, refuse_together
-from aiida_anial.cli.profile import in_profile, profile_option
+from aiida_anial.cli.parameters import examples, refuse_together
+from aiida_anial.cli.profile import profile_option
+from aiida_anial.cli.waiting import wait_for
 from aiida_anial.common.errors import AnialError
 
 __all__ = ('command',)
-
-_POLL_S = 1.0
 
 
 @click.command(
@@ -67,7 +64,7 @@ def command(**options: Any) -> None:
         if options['no_wait']:
             click.echo(node.pk)
             return
-        _wait(node)
+        wait_for(node, 'benchmark')
     _print(node, options)
 
 
@@ -101,32 +98,6 @@ def _submitted(options: dict[str, Any], names: tuple[str, ...], settings: Any) -
     worker = loaded_code(options['worker_code'], 'anial.train', '--worker-code') if needs_worker else None
     builder = benchmark_builder(subjects, names, settings, worker_code=worker, max_concurrent=options['max_concurrent'])
     return launched(builder)
-
-
-def _wait(node: Any) -> None:
-    """Wait until the benchmark has ended, and print its progress.
-
-    :raises AnialError: if no daemon runs.
-    """
-    from aiida.engine.daemon.client import get_daemon_client
-
-    if not get_daemon_client().is_daemon_running:
-        raise AnialError(
-            f'benchmark {node.pk} is submitted, but the daemon is not running; start it with `verdi daemon start`, '
-            f'then print the result with `aiida-anial benchmark {node.pk}`.'
-        )
-    click.echo(f'Submitted benchmark {node.pk}; Ctrl-C stops waiting, not the benchmark', err=True)
-    known = None
-    try:
-        while not node.is_terminated:
-            if node.process_status != known and node.process_status:
-                known = node.process_status
-                click.echo(f'  {known}', err=True)
-            time.sleep(_POLL_S)
-    except KeyboardInterrupt:
-        said = f'Stopped waiting; the benchmark goes on. `aiida-anial benchmark {node.pk}` prints what there is.'
-        click.echo(in_profile(said), err=True)
-        sys.exit(INTERRUPTED)
 
 
 def _print(node: Any, options: dict[str, Any]) -> None:

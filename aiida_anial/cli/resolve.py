@@ -12,6 +12,7 @@ import click
 from aiida import orm
 from aiida.engine import submit
 
+from aiida_anial.active_learning.label_settings import QeSettings
 from aiida_anial.active_learning.settings import CampaignInputs
 from aiida_anial.cli.preflight import check_codes, check_machine, codes_in
 from aiida_anial.common.errors import AnialError
@@ -30,7 +31,16 @@ from aiida_anial.runtime.deaf_workers import end_deaf_workers
 if TYPE_CHECKING:
     from aiida_anial.protocols.builder import BenchmarkSubjects
 
-__all__ = ('WORKER_CODE', 'benchmark_subjects', 'dataset', 'launched', 'resolve_inputs', 'resolve_nodes')
+__all__ = (
+    'WORKER_CODE',
+    'benchmark_subjects',
+    'dataset',
+    'dft_nodes',
+    'ensemble_node',
+    'launched',
+    'resolve_inputs',
+    'resolve_nodes',
+)
 
 WORKER_CODE = 'anial-worker@localhost'
 # Options that only one labeller has a use for.
@@ -120,27 +130,27 @@ def benchmark_subjects(subject: str | None, references: Sequence[str], *, pw_cod
     :raises AnialError: if one of them cannot be resolved, or neither is given.
     """
     # Loads the work chains.
-    from aiida_anial.protocols.builder import BenchmarkSubjects
+    from aiida_anial.protocols.builder import DFT_SETTINGS, BenchmarkSubjects
 
     if subject is None and not references:
         raise AnialError('ENSEMBLE: give an ensemble or a --reference.')
     found: dict[str, Any] = {'references': {}, 'potentials': {}}
     if subject is not None:
-        found['ensemble'] = _ensemble(subject, 'ENSEMBLE')
+        found['ensemble'] = ensemble_node(subject, 'ENSEMBLE')
     for reference in dict.fromkeys(references):
         if reference == DFT:
-            found |= _dft(pw_code)
+            found |= dft_nodes(pw_code, DFT_SETTINGS)
         elif reference.endswith(EAM_SUFFIXES):
             found['potentials'][_name(Path(reference).name)] = _potential(Path(reference))
         else:
-            node = _ensemble(reference, '--reference')
+            node = ensemble_node(reference, '--reference')
             name = _name(Path(reference).stem if find(reference) else node.label or f'ensemble_{node.pk}')
             # Labels need not differ.
             found['references'][name if name not in found['references'] else f'{name}_{node.pk}'] = node
     return BenchmarkSubjects(**found)
 
 
-def _ensemble(identifier: str, option: str) -> EnsembleData:
+def ensemble_node(identifier: str, option: str) -> EnsembleData:
     """Return the node of an ensemble.
 
     For a file, a folder or a potential of the package, that is an existing node with the same content, or a new one.
@@ -175,14 +185,12 @@ def _potential(path: Path) -> orm.SinglefileData:
     return orm.SinglefileData(path.absolute())
 
 
-def _dft(pw_code: str) -> dict[str, Any]:
-    """Return what DFT needs: the pseudopotential of the package, with its cutoffs."""
-    from aiida_anial.protocols.builder import DFT_SETTINGS
-
+def dft_nodes(pw_code: str, settings: QeSettings) -> dict[str, Any]:
+    """Return what DFT needs: a code, the pseudopotential of the package, and settings with its cutoffs."""
     code = loaded_code(pw_code, 'quantumespresso.pw', '--pw-code')
     pseudo, inputs = pseudo_and_cutoffs(campaign_inputs())
     cutoffs = {name: getattr(inputs.label.qe, name) for name in ('ecutwfc_ry', 'ecutrho_ry')}
-    return {'pw_code': code, 'pseudo': pseudo, 'qe': DFT_SETTINGS.model_copy(update=cutoffs)}
+    return {'pw_code': code, 'pseudo': pseudo, 'qe': settings.model_copy(update=cutoffs)}
 
 
 def _name(text: str) -> str:

@@ -30,6 +30,7 @@ _COMMANDS = {
     'watch': 'aiida_anial.cli.status:watch',
     'limit': 'aiida_anial.cli.limit:command',
     'benchmark': 'aiida_anial.cli.benchmark:command',
+    'shock': 'aiida_anial.cli.shock:command',
     'reproduce': 'aiida_anial.cli.reproduce:command',
     'query': 'aiida_anial.cli.query:command',
     'export': 'aiida_anial.cli.export:command',

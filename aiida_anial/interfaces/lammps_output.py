@@ -15,7 +15,7 @@ from aiida_anial.common.errors import FileFormatError
 from aiida_anial.interfaces.lammps_dynamics import END, FRAMES, HALT, LammpsSettings, triangular
 from aiida_anial.sampling.trajectory import StopReason, Trajectory
 
-__all__ = ('LammpsDynamics', 'error_of', 'read_dynamics')
+__all__ = ('LammpsDynamics', 'error_of', 'lammps_table', 'read_dynamics')
 
 _TABLE: Final = re.compile(r'^keywords: \[(?P<names>.*)\]\ndata:\n(?P<rows>(?:  - \[.*\]\n)+)', re.MULTILINE)
 _HEAD: Final = 9
@@ -76,7 +76,7 @@ def read_dynamics(
     :param lattice: ``[3, 3]`` lattice at the start, angstrom.
     :raises FileFormatError: if a file is missing or incomplete.
     """
-    table = _table(log)
+    table = lammps_table(log)
     frames, end = (_read_dump(folder / name, len(species)) for name in (FRAMES, END))
     if not np.isin(frames.steps, table['Step']).all():
         raise FileFormatError('the log of LAMMPS lacks a frame.')
@@ -115,7 +115,7 @@ def read_dynamics(
     return LammpsDynamics(trajectory, named, is_complete=halted or last == settings.n_steps)
 
 
-def _table(log: str) -> dict[str, NDArray[np.float64]]:
+def lammps_table(log: str) -> dict[str, NDArray[np.float64]]:
     """Return the columns of the last table in a log."""
     found = list(_TABLE.finditer(log))
     if not found:

@@ -61,7 +61,9 @@ _LABEL_COLUMNS = (
     _attribute('label', 'row', 'int', 'Row in the shard.', 'row'),
     _attribute('label', 'calculation', 'str', 'UUID of the calculation.'),
     _attribute('label', 'iteration', 'int', 'Active-learning iteration; 0 is the initial random dataset.', 'iteration'),
-    _attribute('label', 'origin', 'str', 'random, active_learning, thermal, imported.', 'origin', has_few_values=True),
+    _attribute(
+        'label', 'origin', 'str', 'random, active_learning, thermal, shock, imported.', 'origin', has_few_values=True
+    ),
     _attribute('label', 'n_atoms', 'int', 'Number of atoms.', 'atoms'),
     _attribute('label', 'volume_angstrom3', 'float', 'Volume of the cell, angstrom^3.'),
     _attribute('label', 'density_g_per_cm3', 'float', 'Density, g/cm3.', 'density\ng/cm³', 3),

@@ -128,7 +128,8 @@ def held_slots(pool: Pool) -> dict[int, list[int]]:
     query.append(
         [orm.WorkChainNode, orm.CalcJobNode],
         with_incoming='chain',
-        filters={'attributes.process_state': {'in': ACTIVE}},
+        # A work chain that launches calculations itself is none of them.
+        filters={'attributes.process_state': {'in': ACTIVE}, 'extras': {'!has_key': pool.launches}},
         project='id',
     )
     held: dict[int, list[int]] = {}

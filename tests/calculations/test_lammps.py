@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -13,7 +12,6 @@ from aiida.plugins import CalculationFactory
 from ase.build import bulk
 
 from aiida_anial.calcfunctions.export_sources import export_sources
-from aiida_anial.cli import installation
 from aiida_anial.cli.code_checks import code_check
 from aiida_anial.common.cells import Cells
 from aiida_anial.data.ensemble import EnsembleData
@@ -22,20 +20,6 @@ from aiida_anial.potential.numba_engine import NumbaEngine
 from aiida_anial.potential.settings import EngineSettings
 from aiida_anial.queries.records import records
 
-LMP = Path(__file__).parents[2] / '.lammps' / 'bin' / 'lmp'
-
-
-@pytest.fixture(scope='module')
-def code(installed) -> orm.InstalledCode:
-    """The code that ``setup --lmp`` makes."""
-    if not LMP.exists():
-        pytest.fail('LAMMPS: there is none; run make install-lammps')
-    directory = str(LMP.parent)
-    assert installation.lammps_code(LMP).startswith('code lmp@localhost: ')
-    found = orm.load_code('lmp@localhost')
-    assert f'export PATH={directory}:"$PATH"' in found.prepend_text
-    return found
-
 
 @pytest.fixture(scope='module')
 def ensemble(make_ensemble, aiida_profile) -> EnsembleData:
@@ -43,12 +27,12 @@ def ensemble(make_ensemble, aiida_profile) -> EnsembleData:
 
 
 @pytest.fixture
-def builder(code, ensemble) -> Any:
+def builder(lammps_code, ensemble) -> Any:
     atoms = bulk('Al', 'fcc', a=4.05, cubic=True) * (3, 3, 3)
     atoms.rattle(0.05, seed=2)
     settings = {'filename': 'plugin', 'program': 'lammps', 'dtype': 'float64', 'processor': 'host'}
     builder = CalculationFactory('anial.lammps').get_builder()
-    builder.code = code
+    builder.code = lammps_code
     builder.potential = export_sources(settings=orm.Dict(settings), ensemble=ensemble)
     builder.structure = to_structure(atoms.positions, atoms.cell.array, atoms.numbers)
     builder.settings = orm.Dict({'time_ps': 0.02, 'frame_interval': 10})
@@ -126,7 +110,7 @@ def test_a_folder_that_is_no_plugin_is_refused(builder):
         builder.potential = orm.FolderData()
 
 
-def test_doctor_asks_lammps_for_its_version(code):
-    found = code_check(code)
+def test_doctor_asks_lammps_for_its_version(lammps_code):
+    found = code_check(lammps_code)
     assert found.passed
     assert '22 Jul 2025' in found.finding

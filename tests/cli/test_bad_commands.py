@@ -32,6 +32,8 @@ IDENTIFIED = {
     ('export', 'ensemble', 'ONE', 'TMP/x.pt', '--format', 'torchscript'): 'PK: ',
     ('export', 'lammps', 'ONE', 'TMP/x'): 'ENSEMBLE: ',
     ('export', 'kim', 'ONE', 'TMP/x'): 'ENSEMBLE: ',
+    ('shock', 'ONE'): 'ENSEMBLE: ',
+    ('shock', 'ENSEMBLE', '--lmp-code', 'ONE'): '--lmp-code: ',
     ('reproduce', 'ONE'): 'PK: ',
     ('submit', '--pw-code', 'ONE'): '--pw-code: ',
     ('submit', '--worker-code', 'ONE'): '--worker-code: ',
@@ -50,6 +52,8 @@ READERS = {
     ('plan', 'FILE'): '',
     ('benchmark', 'ENSEMBLE', '--settings', 'FILE'): '',
     ('benchmark', 'FILE'): '',
+    ('shock', 'ENSEMBLE', '--settings', 'FILE'): '',
+    ('shock', 'FILE'): '',
 }
 FILES: dict[str, bytes | None] = {
     'gone': None,
@@ -59,7 +63,7 @@ FILES: dict[str, bytes | None] = {
     'deep.yaml': b'[' * 5000,
 }
 # No overrides at all are fine.
-FINE = {(command, 'empty.extxyz') for command in ('submit', 'plan')} | {('benchmark', 'empty.extxyz')}
+FINE = {(command, 'empty.extxyz') for command in ('submit', 'plan', 'benchmark')}
 
 # Commands that write to TARGET.
 WRITERS = {
@@ -69,6 +73,7 @@ WRITERS = {
     ('export', 'lammps', 'ENSEMBLE', 'TARGET'): '',
     ('export', 'kim', 'ENSEMBLE', 'TARGET'): '',
     ('release', 'CAMPAIGN', 'TARGET', *AUTHOR): '',
+    ('shock', '--input', 'TARGET'): '',
 }
 TARGETS = ('TMP/there', 'TMP/gone/file', 'TMP/' + 'x' * 300, 'TMP/a\x1b[2Jb')
 
@@ -125,6 +130,12 @@ OTHERS: dict[tuple[str, ...], str] = {
     ('benchmark', 'ENSEMBLE', '--json', '--no-wait'): '--json: ',
     ('benchmark', 'ENSEMBLE', '--plots', 'TMP/p', '--no-wait'): '--plots: ',
     ('benchmark', 'ENSEMBLE', '--plots', 'GOOD'): '--plots',
+    ('shock',): 'ENSEMBLE: ',
+    ('shock', 'ENSEMBLE', '--size', 'huge'): '--size',
+    ('shock', 'ENSEMBLE', '--ranks', '0'): '--ranks',
+    ('shock', 'ENSEMBLE', '--seed', '-1'): '--seed',
+    ('shock', 'ENSEMBLE', '--lmp-code', 'gone'): '--lmp-code: ',
+    ('shock', 'ENSEMBLE', '--json', '--no-wait'): '--json: ',
     ('reproduce', 'STEP', '--budget', '10'): '--budget: ',
     ('reproduce', 'STEP', '--kind', 'function'): '--kind: ',
     ('reproduce', 'STEP', '--kind', 'magic'): '--kind',

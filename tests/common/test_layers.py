@@ -26,6 +26,7 @@ SCIENCE = (
     'properties',
     'pseudopotential',
     'sampling',
+    'shock',
     'training',
     'worker',
 )

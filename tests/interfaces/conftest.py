@@ -18,15 +18,7 @@ from aiida_anial.interfaces.lammps import build_plugin
 from aiida_anial.potential.ensemble import Ensemble
 from aiida_anial.potential.settings import ModelSettings
 
-LMP = Path(__file__).parents[2] / '.lammps' / 'bin' / 'lmp'
 MEMBERS = 3
-
-
-@pytest.fixture(scope='session')
-def lmp() -> Path:
-    if not LMP.exists():
-        pytest.fail('LAMMPS: there is none; run make install-lammps')
-    return LMP
 
 
 @pytest.fixture(scope='session')

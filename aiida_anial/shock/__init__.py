@@ -1,0 +1,1 @@
+"""Shock waves: the input of LAMMPS, profiles along the wave, Hugoniot points, and surroundings of atoms cut out."""

@@ -1,0 +1,138 @@
+"""Surroundings of atoms in a wave, cut out into vacuum, and the error of the force on the atom in their middle."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any, Self
+
+import numpy as np
+from numpy.random import PCG64, Generator
+from numpy.typing import NDArray
+
+from aiida_anial.common.errors import AnialError
+from aiida_anial.shock.settings import CutSettings
+from aiida_anial.shock.wave_output import Frames
+
+__all__ = ('Surrounding', 'cut_out', 'drawn', 'errors_by_radius')
+
+
+@dataclass(frozen=True)
+class Surrounding:
+    """What is cut out around an atom.
+
+    :param atom: number of the atom in the frames of LAMMPS, from 1.
+    :param step: time step after the impact.
+    :param radius_angstrom: radius of what is cut out.
+    :param height_angstrom: coordinate of the atom along the wave.
+    :param force: force on the atom in the whole crystal by the potential, eV/angstrom.
+    :param disagreement: disagreement of that force, eV/angstrom.
+    """
+
+    atom: int
+    step: int
+    radius_angstrom: float
+    height_angstrom: float
+    force: tuple[float, float, float]
+    disagreement: float
+
+    @property
+    def name(self) -> str:
+        """A name that is valid in link labels."""
+        return f'atom{self.atom}_step{self.step}_radius{round(100 * self.radius_angstrom)}'
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return plain values."""
+        return {**asdict(self), 'force': list(self.force)}
+
+    @classmethod
+    def parse(cls, values: Mapping[str, Any]) -> Self:
+        """Return the surrounding of which ``to_dict`` gave ``values``."""
+        return cls(**{**values, 'force': tuple(values['force'])})
+
+
+def drawn(frames: Frames, settings: CutSettings, *, seed: int) -> list[Surrounding]:
+    """Draw atoms, and return what to cut out around each in each frame.
+
+    The atoms move, and are farther from piston and free surface than the largest radius in the first frame.
+
+    :raises AnialError: if the crystal has too few such atoms.
+    """
+    source = Generator(PCG64(seed))
+    heights, margin = frames.positions[0, :, 1], max(settings.radii_angstrom)
+    low, high = heights[~frames.moving].max() + margin, heights.max() - margin
+    possible = np.flatnonzero(frames.moving & (heights > low) & (heights < high))
+    if len(possible) < settings.atoms:
+        raise AnialError(
+            f'cut.radii_angstrom: only {len(possible)} atoms are {margin:g} angstrom from both ends of the crystal.'
+        )
+    atoms = source.choice(possible, settings.atoms, replace=False)
+    found = [
+        _surrounding(frames, int(atom), at, radius)
+        for at in range(len(frames.steps))
+        for atom in atoms
+        for radius in settings.radii_angstrom
+    ]
+    kept = np.sort(source.permutation(len(found))[: settings.max_labels])
+    return [found[index] for index in kept]
+
+
+def _surrounding(frames: Frames, atom: int, at: int, radius: float) -> Surrounding:
+    x, y, z = (float(value) for value in frames.forces[at, atom])
+    return Surrounding(
+        atom=atom + 1,
+        step=int(frames.steps[at]),
+        radius_angstrom=radius,
+        height_angstrom=float(frames.positions[at, atom, 1]),
+        force=(x, y, z),
+        disagreement=float(frames.disagreements[at, atom]),
+    )
+
+
+def cut_out(
+    frames: Frames, one: Surrounding, *, vacuum_angstrom: float
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Return the positions ``[n, 3]`` of the atoms within the radius, that in the middle first, and the cube around.
+
+    :param vacuum_angstrom: least distance between these atoms and their images.
+    :return: positions and lattice vectors ``[3, 3]``, angstrom.
+    """
+    at = int(np.flatnonzero(frames.steps == one.step)[0])
+    positions, edges = frames.positions[at], frames.boxes[at, :, 1] - frames.boxes[at, :, 0]
+    vectors = positions - positions[one.atom - 1]
+    images = [range(-n, n + 1) for n in (math.ceil(one.radius_angstrom / edge) for edge in edges[[0, 2]])]
+    shifts = np.array([(i * edges[0], 0.0, j * edges[2]) for i in images[0] for j in images[1]])
+    # In the dump, atoms are wrapped along the periodic axes, so the nearest image is at most one edge away.
+    everywhere = (vectors[None] + shifts[:, None]).reshape(-1, 3)
+    distances = np.linalg.norm(everywhere, axis=1)
+    inside = np.flatnonzero(distances < one.radius_angstrom)
+    ordered = everywhere[inside[np.argsort(distances[inside], kind='stable')]]
+    edge = 2 * one.radius_angstrom + vacuum_angstrom
+    return ordered + edge / 2, np.eye(3) * edge
+
+
+def errors_by_radius(
+    surroundings: Sequence[Surrounding], labels: Mapping[str, NDArray[np.float64]]
+) -> list[dict[str, Any]]:
+    """Return, for each radius, the errors of forces by the potential in the crystal against DFT on what was cut out.
+
+    :param labels: force by DFT on the atom in the middle, eV/angstrom, by the name of the surrounding.
+    """
+    rows = []
+    for radius in sorted({one.radius_angstrom for one in surroundings}):
+        some = [one for one in surroundings if one.radius_angstrom == radius and one.name in labels]
+        if not some:
+            continue
+        true = np.array([labels[one.name] for one in some])
+        errors = np.array([one.force for one in some]) - true
+        rows.append(
+            {
+                'radius_angstrom': radius,
+                'n_labels': len(some),
+                'mae_ev_per_angstrom': float(np.abs(errors).mean()),
+                'rmse_ev_per_angstrom': float(np.sqrt((errors**2).mean())),
+                'mean_force_ev_per_angstrom': float(np.linalg.norm(true, axis=1).mean()),
+            }
+        )
+    return rows

@@ -1,0 +1,110 @@
+"""The input of LAMMPS for a wave."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from aiida_anial.shock.settings import WaveSettings
+
+__all__ = ('COLUMNS', 'FRAMES', 'PROFILES', 'wave_input')
+
+PROFILES: Final = 'profiles.dat'
+FRAMES: Final = 'frames.dump.gz'
+
+COLUMNS: Final = (
+    *('density/number', 'vx', 'vy', 'vz', 'v_xx', 'v_yy', 'v_zz', 'c_energy'),
+    *('c_stress[1]', 'c_stress[2]', 'c_stress[3]', 'f_disagreement'),
+)
+"""What is averaged over the atoms of each slice, in the order of the columns after their number."""
+
+_KM_S: Final = 10.0  # angstrom/ps
+_MAX_SEED: Final = 900_000_000
+# The slab swings as it expands; this damps it within a picosecond.
+_DAMPING_PS: Final = 0.1
+_BAROSTAT_PS: Final = 0.5
+# Slices go on beyond the free surface, which the equilibration moves.
+_MARGIN_ANGSTROM: Final = 20.0
+
+
+def wave_input(settings: WaveSettings, particle_velocity_km_s: float, *, seed: int) -> str:
+    """Return the input of LAMMPS for a wave by the reverse ballistic method.
+
+    A crystal with free surfaces along y is brought to the temperature. Then its lowest slice becomes the piston, whose
+    atoms rest, and all others get the velocity -u_p along y: the wave runs up from the piston, behind it the atoms are
+    at rest on average. The piston does no work, so the total energy is constant.
+
+    :param particle_velocity_km_s: u_p.
+    :param seed: of the velocities and of the thermostat.
+    """
+    seed = seed % _MAX_SEED + 1
+    return '\n'.join(
+        [*_crystal(settings), *_equilibration(settings, seed), *_wave(settings, particle_velocity_km_s), '']
+    )
+
+
+def _crystal(settings: WaveSettings) -> list[str]:
+    """Return what makes the crystal."""
+    x, y, z = settings.edges_angstrom
+    # The origin keeps lattice planes off the faces of the box, where rounding would decide whether atoms exist.
+    axes = ' '.join(f'orient {axis} {name}' for axis, name in zip('xyz', settings.orientation.axes, strict=True))
+    lattice = f'lattice fcc {settings.lattice_constant_angstrom!r} origin 0.01 0.01 0.01'
+    return [
+        'units metal',
+        'boundary p s p',
+        f'{lattice} {axes}',
+        f'region crystal block 0 {x!r} 0 {y!r} 0 {z!r} units box',
+        'create_box 2 crystal',
+        'create_atoms 1 box',
+        'include ${anial}/potential.in',
+        f'timestep {settings.time_step_fs / 1000!r}',
+        'fix share all balance 200 1.05 shift y 10 1.05',
+        'thermo_style custom step time temp pe etotal lx ly lz pxx pyy pzz v_anial_disagreement',
+        'thermo_modify line yaml format float %.17g',
+        f'thermo {settings.profile_interval_steps}',
+    ]
+
+
+def _equilibration(settings: WaveSettings, seed: int) -> list[str]:
+    """Return what brings the crystal to its temperature; half of the initial energy becomes potential energy."""
+    temperature = settings.temperature_k
+    return [
+        f'velocity all create {2 * temperature!r} {seed} mom yes rot no dist gaussian',
+        f'fix heat all langevin {temperature!r} {temperature!r} {_DAMPING_PS!r} {seed} zero yes',
+        f'fix cell all nph x 0.0 0.0 {_BAROSTAT_PS!r} z 0.0 0.0 {_BAROSTAT_PS!r} couple none',
+        f'run {settings.n_equilibration_steps}',
+        'unfix heat',
+        'unfix cell',
+    ]
+
+
+def _wave(settings: WaveSettings, velocity: float) -> list[str]:
+    """Return what makes the piston, the impact and the wave."""
+    moment, interval = settings.moment_steps, settings.profile_interval_steps
+    length = settings.edges_angstrom[1] + _MARGIN_ANGSTROM
+    return [
+        'reset_timestep 0',
+        'variable start equal $(bound(all,ymin))',
+        f'variable top equal $(v_start+{settings.piston_angstrom!r})',
+        'region piston block INF INF INF ${top} INF INF units box',
+        'group piston region piston',
+        'group crystal subtract all piston',
+        'set group piston type 2',
+        'velocity piston set 0.0 0.0 0.0',
+        'velocity crystal zero linear',
+        f'velocity crystal set NULL {-velocity * _KM_S!r} NULL sum yes units box',
+        'fix motion crystal nve',
+        'compute slices all chunk/atom bin/1d y lower '
+        f'{settings.bin_angstrom!r} bound y ${{start}} $(v_start+{length!r}) discard yes units box',
+        'compute energy all pe/atom',
+        'compute stress all stress/atom NULL virial',
+        f'fix disagreement all pair {moment} anial force_disagreement 1',
+        *(f'variable {axis}{axis} atom v{axis}*v{axis}' for axis in 'xyz'),
+        f'fix profiles all ave/chunk {moment} 10 {interval} slices {" ".join(COLUMNS)} file {PROFILES}',
+        'compute push piston reduce sum fy',
+        'thermo_style custom step time temp pe etotal lx ly lz c_push v_anial_disagreement',
+        'thermo_modify line yaml format float %.17g',
+        f'dump frames all custom/gz {settings.frame_interval_steps} {FRAMES} '
+        'id type x y z vx vy vz fx fy fz c_energy f_disagreement',
+        'dump_modify frames sort id format float %.9g',
+        f'run {settings.n_steps}',
+    ]
