@@ -71,10 +71,10 @@ def _profiles_figure(profiles: Profiles, point: Point) -> Figure:
     figure = Figure(figsize=(9, 6), layout='constrained')
     panels = (
         ('density (g/cm³)', profiles.densities, 'density_by_mass_conservation'),
-        ('velocity along the wave (km/s)', profiles.velocities[..., 1], ''),
-        ('stress along the wave (GPa)', profiles.stresses[..., 1], 'stress_by_momentum_conservation'),
-        ('stress across the wave (GPa)', profiles.stresses[..., [0, 2]].mean(axis=-1), ''),
-        ('temperature (K), across the wave', profiles.temperatures[..., [0, 2]].mean(axis=-1), ''),
+        ('velocity along\nthe wave (km/s)', profiles.velocities[..., 1], ''),
+        ('stress along\nthe wave (GPa)', profiles.stresses[..., 1], 'stress_by_momentum_conservation'),
+        ('stress across\nthe wave (GPa)', profiles.stresses[..., [0, 2]].mean(axis=-1), ''),
+        ('temperature across\nthe wave (K)', profiles.temperatures[..., [0, 2]].mean(axis=-1), ''),
         ('disagreement of\nthe forces (eV/Å)', profiles.disagreements, ''),
     )
     # The outermost slices hold a layer or none.
