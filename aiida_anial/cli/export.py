@@ -19,7 +19,7 @@ from aiida_anial.common.errors import AnialError, one_line
 from aiida_anial.common.level_of_theory import LevelOfTheory
 from aiida_anial.formats.datasets import DATASET_FORMATS
 from aiida_anial.formats.ensembles import ENSEMBLE_FORMATS
-from aiida_anial.formats.files import check_name, replaced
+from aiida_anial.formats.files import check_target, replaced
 from aiida_anial.formats.trajectories import TRAJECTORY_FORMATS
 from aiida_anial.queries.kinds import KINDS
 from aiida_anial.worker.export import build_and_tell, kernel_options, lmp_option, tell_how_to_install
@@ -40,7 +40,7 @@ def _dataset(path: Path, file_format: str | None, **options: Any) -> None:
     from aiida_anial.runtime.interruption import all_or_nothing
 
     file_format = _format_of(path, file_format, DATASET_FORMATS)
-    _check_target(path)
+    check_target(path)
     shards, rows = chosen_labels(**selection(KINDS['labels'], options))
     settings: dict[str, Any] = {'file_format': file_format, 'filename': path.name, 'filters': _given(options)}
     if rows is not None:
@@ -74,7 +74,7 @@ def _trajectories(folder: Path, file_format: str, **options: Any) -> None:
     from aiida_anial.queries.records import records
     from aiida_anial.runtime.interruption import all_or_nothing
 
-    _check_target(folder)
+    check_target(folder)
     rows = records('trajectories', **selection(KINDS['trajectories'], options))
     if not rows:
         raise AnialError('filters: no trajectory matches.')
@@ -106,7 +106,7 @@ def ensemble(pk: str, path: Path, file_format: str) -> None:
 
     _format_of(path, file_format, ENSEMBLE_FORMATS)
     found = loaded_ensemble(pk, 'PK')
-    _check_target(path)
+    check_target(path)
     with all_or_nothing() as note:
         settings = note(orm.Dict({'file_format': file_format, 'filename': path.name}))
         node: Any = export_ensemble(settings=settings, ensemble=found)
@@ -147,7 +147,7 @@ def _sources(identifier: str, folder: Path, *, program: str, **options: Any) -> 
     from aiida_anial.runtime.interruption import all_or_nothing
 
     found = loaded_ensemble(identifier, 'ENSEMBLE')
-    _check_target(folder)
+    check_target(folder)
     check_folder(folder, program)
     n_members = chosen_members(found.ensemble, options['member']).n_members
     given = {name: value for name, value in options.items() if value is not None}
@@ -181,18 +181,6 @@ def _given(options: Mapping[str, Any]) -> dict[str, Any]:
     """Return the filters as the user wrote them, for the header of the file."""
     given = {name.removeprefix('where_'): text for name, text in options.items() if name.startswith('where_') and text}
     return given | ({'campaigns': list(options['campaigns'])} if options['campaigns'] else {})
-
-
-def _check_target(path: Path) -> None:
-    """Refuse a path that cannot be written, before the export is stored.
-
-    :raises AnialError: if the path exists, its folder does not, or its name is not allowed.
-    """
-    check_name(path.name)
-    if not path.absolute().parent.is_dir():
-        raise AnialError(f'{path}: there is no folder {path.parent}.')
-    if path.exists():
-        raise AnialError(f'{path}: it exists already.')
 
 
 def _copy(node: Any, path: Path) -> None:

@@ -15,6 +15,7 @@ from aiida_anial.cli.profile import profile_option
 from aiida_anial.cli.tables import Heading, print_table
 from aiida_anial.cli.waiting import wait_for
 from aiida_anial.common.errors import AnialError
+from aiida_anial.formats.files import check_target
 from aiida_anial.shock.dislocations import check_ovito
 from aiida_anial.shock.settings import SIZES, ShockSettings
 from aiida_anial.shock.wave_input import FRAMES
@@ -119,8 +120,7 @@ def _write_input(file: Path, settings: ShockSettings, *, seed: int) -> None:
     """Write the input of the first wave, and say what it costs."""
     from aiida_anial.shock.wave_input import wave_input
 
-    if file.exists():
-        raise AnialError(f'--input: {file} exists.')
+    check_target(file)
     wave, velocity = settings.wave, settings.particle_velocities_km_s[0]
     file.write_text(wave_input(wave, velocity, seed=seed), encoding='utf-8')
     steps = wave.n_equilibration_steps + wave.n_steps

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from aiida_anial.common.errors import AnialError, FileFormatError, is_printable, one_line
 
-__all__ = ('check_name', 'new_folder', 'reading', 'replaced')
+__all__ = ('check_name', 'check_target', 'new_folder', 'reading', 'replaced')
 
 # File systems allow 255 bytes; names of incomplete files have the suffix .part.
 _MAX_NAME_BYTES = 250
@@ -43,6 +43,18 @@ def check_name(name: str) -> str:
     if len(name.encode()) > _MAX_NAME_BYTES:
         raise AnialError(f'filename: {shown[:40]}... is longer than {_MAX_NAME_BYTES} bytes.')
     return name
+
+
+def check_target(path: Path) -> None:
+    """Refuse a path that cannot be written.
+
+    :raises AnialError: if the path exists, its folder does not, or its name is not allowed.
+    """
+    check_name(path.name)
+    if not path.absolute().parent.is_dir():
+        raise AnialError(f'{path}: there is no folder {path.parent}.')
+    if path.exists():
+        raise AnialError(f'{path}: it exists already.')
 
 
 @contextmanager

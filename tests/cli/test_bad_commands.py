@@ -63,7 +63,7 @@ FILES: dict[str, bytes | None] = {
     'deep.yaml': b'[' * 5000,
 }
 # No overrides at all are fine.
-FINE = {(command, 'empty.extxyz') for command in ('submit', 'plan', 'benchmark')}
+FINE = {(command, 'empty.extxyz') for command in ('submit', 'plan', 'benchmark', 'shock')}
 
 # Commands that write to TARGET.
 WRITERS = {
