@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any, NamedTuple
+from dataclasses import dataclass
+from typing import Any
 
 from aiida import orm
 
@@ -16,7 +17,8 @@ from aiida_anial.shock.wave_output import Profiles
 __all__ = ('Shock', 'frames_of', 'load_shock', 'plugin_of', 'shock_of')
 
 
-class Shock(NamedTuple):
+@dataclass(frozen=True, eq=False)
+class Shock:
     """What a shock has found so far.
 
     :param waves: profiles and Hugoniot point of each wave, by name, the slowest first.
