@@ -112,7 +112,7 @@ def test_torch_is_installed_first_and_by_itself(machine, tmp_path):
     assert result.returncode == 0, result.stderr
     first, second = machine.log.read_text().splitlines()
     assert first.split()[-1].startswith('torch==')
-    assert second.split()[-1] == '.[dev,docs,metatomic]'
+    assert second.split()[-1] == '.[dev,docs,metatomic,ovito]'
     assert all('--constraint constraints.txt' in line for line in (first, second))
 
 
