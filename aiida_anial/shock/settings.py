@@ -147,7 +147,7 @@ class ShockSettings(Settings):
 
 SIZES: Final = {
     'quick': ShockSettings(
-        particle_velocities_km_s=(1.0, 1.5, 2.0),
+        particle_velocities_km_s=(1.5, 1.0, 2.0),
         wave=WaveSettings(
             direction='100', repeats=(5, 40, 5), equilibration_ps=1.0, time_ps=1.6, profile_interval_steps=50
         ),

@@ -115,7 +115,8 @@ class ShockWorkChain(AnialWorkChain):
 
     def run_labels(self) -> ToContext | ExitCode:
         """Cut surroundings out of the first wave, and launch their labelling."""
-        node = orm.load_node(next(iter(self.ctx.done.values())))
+        name = wave_name(self._settings.particle_velocities_km_s[0])
+        node = orm.load_node(self.ctx.done[name])
         try:
             made = cut_surroundings(self.inputs.settings, self.inputs.seed, node.outputs.retrieved)
         except AnialError as exception:

@@ -26,7 +26,7 @@ def test_an_ambiguous_label_comes_with_what_it_may_mean(invoke, command):
 
 
 def test_the_beginning_of_several_uuids(invoke, aiida_profile):
-    nodes = [orm.Int(number).store() for number in range(20)]
+    nodes = [orm.Int(number).store() for number in range(60)]
     beginnings = [node.uuid[:1] for node in nodes]
     common = next(one for one in beginnings if beginnings.count(one) > 1 and not one.isdigit())
     assert_refused(invoke('status', common), f"'{common}' may be ")
