@@ -10,7 +10,18 @@ from pydantic import Field, model_validator
 
 from aiida_anial.common.settings import NonNegative, Positive, Settings
 
-__all__ = ('ATOMS', 'END', 'FRAMES', 'HALT', 'INPUT', 'LammpsSettings', 'data_file', 'input_file', 'triangular')
+__all__ = (
+    'ATOMS',
+    'END',
+    'FRAMES',
+    'HALT',
+    'INPUT',
+    'LammpsSettings',
+    'data_file',
+    'input_file',
+    'lammps_seed',
+    'triangular',
+)
 
 HALT: Final = 'disagreement'
 """Name of the fix that ends the dynamics where the members disagree; the log of LAMMPS tells it."""
@@ -89,6 +100,11 @@ def triangular(lattice: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArr
     return (signs[:, None] * r).T, (q * signs).T
 
 
+def lammps_seed(seed: int) -> int:
+    """Return a seed that LAMMPS takes: a positive number that is not too large."""
+    return seed % _MAX_SEED + 1
+
+
 def data_file(positions: NDArray[np.float64], lattice: NDArray[np.float64]) -> str:
     """Return a data file of atoms of one type.
 
@@ -116,7 +132,7 @@ def input_file(settings: LammpsSettings, *, seed: int, max_wallclock_seconds: in
         'boundary p p p',
         f'read_data {ATOMS}',
         'include potential.in',
-        f'velocity all create {settings.temperatures_k[0]!r} {seed % _MAX_SEED + 1} mom yes rot no dist gaussian',
+        f'velocity all create {settings.temperatures_k[0]!r} {lammps_seed(seed)} mom yes rot no dist gaussian',
         f'timestep {settings.time_step_fs / 1000!r}',
         _motion(settings),
         *_disagreement_of_forces(settings),

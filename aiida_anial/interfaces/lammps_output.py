@@ -15,7 +15,7 @@ from aiida_anial.common.errors import FileFormatError
 from aiida_anial.interfaces.lammps_dynamics import END, FRAMES, HALT, LammpsSettings, triangular
 from aiida_anial.sampling.trajectory import StopReason, Trajectory
 
-__all__ = ('LammpsDynamics', 'error_of', 'lammps_table', 'read_dynamics')
+__all__ = ('DumpedFrames', 'LammpsDynamics', 'dumped_frames', 'error_of', 'lammps_table', 'read_dynamics')
 
 _TABLE: Final = re.compile(r'^keywords: \[(?P<names>.*)\]\ndata:\n(?P<rows>(?:  - \[.*\]\n)+)', re.MULTILINE)
 _HEAD: Final = 9
@@ -134,19 +134,50 @@ def _lattices(table: Mapping[str, NDArray[np.float64]]) -> NDArray[np.float64]:
     return lattices
 
 
+class DumpedFrames(NamedTuple):
+    """Frames of a dump as LAMMPS writes them.
+
+    :param steps: ``[S]`` time steps.
+    :param boxes: ``[S, 3, k]`` lower and upper faces of the box, and its tilts if it has any.
+    :param rows: ``[S, n, columns]`` what was dumped of each atom.
+    """
+
+    steps: NDArray[np.int64]
+    boxes: NDArray[np.float64]
+    rows: NDArray[np.float64]
+
+
+def dumped_frames(text: str, *, source: str, n_atoms: int | None = None) -> DumpedFrames:
+    """Return the frames of a dump; an incomplete one at the end is left out.
+
+    :param source: name of the file for messages.
+    :param n_atoms: number of atoms; by default that of the first frame.
+    :raises FileFormatError: if there is no frame, or it is not a dump of this number of atoms.
+    """
+    lines = text.splitlines()
+    if n_atoms is None:
+        n_atoms = int(lines[3]) if len(lines) > _HEAD else 0
+    size = _HEAD + n_atoms
+    starts = range(0, len(lines) // size * size, size)
+    if not starts or any(lines[at] != 'ITEM: TIMESTEP' for at in starts):
+        raise FileFormatError(f'{source}: not a dump of {n_atoms} atoms.')
+
+    def numbers(first: int, last: int) -> NDArray[np.float64]:
+        return np.array([line.split() for line in lines[first:last]], dtype=np.float64)
+
+    return DumpedFrames(
+        steps=np.array([int(lines[at + 1]) for at in starts]),
+        boxes=np.stack([numbers(at + 5, at + 8) for at in starts]),
+        rows=np.stack([numbers(at + _HEAD, at + size) for at in starts]),
+    )
+
+
 def _read_dump(path: Path, n_atoms: int) -> _Frames:
     """Return the frames of a dump; an incomplete one at the end of the file is left out."""
     if not path.exists():
         raise FileFormatError(f'{path.name} is missing.')
-    lines = path.read_text().splitlines()
-    size = _HEAD + n_atoms
-    n_frames = len(lines) // size
-    if n_frames == 0 or any(lines[at * size] != 'ITEM: TIMESTEP' for at in range(n_frames)):
-        raise FileFormatError(f'{path.name}: not a dump of {n_atoms} atoms.')
-    steps = np.array([int(lines[at * size + 1]) for at in range(n_frames)])
-    rows = [line.split() for at in range(n_frames) for line in lines[at * size + _HEAD : (at + 1) * size]]
-    values = np.array(rows, dtype=np.float64).reshape(n_frames, n_atoms, -1)
-    return _Frames(steps, values[..., 1:4], values[..., 4:7])
+    steps, _, rows = dumped_frames(path.read_text(), source=path.name, n_atoms=n_atoms)
+    return _Frames(steps, rows[..., 1:4], rows[..., 4:7])
 
 
 def _targets(settings: LammpsSettings, steps: NDArray[np.int64]) -> NDArray[np.float64]:

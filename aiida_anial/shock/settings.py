@@ -135,7 +135,7 @@ class ShockSettings(Settings):
 
     :param particle_velocities_km_s: velocities of the crystal towards the piston, one wave for each: u_p.
     :param wave: crystal and dynamics.
-    :param cut: surroundings for DFT in each wave.
+    :param cut: surroundings for DFT in the first wave.
     """
 
     particle_velocities_km_s: Annotated[

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, Self
@@ -101,9 +100,11 @@ def cut_out(
     at = int(np.flatnonzero(frames.steps == one.step)[0])
     positions, edges = frames.positions[at], frames.boxes[at, :, 1] - frames.boxes[at, :, 0]
     vectors = positions - positions[one.atom - 1]
-    images = [range(-n, n + 1) for n in (math.ceil(one.radius_angstrom / edge) for edge in edges[[0, 2]])]
+    periodic = np.array([0, 2])
+    vectors[:, periodic] -= edges[periodic] * np.round(vectors[:, periodic] / edges[periodic])
+    # From the nearest image on, at most half an edge away; a wide crystal needs no other.
+    images = [range(-n, n + 1) for n in np.floor(one.radius_angstrom / edges[periodic] + 0.5).astype(int)]
     shifts = np.array([(i * edges[0], 0.0, j * edges[2]) for i in images[0] for j in images[1]])
-    # In the dump, atoms are wrapped along the periodic axes, so the nearest image is at most one edge away.
     everywhere = (vectors[None] + shifts[:, None]).reshape(-1, 3)
     distances = np.linalg.norm(everywhere, axis=1)
     inside = np.flatnonzero(distances < one.radius_angstrom)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
+from aiida_anial.interfaces.lammps_dynamics import lammps_seed
 from aiida_anial.shock.settings import WaveSettings
 
 __all__ = ('COLUMNS', 'FRAMES', 'PROFILES', 'wave_input')
@@ -18,7 +19,6 @@ COLUMNS: Final = (
 """What is averaged over the atoms of each slice, in the order of the columns after their number."""
 
 _KM_S: Final = 10.0  # angstrom/ps
-_MAX_SEED: Final = 900_000_000
 # The slab swings as it expands; this damps it within a picosecond.
 _DAMPING_PS: Final = 0.1
 _BAROSTAT_PS: Final = 0.5
@@ -36,17 +36,15 @@ def wave_input(settings: WaveSettings, particle_velocity_km_s: float, *, seed: i
     :param particle_velocity_km_s: u_p.
     :param seed: of the velocities and of the thermostat.
     """
-    seed = seed % _MAX_SEED + 1
-    return '\n'.join(
-        [*_crystal(settings), *_equilibration(settings, seed), *_wave(settings, particle_velocity_km_s), '']
-    )
+    before = [*_crystal(settings), *_equilibration(settings, lammps_seed(seed))]
+    return '\n'.join([*before, *_wave(settings, particle_velocity_km_s), ''])
 
 
 def _crystal(settings: WaveSettings) -> list[str]:
     """Return what makes the crystal."""
     x, y, z = settings.edges_angstrom
-    # The origin keeps lattice planes off the faces of the box, where rounding would decide whether atoms exist.
     axes = ' '.join(f'orient {axis} {name}' for axis, name in zip('xyz', settings.orientation.axes, strict=True))
+    # The origin keeps lattice planes off the faces of the box, where rounding would decide whether atoms exist.
     lattice = f'lattice fcc {settings.lattice_constant_angstrom!r} origin 0.01 0.01 0.01'
     return [
         'units metal',

@@ -13,7 +13,7 @@ from ase.data import atomic_masses, atomic_numbers
 from numpy.typing import NDArray
 
 from aiida_anial.common.errors import FileFormatError
-from aiida_anial.interfaces.lammps_output import lammps_table
+from aiida_anial.interfaces.lammps_output import dumped_frames, lammps_table
 from aiida_anial.shock.settings import WaveSettings
 from aiida_anial.shock.wave_input import COLUMNS
 
@@ -28,7 +28,6 @@ _KM_S: Final = 0.1  # 1 angstrom/ps
 _EV: Final = _MASS * 1.03642696e-4
 _GPA_PER_BAR: Final = 1e-4
 _GPA_PER_EV_ANGSTROM3: Final = 1 / units.GPa
-_HEAD: Final = 9
 
 
 @dataclass(frozen=True, eq=False)
@@ -161,20 +160,13 @@ def read_frames(content: bytes) -> Frames:
     :raises FileFormatError: if there is none.
     """
     try:
-        lines = gzip.decompress(content).decode().splitlines()
+        text = gzip.decompress(content).decode()
     except (EOFError, OSError, ValueError) as exception:
         raise FileFormatError(f'the frames of the wave cannot be read ({exception}).') from exception
-    n_atoms = int(lines[3]) if len(lines) > _HEAD else 0
-    size = _HEAD + n_atoms
-    n_frames = len(lines) // size if n_atoms else 0
-    if n_frames == 0:
-        raise FileFormatError('there is no frame of the wave.')
-    starts = [at * size for at in range(n_frames)]
-    rows = np.array([line.split() for at in starts for line in lines[at + _HEAD : at + size]], dtype=np.float64)
-    rows = rows.reshape(n_frames, n_atoms, -1)
+    steps, boxes, rows = dumped_frames(text, source='the frames of the wave')
     return Frames(
-        steps=np.array([int(lines[at + 1]) for at in starts]),
-        boxes=np.array([[line.split() for line in lines[at + 5 : at + 8]] for at in starts], dtype=np.float64),
+        steps=steps,
+        boxes=boxes,
         moving=rows[0, :, 1] == 1,
         positions=rows[..., 2:5],
         velocities=rows[..., 5:8],
