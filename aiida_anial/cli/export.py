@@ -27,6 +27,11 @@ from aiida_anial.worker.export import build_and_tell, kernel_options, lmp_option
 __all__ = ('command', 'whence')
 
 
+_distilled_option = click.option(
+    '--distilled', is_flag=True, help='What `aiida-anial distil` made of the ensemble, instead of the ensemble.'
+)
+
+
 @click.group('export')
 def command() -> None:
     """Write labels, trajectories and ensembles to files; each export is a stored process that `whence` finds."""
@@ -95,17 +100,17 @@ def _trajectories(folder: Path, file_format: str, **options: Any) -> None:
 @click.argument('pk')
 @click.argument('path', type=click.Path(path_type=Path))
 @click.option('--format', 'file_format', type=click.Choice(list(ENSEMBLE_FORMATS)), required=True)
+@_distilled_option
 @profile_option()
-def ensemble(pk: str, path: Path, file_format: str) -> None:
+def ensemble(pk: str, path: Path, file_format: str, *, distilled: bool) -> None:
     """Write the networks of the ensemble PK (or UUID) to PATH for torchani, TorchScript or NeuroChem."""
     from aiida import orm
 
     from aiida_anial.calcfunctions.export_ensemble import export_ensemble
-    from aiida_anial.data.nodes import loaded_ensemble
     from aiida_anial.runtime.interruption import all_or_nothing
 
     _format_of(path, file_format, ENSEMBLE_FORMATS)
-    found = loaded_ensemble(pk, 'PK')
+    found = _ensemble(pk, 'PK', distilled=distilled)
     check_target(path)
     with all_or_nothing() as note:
         settings = note(orm.Dict({'file_format': file_format, 'filename': path.name}))
@@ -114,11 +119,21 @@ def ensemble(pk: str, path: Path, file_format: str) -> None:
     click.echo(f'{path}: {found.ensemble.model.n_members} networks, by export_ensemble<{node.creator.pk}>')
 
 
-@command.command('lammps', epilog=examples('export lammps 2126 aluminium', 'export lammps 2126 fast --member 1'))
+def _ensemble(identifier: str, option: str, *, distilled: bool) -> Any:
+    """Return the node of an ensemble, or of what was distilled from it."""
+    from aiida_anial.data.nodes import loaded_ensemble
+    from aiida_anial.queries.distillations import distilled_from
+
+    found = loaded_ensemble(identifier, option)
+    return distilled_from(found) if distilled else found
+
+
+@command.command('lammps', epilog=examples('export lammps 2126 aluminium', 'export lammps 2126 fast --distilled'))
 @click.argument('identifier', metavar='ENSEMBLE')
 @click.argument('folder', type=click.Path(path_type=Path), metavar='DIR')
 @lmp_option
 @kernel_options
+@_distilled_option
 @profile_option()
 def lammps(identifier: str, folder: Path, lmp: Path | None, **options: Any) -> None:
     """Write an ensemble (pk or UUID) as a plugin of LAMMPS into the new folder DIR, and build it."""
@@ -130,6 +145,7 @@ def lammps(identifier: str, folder: Path, lmp: Path | None, **options: Any) -> N
 @click.argument('identifier', metavar='ENSEMBLE')
 @click.argument('folder', type=click.Path(path_type=Path), metavar='DIR')
 @kernel_options
+@_distilled_option
 @profile_option()
 def kim(identifier: str, folder: Path, **options: Any) -> None:
     """Write an ensemble (pk or UUID) as a model of OpenKIM, called like the new folder DIR."""
@@ -137,16 +153,15 @@ def kim(identifier: str, folder: Path, **options: Any) -> None:
     tell_how_to_install(folder)
 
 
-def _sources(identifier: str, folder: Path, *, program: str, **options: Any) -> None:
+def _sources(identifier: str, folder: Path, *, program: str, distilled: bool, **options: Any) -> None:
     """Write the sources of an ensemble for a program."""
     from aiida import orm
 
     from aiida_anial.calcfunctions.export_sources import export_sources
-    from aiida_anial.data.nodes import loaded_ensemble
     from aiida_anial.interfaces.folder import check_folder, chosen_members
     from aiida_anial.runtime.interruption import all_or_nothing
 
-    found = loaded_ensemble(identifier, 'ENSEMBLE')
+    found = _ensemble(identifier, 'ENSEMBLE', distilled=distilled)
     check_target(folder)
     check_folder(folder, program)
     n_members = chosen_members(found.ensemble, options['member']).n_members

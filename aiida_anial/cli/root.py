@@ -31,6 +31,7 @@ _COMMANDS = {
     'limit': 'aiida_anial.cli.limit:command',
     'benchmark': 'aiida_anial.cli.benchmark:command',
     'shock': 'aiida_anial.cli.shock:command',
+    'distil': 'aiida_anial.cli.distil:command',
     'reproduce': 'aiida_anial.cli.reproduce:command',
     'query': 'aiida_anial.cli.query:command',
     'export': 'aiida_anial.cli.export:command',

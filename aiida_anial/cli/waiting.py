@@ -27,10 +27,10 @@ def wait_for(node: Any, command: str) -> None:
 
     if not get_daemon_client().is_daemon_running:
         raise AnialError(
-            f'{command} {node.pk} is submitted, but the daemon is not running; start it with `verdi daemon start`, '
+            f'process {node.pk} is submitted, but the daemon is not running; start it with `verdi daemon start`, '
             f'then print the result with `aiida-anial {command} {node.pk}`.'
         )
-    click.echo(f'Submitted {command} {node.pk}; Ctrl-C stops waiting, not the {command}', err=True)
+    click.echo(f'Submitted process {node.pk}; Ctrl-C stops only the waiting for it', err=True)
     known = None
     try:
         while not node.is_terminated:
@@ -39,6 +39,6 @@ def wait_for(node: Any, command: str) -> None:
                 click.echo(f'  {known}', err=True)
             time.sleep(_POLL_S)
     except KeyboardInterrupt:
-        said = f'Stopped waiting; the {command} goes on. `aiida-anial {command} {node.pk}` prints what there is.'
+        said = f'Stopped waiting; process {node.pk} goes on. `aiida-anial {command} {node.pk}` prints what there is.'
         click.echo(in_profile(said), err=True)
         sys.exit(INTERRUPTED)

@@ -55,9 +55,9 @@ class LabelledCells:
     :param energies: ``[C]`` total energies in eV; with smearing, the free energy.
     :param forces: ``[N, 3]`` in eV/angstrom, minus the gradient of the energy.
     :param stresses: ``[C, 3, 3]`` in eV/angstrom^3, positive in tension (ASE's sign): dE/dstrain / volume.
-    :param uuids: ``[C]`` UUID of the calculation that computed each label.
+    :param uuids: ``[C]`` UUID of the calculation that computed each label, or of the trajectory that a frame is from.
     :param iterations: ``[C]`` active-learning iteration, int64; 0 is the initial random dataset.
-    :param origins: ``[C]`` ``random``, ``active_learning``, ``thermal``, ``shock`` or ``imported``.
+    :param origins: ``[C]`` ``random``, ``active_learning``, ``thermal``, ``shock``, ``distillation`` or ``imported``.
     """
 
     SCHEMA_VERSION: ClassVar[int] = 2
@@ -235,7 +235,7 @@ def assemble(
 
     :param max_force: a larger force on an atom, in eV/angstrom, is unphysical.
     :param iteration: active-learning iteration, 0 for the initial random dataset.
-    :param origin: ``random``, ``active_learning``, ``thermal``, ``shock`` or ``imported``.
+    :param origin: ``random``, ``active_learning``, ``thermal``, ``shock``, ``distillation`` or ``imported``.
     """
     faults = {name: fault for name, label in labels.items() if (fault := label.fault(max_force=max_force))}
     faults |= _faults_among({name: label for name, label in labels.items() if name not in faults})

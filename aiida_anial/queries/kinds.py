@@ -62,7 +62,12 @@ _LABEL_COLUMNS = (
     _attribute('label', 'calculation', 'str', 'UUID of the calculation.'),
     _attribute('label', 'iteration', 'int', 'Active-learning iteration; 0 is the initial random dataset.', 'iteration'),
     _attribute(
-        'label', 'origin', 'str', 'random, active_learning, thermal, shock, imported.', 'origin', has_few_values=True
+        'label',
+        'origin',
+        'str',
+        'random, active_learning, thermal, shock, distillation, imported.',
+        'origin',
+        has_few_values=True,
     ),
     _attribute('label', 'n_atoms', 'int', 'Number of atoms.', 'atoms'),
     _attribute('label', 'volume_angstrom3', 'float', 'Volume of the cell, angstrom^3.'),

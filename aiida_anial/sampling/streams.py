@@ -22,6 +22,7 @@ class Purpose(IntEnum):
     SCHEDULE = 1
     DYNAMICS = 2
     SELECTION = 3
+    FRAMES = 4
 
 
 def stream(purpose: Purpose, *, seed: int, index: int) -> PCG64:

@@ -34,6 +34,9 @@ IDENTIFIED = {
     ('export', 'kim', 'ONE', 'TMP/x'): 'ENSEMBLE: ',
     ('shock', 'ONE'): 'ENSEMBLE: ',
     ('shock', 'ENSEMBLE', '--lmp-code', 'ONE'): '--lmp-code: ',
+    ('distil', 'ONE'): 'ENSEMBLE: ',
+    ('distil', 'ENSEMBLE', '--campaign', 'ONE'): '--campaign: ',
+    ('distil', 'ENSEMBLE', '--worker-code', 'ONE'): '--worker-code: ',
     ('reproduce', 'ONE'): 'PK: ',
     ('submit', '--pw-code', 'ONE'): '--pw-code: ',
     ('submit', '--worker-code', 'ONE'): '--worker-code: ',
@@ -54,6 +57,8 @@ READERS = {
     ('benchmark', 'FILE'): '',
     ('shock', 'ENSEMBLE', '--settings', 'FILE'): '',
     ('shock', 'FILE'): '',
+    ('distil', 'ENSEMBLE', '--settings', 'FILE'): '',
+    ('distil', 'FILE'): '',
 }
 FILES: dict[str, bytes | None] = {
     'gone': None,
@@ -63,7 +68,7 @@ FILES: dict[str, bytes | None] = {
     'deep.yaml': b'[' * 5000,
 }
 # No overrides at all are fine.
-FINE = {(command, 'empty.extxyz') for command in ('submit', 'plan', 'benchmark', 'shock')}
+FINE = {(command, 'empty.extxyz') for command in ('submit', 'plan', 'benchmark', 'shock', 'distil')}
 
 # Commands that write to TARGET.
 WRITERS = {
@@ -136,6 +141,11 @@ OTHERS: dict[tuple[str, ...], str] = {
     ('shock', 'ENSEMBLE', '--seed', '-1'): '--seed',
     ('shock', 'ENSEMBLE', '--lmp-code', 'gone'): '--lmp-code: ',
     ('shock', 'ENSEMBLE', '--json', '--no-wait'): '--json: ',
+    ('distil',): 'ENSEMBLE',
+    ('distil', 'ENSEMBLE', '--seed', '-1'): '--seed',
+    ('distil', 'ENSEMBLE', '--campaign', 'gone'): '--campaign: ',
+    ('distil', 'ENSEMBLE', '--worker-code', 'gone'): '--worker-code: ',
+    ('distil', 'ENSEMBLE', '--json', '--no-wait'): '--json: ',
     ('reproduce', 'STEP', '--budget', '10'): '--budget: ',
     ('reproduce', 'STEP', '--kind', 'function'): '--kind: ',
     ('reproduce', 'STEP', '--kind', 'magic'): '--kind',

@@ -11,6 +11,7 @@ import click
 import pytest
 import yaml
 
+from aiida_anial.active_learning.distillation_settings import DistillationSettings
 from aiida_anial.cli.root import main
 from aiida_anial.protocols.protocol import campaign_inputs, merged
 from aiida_anial.shock.settings import SIZES, ShockSettings
@@ -71,6 +72,8 @@ def test_overrides_are_valid(page, block):
     overrides = yaml.safe_load(block)
     if page.name == 'shock.md':
         ShockSettings.parse(merged(SIZES['quick'].to_dict(), overrides))
+    elif page.name == 'distil.md':
+        DistillationSettings.parse(merged(DistillationSettings().to_dict(), overrides))
     else:
         campaign_inputs('laptop', overrides)
 

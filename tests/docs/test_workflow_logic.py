@@ -45,8 +45,8 @@ def _documented() -> set[tuple[str, int, str]]:
 
 def test_there_are_processes():
     assert 'ActiveLearningWorkChain' in NAMES
-    assert len(WORKERS) == 5
-    assert len(JOBS) == 6
+    assert len(WORKERS) == 6
+    assert len(JOBS) == 7
 
 
 def test_exit_codes_are_those_of_the_specifications():

@@ -1,0 +1,118 @@
+"""``aiida-anial distil``."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any, Final
+
+import click
+
+from aiida_anial.active_learning.distillation_settings import DistillationSettings
+from aiida_anial.cli.parameters import examples, refuse_together
+from aiida_anial.cli.profile import profile_option
+from aiida_anial.cli.waiting import wait_for
+from aiida_anial.common.errors import AnialError
+
+__all__ = ('command',)
+
+_ERRORS: Final = ('energy_rmse_mev_per_atom', 'force_rmse_ev_per_angstrom')
+
+
+@click.command(
+    'distil', epilog=examples('distil 2126', 'distil Al-laptop --campaign 31', 'distil 2126 --settings narrow.yaml')
+)
+@click.argument('subject', metavar='ENSEMBLE')
+@click.option(
+    '--campaign',
+    'campaigns',
+    multiple=True,
+    help='Take trajectories of this campaign (pk or UUID), not of the one that trained the ensemble; repeatable.',
+)
+@click.option('--settings', type=click.Path(exists=True, dir_okay=False, path_type=Path), help='YAML of overrides.')
+@click.option('--seed', type=click.IntRange(min=0), default=1, show_default=True, help='Seed of draws and weights.')
+@click.option('--worker-code', default='anial-worker@localhost', show_default=True, help='Code of anial-worker.')
+@click.option('--json', 'as_json', is_flag=True, help='Print all numbers as JSON.')
+@click.option('--no-wait', is_flag=True, help='Submit, print the pk, and return.')
+@profile_option()
+def command(**options: Any) -> None:
+    """Train one network on energies and forces of an ensemble, without DFT, for programs where time is short.
+
+    ENSEMBLE is a pk, a UUID, a file, a NeuroChem folder, or a potential of the package, such as Al-laptop. It labels
+    frames of the trajectories of its campaign. Given the pk of an earlier distillation, the command prints that one
+    again. `aiida-anial export lammps ENSEMBLE DIR --distilled` writes the network for LAMMPS.
+    """
+    from aiida_anial.potential.packaged import find
+    from aiida_anial.queries.distillations import load_distillation
+
+    refuse_together(options, 'no_wait', 'as_json')
+    settings = _settings(options['settings'])
+    given = options['subject']
+    node = load_distillation(given) if find(given) is None else None
+    if node is None:
+        node = _submitted(options, settings)
+        if options['no_wait']:
+            click.echo(node.pk)
+            return
+        wait_for(node, 'distil')
+    _print(node, as_json=options['as_json'])
+
+
+def _settings(overrides: Path | None) -> DistillationSettings:
+    """Return the settings, with the overrides of a file."""
+    from aiida_anial.protocols.protocol import merged, read_overrides
+
+    if overrides is None:
+        return DistillationSettings()
+    changed = merged(DistillationSettings().to_dict(), read_overrides(overrides))
+    return DistillationSettings.parse(changed, where=str(overrides))
+
+
+def _submitted(options: dict[str, Any], settings: DistillationSettings) -> Any:
+    """Submit the distillation and return its node."""
+    from aiida_anial.cli.resolve import ensemble_node, launched
+    from aiida_anial.data.nodes import loaded_code
+    from aiida_anial.protocols.distillation_builder import distillation_builder
+    from aiida_anial.queries.campaign_status import load_campaign
+    from aiida_anial.queries.distillations import trajectories_of
+
+    ensemble = ensemble_node(options['subject'], 'ENSEMBLE')
+    code = loaded_code(options['worker_code'], 'anial.train', '--worker-code')
+    campaigns = [load_campaign(identifier, '--campaign') for identifier in options['campaigns']]
+    builder = distillation_builder(
+        settings,
+        seed=options['seed'],
+        ensemble=ensemble,
+        trajectories=trajectories_of(ensemble, campaigns),
+        worker_code=code,
+    )
+    return launched(builder)
+
+
+def _print(node: Any, *, as_json: bool) -> None:
+    """Print the errors of the network against the ensemble, and the speed of both.
+
+    :raises AnialError: if it has not ended well.
+    """
+    from aiida_anial.potential.speed import atom_steps_per_second
+
+    if not node.is_finished_ok:
+        why = node.exit_message or ('it is still running' if not node.is_terminated else node.process_state.value)
+        raise AnialError(f'distillation {node.pk} has no results: {why}')
+    network, ensemble, errors = node.outputs.ensemble, node.inputs.ensemble, node.outputs.errors.get_dict()
+    speeds = {one: atom_steps_per_second(one.ensemble) for one in (network, ensemble)}
+    if as_json:
+        named = {str(one.uuid): {'pk': one.pk, 'atom_steps_per_core_second': speed} for one, speed in speeds.items()}
+        click.echo(json.dumps({'network': network.pk, 'ensemble': ensemble.pk, 'errors': errors, 'speed': named}))
+        return
+    learned = node.outputs.training['n_configurations']
+    energy, force = (errors[name] for name in _ERRORS)
+    click.echo(f'network {network.pk} learned from {learned} frames of ensemble {ensemble.pk}')
+    click.echo(
+        f'On {errors["n_configurations"]} frames of other trajectories it differs from the ensemble by '
+        f'{energy:.2f} meV/atom and {force:.4f} eV/Å (RMSE).'
+    )
+    click.echo(
+        f'On a core of this machine it makes {speeds[network]:,.0f} atom-steps a second, the ensemble '
+        f'{speeds[ensemble]:,.0f}.'
+    )
