@@ -5,7 +5,7 @@ from __future__ import annotations
 from aiida import orm
 from aiida.engine import calcfunction
 
-from aiida_anial.properties.quantity import Quantity
+from aiida_anial.common.quantity import Quantity
 from aiida_anial.shock.hugoniot import hugoniot_point
 from aiida_anial.shock.settings import ShockSettings
 from aiida_anial.shock.wave_input import PROFILES

@@ -11,7 +11,7 @@ from ase.data import atomic_numbers
 
 from aiida_anial.data.structures import to_structure
 from aiida_anial.shock.settings import ShockSettings
-from aiida_anial.shock.surroundings import cut_out, drawn
+from aiida_anial.shock.surroundings import drawn
 from aiida_anial.shock.wave_input import FRAMES
 from aiida_anial.shock.wave_output import read_frames
 
@@ -29,10 +29,11 @@ def cut_surroundings(settings: orm.Dict, seed: orm.Int, retrieved: orm.FolderDat
     :raises AnialError: if there are no frames, or too few atoms.
     """
     cut = ShockSettings.parse(settings.get_dict()).cut
-    frames = read_frames(retrieved.base.repository.get_object_content(FRAMES, 'rb'))
-    cells, surroundings = {}, {}
-    for one in drawn(frames, cut, seed=seed.value):
-        positions, lattice = cut_out(frames, one, vacuum_angstrom=cut.vacuum_angstrom)
-        cells[one.name] = to_structure(positions, lattice, np.full(len(positions), atomic_numbers['Al']))
-        surroundings[one.name] = one.to_dict()
+    with retrieved.base.repository.open(FRAMES, 'rb') as stream:
+        found = drawn(read_frames(stream), cut, seed=seed.value)
+    cells = {
+        one.name: to_structure(positions, lattice, np.full(len(positions), atomic_numbers['Al']))
+        for one, positions, lattice in found
+    }
+    surroundings = {one.name: one.to_dict() for one, *_ in found}
     return {'cells': cells, 'surroundings': orm.Dict(surroundings)}

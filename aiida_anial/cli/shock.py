@@ -177,8 +177,8 @@ def _print(node: Any, options: dict[str, Any]) -> None:
 
     :raises AnialError: if it has found nothing, or is incomplete.
     """
+    from aiida_anial.properties.figures.waves import write_shock_figures
     from aiida_anial.queries.shocks import shock_of
-    from aiida_anial.shock.figures import write_shock_figures
 
     found = shock_of(node)
     why = node.exit_message or ('it is still running' if not node.is_terminated else node.process_state.value)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import itertools
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Final, NamedTuple
 
@@ -15,7 +16,7 @@ from aiida_anial.common.errors import FileFormatError
 from aiida_anial.interfaces.lammps_dynamics import END, FRAMES, HALT, LammpsSettings, triangular
 from aiida_anial.sampling.trajectory import StopReason, Trajectory
 
-__all__ = ('DumpedFrames', 'LammpsDynamics', 'dumped_frames', 'error_of', 'lammps_table', 'read_dynamics')
+__all__ = ('DumpedFrame', 'LammpsDynamics', 'dumped_frames', 'error_of', 'lammps_table', 'read_dynamics')
 
 _TABLE: Final = re.compile(r'^keywords: \[(?P<names>.*)\]\ndata:\n(?P<rows>(?:  - \[.*\]\n)+)', re.MULTILINE)
 _HEAD: Final = 9
@@ -134,50 +135,51 @@ def _lattices(table: Mapping[str, NDArray[np.float64]]) -> NDArray[np.float64]:
     return lattices
 
 
-class DumpedFrames(NamedTuple):
-    """Frames of a dump as LAMMPS writes them.
+class DumpedFrame(NamedTuple):
+    """A frame of a dump as LAMMPS writes it.
 
-    :param steps: ``[S]`` time steps.
-    :param boxes: ``[S, 3, k]`` lower and upper faces of the box, and its tilts if it has any.
-    :param rows: ``[S, n, columns]`` what was dumped of each atom.
+    :param step: time step.
+    :param box: ``[3, k]`` lower and upper faces of the box, and its tilts if it has any.
+    :param rows: ``[n, columns]`` what was dumped of each atom.
     """
 
-    steps: NDArray[np.int64]
-    boxes: NDArray[np.float64]
+    step: int
+    box: NDArray[np.float64]
     rows: NDArray[np.float64]
 
 
-def dumped_frames(text: str, *, source: str, n_atoms: int | None = None) -> DumpedFrames:
-    """Return the frames of a dump; an incomplete one at the end is left out.
+def dumped_frames(lines: Iterable[str], *, source: str) -> Iterator[DumpedFrame]:
+    """Yield the frames of a dump, one at a time, for all may be larger than the memory.
+
+    One that is incomplete, at the end, is left out.
 
     :param source: name of the file for messages.
-    :param n_atoms: number of atoms; by default that of the first frame.
-    :raises FileFormatError: if there is no frame, or it is not a dump of this number of atoms.
+    :raises FileFormatError: if it is not a dump.
     """
-    lines = text.splitlines()
-    if n_atoms is None:
-        n_atoms = int(lines[3]) if len(lines) > _HEAD else 0
-    size = _HEAD + n_atoms
-    starts = range(0, len(lines) // size * size, size)
-    if not starts or any(lines[at] != 'ITEM: TIMESTEP' for at in starts):
-        raise FileFormatError(f'{source}: not a dump of {n_atoms} atoms.')
-
-    def numbers(first: int, last: int) -> NDArray[np.float64]:
-        return np.array([line.split() for line in lines[first:last]], dtype=np.float64)
-
-    return DumpedFrames(
-        steps=np.array([int(lines[at + 1]) for at in starts]),
-        boxes=np.stack([numbers(at + 5, at + 8) for at in starts]),
-        rows=np.stack([numbers(at + _HEAD, at + size) for at in starts]),
-    )
+    stream = iter(lines)
+    while head := list(itertools.islice(stream, _HEAD)):
+        if not head[0].startswith('ITEM: TIMESTEP'):
+            raise FileFormatError(f'{source}: not a dump of LAMMPS.')
+        if len(head) < _HEAD:
+            return
+        n_atoms = int(head[3])
+        # The last line may be cut off in the middle of a number.
+        rows = [line for line in itertools.islice(stream, n_atoms) if line.endswith('\n')]
+        if len(rows) < n_atoms:
+            return
+        yield DumpedFrame(int(head[1]), np.loadtxt(head[5:8], ndmin=2), np.loadtxt(rows, ndmin=2))
 
 
 def _read_dump(path: Path, n_atoms: int) -> _Frames:
     """Return the frames of a dump; an incomplete one at the end of the file is left out."""
     if not path.exists():
         raise FileFormatError(f'{path.name} is missing.')
-    steps, _, rows = dumped_frames(path.read_text(), source=path.name, n_atoms=n_atoms)
-    return _Frames(steps, rows[..., 1:4], rows[..., 4:7])
+    with path.open() as lines:
+        found = list(dumped_frames(lines, source=path.name))
+    if not found or any(len(one.rows) != n_atoms for one in found):
+        raise FileFormatError(f'{path.name}: not a dump of {n_atoms} atoms.')
+    rows = np.stack([one.rows for one in found])
+    return _Frames(np.array([one.step for one in found]), rows[..., 1:4], rows[..., 4:7])
 
 
 def _targets(settings: LammpsSettings, steps: NDArray[np.int64]) -> NDArray[np.float64]:

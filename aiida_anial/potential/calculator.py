@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from functools import cached_property
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Self
 
 import numpy as np
 from ase import Atoms
@@ -52,6 +52,10 @@ class AnialCalculator(Calculator):  # type: ignore[misc]
         self.potential = read_potential(Path(potential)) if isinstance(potential, Path | str) else potential
         self._settings = settings or EngineSettings(dtype='float64')
         self._engine = make_engine(self.potential, self._settings)
+
+    def in_single_precision(self) -> Self:
+        """Return a calculator for dynamics, which takes half the time."""
+        return type(self)(self.potential, settings=self._settings.model_copy(update={'dtype': 'float32'}))
 
     @cached_property
     def _members(self) -> list[Engine]:

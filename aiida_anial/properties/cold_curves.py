@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import AfterValidator, Field
 
+from aiida_anial.common.quantity import Quantity
 from aiida_anial.common.settings import Positive, Settings
 from aiida_anial.properties.crystals import CRYSTALS, Crystal
 from aiida_anial.properties.equation_of_state import EquationOfStateFit, Span, fit_equation_of_state
@@ -16,13 +17,7 @@ from aiida_anial.properties.evaluation import Evaluation, Task
 from aiida_anial.properties.lattice import lattice_constant_of
 from aiida_anial.properties.panels import Curve, Points
 from aiida_anial.properties.property import Column, Property, Requirements
-from aiida_anial.properties.quantity import (
-    PropertyResult,
-    Quantity,
-    from_energies,
-    relative_energies,
-    unconverged_notes,
-)
+from aiida_anial.properties.quantity import PropertyResult, from_energies, relative_energies, unconverged_notes
 
 __all__ = ('ColdCurveSettings', 'ColdCurves')
 

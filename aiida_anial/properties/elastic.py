@@ -10,12 +10,13 @@ from ase import Atoms, units
 from numpy.typing import NDArray
 from pydantic import Field, model_validator
 
+from aiida_anial.common.quantity import Quantity
 from aiida_anial.common.settings import Positive, Settings
 from aiida_anial.properties.crystals import fcc
 from aiida_anial.properties.evaluation import Evaluation, Task
 from aiida_anial.properties.panels import Curve, Points
 from aiida_anial.properties.property import Column, Property, Requirements
-from aiida_anial.properties.quantity import PropertyResult, Quantity
+from aiida_anial.properties.quantity import PropertyResult
 
 __all__ = ('ElasticConstants', 'ElasticSettings')
 

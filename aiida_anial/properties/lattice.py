@@ -11,13 +11,14 @@ from ase.calculators.calculator import Calculator
 from pydantic import Field
 
 from aiida_anial.common.errors import AnialError
+from aiida_anial.common.quantity import Quantity
 from aiida_anial.common.settings import Settings
 from aiida_anial.properties.crystals import fcc
 from aiida_anial.properties.equation_of_state import EquationOfStateFit, Span, fit_equation_of_state
 from aiida_anial.properties.evaluation import Evaluation, Task, evaluate_all
 from aiida_anial.properties.panels import Curve
 from aiida_anial.properties.property import Column, Property, Requirements
-from aiida_anial.properties.quantity import PropertyResult, Quantity, from_energies, relative_energies
+from aiida_anial.properties.quantity import PropertyResult, from_energies, relative_energies
 
 __all__ = (
     'Lattice',

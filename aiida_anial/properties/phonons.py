@@ -11,12 +11,13 @@ from ase import Atoms
 from numpy.typing import NDArray
 from pydantic import Field
 
+from aiida_anial.common.quantity import Quantity
 from aiida_anial.common.settings import Positive, Settings
 from aiida_anial.properties.crystals import cubic_fcc
 from aiida_anial.properties.evaluation import Evaluation, Task
 from aiida_anial.properties.panels import Bands
 from aiida_anial.properties.property import Column, Property, Requirements
-from aiida_anial.properties.quantity import PropertyResult, Quantity
+from aiida_anial.properties.quantity import PropertyResult
 
 if TYPE_CHECKING:
     from phonopy import Phonopy

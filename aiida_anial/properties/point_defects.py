@@ -11,12 +11,13 @@ from ase import Atom, Atoms
 from numpy.typing import NDArray
 from pydantic import Field, model_validator
 
+from aiida_anial.common.quantity import Quantity
 from aiida_anial.common.settings import Settings
 from aiida_anial.properties.crystals import cubic_fcc
 from aiida_anial.properties.evaluation import Evaluation, Relaxation, Task
 from aiida_anial.properties.panels import Sizes
 from aiida_anial.properties.property import Column, Property, Requirements
-from aiida_anial.properties.quantity import PropertyResult, Quantity, from_energies, unconverged_notes
+from aiida_anial.properties.quantity import PropertyResult, from_energies, unconverged_notes
 
 __all__ = ('Dumbbell', 'PointDefect', 'PointDefectSettings', 'Vacancy')
 

@@ -10,13 +10,14 @@ from ase import units
 from numpy.typing import NDArray
 from pydantic import Field
 
+from aiida_anial.common.quantity import Quantity
 from aiida_anial.common.settings import Settings
 from aiida_anial.properties.crystals import fcc
 from aiida_anial.properties.equation_of_state import Span
 from aiida_anial.properties.evaluation import Evaluation, Task
 from aiida_anial.properties.panels import Curve
 from aiida_anial.properties.property import Column, Property, Requirements
-from aiida_anial.properties.quantity import PropertyResult, Quantity, from_energies
+from aiida_anial.properties.quantity import PropertyResult, from_energies
 
 __all__ = ('PressureSettings', 'PressureVolume')
 

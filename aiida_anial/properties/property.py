@@ -71,6 +71,9 @@ class Property(ABC, Generic[S]):
     quick: ClassVar[Settings | None] = None
     """Settings in the quick set, which takes seconds in all; None if the property is not in it."""
 
+    is_dynamic: ClassVar[bool] = False
+    """Whether it follows from dynamics: then it is computed only if it is named, and by potentials only."""
+
     requires: ClassVar[tuple[str, ...]] = ()
     """Names of properties that must be computed first, by the same calculator."""
 

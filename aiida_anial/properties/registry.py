@@ -20,6 +20,7 @@ from aiida_anial.properties.point_defects import Dumbbell, Vacancy
 from aiida_anial.properties.pressure import PressureVolume
 from aiida_anial.properties.property import Column, Property
 from aiida_anial.properties.quantity import PropertyResult
+from aiida_anial.properties.shock_waves import ShockWaves
 from aiida_anial.properties.stacking_faults import SlipPath, TwinPath
 from aiida_anial.properties.surfaces import Surfaces
 
@@ -53,6 +54,7 @@ PROPERTIES: dict[str, type[Property[Any]]] = {
         Dumbbell,
         Surfaces,
         Phonons,
+        ShockWaves,
     )
 }
 """Properties by name."""
@@ -127,10 +129,10 @@ else:
 def benchmark_set(*, quick: bool) -> tuple[tuple[str, ...], BenchmarkSettings]:
     """Return the names of the properties of the full set, or of the quick one, and their settings.
 
-    The quick set takes seconds, and monitors active learning.
+    The quick set takes seconds, and monitors active learning. Properties from dynamics are in neither.
     """
     if not quick:
-        return tuple(PROPERTIES), BenchmarkSettings()
+        return tuple(name for name, one in PROPERTIES.items() if not one.is_dynamic), BenchmarkSettings()
     chosen = {name: one.quick for name, one in PROPERTIES.items() if one.quick is not None}
     return tuple(chosen), BenchmarkSettings().model_copy(update=chosen)
 

@@ -9,12 +9,13 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
+from aiida_anial.common.quantity import Quantity
 from aiida_anial.common.settings import Positive, Settings
 from aiida_anial.properties.crystals import FACES, MJ_PER_M2, Layers
 from aiida_anial.properties.evaluation import Evaluation, Relaxation, Task
 from aiida_anial.properties.panels import Points
 from aiida_anial.properties.property import Column, Property, Requirements
-from aiida_anial.properties.quantity import PropertyResult, Quantity, from_energies, unconverged_notes
+from aiida_anial.properties.quantity import PropertyResult, from_energies, unconverged_notes
 
 __all__ = ('SurfaceSettings', 'Surfaces')
 

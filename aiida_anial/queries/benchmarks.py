@@ -7,10 +7,11 @@ from typing import Any
 
 from aiida import orm
 
+from aiida_anial.common.quantity import Quantity
 from aiida_anial.data.ensemble import EnsembleData
 from aiida_anial.data.nodes import loaded
 from aiida_anial.properties.comparison.results import DFT, DFT_KIND, MAIN, Subject
-from aiida_anial.properties.quantity import PropertyResult, Quantity
+from aiida_anial.properties.quantity import PropertyResult
 
 __all__ = ('benchmark_results', 'benchmarks_of', 'compared_subjects', 'ensemble_lines', 'load_benchmark')
 

@@ -8,9 +8,9 @@ from typing import Any
 
 from aiida import orm
 
+from aiida_anial.common.quantity import Quantity
 from aiida_anial.data.ensemble import EnsembleData
 from aiida_anial.data.nodes import loaded
-from aiida_anial.properties.quantity import Quantity
 from aiida_anial.shock.wave_input import FRAMES
 from aiida_anial.shock.wave_output import Profiles
 

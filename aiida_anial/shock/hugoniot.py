@@ -8,10 +8,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from aiida_anial.common.errors import AnialError
-from aiida_anial.properties.quantity import Quantity
+from aiida_anial.common.quantity import Quantity
 from aiida_anial.shock.wave_output import Profiles
 
-__all__ = ('front_positions', 'hugoniot_point', 'measured_velocity')
+__all__ = ('front_positions', 'hugoniot_point', 'measured_velocity', 'steady_profiles')
 
 Array = NDArray[np.float64]
 Rows = NDArray[np.int64]
@@ -66,7 +66,7 @@ def hugoniot_point(profiles: Profiles, particle_velocity_km_s: float, piston_ang
     """
     velocity = particle_velocity_km_s
     fronts = front_positions(profiles, velocity)
-    rows = _steady(profiles.times_ps, fronts)
+    rows = steady_profiles(profiles, velocity)
     speed, error = _slope(profiles.times_ps[rows], fronts[rows])
     ahead = _state(profiles, rows, _slices_ahead(profiles, rows, fronts))
     behind = _state(profiles, rows, _slices_behind(profiles, rows, fronts, piston_angstrom))
@@ -82,11 +82,12 @@ def hugoniot_point(profiles: Profiles, particle_velocity_km_s: float, piston_ang
     }
 
 
-def _steady(times: Array, fronts: Array) -> Rows:
+def steady_profiles(profiles: Profiles, particle_velocity_km_s: float) -> Rows:
     """Return the profiles in which the wave is steady.
 
     :raises AnialError: if there are too few.
     """
+    times, fronts = profiles.times_ps, front_positions(profiles, particle_velocity_km_s)
     seen = np.flatnonzero(np.isfinite(fronts))
     low, high = (share * times[seen[-1]] for share in _STEADY) if len(seen) else (0.0, 0.0)
     rows = seen[(times[seen] >= low) & (times[seen] <= high)]

@@ -9,11 +9,13 @@ from pydantic import Field, model_validator
 
 from aiida_anial.common.settings import Positive, Settings
 
-__all__ = ('SIZES', 'CutSettings', 'ShockSettings', 'WaveSettings')
+__all__ = ('SIZES', 'CutSettings', 'ParticleVelocities', 'ShockSettings', 'WaveSettings')
 
 _FASTEST_KM_S: Final = 20.0
 
 Count = Annotated[int, Field(ge=1, le=100_000)]
+ParticleVelocities = Annotated[tuple[Annotated[Positive, Field(le=_FASTEST_KM_S)], ...], Field(min_length=1)]
+"""Velocities of a crystal towards a piston, in km/s."""
 
 
 class Orientation(NamedTuple):
@@ -138,9 +140,7 @@ class ShockSettings(Settings):
     :param cut: surroundings for DFT in the first wave.
     """
 
-    particle_velocities_km_s: Annotated[
-        tuple[Annotated[Positive, Field(le=_FASTEST_KM_S)], ...], Field(min_length=1)
-    ] = (1.5,)
+    particle_velocities_km_s: ParticleVelocities = (1.5,)
     wave: WaveSettings
     cut: CutSettings = CutSettings()
 

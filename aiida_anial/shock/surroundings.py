@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
-from typing import Any, Self
+from typing import Any, NamedTuple, Self
 
 import numpy as np
 from numpy.random import PCG64, Generator
@@ -12,9 +12,11 @@ from numpy.typing import NDArray
 
 from aiida_anial.common.errors import AnialError
 from aiida_anial.shock.settings import CutSettings
-from aiida_anial.shock.wave_output import Frames
+from aiida_anial.shock.wave_output import Frame
 
-__all__ = ('Surrounding', 'cut_out', 'drawn', 'errors_by_radius')
+__all__ = ('CutOut', 'Surrounding', 'cut_out', 'drawn', 'errors_by_radius')
+
+Array = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
@@ -51,71 +53,91 @@ class Surrounding:
         return cls(**{**values, 'force': tuple(values['force'])})
 
 
-def drawn(frames: Frames, settings: CutSettings, *, seed: int) -> list[Surrounding]:
-    """Draw atoms, and return what to cut out around each in each frame.
+class CutOut(NamedTuple):
+    """What is cut out around an atom, as a cell.
+
+    :param surrounding: which atom, when, and what the potential says.
+    :param positions: ``[n, 3]`` of the atoms within the radius, that in the middle first, angstrom.
+    :param lattice: ``[3, 3]`` of a cube, angstrom.
+    """
+
+    surrounding: Surrounding
+    positions: Array
+    lattice: Array
+
+
+def drawn(frames: Iterable[Frame], settings: CutSettings, *, seed: int) -> list[CutOut]:
+    """Draw atoms, and cut out what is around each in each frame.
 
     The atoms move, and are farther from piston and free surface than the largest radius in the first frame.
 
-    :raises AnialError: if the crystal has too few such atoms.
+    :raises AnialError: if the crystal has too few such atoms, or there are no frames.
     """
     source = Generator(PCG64(seed))
-    heights, margin = frames.positions[0, :, 1], max(settings.radii_angstrom)
-    low, high = heights[~frames.moving].max() + margin, heights.max() - margin
-    possible = np.flatnonzero(frames.moving & (heights > low) & (heights < high))
-    if len(possible) < settings.atoms:
-        raise AnialError(
-            f'cut.radii_angstrom: only {len(possible)} atoms are {margin:g} angstrom from both ends of the crystal.'
-        )
-    atoms = source.choice(possible, settings.atoms, replace=False)
-    found = [
-        _surrounding(frames, int(atom), at, radius)
-        for at in range(len(frames.steps))
-        for atom in atoms
-        for radius in settings.radii_angstrom
-    ]
+    atoms: list[int] = []
+    found = []
+    for frame in frames:
+        atoms = atoms or _atoms(frame, settings, source)
+        found += [
+            CutOut(_surrounding(frame, atom, radius), *cut_out(frame, atom, radius, settings.vacuum_angstrom))
+            for atom in atoms
+            for radius in settings.radii_angstrom
+        ]
+    if not found:
+        raise AnialError('the wave left no frames.')
     kept = np.sort(source.permutation(len(found))[: settings.max_labels])
     return [found[index] for index in kept]
 
 
-def _surrounding(frames: Frames, atom: int, at: int, radius: float) -> Surrounding:
-    x, y, z = (float(value) for value in frames.forces[at, atom])
+def _atoms(frame: Frame, settings: CutSettings, source: Generator) -> list[int]:
+    """Draw the atoms, counted from 0."""
+    heights, margin = frame.positions[:, 1], max(settings.radii_angstrom)
+    low, high = heights[~frame.moving].max() + margin, heights.max() - margin
+    possible = np.flatnonzero(frame.moving & (heights > low) & (heights < high))
+    if len(possible) < settings.atoms:
+        raise AnialError(
+            f'cut.radii_angstrom: only {len(possible)} atoms are {margin:g} angstrom from both ends of the crystal.'
+        )
+    atoms: list[int] = source.choice(possible, settings.atoms, replace=False).tolist()
+    return atoms
+
+
+def _surrounding(frame: Frame, atom: int, radius: float) -> Surrounding:
+    x, y, z = (float(value) for value in frame.forces[atom])
     return Surrounding(
         atom=atom + 1,
-        step=int(frames.steps[at]),
+        step=frame.step,
         radius_angstrom=radius,
-        height_angstrom=float(frames.positions[at, atom, 1]),
+        height_angstrom=float(frame.positions[atom, 1]),
         force=(x, y, z),
-        disagreement=float(frames.disagreements[at, atom]),
+        disagreement=float(frame.disagreements[atom]),
     )
 
 
-def cut_out(
-    frames: Frames, one: Surrounding, *, vacuum_angstrom: float
-) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+def cut_out(frame: Frame, atom: int, radius: float, vacuum: float) -> tuple[Array, Array]:
     """Return the positions ``[n, 3]`` of the atoms within the radius, that in the middle first, and the cube around.
 
-    :param vacuum_angstrom: least distance between these atoms and their images.
+    :param atom: counted from 0.
+    :param radius: in angstrom.
+    :param vacuum: least distance between these atoms and their images, angstrom.
     :return: positions and lattice vectors ``[3, 3]``, angstrom.
     """
-    at = int(np.flatnonzero(frames.steps == one.step)[0])
-    positions, edges = frames.positions[at], frames.boxes[at, :, 1] - frames.boxes[at, :, 0]
-    vectors = positions - positions[one.atom - 1]
+    edges = frame.box[:, 1] - frame.box[:, 0]
+    vectors = frame.positions - frame.positions[atom]
     periodic = np.array([0, 2])
     vectors[:, periodic] -= edges[periodic] * np.round(vectors[:, periodic] / edges[periodic])
     # From the nearest image on, at most half an edge away; a wide crystal needs no other.
-    images = [range(-n, n + 1) for n in np.floor(one.radius_angstrom / edges[periodic] + 0.5).astype(int)]
+    images = [range(-n, n + 1) for n in np.floor(radius / edges[periodic] + 0.5).astype(int)]
     shifts = np.array([(i * edges[0], 0.0, j * edges[2]) for i in images[0] for j in images[1]])
     everywhere = (vectors[None] + shifts[:, None]).reshape(-1, 3)
     distances = np.linalg.norm(everywhere, axis=1)
-    inside = np.flatnonzero(distances < one.radius_angstrom)
+    inside = np.flatnonzero(distances < radius)
     ordered = everywhere[inside[np.argsort(distances[inside], kind='stable')]]
-    edge = 2 * one.radius_angstrom + vacuum_angstrom
+    edge = 2 * radius + vacuum
     return ordered + edge / 2, np.eye(3) * edge
 
 
-def errors_by_radius(
-    surroundings: Sequence[Surrounding], labels: Mapping[str, NDArray[np.float64]]
-) -> list[dict[str, Any]]:
+def errors_by_radius(surroundings: Sequence[Surrounding], labels: Mapping[str, Array]) -> list[dict[str, Any]]:
     """Return, for each radius, the errors of forces by the potential in the crystal against DFT on what was cut out.
 
     :param labels: force by DFT on the atom in the middle, eV/angstrom, by the name of the surrounding.

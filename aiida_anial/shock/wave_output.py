@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import gzip
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Final, NamedTuple, Self
+from typing import BinaryIO, Final, NamedTuple, Self
 
 import numpy as np
 from ase import units
@@ -17,7 +17,7 @@ from aiida_anial.interfaces.lammps_output import dumped_frames, lammps_table
 from aiida_anial.shock.settings import WaveSettings
 from aiida_anial.shock.wave_input import COLUMNS
 
-__all__ = ('Frames', 'Profiles', 'energy_drift', 'read_frames', 'read_profiles')
+__all__ = ('Frame', 'Profiles', 'energy_drift', 'profiles_of', 'read_frames', 'read_profiles')
 
 Array = NDArray[np.float64]
 
@@ -78,21 +78,21 @@ _NAMES: Final = {
 }
 
 
-class Frames(NamedTuple):
-    """Frames of a wave of n atoms, in the order of their numbers, at S times.
+class Frame(NamedTuple):
+    """A frame of a wave of n atoms, in the order of their numbers.
 
-    :param steps: ``[S]`` time steps after the impact.
-    :param boxes: ``[S, 3, 2]`` lower and upper faces of the box, angstrom; it is periodic along x and z.
+    :param step: time step after the impact.
+    :param box: ``[3, 2]`` lower and upper faces of the box, angstrom; it is periodic along x and z.
     :param moving: ``[n]`` whether an atom is not of the piston.
-    :param positions: ``[S, n, 3]`` angstrom.
-    :param velocities: ``[S, n, 3]`` angstrom/ps.
-    :param forces: ``[S, n, 3]`` eV/angstrom.
-    :param energies: ``[S, n]`` eV.
-    :param disagreements: ``[S, n]`` disagreement of the forces, eV/angstrom.
+    :param positions: ``[n, 3]`` angstrom.
+    :param velocities: ``[n, 3]`` angstrom/ps.
+    :param forces: ``[n, 3]`` eV/angstrom.
+    :param energies: ``[n]`` eV.
+    :param disagreements: ``[n]`` disagreement of the forces, eV/angstrom.
     """
 
-    steps: NDArray[np.int64]
-    boxes: Array
+    step: int
+    box: Array
     moving: NDArray[np.bool_]
     positions: Array
     velocities: Array
@@ -122,11 +122,17 @@ def read_profiles(text: str, settings: WaveSettings) -> Profiles:
     values = np.array(blocks, dtype=np.float64)
     times = (np.array(steps) - (settings.profile_interval_steps - settings.moment_steps) / 2) * settings.time_step_fs
     edge = values[0, 0, 1] - settings.bin_angstrom / 2
-    return _profiles(times / 1000, values[0, :, 1] - edge, values[..., 2], values[..., 3:])
+    return profiles_of(times / 1000, values[0, :, 1] - edge, values[..., 2], values[..., 3:])
 
 
-def _profiles(times: Array, positions: Array, counts: Array, columns: Array) -> Profiles:
-    """Return profiles in our units from the columns of LAMMPS, which are all of ``COLUMNS``."""
+def profiles_of(times: Array, positions: Array, counts: Array, columns: Array) -> Profiles:
+    """Return profiles in our units from means over slices in the units ``metal`` of LAMMPS.
+
+    :param times: ``[T]`` ps.
+    :param positions: ``[B]`` angstrom.
+    :param counts: ``[T, B]`` atoms.
+    :param columns: ``[T, B, 12]`` what ``COLUMNS`` names; NaN where it is unknown.
+    """
     columns = np.where(counts[..., None] > 0, columns, np.nan)
     density, velocity, squares = columns[..., 0], columns[..., 1:4], columns[..., 4:7]
     # eV, twice the kinetic energy along each axis in the frame of the slice; one atom too few has a spread.
@@ -154,23 +160,23 @@ def energy_drift(log: str, n_atoms: int) -> float:
     return float(1e6 * np.polyfit(table['Time'], table['TotEng'] / n_atoms, 1)[0])
 
 
-def read_frames(content: bytes) -> Frames:
-    """Return the frames of a compressed dump; one at the end of the file that is incomplete is left out.
+def read_frames(stream: BinaryIO) -> Iterator[Frame]:
+    """Yield the frames of a compressed dump, one at a time; one at the end that is incomplete is left out.
 
-    :raises FileFormatError: if there is none.
+    :raises FileFormatError: if it is not a dump, or the stream ends early.
     """
     try:
-        text = gzip.decompress(content).decode()
+        with gzip.open(stream, 'rt') as lines:
+            for step, box, rows in dumped_frames(lines, source='the frames of the wave'):
+                yield Frame(
+                    step=step,
+                    box=box,
+                    moving=rows[:, 1] == 1,
+                    positions=rows[:, 2:5],
+                    velocities=rows[:, 5:8],
+                    forces=rows[:, 8:11],
+                    energies=rows[:, 11],
+                    disagreements=rows[:, 12],
+                )
     except (EOFError, OSError, ValueError) as exception:
         raise FileFormatError(f'the frames of the wave cannot be read ({exception}).') from exception
-    steps, boxes, rows = dumped_frames(text, source='the frames of the wave')
-    return Frames(
-        steps=steps,
-        boxes=boxes,
-        moving=rows[0, :, 1] == 1,
-        positions=rows[..., 2:5],
-        velocities=rows[..., 5:8],
-        forces=rows[..., 8:11],
-        energies=rows[..., 11],
-        disagreements=rows[..., 12],
-    )

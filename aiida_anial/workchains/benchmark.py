@@ -111,6 +111,9 @@ class BenchmarkWorkChain(AnialWorkChain):
             return 'ensemble: there is nothing to benchmark.'
         if potentials and not inputs.get('worker'):
             return 'worker.code: the potentials need a code of anial-worker.'
+        names = inputs['properties'].get_list() if inputs.get('properties') is not None else []
+        if not potentials and all(PROPERTIES[name].is_dynamic for name in names):
+            return f'properties: {names[0]} follows from dynamics, which DFT does not run; give a potential.'
         taken = sorted(name for name in {*potentials, DFT} if [*potentials, DFT].count(name) > 1)
         return f'references.{taken[0]}: two subjects have this name.' if taken else None
 
@@ -120,7 +123,8 @@ class BenchmarkWorkChain(AnialWorkChain):
         subjects = sorted(self._potentials())
         self.ctx.waiting = [f'{subject}.{name}' for subject in subjects for name in names]
         if self.inputs.get('dft'):
-            self.ctx.waiting = [f'{DFT}.{name}' for name in with_requirements(names)] + self.ctx.waiting
+            of_dft = with_requirements(name for name in names if not PROPERTIES[name].is_dynamic)
+            self.ctx.waiting = [f'{DFT}.{name}' for name in of_dft] + self.ctx.waiting
         self.ctx.total = len(self.ctx.waiting)
         self.ctx.done, self.ctx.failures = {}, {}
 

@@ -308,6 +308,8 @@ def property_lines(one: type[Property[Any]]) -> list[str]:
     shown = [f'{fact}: {", ".join(f"``{name}``" for name in names)}.' for fact, names in facts.items() if names]
     if one.quick is not None:
         shown.append('Part of the quick set.')
+    if one.is_dynamic:
+        shown.append('From dynamics: computed only if it is named, and not by DFT.')
     return [
         f'.. rubric:: {one.name}',
         '',

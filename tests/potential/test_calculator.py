@@ -79,6 +79,13 @@ def test_a_cluster_and_a_slab_have_vacuum_where_they_are_not_periodic(ensemble):
             open_one.get_stress()
 
 
+def test_single_precision_differs_by_rounding_alone(atoms):
+    fast = atoms.copy()
+    fast.calc = atoms.calc.in_single_precision()
+    difference = np.abs(fast.get_forces() - atoms.get_forces()).max()
+    assert 0 < difference < 1e-4
+
+
 def test_dynamics_keep_the_energy(atoms):
     atoms.set_velocities(np.random.default_rng(0).normal(size=(7, 3)) * 0.02)
     totals = []

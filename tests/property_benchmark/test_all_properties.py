@@ -24,6 +24,17 @@ SMALL = BenchmarkSettings.parse(
         'dumbbell': {'supercells': [2, 3]},
         'surfaces': {'n_layers': 7},
         'phonons': {'supercell': 2, 'n_points': 5, 'n_mesh': 8},
+        'shock': {
+            'particle_velocities_km_s': [1.5],
+            'wave': {
+                'direction': '100',
+                'repeats': [2, 30, 2],
+                'equilibration_ps': 0.2,
+                'time_ps': 1.1,
+                'time_step_fs': 2.0,
+                'profile_interval_steps': 20,
+            },
+        },
     }
 )
 

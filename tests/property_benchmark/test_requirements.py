@@ -14,8 +14,9 @@ from ase.calculators.emt import EMT
 
 from aiida_anial.calcfunctions.analyse_property import analyse_property
 from aiida_anial.calcfunctions.make_tasks import make_tasks
+from aiida_anial.common.quantity import Quantity
 from aiida_anial.properties.evaluation import Evaluation, evaluate_all
-from aiida_anial.properties.quantity import PropertyResult, Quantity
+from aiida_anial.properties.quantity import PropertyResult
 from aiida_anial.properties.registry import (
     PROPERTIES,
     BenchmarkSettings,
@@ -61,7 +62,20 @@ def test_a_property_sees_what_it_requires_and_nothing_else(monkeypatch):
 
 def test_the_sets_of_finished_campaigns_are_known_again():
     assert benchmark_set(quick=True)[0] == ('lattice', 'cold_curves', 'elastic', 'vacancy')
-    assert benchmark_set(quick=False) == (tuple(PROPERTIES), BenchmarkSettings())
+    static = tuple(name for name, one in PROPERTIES.items() if not one.is_dynamic)
+    assert benchmark_set(quick=False) == (static, BenchmarkSettings())
+
+
+def test_dft_has_no_properties_from_dynamics():
+    assert PROPERTIES['shock'].is_dynamic
+    assert PROPERTIES['shock'](PROPERTIES['shock'].defaults).tasks({}) == {}
+    inputs = {'properties': orm.List(['shock']), 'dft': {'code': 1}}
+    fault = BenchmarkWorkChain.validate_subjects(inputs, {'ensemble': None})
+    assert fault == 'properties: shock follows from dynamics, which DFT does not run; give a potential.'
+    assert (
+        BenchmarkWorkChain.validate_subjects({**inputs, 'properties': orm.List(['lattice'])}, {'ensemble': None})
+        is None
+    )
 
 
 def test_dft_strains_further_and_changes_nothing_else():

@@ -19,7 +19,9 @@ from aiida_anial.potentials import load
 from aiida_anial.protocols.shock_builder import SURROUNDINGS, shock_builder
 from aiida_anial.queries.records import records
 from aiida_anial.queries.shocks import load_shock, plugin_of, shock_of
+from aiida_anial.shock.hugoniot import hugoniot_point
 from aiida_anial.shock.settings import ShockSettings
+from aiida_anial.shock.wave_dynamics import equilibrated, run_wave
 
 pytestmark = pytest.mark.skipif(shutil.which('pw.x') is None, reason='pw.x is not installed')
 
@@ -105,6 +107,14 @@ def test_a_shock_is_found_by_its_pk_and_its_plugin_by_its_ensemble(chain, plugin
     assert profiles.velocities.shape == (*profiles.counts.shape, 3)
     assert 6 < point['shock_velocity'].value < 12
     assert found.by_radius == chain.outputs.comparison['by_radius']
+
+
+def test_a_wave_by_ase_has_the_same_velocity(chain):
+    settings = ShockSettings.parse(SETTINGS).wave
+    wave = run_wave(equilibrated(load('Al-laptop'), settings, seed=5), settings, 1.5)
+    by_ase = hugoniot_point(wave.profiles, 1.5, settings.piston_angstrom)['shock_velocity'].value
+    _, by_lammps = shock_of(chain).waves['wave_1500']
+    assert by_ase == pytest.approx(by_lammps['shock_velocity'].value, rel=0.05)
 
 
 def test_a_wave_that_has_run_is_not_run_again(chain, make_builder, run_all):

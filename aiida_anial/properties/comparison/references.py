@@ -12,8 +12,8 @@ import yaml
 from pydantic import model_validator
 
 from aiida_anial.common.errors import FileFormatError, SettingsError
+from aiida_anial.common.quantity import Quantity
 from aiida_anial.common.settings import Positive, Settings
-from aiida_anial.properties.quantity import Quantity
 
 __all__ = ('Kind', 'Reference', 'all_references', 'parse_references', 'references')
 

@@ -8,10 +8,10 @@ import math
 from collections.abc import Iterable, Sequence
 from typing import Any, get_args
 
+from aiida_anial.common.quantity import Quantity
 from aiida_anial.properties.comparison.references import Kind
 from aiida_anial.properties.comparison.results import Subject, property_names
 from aiida_anial.properties.comparison.table import Row
-from aiida_anial.properties.quantity import Quantity
 from aiida_anial.properties.registry import PROPERTIES
 
 __all__ = (

@@ -12,8 +12,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from aiida_anial.common.errors import FileFormatError
+from aiida_anial.common.quantity import Quantity
 from aiida_anial.common.tensors import TensorFile, read_tensors, write_tensors
-from aiida_anial.properties.quantity import PropertyResult, Quantity
+from aiida_anial.properties.quantity import PropertyResult
 from aiida_anial.properties.registry import PROPERTIES
 
 __all__ = (

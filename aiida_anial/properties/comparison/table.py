@@ -12,11 +12,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from aiida_anial.common.errors import AnialError
+from aiida_anial.common.quantity import Quantity
 from aiida_anial.properties.comparison.references import Reference, references
 from aiida_anial.properties.comparison.results import DFT_KIND, Subject, property_names
 from aiida_anial.properties.panels import Curve
 from aiida_anial.properties.property import Property
-from aiida_anial.properties.quantity import PropertyResult, Quantity
+from aiida_anial.properties.quantity import PropertyResult
 from aiida_anial.properties.registry import PROPERTIES
 
 __all__ = ('Row', 'comparison_table', 'curve_rmse', 'deviations')

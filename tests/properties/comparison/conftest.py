@@ -5,8 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from aiida_anial.common.quantity import Quantity
 from aiida_anial.properties.comparison.results import Subject
-from aiida_anial.properties.quantity import PropertyResult, Quantity
+from aiida_anial.properties.quantity import PropertyResult
 
 DISTANCES = np.linspace(0.0, 5.0, 101)
 

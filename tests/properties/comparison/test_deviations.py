@@ -7,9 +7,10 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from aiida_anial.common.quantity import Quantity
 from aiida_anial.properties.comparison.results import Subject
 from aiida_anial.properties.comparison.table import curve_rmse, deviations
-from aiida_anial.properties.quantity import PropertyResult, Quantity
+from aiida_anial.properties.quantity import PropertyResult
 
 X = np.linspace(0.0, 2.0, 9)
 

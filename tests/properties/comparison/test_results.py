@@ -9,9 +9,10 @@ import numpy as np
 import pytest
 
 from aiida_anial.common.errors import FileFormatError
+from aiida_anial.common.quantity import Quantity
 from aiida_anial.common.tensors import TensorFile, write_tensors
 from aiida_anial.properties.comparison.results import CURVES_SUFFIX, Subject, read_subject, write_subject
-from aiida_anial.properties.quantity import PropertyResult, Quantity
+from aiida_anial.properties.quantity import PropertyResult
 
 
 @pytest.fixture

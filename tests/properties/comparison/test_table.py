@@ -11,6 +11,7 @@ from dataclasses import replace
 import pytest
 
 from aiida_anial.common.errors import AnialError
+from aiida_anial.common.quantity import Quantity
 from aiida_anial.properties.comparison.rendering import (
     comparison_csv,
     comparison_notes,
@@ -20,7 +21,7 @@ from aiida_anial.properties.comparison.rendering import (
 )
 from aiida_anial.properties.comparison.results import Subject, property_names
 from aiida_anial.properties.comparison.table import comparison_table
-from aiida_anial.properties.quantity import PropertyResult, Quantity
+from aiida_anial.properties.quantity import PropertyResult
 
 
 @pytest.fixture

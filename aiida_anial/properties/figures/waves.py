@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
+from aiida_anial.common.quantity import Quantity
 from aiida_anial.properties.figures.style import LITERATURE_COLOUR, RC, save_figure
-from aiida_anial.properties.quantity import Quantity
 from aiida_anial.shock.dislocations import STRUCTURES, Dislocations
 from aiida_anial.shock.hugoniot import measured_velocity
 from aiida_anial.shock.wave_output import Profiles
