@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path
 from typing import Any
 
 import click
 
 from aiida_anial.cli.parameters import examples, refuse_together
+from aiida_anial.cli.process_options import no_wait_option, plots_option, settings_option, worker_code_option
 from aiida_anial.cli.profile import profile_option
 from aiida_anial.cli.waiting import wait_for
 from aiida_anial.common.errors import AnialError
@@ -34,15 +34,15 @@ __all__ = ('command',)
 )
 @click.option('--properties', help='Comma-separated names; by default all but those from dynamics, such as shock.')
 @click.option('--quick', is_flag=True, help='The quick set of properties, which takes seconds.')
-@click.option('--settings', type=click.Path(exists=True, dir_okay=False, path_type=Path), help='YAML of overrides.')
+@settings_option
 @click.option('--pw-code', default='pw@localhost', show_default=True, help='Code of pw.x, for the reference qe.')
-@click.option('--worker-code', default='anial-worker@localhost', show_default=True, help='Code of anial-worker.')
+@worker_code_option
 @click.option(
     '--max-concurrent', type=click.IntRange(min=1), default=2, show_default=True, help='Jobs running at once.'
 )
 @click.option('--json', 'as_json', is_flag=True, help='Print {potential: {property: {quantity: ...}}} as JSON.')
-@click.option('--plots', type=click.Path(file_okay=False, path_type=Path), help='Folder for plots of the curves.')
-@click.option('--no-wait', is_flag=True, help='Submit, print the pk, and return.')
+@plots_option
+@no_wait_option
 @profile_option()
 def command(**options: Any) -> None:
     """Compute properties of an ensemble and compare them with DFT, other potentials and the literature.

@@ -10,6 +10,7 @@ import click
 
 from aiida_anial.active_learning.distillation_settings import DistillationSettings
 from aiida_anial.cli.parameters import examples, refuse_together
+from aiida_anial.cli.process_options import no_wait_option, settings_option, worker_code_option
 from aiida_anial.cli.profile import profile_option
 from aiida_anial.cli.waiting import wait_for
 from aiida_anial.common.errors import AnialError
@@ -29,11 +30,11 @@ _ERRORS: Final = ('energy_rmse_mev_per_atom', 'force_rmse_ev_per_angstrom')
     multiple=True,
     help='Take trajectories of this campaign (pk or UUID), not of the one that trained the ensemble; repeatable.',
 )
-@click.option('--settings', type=click.Path(exists=True, dir_okay=False, path_type=Path), help='YAML of overrides.')
+@settings_option
 @click.option('--seed', type=click.IntRange(min=0), default=1, show_default=True, help='Seed of draws and weights.')
-@click.option('--worker-code', default='anial-worker@localhost', show_default=True, help='Code of anial-worker.')
+@worker_code_option
 @click.option('--json', 'as_json', is_flag=True, help='Print all numbers as JSON.')
-@click.option('--no-wait', is_flag=True, help='Submit, print the pk, and return.')
+@no_wait_option
 @profile_option()
 def command(**options: Any) -> None:
     """Train one network on energies and forces of an ensemble, without DFT, for programs where time is short.

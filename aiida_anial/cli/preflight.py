@@ -15,7 +15,16 @@ from aiida_anial.cli.production import BROKERS
 from aiida_anial.cli.server_checks import Check
 from aiida_anial.common.errors import AnialError, one_line
 
-__all__ = ('check_codes', 'check_disk', 'check_machine', 'codes_in')
+__all__ = ('check_codes', 'check_disk', 'check_machine', 'check_ready', 'codes_in')
+
+
+def check_ready(codes: Iterable[orm.AbstractCode]) -> None:
+    """Check that a process with these codes can be submitted, and will run.
+
+    :raises AnialError: if it would not.
+    """
+    check_codes(codes)
+    check_machine()
 
 
 def check_codes(codes: Iterable[orm.AbstractCode]) -> None:

@@ -14,7 +14,7 @@ from aiida.engine import submit
 
 from aiida_anial.active_learning.label_settings import QeSettings
 from aiida_anial.active_learning.settings import CampaignInputs
-from aiida_anial.cli.preflight import check_codes, check_machine, codes_in
+from aiida_anial.cli.preflight import check_ready, codes_in
 from aiida_anial.common.errors import AnialError
 from aiida_anial.data.dataset import DatasetData
 from aiida_anial.data.ensemble import EnsembleData
@@ -40,6 +40,7 @@ __all__ = (
     'launched',
     'resolve_inputs',
     'resolve_nodes',
+    'submitted',
 )
 
 WORKER_CODE = 'anial-worker@localhost'
@@ -201,12 +202,19 @@ def _name(text: str) -> str:
 
 
 def launched(builder: Any) -> Any:
-    """Submit a process, after ending daemon workers that have lost the broker, and return its node.
+    """Submit a process and return its node.
 
     :raises AnialError: if an input is invalid, or the process could not run; nothing is stored then.
     """
-    check_codes(codes_in(builder))
-    check_machine()
+    check_ready(codes_in(builder))
+    return submitted(builder)
+
+
+def submitted(builder: Any) -> Any:
+    """Submit a process that could run, after ending daemon workers that have lost the broker, and return its node.
+
+    :raises AnialError: if an input is invalid; nothing is stored then.
+    """
     if ended := end_deaf_workers():
         click.echo(f'{ended} daemon workers had lost the broker and were ended; the daemon starts new ones.', err=True)
     try:

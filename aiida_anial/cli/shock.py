@@ -11,6 +11,7 @@ from typing import Any
 import click
 
 from aiida_anial.cli.parameters import examples, refuse_together
+from aiida_anial.cli.process_options import no_wait_option, plots_option, settings_option
 from aiida_anial.cli.profile import profile_option
 from aiida_anial.cli.tables import Heading, print_table
 from aiida_anial.cli.waiting import wait_for
@@ -58,7 +59,7 @@ _RADII = (
 )
 @click.argument('subject', metavar='[ENSEMBLE]', required=False)
 @click.option('--size', type=click.Choice(tuple(SIZES)), default='quick', show_default=True, help='Crystal and time.')
-@click.option('--settings', type=click.Path(exists=True, dir_okay=False, path_type=Path), help='YAML of overrides.')
+@settings_option
 @click.option('--seed', type=click.IntRange(min=0), default=1, show_default=True, help='Seed of velocities and draws.')
 @click.option('--lmp-code', default='lmp@localhost', show_default=True, help='Code of LAMMPS.')
 @click.option('--ranks', type=click.IntRange(min=1), default=1, show_default=True, help='MPI ranks of LAMMPS.')
@@ -71,8 +72,8 @@ _RADII = (
 @click.option('--input', 'file', type=click.Path(path_type=Path), help='Only write the input of LAMMPS to this file.')
 @click.option('--dislocations', is_flag=True, help='Analyse dislocations in the last frames by OVITO.')
 @click.option('--json', 'as_json', is_flag=True, help='Print all numbers as JSON.')
-@click.option('--plots', type=click.Path(file_okay=False, path_type=Path), help='Folder for figures.')
-@click.option('--no-wait', is_flag=True, help='Submit, print the pk, and return.')
+@plots_option
+@no_wait_option
 @profile_option()
 def command(**options: Any) -> None:
     """Run shock waves in LAMMPS, and print their Hugoniot points beside experiments.
@@ -133,8 +134,8 @@ def _write_input(file: Path, settings: ShockSettings, *, seed: int) -> None:
 
 def _submitted(options: dict[str, Any], settings: ShockSettings) -> Any:
     """Submit the shock and return its node."""
-    from aiida_anial.cli.preflight import check_codes, check_machine
-    from aiida_anial.cli.resolve import dft_nodes, ensemble_node, launched
+    from aiida_anial.cli.preflight import check_ready
+    from aiida_anial.cli.resolve import dft_nodes, ensemble_node, submitted
     from aiida_anial.data.nodes import loaded_code
     from aiida_anial.protocols.shock_builder import SURROUNDINGS, shock_builder
 
@@ -142,8 +143,7 @@ def _submitted(options: dict[str, Any], settings: ShockSettings) -> Any:
     code = loaded_code(options['lmp_code'], 'anial.lammps', '--lmp-code')
     dft = dft_nodes(options['pw_code'], SURROUNDINGS) if options['dft'] else {}
     # The export is stored before the process is submitted.
-    check_codes([code, *([dft['pw_code']] if dft else [])])
-    check_machine()
+    check_ready([code, *([dft['pw_code']] if dft else [])])
     builder = shock_builder(
         settings,
         seed=options['seed'],
@@ -153,7 +153,7 @@ def _submitted(options: dict[str, Any], settings: ShockSettings) -> Any:
         max_concurrent=options['max_concurrent'],
         **dft,
     )
-    return launched(builder)
+    return submitted(builder)
 
 
 def _plugin(ensemble: Any, options: dict[str, Any]) -> Any:
