@@ -101,10 +101,14 @@ def _print(node: Any, *, as_json: bool) -> None:
         why = node.exit_message or ('it is still running' if not node.is_terminated else node.process_state.value)
         raise AnialError(f'distillation {node.pk} has no results: {why}')
     network, ensemble, errors = node.outputs.ensemble, node.inputs.ensemble, node.outputs.errors.get_dict()
-    speeds = {one: atom_steps_per_second(one.ensemble) for one in (network, ensemble)}
+    speed, ensemble_speed = (atom_steps_per_second(one.ensemble) for one in (network, ensemble))
     if as_json:
-        named = {str(one.uuid): {'pk': one.pk, 'atom_steps_per_core_second': speed} for one, speed in speeds.items()}
-        click.echo(json.dumps({'network': network.pk, 'ensemble': ensemble.pk, 'errors': errors, 'speed': named}))
+        numbers = {
+            'network': {'pk': network.pk, 'atom_steps_per_core_second': speed},
+            'ensemble': {'pk': ensemble.pk, 'atom_steps_per_core_second': ensemble_speed},
+            'errors': errors,
+        }
+        click.echo(json.dumps(numbers, indent=1))
         return
     learned = node.outputs.training['n_configurations']
     energy, force = (errors[name] for name in _ERRORS)
@@ -114,6 +118,5 @@ def _print(node: Any, *, as_json: bool) -> None:
         f'{energy:.2f} meV/atom and {force:.4f} eV/Å (RMSE).'
     )
     click.echo(
-        f'On a core of this machine it makes {speeds[network]:,.0f} atom-steps a second, the ensemble '
-        f'{speeds[ensemble]:,.0f}.'
+        f'On a core of this machine it makes {speed:,.0f} atom-steps a second, the ensemble {ensemble_speed:,.0f}.'
     )
