@@ -77,7 +77,7 @@ def submitted(monkeypatch):
         builders.append(builder)
         return SimpleNamespace(pk=4711)
 
-    monkeypatch.setattr('aiida_anial.cli.resolve.check_machine', lambda: None)
+    monkeypatch.setattr('aiida_anial.cli.preflight.check_machine', lambda: None)
     monkeypatch.setattr('aiida_anial.cli.resolve.submit', fake)
     return builders
 

@@ -28,7 +28,7 @@ def submitted(monkeypatch):
         found.append((builder, node))
         return node
 
-    monkeypatch.setattr('aiida_anial.cli.resolve.check_machine', lambda: None)
+    monkeypatch.setattr('aiida_anial.cli.preflight.check_machine', lambda: None)
     monkeypatch.setattr('aiida_anial.cli.resolve.submit', fake)
     return found
 
