@@ -10,7 +10,7 @@ import click
 from aiida_anial.cli.parameters import examples, refuse_together
 from aiida_anial.cli.process_options import no_wait_option, plots_option, settings_option, worker_code_option
 from aiida_anial.cli.profile import profile_option
-from aiida_anial.cli.waiting import wait_for
+from aiida_anial.cli.waiting import wait_for, why_incomplete
 from aiida_anial.common.errors import AnialError
 
 __all__ = ('command',)
@@ -86,13 +86,10 @@ def _submitted(options: dict[str, Any], names: tuple[str, ...], settings: Any) -
     """Submit the benchmark and return its node."""
     from aiida_anial.cli.resolve import benchmark_subjects, launched
     from aiida_anial.data.nodes import loaded_code
-    from aiida_anial.properties.registry import BenchmarkSettings
     from aiida_anial.protocols.builder import benchmark_builder
-    from aiida_anial.protocols.protocol import merged, read_overrides
+    from aiida_anial.protocols.protocol import overridden
 
-    if options['settings'] is not None:
-        changed = merged(settings.to_dict(), read_overrides(options['settings']))
-        settings = BenchmarkSettings.parse(changed, where=str(options['settings']))
+    settings = overridden(settings, options['settings'])
     subjects = benchmark_subjects(options['subject'], options['references'], pw_code=options['pw_code'])
     needs_worker = subjects.ensemble is not None or subjects.references or subjects.potentials
     worker = loaded_code(options['worker_code'], 'anial.train', '--worker-code') if needs_worker else None
@@ -111,7 +108,7 @@ def _print(node: Any, options: dict[str, Any]) -> None:
     from aiida_anial.queries.benchmarks import compared_subjects, ensemble_lines
 
     subjects, reference = compared_subjects([node])
-    why = node.exit_message or ('it is still running' if not node.is_terminated else node.process_state.value)
+    why = why_incomplete(node)
     if not subjects:
         raise AnialError(
             f'benchmark {node.pk} has no results: {why}; submit it again to reuse the calculations that finished.'

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path
 from typing import Any, Final
 
 import click
@@ -12,7 +11,7 @@ from aiida_anial.active_learning.distillation_settings import DistillationSettin
 from aiida_anial.cli.parameters import examples, refuse_together
 from aiida_anial.cli.process_options import no_wait_option, settings_option, worker_code_option
 from aiida_anial.cli.profile import profile_option
-from aiida_anial.cli.waiting import wait_for
+from aiida_anial.cli.waiting import wait_for, why_incomplete
 from aiida_anial.common.errors import AnialError
 
 __all__ = ('command',)
@@ -44,10 +43,11 @@ def command(**options: Any) -> None:
     again. `aiida-anial export lammps ENSEMBLE DIR --distilled` writes the network for LAMMPS.
     """
     from aiida_anial.potential.packaged import find
+    from aiida_anial.protocols.protocol import overridden
     from aiida_anial.queries.distillations import load_distillation
 
     refuse_together(options, 'no_wait', 'as_json')
-    settings = _settings(options['settings'])
+    settings = overridden(DistillationSettings(), options['settings'])
     given = options['subject']
     node = load_distillation(given) if find(given) is None else None
     if node is None:
@@ -57,16 +57,6 @@ def command(**options: Any) -> None:
             return
         wait_for(node, 'distil')
     _print(node, as_json=options['as_json'])
-
-
-def _settings(overrides: Path | None) -> DistillationSettings:
-    """Return the settings, with the overrides of a file."""
-    from aiida_anial.protocols.protocol import merged, read_overrides
-
-    if overrides is None:
-        return DistillationSettings()
-    changed = merged(DistillationSettings().to_dict(), read_overrides(overrides))
-    return DistillationSettings.parse(changed, where=str(overrides))
 
 
 def _submitted(options: dict[str, Any], settings: DistillationSettings) -> Any:
@@ -98,8 +88,7 @@ def _print(node: Any, *, as_json: bool) -> None:
     from aiida_anial.potential.speed import atom_steps_per_second
 
     if not node.is_finished_ok:
-        why = node.exit_message or ('it is still running' if not node.is_terminated else node.process_state.value)
-        raise AnialError(f'distillation {node.pk} has no results: {why}')
+        raise AnialError(f'distillation {node.pk} has no results: {why_incomplete(node)}')
     network, ensemble, errors = node.outputs.ensemble, node.inputs.ensemble, node.outputs.errors.get_dict()
     speed, ensemble_speed = (atom_steps_per_second(one.ensemble) for one in (network, ensemble))
     if as_json:

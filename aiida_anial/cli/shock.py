@@ -14,7 +14,7 @@ from aiida_anial.cli.parameters import examples, refuse_together
 from aiida_anial.cli.process_options import no_wait_option, plots_option, settings_option
 from aiida_anial.cli.profile import profile_option
 from aiida_anial.cli.tables import Heading, print_table
-from aiida_anial.cli.waiting import wait_for
+from aiida_anial.cli.waiting import wait_for, why_incomplete
 from aiida_anial.common.errors import AnialError
 from aiida_anial.formats.files import check_target
 from aiida_anial.shock.dislocations import check_ovito
@@ -83,13 +83,14 @@ def command(**options: Any) -> None:
     ballistic method); conservation of momentum and mass are printed as checks.
     """
     from aiida_anial.potential.packaged import find
+    from aiida_anial.protocols.protocol import overridden
     from aiida_anial.queries.shocks import load_shock
 
     for name in ('as_json', 'plots', 'file', 'dislocations'):
         refuse_together(options, 'no_wait', name)
     if options['dislocations']:
         check_ovito()
-    settings = _settings(options)
+    settings = overridden(SIZES[options['size']], options['settings'])
     if options['file'] is not None:
         _write_input(options['file'], settings, seed=options['seed'])
         return
@@ -104,17 +105,6 @@ def command(**options: Any) -> None:
             return
         wait_for(node, 'shock')
     _print(node, options)
-
-
-def _settings(options: dict[str, Any]) -> ShockSettings:
-    """Return the settings of the size, with the overrides of the file."""
-    from aiida_anial.protocols.protocol import merged, read_overrides
-
-    chosen = SIZES[options['size']]
-    if options['settings'] is None:
-        return chosen
-    changed = merged(chosen.to_dict(), read_overrides(options['settings']))
-    return ShockSettings.parse(changed, where=str(options['settings']))
 
 
 def _write_input(file: Path, settings: ShockSettings, *, seed: int) -> None:
@@ -181,7 +171,7 @@ def _print(node: Any, options: dict[str, Any]) -> None:
     from aiida_anial.queries.shocks import shock_of
 
     found = shock_of(node)
-    why = node.exit_message or ('it is still running' if not node.is_terminated else node.process_state.value)
+    why = why_incomplete(node)
     if not found.waves:
         raise AnialError(f'shock {node.pk} has no results: {why}')
     points = {name: {key: value.to_dict() for key, value in point.items()} for name, (_, point) in found.waves.items()}

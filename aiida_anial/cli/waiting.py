@@ -12,7 +12,7 @@ from aiida_anial.cli.parameters import INTERRUPTED
 from aiida_anial.cli.profile import in_profile
 from aiida_anial.common.errors import AnialError
 
-__all__ = ('wait_for',)
+__all__ = ('wait_for', 'why_incomplete')
 
 _POLL_S = 1.0
 
@@ -42,3 +42,8 @@ def wait_for(node: Any, command: str) -> None:
         said = f'Stopped waiting; process {node.pk} goes on. `aiida-anial {command} {node.pk}` prints what there is.'
         click.echo(in_profile(said), err=True)
         sys.exit(INTERRUPTED)
+
+
+def why_incomplete(node: Any) -> str:
+    """Return why a process has not all of its results."""
+    return node.exit_message or ('it is still running' if not node.is_terminated else str(node.process_state.value))

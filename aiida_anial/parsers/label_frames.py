@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
 import numpy as np
 from aiida import orm
 from numpy.typing import NDArray
 
+from aiida_anial.active_learning.label_settings import LabelSettings
 from aiida_anial.calculations.evaluate import EvaluateCalculation
 from aiida_anial.common.cells import Cells
 from aiida_anial.common.errors import AnialError
@@ -22,9 +23,6 @@ from aiida_anial.parsers.worker import WorkerParser
 from aiida_anial.sampling.frames import FrameSettings
 
 __all__ = ('LabelFramesParser',)
-
-# Forces in the trajectories of the first iterations may be larger than any in a dataset of DFT.
-_MAX_FORCE: Final = 50.0
 
 
 class LabelFramesParser(WorkerParser):
@@ -40,6 +38,8 @@ class LabelFramesParser(WorkerParser):
         parts = drawn_cells(inputs.trajectories, settings, seed=inputs.seed.value)
         values = _values(folder / EvaluateCalculation.LABELS, [one.cells for one in parts.values()])
         theory = LevelOfTheory(code='ensemble', potential_sha256=inputs.ensemble.base.attributes.get('sha256'))
+        # Forces in the trajectories of the first iterations may be larger than any in a dataset of DFT.
+        max_force = LabelSettings().max_force_ev_per_angstrom
         rejected: dict[str, str] = {}
         for part, frames in parts.items():
             # Another part begins where this one ends, so the cells must run out first.
@@ -49,7 +49,7 @@ class LabelFramesParser(WorkerParser):
                     zip(frames.cells.configurations(), frames.uuids, values, strict=False)
                 )
             }
-            dataset, faults = assemble(labels, max_force=_MAX_FORCE, iteration=0, origin='distillation')
+            dataset, faults = assemble(labels, max_force=max_force, iteration=0, origin='distillation')
             if dataset is None:
                 raise AnialError(f'{part}: no frame has a sound label; the first: {min(faults.items())[1]}.')
             self.out(part, DatasetData(dataset, theory))

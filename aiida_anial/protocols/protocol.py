@@ -9,17 +9,28 @@ from collections.abc import Mapping
 from copy import deepcopy
 from importlib.resources import files
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import yaml
 
 from aiida_anial.active_learning.label_settings import KPOINTS_RULES
 from aiida_anial.active_learning.settings import CampaignInputs
 from aiida_anial.common.errors import SettingsError, is_printable, one_line
+from aiida_anial.common.settings import Settings
 from aiida_anial.potential.settings import DEFAULT_KIND
 from aiida_anial.sampling.random_cells import check_fillable
 
-__all__ = ('campaign_inputs', 'changed_inputs', 'default_protocol', 'merged', 'protocols', 'read_overrides')
+__all__ = (
+    'campaign_inputs',
+    'changed_inputs',
+    'default_protocol',
+    'merged',
+    'overridden',
+    'protocols',
+    'read_overrides',
+)
+
+S = TypeVar('S', bound=Settings)
 
 
 # Limits far above the size of any settings. Parsing a file of keys takes about a second per million bytes.
@@ -151,6 +162,16 @@ def read_overrides(path: Path) -> dict[str, Any]:
     if not isinstance(content, dict):
         raise SettingsError(one_line(f'{path}: a mapping of keys to values is needed, not a {type(content).__name__}.'))
     return content
+
+
+def overridden(settings: S, path: Path | None) -> S:
+    """Return settings with the overrides in a YAML file, if there is one.
+
+    :raises SettingsError: if the file cannot be read, or a value is wrong; one sentence that names the key.
+    """
+    if path is None:
+        return settings
+    return type(settings).parse(merged(settings.to_dict(), read_overrides(path)), where=str(path))
 
 
 def _text(path: Path) -> str:
