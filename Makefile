@@ -11,7 +11,7 @@ LAMMPS := .lammps
 export OMP_NUM_THREADS ?= 1
 
 .DEFAULT_GOAL := help
-.PHONY: help install install-lammps venv qe demo test test-slow services services-stop faults bench bench-lammps bench-graph bench-load bench-campaign bench-labels lint audit docs clean
+.PHONY: help install install-lammps venv qe demo test test-slow services services-stop faults bench bench-lammps bench-graph bench-load bench-campaign bench-labels bench-laptop lint audit docs clean
 
 help: ## list the targets
 	@echo 'help: the targets of this Makefile'
@@ -94,6 +94,10 @@ bench-labels: install ## measure error and cost of labels with many settings of 
 	@echo 'bench-labels: the figures go to labels.json and cell_sizes.json in benchmarks/results, and to docs/topics/labels.md'
 	@$(BIN)/python benchmarks/labels.py --folder .labels
 	@$(BIN)/python benchmarks/cell_sizes.py
+
+bench-laptop: install ## judge a campaign of the profile by labels that none has seen; CAMPAIGN=PK, in ten minutes
+	@echo 'bench-laptop: the figures go to benchmarks/results/laptop.json and docs/topics/al-laptop.md'
+	@$(BIN)/python benchmarks/laptop.py $(CAMPAIGN)
 
 audit: venv ## look for unsafe code, and for installed versions that differ from the pins
 	@echo 'audit: bandit, pins, installed versions; known vulnerabilities if pip-audit is installed and can reach its service'
