@@ -6,6 +6,7 @@ from aiida import orm
 from aiida.engine import calcfunction
 
 from aiida_anial.common.quantity import Quantity
+from aiida_anial.interfaces.lammps_dynamics import LOG
 from aiida_anial.shock.hugoniot import hugoniot_point
 from aiida_anial.shock.settings import ShockSettings
 from aiida_anial.shock.wave_input import PROFILES
@@ -26,7 +27,7 @@ def analyse_wave(settings: orm.Dict, velocity: orm.Float, retrieved: orm.FolderD
     """
     wave = ShockSettings.parse(settings.get_dict()).wave
     files = retrieved.base.repository
-    log = files.get_object_content('log.lammps', 'r')
+    log = files.get_object_content(LOG, 'r')
     profiles = read_profiles(files.get_object_content(PROFILES, 'r'), wave)
     point = {
         **hugoniot_point(profiles, velocity.value, wave.piston_angstrom),

@@ -18,9 +18,12 @@ from aiida_anial.interfaces.lammps_dynamics import (
     END,
     FRAMES,
     INPUT,
+    LOG,
+    RESTART,
     LammpsSettings,
     data_file,
     input_file,
+    job_header,
 )
 
 __all__ = ('LammpsCalculation',)
@@ -30,10 +33,10 @@ class LammpsCalculation(CalcJob):
     """Build the plugin of an ensemble where the job runs, and run LAMMPS with it, on any number of ranks.
 
     It runs the dynamics that ``settings`` describe, and stores its frames; or any ``script``, whose files are retrieved
-    as ``metadata.options.additional_retrieve_list`` says.
+    as ``metadata.options.additional_retrieve_list`` says. Shortly before the end of its wall-clock time LAMMPS ends the
+    dynamics and saves its state, from which another job with the same inputs goes on.
     """
 
-    LOG = 'log.lammps'
     BUILD = 'build.out'
 
     @classmethod
@@ -72,6 +75,12 @@ class LammpsCalculation(CalcJob):
             required=False,
             help='Input of LAMMPS, instead of settings; it includes `${anial}/potential.in`.',
         )
+        spec.input(
+            'parent_folder',
+            valid_type=orm.RemoteData,
+            required=False,
+            help='Work directory of an interrupted job with the same inputs; this one goes on from its state.',
+        )
         spec.inputs.validator = cls.validate_inputs
         spec.output(
             'trajectory',
@@ -89,6 +98,12 @@ class LammpsCalculation(CalcJob):
         spec.exit_code(311, 'ERROR_OUTPUT_UNREADABLE', invalidates_cache=True, message='An output is wrong: {reason}')
         spec.exit_code(312, 'ERROR_NOT_BUILT', invalidates_cache=True, message='The plugin was not built: {reason}')
         spec.exit_code(400, 'ERROR_INTERRUPTED', invalidates_cache=True, message='The time limit ended the dynamics.')
+        spec.exit_code(
+            401,
+            'ERROR_NO_RESTART',
+            invalidates_cache=True,
+            message=f'The time limit ended the dynamics, which saved no `{RESTART}` to go on from.',
+        )
         spec.exit_code(410, 'ERROR_LAMMPS_FAILED', message='LAMMPS stopped: {reason}')
 
     @staticmethod
@@ -106,19 +121,30 @@ class LammpsCalculation(CalcJob):
         if 'structure' in self.inputs:
             cells = to_cells({'structure': self.inputs.structure})
             self._write(folder, ATOMS, data_file(cells.positions, cells.lattices[0]))
-        self._write(folder, INPUT, self._input())
+        limit = self.inputs.metadata.options.get('max_wallclock_seconds')
+        self._write(folder, INPUT, job_header(limit) + self._input())
         code = CodeInfo()
         code.code_uuid = self.inputs.code.uuid
-        code.cmdline_params = ['-in', INPUT, '-var', 'anial', '.']
+        code.cmdline_params = ['-in', INPUT, '-log', 'none', '-var', 'anial', '.']
         code.stdout_name = 'lammps.out'
         info = CalcInfo()
         info.codes_info = [code]
         info.prepend_text = f'sh build.sh {shlex.quote(str(self.inputs.code.get_executable()))} > {self.BUILD} 2>&1'
         names = self.inputs.potential.base.repository.list_object_names()
         info.local_copy_list = [(self.inputs.potential.uuid, name, name) for name in names]
-        info.retrieve_list = [self.BUILD, self.LOG, 'lammps.out']
+        info.retrieve_list = [self.BUILD, LOG, 'lammps.out']
         info.retrieve_temporary_list = [] if 'script' in self.inputs else [FRAMES, END]
+        if 'parent_folder' in self.inputs:
+            info.remote_copy_list = self._saved_files()
         return info
+
+    def _saved_files(self) -> list[tuple[str, str, str]]:
+        """Return the copies of the state from which the job goes on, and of the files that it appends to."""
+        parent, written = self.inputs.parent_folder, [FRAMES]
+        if 'script' in self.inputs:
+            written = self.inputs.metadata.options.get('additional_retrieve_list', [])
+        names = (LOG, RESTART, *written)
+        return [(parent.computer.uuid, f'{parent.get_remote_path()}/{name}', name) for name in names]
 
     def _input(self) -> str:
         """Return the input of LAMMPS."""
@@ -126,8 +152,7 @@ class LammpsCalculation(CalcJob):
             script: str = self.inputs.script.get_content()
             return script
         settings = LammpsSettings.parse(self.inputs.settings.get_dict())
-        limit = self.inputs.metadata.options.get('max_wallclock_seconds')
-        return input_file(settings, seed=self.inputs.seed.value, max_wallclock_seconds=limit)
+        return input_file(settings, seed=self.inputs.seed.value)
 
     @staticmethod
     def _write(folder: Folder, name: str, text: str) -> None:

@@ -63,6 +63,11 @@ _RADII = (
 @click.option('--seed', type=click.IntRange(min=0), default=1, show_default=True, help='Seed of velocities and draws.')
 @click.option('--lmp-code', default='lmp@localhost', show_default=True, help='Code of LAMMPS.')
 @click.option('--ranks', type=click.IntRange(min=1), default=1, show_default=True, help='MPI ranks of LAMMPS.')
+@click.option(
+    '--max-wallclock-seconds',
+    type=click.IntRange(min=60),
+    help='Time limit of a job of LAMMPS; a wave goes on in the next one.  [default: none]',
+)
 @click.option('--dft', is_flag=True, help='Label surroundings of atoms in the wave by pw.x.')
 @click.option('--pw-code', default='pw@localhost', show_default=True, help='Code of pw.x, for --dft.')
 @click.option(
@@ -141,6 +146,7 @@ def _submitted(options: dict[str, Any], settings: ShockSettings) -> Any:
         lmp_code=code,
         ranks=options['ranks'],
         max_concurrent=options['max_concurrent'],
+        max_wallclock_seconds=options['max_wallclock_seconds'],
         **dft,
     )
     return submitted(builder)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Annotated, Final, Literal, Self
 
 import numpy as np
@@ -16,10 +17,15 @@ __all__ = (
     'FRAMES',
     'HALT',
     'INPUT',
+    'LOG',
+    'RESTART',
     'LammpsSettings',
+    'continuing',
     'data_file',
     'input_file',
+    'job_header',
     'lammps_seed',
+    'saving',
     'triangular',
 )
 
@@ -27,6 +33,9 @@ HALT: Final = 'disagreement'
 """Name of the fix that ends the dynamics where the members disagree; the log of LAMMPS tells it."""
 
 INPUT: Final = 'in.dynamics'
+LOG: Final = 'log.lammps'
+RESTART: Final = 'dynamics.restart'
+"""State of a dynamics that a time limit ended; an input that finds it goes on from there."""
 ATOMS: Final = 'atoms.data'
 FRAMES: Final = 'frames.dump'
 END: Final = 'end.dump'
@@ -119,20 +128,54 @@ def data_file(positions: NDArray[np.float64], lattice: NDArray[np.float64]) -> s
     return '\n'.join([*head, '', 'Atoms # atomic', '', *atoms, ''])
 
 
-def input_file(settings: LammpsSettings, *, seed: int, max_wallclock_seconds: int | None = None) -> str:
-    """Return the input of a dynamics of the atoms in ``ATOMS``.
+def job_header(max_wallclock_seconds: int | None) -> str:
+    """Return the lines before the input of a job: its log is appended to, and it ends in time.
+
+    :param max_wallclock_seconds: time after which the scheduler kills the job; None for no limit.
+    """
+    lines = [f'log {LOG} append']
+    if max_wallclock_seconds is not None:
+        seconds = max(max_wallclock_seconds - _SPARE_S, 1)
+        lines.append(f'timer timeout {seconds // 3600}:{seconds // 60 % 60:02d}:{seconds % 60:02d} every 10')
+    return '\n'.join([*lines, ''])
+
+
+def continuing(*after: str, otherwise: Sequence[str] = ()) -> str:
+    """Return the line that reads the state of a dynamics if there is one.
+
+    The variable ``append`` becomes ``yes`` then, and ``no`` otherwise, for what the dynamics writes as it goes.
+
+    :param after: commands to take after that.
+    :param otherwise: commands to take if there is none.
+    """
+    branches = (
+        (f'read_restart {RESTART}', *after, 'variable append string yes'),
+        (*otherwise, 'variable append string no'),
+    )
+    then, other = (' '.join(f'"{command}"' for command in commands) for commands in branches)
+    return f'if "$(is_file({RESTART}))" then {then} else {other}'
+
+
+def saving(n_steps: int) -> str:
+    """Return the line that saves the state of a dynamics that ended before its last step."""
+    return f'if "$(step) < {n_steps}" then "write_restart {RESTART}" else "shell rm -f {RESTART}"'
+
+
+def input_file(settings: LammpsSettings, *, seed: int) -> str:
+    """Return the input of a dynamics of the atoms in ``ATOMS``, which goes on from ``RESTART`` if there is one.
 
     :param seed: of the velocities.
-    :param max_wallclock_seconds: time after which LAMMPS ends the dynamics; None for no limit.
     """
     columns = [*_COLUMNS, *(_FORCE_COLUMNS if settings.force_disagreement else ())]
+    start, number = settings.temperatures_k[0], lammps_seed(seed)
+    velocities = f'velocity all create {start!r} {number} mom yes rot no dist gaussian'
     dumped = f'{_DUMPED} modify sort id format float {_DIGITS}'
     lines = [
         'units metal',
         'boundary p p p',
-        f'read_data {ATOMS}',
+        continuing(otherwise=[f'read_data {ATOMS}']),
         'include potential.in',
-        f'velocity all create {settings.temperatures_k[0]!r} {lammps_seed(seed)} mom yes rot no dist gaussian',
+        f'if "$(step) == 0" then "{velocities}"',
         f'timestep {settings.time_step_fs / 1000!r}',
         _motion(settings),
         *_disagreement_of_forces(settings),
@@ -140,9 +183,12 @@ def input_file(settings: LammpsSettings, *, seed: int, max_wallclock_seconds: in
         f'thermo_modify line yaml format float {_DIGITS}',
         f'thermo {settings.check_interval}',
         f'dump frames all custom {settings.frame_interval} {FRAMES} {_DUMPED}',
-        f'dump_modify frames sort id format float {_DIGITS}',
-        *_ends(settings, max_wallclock_seconds),
-        f'run {settings.n_steps}',
+        f'dump_modify frames sort id append ${{append}} format float {_DIGITS}',
+        # The frame of the step at which it goes on may be there.
+        'if "$(step) > 0" then "dump_modify frames delay $(step+1)"',
+        *_halt(settings),
+        f'run {settings.n_steps} upto start 0 stop {settings.n_steps}',
+        saving(settings.n_steps),
         f'write_dump all custom {END} {dumped}',
     ]
     return '\n'.join([*lines, ''])
@@ -159,16 +205,12 @@ def _disagreement_of_forces(settings: LammpsSettings) -> list[str]:
     ]
 
 
-def _ends(settings: LammpsSettings, max_wallclock_seconds: int | None) -> list[str]:
-    """Return what ends the dynamics early."""
-    lines = []
-    if settings.max_energy_disagreement_ev is not None:
-        limit, interval = settings.max_energy_disagreement_ev, settings.check_interval
-        lines.append(f'fix {HALT} all halt {interval} v_anial_disagreement > {limit!r} error continue')
-    if max_wallclock_seconds is not None:
-        seconds = max(max_wallclock_seconds - _SPARE_S, 1)
-        lines.append(f'timer timeout {seconds // 3600}:{seconds // 60 % 60:02d}:{seconds % 60:02d} every 10')
-    return lines
+def _halt(settings: LammpsSettings) -> list[str]:
+    """Return what ends the dynamics where the members disagree."""
+    if settings.max_energy_disagreement_ev is None:
+        return []
+    limit, interval = settings.max_energy_disagreement_ev, settings.check_interval
+    return [f'fix {HALT} all halt {interval} v_anial_disagreement > {limit!r} error continue']
 
 
 def _motion(settings: LammpsSettings) -> str:

@@ -16,7 +16,16 @@ from aiida_anial.common.errors import FileFormatError
 from aiida_anial.interfaces.lammps_dynamics import END, FRAMES, HALT, LammpsSettings, triangular
 from aiida_anial.sampling.trajectory import StopReason, Trajectory
 
-__all__ = ('DumpedFrame', 'LammpsDynamics', 'dumped_frames', 'error_of', 'lammps_table', 'read_dynamics')
+__all__ = (
+    'DumpedFrame',
+    'LammpsDynamics',
+    'can_continue',
+    'dumped_frames',
+    'error_of',
+    'lammps_table',
+    'ran_out_of_time',
+    'read_dynamics',
+)
 
 _TABLE: Final = re.compile(r'^keywords: \[(?P<names>.*)\]\ndata:\n(?P<rows>(?:  - \[.*\]\n)+)', re.MULTILINE)
 _HEAD: Final = 9
@@ -43,12 +52,10 @@ class LammpsDynamics(NamedTuple):
     :param trajectory: the frames, and why it ended.
     :param table: columns ``[checks]`` by name, with their units; ``pressures_gpa`` is ``[checks, 6]`` in the order xx,
         yy, zz, xy, xz, yz, in the axes of LAMMPS.
-    :param is_complete: whether it ran to its end; otherwise the time limit ended it.
     """
 
     trajectory: Trajectory
     table: Mapping[str, NDArray[np.float64]]
-    is_complete: bool
 
 
 class _Frames(NamedTuple):
@@ -84,6 +91,9 @@ def read_dynamics(
     # After a time limit, the table ends before the dynamics does.
     if end.steps[0] > frames.steps[-1] and end.steps[0] == table['Step'][-1]:
         frames = _Frames(*(np.concatenate(parts) for parts in zip(frames, end, strict=True)))
+    # A job that goes on with a dynamics begins with a row, whatever its step.
+    regular = (table['Step'] % settings.check_interval == 0) | np.isin(table['Step'], frames.steps)
+    table = {name: column[regular] for name, column in table.items()}
     rows = np.searchsorted(table['Step'], frames.steps)
     columns = {name: table[key][rows] for key, name in _COLUMNS.items() if key in table}
     halted, last = f'fix-id {HALT}' in log, int(frames.steps[-1])
@@ -113,18 +123,36 @@ def read_dynamics(
     )
     named = {name: table[key] for key, name in _COLUMNS.items() if key in table}
     named['pressures_gpa'] = _GPA_PER_BAR * np.stack([table[name] for name in _PRESSURES], axis=-1)
-    return LammpsDynamics(trajectory, named, is_complete=halted or last == settings.n_steps)
+    return LammpsDynamics(trajectory, named)
 
 
 def lammps_table(log: str) -> dict[str, NDArray[np.float64]]:
-    """Return the columns of the last table in a log."""
+    """Return the columns of the last table in a log, with the rows of the jobs that it goes on from."""
     found = list(_TABLE.finditer(log))
     if not found:
         raise FileFormatError('the log of LAMMPS has no table.')
     names = yaml.safe_load(f'[{found[-1]["names"]}]')
-    rows = [line[line.index('[') + 1 : line.rindex(']')] for line in found[-1]['rows'].splitlines()]
+    tables = [table['rows'].splitlines() for table in found if table['names'] == found[-1]['names']]
+    rows = [line[line.index('[') + 1 : line.rindex(']')] for lines in tables for line in lines]
     values = np.array([row.replace(',', ' ').split() for row in rows], dtype=np.float64)
-    return dict(zip(names, values.T, strict=True))
+    # A job begins with the row that the one before ended with.
+    _, first = np.unique(values[:, names.index('Step')], return_index=True)
+    return dict(zip(names, values[first].T, strict=True))
+
+
+def ran_out_of_time(log: str) -> bool:
+    """Return whether the time limit ended the last job of a log."""
+    return 'Wall time limit reached' in _last_job(log)
+
+
+def can_continue(log: str) -> bool:
+    """Return whether the last job of a log saved its state."""
+    return 'System init for write_restart' in _last_job(log)
+
+
+def _last_job(log: str) -> str:
+    """Return what the last job has added to a log; LAMMPS answers each ``timer`` by this line."""
+    return log.rpartition('New timer settings')[2]
 
 
 def _lattices(table: Mapping[str, NDArray[np.float64]]) -> NDArray[np.float64]:

@@ -12,8 +12,8 @@ from aiida.parsers import Parser
 from aiida_anial.calculations.lammps import LammpsCalculation
 from aiida_anial.common.errors import AnialError
 from aiida_anial.data.structures import to_cells
-from aiida_anial.interfaces.lammps_dynamics import LammpsSettings
-from aiida_anial.interfaces.lammps_output import error_of, read_dynamics
+from aiida_anial.interfaces.lammps_dynamics import LOG, LammpsSettings
+from aiida_anial.interfaces.lammps_output import can_continue, error_of, ran_out_of_time, read_dynamics
 from aiida_anial.parsers.sample import trajectory_node
 
 __all__ = ('LammpsParser',)
@@ -27,7 +27,7 @@ class LammpsParser(Parser):
 
         :param kwargs: ``retrieved_temporary_folder``, the folder with the frames.
         """
-        log = self._text(LammpsCalculation.LOG)
+        log = self._text(LOG)
         build = self._text(LammpsCalculation.BUILD)
         if 'is for' not in build:
             return self._exit('ERROR_NOT_BUILT', build.strip()[-300:] or 'build.sh said nothing')
@@ -35,8 +35,14 @@ class LammpsParser(Parser):
             return self._exit('ERROR_LAMMPS_FAILED', error)
         if not log:
             return self._exit('ERROR_NO_LOG', self._text('lammps.out').strip()[-300:] or 'it said nothing')
-        if 'script' in self.node.inputs:
-            return None
+        if 'settings' in self.node.inputs and (problem := self._store_dynamics(log, **kwargs)) is not None:
+            return problem
+        if ran_out_of_time(log):
+            return self._exit('ERROR_INTERRUPTED' if can_continue(log) else 'ERROR_NO_RESTART')
+        return None
+
+    def _store_dynamics(self, log: str, **kwargs: Any) -> ExitCode | None:
+        """Attach the frames and the table of a dynamics by settings."""
         cells = to_cells({'structure': self.node.inputs.structure})
         try:
             found = read_dynamics(
@@ -53,7 +59,7 @@ class LammpsParser(Parser):
         for name, values in found.table.items():
             table.set_array(name, values)
         self.out('table', table)
-        return None if found.is_complete else self._exit('ERROR_INTERRUPTED')
+        return None
 
     def _text(self, name: str) -> str:
         """Return the content of a retrieved file, empty if there is none."""

@@ -27,6 +27,7 @@ def shock_builder(
     lmp_code: orm.AbstractCode,
     ranks: int,
     max_concurrent: int = 1,
+    max_wallclock_seconds: int | None = None,
     pw_code: orm.AbstractCode | None = None,
     pseudo: UpfData | None = None,
     qe: QeSettings = SURROUNDINGS,
@@ -35,6 +36,7 @@ def shock_builder(
 
     :param plugin: sources of an ensemble for LAMMPS.
     :param ranks: MPI ranks of a wave.
+    :param max_wallclock_seconds: time limit of a job of LAMMPS; a wave goes on in the next one.
     :param max_concurrent: waves, or calculations of pw.x, that may run at once.
     :param pw_code: code of ``pw.x``; None for no DFT.
     :param pseudo: pseudopotential for DFT.
@@ -44,8 +46,10 @@ def shock_builder(
     builder.settings = orm.Dict(settings.to_dict(), label='shock', description='shock')
     builder.seed = orm.Int(seed)
     builder.max_concurrent = orm.Int(max_concurrent)
-    resources = {'num_machines': 1, 'num_mpiprocs_per_machine': ranks}
-    builder.lammps = {'code': lmp_code, 'potential': plugin, 'metadata': {'options': {'resources': resources}}}
+    options: dict[str, Any] = {'resources': {'num_machines': 1, 'num_mpiprocs_per_machine': ranks}}
+    if max_wallclock_seconds is not None:
+        options['max_wallclock_seconds'] = max_wallclock_seconds
+    builder.lammps = {'code': lmp_code, 'potential': plugin, 'metadata': {'options': options}}
     if pw_code is not None:
         # Some clusters of a hot wave may not converge; the others still tell.
         limits = LabelSettings(max_concurrent=max_concurrent, max_failed_fraction=0.5)

@@ -20,12 +20,14 @@ from aiida_anial.data.validation import settings_validator, validate_positive
 from aiida_anial.runtime.work_chain import AnialWorkChain
 from aiida_anial.shock.settings import ShockSettings
 from aiida_anial.shock.wave_input import FRAMES, PROFILES
+from aiida_anial.workchains.checkpointed import LammpsWorkChain
 from aiida_anial.workchains.label import LabelWorkChain
 from aiida_anial.workchains.reasons import reason
 
 __all__ = ('ShockWorkChain', 'wave_name')
 
 _FILES = [PROFILES, FRAMES]
+_MADE_HERE = ('structure', 'settings', 'seed', 'script', 'parent_folder')
 
 
 def wave_name(velocity_km_s: float) -> str:
@@ -54,7 +56,7 @@ class ShockWorkChain(AnialWorkChain):
             validator=validate_positive,
             help='Waves alive at once.',
         )
-        spec.expose_inputs(LammpsCalculation, namespace='lammps', exclude=('structure', 'settings', 'seed', 'script'))
+        spec.expose_inputs(LammpsCalculation, namespace='lammps', exclude=_MADE_HERE)
         spec.expose_inputs(
             LabelWorkChain,
             namespace='label',
@@ -149,11 +151,9 @@ class ShockWorkChain(AnialWorkChain):
         inputs = AttributeDict(self.exposed_inputs(LammpsCalculation, 'lammps'))
         inputs.script = make_wave(self.inputs.settings, velocity, self.inputs.seed)
         inputs.metadata.options.additional_retrieve_list = _FILES
-        inputs.metadata.update(call_link_label=name, label=name)
-        # A wave that has run is not run again.
-        node = self.submit(LammpsCalculation, cached=True, **inputs)
+        node = self.submit(LammpsWorkChain, lammps=inputs, metadata={'call_link_label': name, 'label': name})
         self.start(name, node)
-        self.report(f'launching LammpsCalculation<{node.pk}> for {velocity.value:g} km/s')
+        self.report(f'launching LammpsWorkChain<{node.pk}> for {velocity.value:g} km/s')
 
     def _analyse(self, name: str, node: Any) -> None:
         """Attach what follows from a wave, or record why nothing does."""

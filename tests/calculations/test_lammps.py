@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import io
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
 import pytest
 from aiida import orm
-from aiida.plugins import CalculationFactory
+from aiida.plugins import CalculationFactory, WorkflowFactory
 from ase.build import bulk
 
 from aiida_anial.calcfunctions.export_sources import export_sources
@@ -59,6 +60,46 @@ def test_a_dynamics_on_two_ranks_leaves_a_trajectory_with_its_provenance(run_all
     (row,) = records('trajectories', {'pk': trajectory.pk})
     assert (row['stop_reason'], row['iteration']) == ('completed', None)
     assert node.inputs.potential.creator.inputs.ensemble.uuid == ensemble.uuid
+
+
+def test_a_dynamics_goes_on_after_its_wall_clock(run_all, builder, jobs_under):
+    builder.settings = orm.Dict({'ensemble': 'nve', 'time_ps': 1.5, 'frame_interval': 500, 'check_interval': 100})
+    builder.metadata.options.max_wallclock_seconds = 31
+    chain = WorkflowFactory('anial.lammps.base').get_builder()
+    chain.lammps = builder
+    (node,) = run_all(chain)
+    assert node.is_finished_ok, node.exit_message
+    jobs = jobs_under(node)
+    assert [job.exit_status for job in jobs] == [400] * (len(jobs) - 1) + [0]
+    assert len(jobs) >= 2
+    for earlier, later in pairwise(jobs):
+        assert later.inputs.parent_folder.uuid == earlier.outputs.remote_folder.uuid
+    assert node.outputs.trajectory.uuid == jobs[-1].outputs.trajectory.uuid
+    assert node.outputs.trajectory.get_array('steps').tolist() == [0, 500, 1000, 1500]
+    assert node.outputs.table.get_array('steps').tolist() == list(range(0, 1501, 100))
+    total = node.outputs.table.get_array('total_energies_ev')
+    assert np.ptp(total) / 108 < 1e-3
+    assert all(job.outputs.remote_folder.is_cleaned for job in jobs)
+
+
+def test_a_script_that_saves_nothing_is_not_run_again(run_all, builder, jobs_under):
+    lines = [
+        'units metal',
+        'read_data atoms.data',
+        'include ${anial}/potential.in',
+        'velocity all create 300 1',
+        'fix motion all nve',
+        'run 1000000',
+    ]
+    del builder.settings, builder.seed
+    builder.script = orm.SinglefileData(io.BytesIO('\n'.join(lines).encode()), filename='in.own')
+    builder.metadata.options.max_wallclock_seconds = 31
+    chain = WorkflowFactory('anial.lammps.base').get_builder()
+    chain.lammps = builder
+    (node,) = run_all(chain)
+    assert node.exit_status == 401
+    assert 'saved no `dynamics.restart` to go on from' in node.exit_message
+    assert len(jobs_under(node)) == 1
 
 
 def test_a_script_runs_as_it_is(run_all, builder):

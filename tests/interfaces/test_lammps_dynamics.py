@@ -12,8 +12,26 @@ import pytest
 
 from aiida_anial.common.cells import Cells
 from aiida_anial.common.errors import FileFormatError, SettingsError
-from aiida_anial.interfaces.lammps_dynamics import ATOMS, END, INPUT, LammpsSettings, data_file, input_file, triangular
-from aiida_anial.interfaces.lammps_output import LammpsDynamics, error_of, read_dynamics
+from aiida_anial.interfaces.lammps_dynamics import (
+    ATOMS,
+    END,
+    INPUT,
+    LOG,
+    RESTART,
+    LammpsSettings,
+    data_file,
+    input_file,
+    job_header,
+    triangular,
+)
+from aiida_anial.interfaces.lammps_output import (
+    LammpsDynamics,
+    can_continue,
+    error_of,
+    lammps_table,
+    ran_out_of_time,
+    read_dynamics,
+)
 from aiida_anial.potential.numba_engine import NumbaEngine
 from aiida_anial.potential.settings import EngineSettings
 from aiida_anial.sampling.trajectory import StopReason
@@ -30,18 +48,22 @@ def turned(crystal) -> ase.Atoms:
 
 @pytest.fixture
 def run(make_plugin, turned, tmp_path):
-    """Return a function that runs a dynamics of the crystal in ``tmp_path``."""
+    """Return a function that runs a dynamics of the crystal in ``tmp_path``, or goes on with that of this name."""
 
-    def dynamics(*, limit: int | None = None, **options) -> LammpsDynamics:
+    def dynamics(*, name: str = 'job', limit: int | None = None, until: int | None = None, **options) -> LammpsDynamics:
         settings = LammpsSettings.parse(options)
-        folder = shutil.copytree(make_plugin(dtype='float64'), tmp_path / 'job')
+        folder = shutil.copytree(make_plugin(dtype='float64'), tmp_path / name, dirs_exist_ok=True)
         (folder / ATOMS).write_text(data_file(turned.positions, turned.cell.array))
-        (folder / INPUT).write_text(input_file(settings, seed=7, max_wallclock_seconds=limit))
-        command = [folder / 'run.sh', INPUT, '2']
+        text = input_file(settings, seed=7)
+        if until is not None:
+            # As if a time limit had ended it there.
+            text = text.replace(f'run {settings.n_steps} upto', f'run {until} upto')
+        (folder / INPUT).write_text(job_header(limit) + text)
+        command = [folder / 'run.sh', INPUT, '2', '-log', 'none']
         result = subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=120, check=False)
         assert result.returncode == 0, result.stdout[-3000:]
         species = turned.numbers.astype(np.int16)
-        log = (folder / 'log.lammps').read_text()
+        log = (folder / LOG).read_text()
         return read_dynamics(folder, log, settings, species=species, lattice=turned.cell.array)
 
     return dynamics
@@ -68,7 +90,6 @@ def test_frames_of_a_cell_that_changes_are_those_that_the_engine_evaluates(run, 
         force_disagreement=True,
     )
     trajectory, table = found.trajectory, found.table
-    assert found.is_complete
     assert trajectory.stop_reason is StopReason.COMPLETED
     assert trajectory.steps.tolist() == [0, 20, 40, 50]
     np.testing.assert_allclose(trajectory.times_ps, [0, 0.02, 0.04, 0.05])
@@ -98,15 +119,49 @@ def test_it_ends_where_the_members_disagree(run, turned, ensemble):
     at_start = NumbaEngine(ensemble, EngineSettings()).evaluate(cells).energy_disagreement[0]
     found = run(time_ps=1.0, max_energy_disagreement_ev=0.5 * at_start, frame_interval=100)
     assert found.trajectory.stop_reason is StopReason.ENERGY_DISAGREEMENT
-    assert found.is_complete
     assert found.trajectory.stop_step == found.trajectory.steps[-1] < 1000
 
 
-def test_a_time_limit_leaves_what_there_is(run):
+def test_a_time_limit_leaves_what_there_is(run, tmp_path):
     found = run(ensemble='nve', time_ps=1000.0, limit=31)
-    assert not found.is_complete
     assert found.trajectory.stop_step == found.trajectory.steps[-1] < 1e6
     assert np.isnan(found.trajectory.target_temperatures_k).all()
+    log = (tmp_path / 'job' / LOG).read_text()
+    assert ran_out_of_time(log)
+    assert can_continue(log)
+
+
+# A barostat is as heavy as the temperature at the start of a job makes it, so a ramp of npt is not quite the same.
+@pytest.mark.parametrize(
+    'options',
+    [{'ensemble': 'npt', 'pressure_mode': 'aniso'}, {'ensemble': 'nvt', 'temperatures_k': [300, 600]}],
+    ids=lambda options: options['ensemble'],
+)
+def test_a_dynamics_over_two_jobs_is_that_of_one(run, tmp_path, options):
+    options = {'time_ps': 0.1, 'frame_interval': 20, **options}
+    first = run(name='two', until=40, **options)
+    assert first.trajectory.stop_step == 40
+    assert (tmp_path / 'two' / RESTART).exists()
+    two, one = run(name='two', **options), run(name='one', **options)
+    assert not (tmp_path / 'two' / RESTART).exists()
+    assert two.trajectory.steps.tolist() == one.trajectory.steps.tolist() == list(range(0, 101, 20))
+    for name, values in one.table.items():
+        np.testing.assert_allclose(two.table[name], values, rtol=1e-8, atol=1e-8, err_msg=name)
+    np.testing.assert_allclose(two.trajectory.positions, one.trajectory.positions, atol=1e-8)
+    np.testing.assert_allclose(two.trajectory.target_temperatures_k, one.trajectory.target_temperatures_k)
+
+
+def test_a_log_is_that_of_its_last_job():
+    limit, saved = 'New timer settings: a\nWARNING: Wall time limit reached\n', 'System init for write_restart ...\n'
+    assert ran_out_of_time(limit)
+    assert not can_continue(limit)
+    assert can_continue(limit + saved)
+    assert not ran_out_of_time(limit + saved + 'New timer settings: a\nLoop time\n')
+    table = 'keywords: [Step, c_push, ]\ndata:\n  - [{}, 1, ]\n  - [{}, {}, ]\n...\n'
+    other = 'keywords: [Step, Pxx, ]\ndata:\n  - [0, 1, ]\n...\n'
+    joined = lammps_table(other + table.format(0, 10, 2) + table.format(10, 20, 3))
+    assert joined['Step'].tolist() == [0, 10, 20]
+    assert joined['c_push'].tolist() == [1, 2, 3]
 
 
 @pytest.mark.parametrize(

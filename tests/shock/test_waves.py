@@ -13,6 +13,7 @@ import pytest
 from aiida_anial.common.errors import FileFormatError, SettingsError
 from aiida_anial.interfaces.folder import write_folder
 from aiida_anial.interfaces.lammps import build_plugin
+from aiida_anial.interfaces.lammps_dynamics import RESTART, job_header
 from aiida_anial.interfaces.lammps_output import lammps_table
 from aiida_anial.potentials import load
 from aiida_anial.properties.figures.waves import write_shock_figures
@@ -40,11 +41,20 @@ def plugin(lmp, tmp_path_factory) -> Path:
     return folder
 
 
-def run(plugin: Path, folder: Path, settings: WaveSettings, *, ranks: int) -> Path:
-    folder.mkdir()
-    (folder / 'in.wave').write_text(wave_input(settings, U, seed=3))
+def run(plugin: Path, folder: Path, settings: WaveSettings, *, ranks: int, until: int | None = None) -> Path:
+    folder.mkdir(exist_ok=True)
+    text = wave_input(settings, U, seed=3)
+    if until is not None:
+        # As if a time limit had ended it there.
+        text = text.replace(f'run {settings.n_steps} upto', f'run {until} upto')
+    (folder / 'in.wave').write_text(job_header(None) + text)
     result = subprocess.run(
-        [plugin / 'run.sh', 'in.wave', str(ranks)], cwd=folder, capture_output=True, text=True, check=False, timeout=600
+        [plugin / 'run.sh', 'in.wave', str(ranks), '-log', 'none'],
+        cwd=folder,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=600,
     )
     assert result.returncode == 0, result.stdout[-2000:]
     return folder
@@ -101,6 +111,23 @@ def test_profiles_are_the_atoms_in_the_frames(wave, settings):
     assert np.nanmean(profiles.energies[0, middle]) == pytest.approx(expected, abs=0.02)
 
 
+def test_a_wave_over_two_jobs_is_that_of_one(plugin, wave, settings, tmp_path):
+    folder = tmp_path / 'two'
+    run(plugin, folder, settings, ranks=2, until=400)
+    assert (folder / RESTART).exists()
+    run(plugin, folder, settings, ranks=2)
+    one, two = (read_profiles((path / 'profiles.dat').read_text(), settings) for path in (wave, folder))
+    # The profile whose moments both jobs saw, up to step 420, is missing.
+    rest = [k for k in range(len(one.times_ps)) if k != 13]
+    np.testing.assert_allclose(two.times_ps, one.times_ps[rest])
+    np.testing.assert_allclose(two.positions, one.positions)
+    np.testing.assert_allclose(two.velocities, one.velocities[rest], atol=0.05)
+    assert [frame.step for frame in frames_in(folder / 'frames.dump.gz')] == [0, 300, 600]
+    table, whole = (lammps_table((path / 'log.lammps').read_text()) for path in (folder, wave))
+    rows = np.isin(table['Step'], whole['Step'])
+    np.testing.assert_allclose(table['TotEng'][rows], whole['TotEng'], rtol=1e-6)
+
+
 def test_an_incomplete_file_is_read_as_far_as_it_goes(wave, settings):
     text = (wave / 'profiles.dat').read_text()
     whole = read_profiles(text, settings)
@@ -140,7 +167,7 @@ def test_a_thin_slice_of_the_larger_sizes_runs(plugin, tmp_path, size):
     # Nothing else differs between the two inputs.
     lines = [wave_input(one, U, seed=3).splitlines() for one in (large, thin)]
     different = [first.split()[0] for first, second in zip(*lines, strict=True) if first != second]
-    assert set(different) <= {'region', 'run', 'compute', 'dump'}
+    assert set(different) <= {'region', 'run', 'compute', 'dump', 'if'}
 
 
 def test_the_sizes_have_the_atoms_that_they_are_known_for():

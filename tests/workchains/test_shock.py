@@ -66,7 +66,7 @@ def chain(make_builder, run_all) -> Any:
 
 
 def test_each_number_leads_back_to_the_ensemble(chain, plugin):
-    (job,) = [one for one in chain.called if one.process_label == 'LammpsCalculation']
+    (job,) = [one for one in chain.called_descendants if one.process_label == 'LammpsCalculation']
     assert chain.outputs.points['wave_1500'].creator.inputs.retrieved.creator.uuid == job.uuid
     assert job.inputs.potential.creator.inputs.ensemble.uuid == plugin.creator.inputs.ensemble.uuid
     assert job.inputs.script.creator.inputs.settings.uuid == chain.inputs.settings.uuid
@@ -120,7 +120,7 @@ def test_a_wave_by_ase_has_the_same_velocity(chain):
 def test_a_wave_that_has_run_is_not_run_again(chain, make_builder, run_all):
     (node,) = run_all(make_builder())
     assert node.is_finished_ok, node.exit_message
-    (job,) = [one for one in node.called if one.process_label == 'LammpsCalculation']
+    (job,) = [one for one in node.called_descendants if one.process_label == 'LammpsCalculation']
     assert job.base.caching.is_created_from_cache
     assert 'comparison' not in node.outputs
 
