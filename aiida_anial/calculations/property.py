@@ -9,7 +9,7 @@ from aiida.common.folders import Folder
 from aiida.engine.processes.process_spec import CalcJobProcessSpec
 
 from aiida_anial.calculations.evaluate import define_labeller, labeller_files
-from aiida_anial.calculations.worker import CopyList, WorkerCalculation
+from aiida_anial.calculations.worker import CopyList, WorkerCalculation, define_checkpoint
 from aiida_anial.data.validation import settings_validator, validate_property
 from aiida_anial.properties.registry import BenchmarkSettings
 
@@ -24,6 +24,7 @@ class PropertyCalculation(WorkerCalculation):
 
     COMMAND = 'property'
     CURVES = 'curves.safetensors'
+    RETRIEVE = (WorkerCalculation.CHECKPOINT,)
     RETRIEVE_TEMPORARY = (CURVES,)
 
     @classmethod
@@ -38,6 +39,7 @@ class PropertyCalculation(WorkerCalculation):
             help='Settings of the property and of those that it starts from, such as the lattice constant.',
         )
         define_labeller(spec)
+        define_checkpoint(spec)
         spec.output(
             'quantities', valid_type=orm.Dict, help='`quantities`: value, unit and uncertainty by name; `notes`.'
         )
@@ -53,5 +55,5 @@ class PropertyCalculation(WorkerCalculation):
         }
 
     def files(self, folder: Folder) -> CopyList:  # noqa: ARG002 - nothing is written
-        """Return the copy of the potential's file."""
-        return labeller_files(self.inputs)
+        """Return the copies of the potential's file and of the checkpoint."""
+        return labeller_files(self.inputs) + self.checkpoint_file()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import ClassVar, TypeVar
 
 from ase.calculators.calculator import Calculator
@@ -11,6 +11,7 @@ from ase.calculators.calculator import Calculator
 from aiida_anial.common.errors import AnialError
 from aiida_anial.common.settings import Settings
 from aiida_anial.potential.calculator import AnialCalculator
+from aiida_anial.properties.dynamics_runner import DynamicsRunner
 from aiida_anial.properties.evaluation import Evaluation, Task
 from aiida_anial.properties.property import Property, Requirements
 from aiida_anial.properties.quantity import PropertyResult
@@ -26,20 +27,18 @@ class DynamicProperty(Property[S]):
     is_dynamic: ClassVar[bool] = True
 
     @abstractmethod
-    def run(self, requirements: Requirements, calculator: Calculator, report: Callable[[str], None]) -> PropertyResult:
+    def run(self, requirements: Requirements, calculator: Calculator, runner: DynamicsRunner) -> PropertyResult:
         """Run the dynamics and return the result.
 
         :param calculator: of single precision, if it is an ensemble's.
-        :param report: called with a line on the progress.
+        :param runner: runs the dynamics, and keeps what is done if the time is over.
         :raises AnialError: if there is no result; one sentence says why.
         """
 
-    def measure(
-        self, requirements: Requirements, calculator: Calculator, report: Callable[[str], None]
-    ) -> PropertyResult:
+    def measure(self, requirements: Requirements, calculator: Calculator, runner: DynamicsRunner) -> PropertyResult:
         """Run the dynamics and return the result; in single precision, in which it takes half the time."""
         fast = calculator.in_single_precision() if isinstance(calculator, AnialCalculator) else calculator
-        return self.run(requirements, fast, report)
+        return self.run(requirements, fast, runner)
 
     def tasks(self, requirements: Requirements) -> dict[str, Task]:  # noqa: ARG002
         """Return nothing: dynamics makes its structures as it goes."""

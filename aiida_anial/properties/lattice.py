@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Annotated
 
 import numpy as np
@@ -14,6 +14,7 @@ from aiida_anial.common.errors import AnialError
 from aiida_anial.common.quantity import Quantity
 from aiida_anial.common.settings import Settings
 from aiida_anial.properties.crystals import fcc
+from aiida_anial.properties.dynamics_runner import DynamicsRunner
 from aiida_anial.properties.equation_of_state import EquationOfStateFit, Span, fit_equation_of_state
 from aiida_anial.properties.evaluation import Evaluation, Task, evaluate_all
 from aiida_anial.properties.panels import Curve
@@ -103,13 +104,11 @@ class Lattice(Property[LatticeSettings]):
         """Return the lattice constant of the fit, and the curve."""
         return _result(fitted_lattice_constant(evaluations), evaluations)
 
-    def measure(
-        self, requirements: Requirements, calculator: Calculator, report: Callable[[str], None]
-    ) -> PropertyResult:
+    def measure(self, requirements: Requirements, calculator: Calculator, runner: DynamicsRunner) -> PropertyResult:
         """Return the lattice constant at the true minimum of the energy, and the curve."""
         evaluations = evaluate_all(self.tasks(requirements), calculator)
         lattice_constant = relaxed_lattice_constant(calculator, fitted_lattice_constant(evaluations))
-        report(f'{self.name}: {lattice_constant:.4f} angstrom')
+        runner.report(f'{self.name}: {lattice_constant:.4f} angstrom')
         return _result(lattice_constant, evaluations)
 
 

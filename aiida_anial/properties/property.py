@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import re
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import ClassVar, Generic, TypeVar
 
 from ase.calculators.calculator import Calculator
 
 from aiida_anial.common.settings import Settings
+from aiida_anial.properties.dynamics_runner import DynamicsRunner
 from aiida_anial.properties.evaluation import Evaluation, Task, evaluate_all
 from aiida_anial.properties.panels import Panel
 from aiida_anial.properties.quantity import PropertyResult
@@ -105,18 +106,16 @@ class Property(ABC, Generic[S]):
         :raises AnialError: if there is no result; one sentence says why.
         """
 
-    def measure(
-        self, requirements: Requirements, calculator: Calculator, report: Callable[[str], None]
-    ) -> PropertyResult:
+    def measure(self, requirements: Requirements, calculator: Calculator, runner: DynamicsRunner) -> PropertyResult:
         """Compute the property with a calculator.
 
         Properties override this if a calculator allows more than evaluations of given structures.
 
-        :param report: called with a line on the progress.
+        :param runner: reports the progress, and runs dynamics.
         :raises AnialError: if there is no result; one sentence says why.
         """
         tasks = self.tasks(requirements)
-        report(f'{self.name}: {len(tasks)} structures')
+        runner.report(f'{self.name}: {len(tasks)} structures')
         return self.analyse(requirements, evaluate_all(tasks, calculator))
 
     @classmethod

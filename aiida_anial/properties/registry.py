@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Self
 
 from ase.calculators.calculator import Calculator
@@ -11,6 +11,7 @@ from pydantic import create_model
 from aiida_anial.common.errors import SettingsError
 from aiida_anial.common.settings import Settings
 from aiida_anial.properties.cold_curves import ColdCurves
+from aiida_anial.properties.dynamics_runner import DynamicsRunner
 from aiida_anial.properties.elastic import ElasticConstants
 from aiida_anial.properties.lattice import Lattice
 from aiida_anial.properties.panels import Panel
@@ -164,20 +165,22 @@ def run_properties(
     settings: BenchmarkSettings,
     calculator: Calculator,
     *,
-    report: Callable[[str], None] = lambda _: None,
+    runner: DynamicsRunner | None = None,
 ) -> dict[str, PropertyResult]:
     """Compute properties with ``calculator``, after those that they require, and return the results by name.
 
     :param names: names of the properties.
     :param settings: settings of all properties.
-    :param report: called with a line on each property.
+    :param runner: reports the progress, and runs dynamics; None: silently, and without checkpoints.
+    :raises DynamicsInterrupted: if ``runner`` was asked to stop.
     :raises AnialError: if a property has no result; one sentence says why.
     """
     chosen = list(dict.fromkeys(names))
+    runner = runner or DynamicsRunner()
     results: dict[str, PropertyResult] = {}
     values: dict[str, float] = {}
     for name in with_requirements(chosen):
         one = PROPERTIES[name](getattr(settings, name))
-        results[name] = one.measure({key: values[key] for key in required(name)}, calculator, report)
+        results[name] = one.measure({key: values[key] for key in required(name)}, calculator, runner)
         values |= {column.provides: results[name].quantities[column.quantity].value for column in provided(name)}
     return {name: results[name] for name in chosen}

@@ -2,22 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from functools import cache, partial
 from typing import Annotated
 
 import numpy as np
+from ase import Atoms
 from ase.calculators.calculator import Calculator
+from numpy.typing import NDArray
 from pydantic import Field
 
 from aiida_anial.common.quantity import Quantity
 from aiida_anial.common.settings import Settings
 from aiida_anial.properties.dynamic_property import DynamicProperty
+from aiida_anial.properties.dynamics_runner import DynamicsRunner
 from aiida_anial.properties.panels import Curve
 from aiida_anial.properties.property import Column, Requirements
 from aiida_anial.properties.quantity import PropertyResult
 from aiida_anial.shock.hugoniot import hugoniot_point, steady_profiles
 from aiida_anial.shock.settings import SIZES, ParticleVelocities, WaveSettings
 from aiida_anial.shock.wave_dynamics import Wave, equilibrated, run_wave
+from aiida_anial.shock.wave_output import Profiles
 
 __all__ = ('ShockWaves', 'WavesSettings')
 
@@ -81,20 +85,30 @@ class ShockWaves(DynamicProperty[WavesSettings]):
         self,
         requirements: Requirements,  # noqa: ARG002
         calculator: Calculator,
-        report: Callable[[str], None],
+        runner: DynamicsRunner,
     ) -> PropertyResult:
         """Run all waves, and return the states behind them.
 
         :raises AnialError: if a wave was too short.
         """
         settings = self.settings
-        report(f'{self.name}: bringing {settings.wave.n_atoms} atoms to {settings.wave.temperature_k:g} K')
-        crystal = equilibrated(calculator, settings.wave, seed=settings.seed)
+
+        @cache
+        def crystal() -> Atoms:
+            runner.report(f'{self.name}: bringing {settings.wave.n_atoms} atoms to {settings.wave.temperature_k:g} K')
+            return equilibrated(calculator, settings.wave, seed=settings.seed)
+
+        def arrays(velocity: float) -> dict[str, NDArray[np.float64]]:
+            atoms = crystal()
+            runner.report(f'{self.name}: wave of {velocity:g} km/s')
+            wave = run_wave(atoms, settings.wave, velocity)
+            return {**wave.profiles.arrays(), 'stresses_on_piston_gpa': wave.stresses_on_piston}
+
         quantities: dict[str, Quantity] = {}
         notes: list[str] = []
         for velocity in settings.particle_velocities_km_s:
-            report(f'{self.name}: wave of {velocity:g} km/s')
-            wave = run_wave(crystal, settings.wave, velocity)
+            found = runner.once(f'wave of {velocity} km/s', partial(arrays, velocity))
+            wave = Wave(Profiles.from_arrays(found), found['stresses_on_piston_gpa'])
             state = _state(wave, velocity, settings.wave.piston_angstrom)
             known = {name: value for name, value in state.items() if np.isfinite(value.value)}
             quantities |= {f'{name}_{round(1000 * velocity)}': value for name, value in known.items()}

@@ -24,6 +24,7 @@ from aiida_anial.properties.registry import (
     with_requirements,
 )
 from aiida_anial.runtime.work_chain import AnialWorkChain
+from aiida_anial.workchains.checkpointed import PropertyWorkChain
 from aiida_anial.workchains.dft_property import DftPropertyWorkChain
 from aiida_anial.workchains.reasons import reason
 
@@ -64,7 +65,7 @@ class BenchmarkWorkChain(AnialWorkChain):
         spec.expose_inputs(
             PropertyCalculation,
             namespace='worker',
-            exclude=('property', 'settings', 'labeller', 'ensemble', 'potential'),
+            exclude=('property', 'settings', 'labeller', 'ensemble', 'potential', 'parent_folder'),
             namespace_options={'help': 'Jobs of potentials.', 'required': False, 'populate_defaults': False},
         )
         spec.expose_inputs(
@@ -199,24 +200,31 @@ class BenchmarkWorkChain(AnialWorkChain):
     def _launch(self, subject: str, name: str) -> None:
         """Submit one property of one subject."""
         settings = BenchmarkSettings.parse(self.inputs.settings.get_dict())
+        process, inputs = self._by_dft(name, settings) if subject == DFT else self._by(subject, name, settings)
         metadata = {'call_link_label': f'{subject}__{name}', 'label': f'{subject} {name}'}
-        if subject == DFT:
-            inputs = AttributeDict(self.exposed_inputs(DftPropertyWorkChain, 'dft'))
-            inputs.settings = orm.Dict(settings.for_dft().part(name))
-            inputs.max_concurrent = self.inputs.max_concurrent
-            for other in PROPERTIES[name].requires:
-                outputs = orm.load_node(self.ctx.done[f'{DFT}.{other}']).outputs
-                inputs.update({column.provides: outputs[column.provides] for column in provided(other)})
-            process: Any = DftPropertyWorkChain
-            inputs.metadata = metadata
-        else:
-            inputs = AttributeDict(self.exposed_inputs(PropertyCalculation, 'worker'))
-            potential = self._potentials()[subject]
-            inputs.update({**potential, 'labeller': orm.Dict(potential['labeller'])})
-            inputs.settings = orm.Dict(settings.part(name))
-            inputs.metadata.update(metadata)
-            process = PropertyCalculation
-        inputs.property = orm.Str(name)
+        inputs.metadata = {**inputs.get('metadata', {}), **metadata}
         node = self.submit(process, cached=process is PropertyCalculation, **inputs)
         self.start(f'{subject}.{name}', node)
         self.report(f'launching {node.process_label}<{node.pk}> for {subject} {name}: {len(self.ctx.waiting)} waiting')
+
+    def _by_dft(self, name: str, settings: BenchmarkSettings) -> tuple[Any, AttributeDict]:
+        """Return the process of a property by DFT, and its inputs."""
+        inputs = AttributeDict(self.exposed_inputs(DftPropertyWorkChain, 'dft'))
+        inputs.property = orm.Str(name)
+        inputs.settings = orm.Dict(settings.for_dft().part(name))
+        inputs.max_concurrent = self.inputs.max_concurrent
+        for other in PROPERTIES[name].requires:
+            outputs = orm.load_node(self.ctx.done[f'{DFT}.{other}']).outputs
+            inputs.update({column.provides: outputs[column.provides] for column in provided(other)})
+        return DftPropertyWorkChain, inputs
+
+    def _by(self, subject: str, name: str, settings: BenchmarkSettings) -> tuple[Any, AttributeDict]:
+        """Return the process of a property of a potential, and its inputs."""
+        inputs = AttributeDict(self.exposed_inputs(PropertyCalculation, 'worker'))
+        potential = self._potentials()[subject]
+        inputs.update({**potential, 'labeller': orm.Dict(potential['labeller'])})
+        inputs.property = orm.Str(name)
+        inputs.settings = orm.Dict(settings.part(name))
+        # What takes hours goes on after the wall clock; for the others one job is enough.
+        is_long = PROPERTIES[name].is_dynamic
+        return (PropertyWorkChain, AttributeDict({'worker': inputs})) if is_long else (PropertyCalculation, inputs)

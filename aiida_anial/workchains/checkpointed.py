@@ -1,4 +1,4 @@
-"""Work over as many jobs as the wall clock needs: sampling, training, and dynamics in LAMMPS."""
+"""Work over as many jobs as the wall clock needs: sampling, training, properties from dynamics, and LAMMPS."""
 
 from __future__ import annotations
 
@@ -18,12 +18,13 @@ from aiida.engine import (
 from aiida.engine.processes.workchains.workchain import WorkChainSpec
 
 from aiida_anial.calculations.lammps import LammpsCalculation
+from aiida_anial.calculations.property import PropertyCalculation
 from aiida_anial.calculations.sample import SampleCalculation
 from aiida_anial.calculations.train import TrainEnsembleCalculation
 from aiida_anial.calculations.worker import validate_checkpoint
 from aiida_anial.runtime.resuming import ResumingWorkChain
 
-__all__ = ('CheckpointedWorkChain', 'LammpsWorkChain', 'SampleWorkChain', 'TrainWorkChain')
+__all__ = ('CheckpointedWorkChain', 'LammpsWorkChain', 'PropertyWorkChain', 'SampleWorkChain', 'TrainWorkChain')
 
 
 class CheckpointedWorkChain(ResumingWorkChain):
@@ -33,6 +34,8 @@ class CheckpointedWorkChain(ResumingWorkChain):
     _namespace: ClassVar[str]
     # Exit status from which on another run would end in the same way.
     _hopeless: ClassVar[int] = 410
+    # Whether a job takes its outputs from an equal one.
+    _cached: ClassVar[bool] = False
 
     @classmethod
     def define(cls, spec: WorkChainSpec) -> None:
@@ -57,6 +60,10 @@ class CheckpointedWorkChain(ResumingWorkChain):
         """Take the inputs of the job into the context."""
         super().setup()
         self.ctx.inputs = AttributeDict(self.exposed_inputs(self._process_class, self._namespace))
+
+    def submit(self, *args: Any, **kwargs: Any) -> orm.ProcessNode:
+        """Submit a job."""
+        return super().submit(*args, cached=self._cached, **kwargs)
 
     def checkpoint_of(self, node: orm.CalcJobNode) -> orm.Data:
         """Return what a job continues from that an interrupted one left."""
@@ -141,6 +148,13 @@ class TrainWorkChain(_WorkerWorkChain):
     _process_class = TrainEnsembleCalculation
 
 
+class PropertyWorkChain(_WorkerWorkChain):
+    """Compute a property from dynamics."""
+
+    _process_class = PropertyCalculation
+    _cached = True
+
+
 class LammpsWorkChain(CheckpointedWorkChain):
     """Run a dynamics in LAMMPS; its state and its frames may be large, so they stay where the jobs run."""
 
@@ -148,10 +162,7 @@ class LammpsWorkChain(CheckpointedWorkChain):
     _namespace = 'lammps'
     # A time limit too short for what cannot be continued is too short again.
     _hopeless = 401
-
-    def submit(self, *args: Any, **kwargs: Any) -> orm.ProcessNode:
-        """Submit a job; a dynamics that has run is not run again."""
-        return super().submit(*args, cached=True, **kwargs)
+    _cached = True
 
     def checkpoint_of(self, node: orm.CalcJobNode) -> orm.Data:
         """Return the work directory."""

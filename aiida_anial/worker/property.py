@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import sys
 from collections.abc import Sequence
@@ -15,6 +16,7 @@ from aiida_anial.potential.source import EMT_NAME, NamedCalculator, PotentialSou
 from aiida_anial.properties.comparison.rendering import comparison_notes, comparison_records, comparison_text
 from aiida_anial.properties.comparison.results import Subject, write_subject
 from aiida_anial.properties.comparison.table import comparison_table
+from aiida_anial.properties.dynamics_runner import DynamicsInterrupted, DynamicsRunner
 from aiida_anial.properties.figures.write import write_figures
 from aiida_anial.properties.registry import (
     BenchmarkSettings,
@@ -24,9 +26,12 @@ from aiida_anial.properties.registry import (
     run_properties,
 )
 from aiida_anial.worker.evaluate import EAM_FILES
-from aiida_anial.worker.job import Job, JobInputs
+from aiida_anial.worker.job import Job, JobInputs, JobInterrupted
 
 __all__ = ('PropertyInputs', 'compare_potentials', 'run')
+
+CHECKPOINT_FILE = 'checkpoint.safetensors'
+ENSEMBLE_FILE = 'ensemble.safetensors'
 
 
 class PropertyInputs(JobInputs):
@@ -47,13 +52,19 @@ class PropertyInputs(JobInputs):
 def run(job: Job) -> dict[str, Any]:
     """Write the curves of the property to ``curves.safetensors``, and return its quantities and notes.
 
+    :raises JobInterrupted: if the job was asked to stop during a dynamics, after writing the checkpoint.
     :raises AnialError: if an input is wrong, or the property cannot be determined.
     """
     inputs = job.parse(PropertyInputs)
     check_properties([inputs.property])
     potential = _potential(job.directory, inputs)
-    results = run_properties([inputs.property], inputs.settings, potential.calculator, report=job.report)
+    runner = DynamicsRunner(job.report, job.path(CHECKPOINT_FILE), _fingerprint(job, inputs), job.interrupted)
+    try:
+        results = run_properties([inputs.property], inputs.settings, potential.calculator, runner=runner)
+    except DynamicsInterrupted as exception:
+        raise JobInterrupted(f'{exception}.') from exception
     result = results[inputs.property]
+    job.path(CHECKPOINT_FILE).unlink(missing_ok=True)
     metadata = {'property': inputs.property}
     write_tensors(job.path('curves.safetensors'), TensorFile('curves', 1, metadata, dict(result.curves)))
     return {
@@ -62,12 +73,22 @@ def run(job: Job) -> dict[str, Any]:
     }
 
 
+def _fingerprint(job: Job, inputs: PropertyInputs) -> str:
+    """Return a digest of all inputs that determine the result; the number of threads does not."""
+    parts = inputs.model_dump(mode='json', include={'property', 'settings', 'labeller'})
+    digest = hashlib.sha256(json.dumps(parts, sort_keys=True).encode())
+    for name in (ENSEMBLE_FILE, *EAM_FILES):
+        if job.path(name).is_file():
+            digest.update(job.path(name).read_bytes())
+    return digest.hexdigest()
+
+
 def _potential(directory: Path, inputs: PropertyInputs) -> NamedCalculator:
     """Return the potential to evaluate.
 
     :raises FileFormatError: if its file is missing or invalid.
     """
-    names = {'ensemble': ('ensemble.safetensors',), 'eam': EAM_FILES}.get(inputs.labeller.kind)
+    names = {'ensemble': (ENSEMBLE_FILE,), 'eam': EAM_FILES}.get(inputs.labeller.kind)
     if names is None:
         return open_potential(Path(EMT_NAME))
     for name in names:
@@ -125,5 +146,5 @@ def _subject(potential: NamedCalculator, names: Sequence[str], settings: Benchma
     def report(line: str) -> None:
         print(f'{potential.name}: {line}', file=sys.stderr, flush=True)
 
-    found = run_properties(names, settings, potential.calculator, report=report)
+    found = run_properties(names, settings, potential.calculator, runner=DynamicsRunner(report))
     return Subject(potential.name, potential.kind, found)

@@ -11,6 +11,7 @@ from aiida_anial.common.quantity import Quantity
 from aiida_anial.common.settings import Settings
 from aiida_anial.potential.calculator import AnialCalculator
 from aiida_anial.properties.dynamic_property import DynamicProperty
+from aiida_anial.properties.dynamics_runner import DynamicsRunner
 from aiida_anial.properties.quantity import PropertyResult
 from aiida_anial.properties.shock_waves import ShockWaves, WavesSettings
 from aiida_anial.shock.wave_dynamics import Wave
@@ -22,18 +23,18 @@ class Seen(DynamicProperty[Settings]):
     defaults = Settings()
     columns = ()
 
-    def run(self, requirements, calculator, report):
+    def run(self, requirements, calculator, runner):
         self.calculator = calculator
         return PropertyResult({'one': Quantity(1.0, '1')})
 
 
 def test_ensembles_move_in_single_precision_and_others_as_they_are(make_ensemble):
     one, ensemble = Seen(Settings()), AnialCalculator(make_ensemble())
-    one.measure({}, ensemble, lambda _: None)
+    one.measure({}, ensemble, DynamicsRunner())
     assert one.calculator._settings.dtype == 'float32'
     assert one.calculator.potential is ensemble.potential
     emt = EMT()
-    one.measure({}, emt, lambda _: None)
+    one.measure({}, emt, DynamicsRunner())
     assert one.calculator is emt
 
 
@@ -62,7 +63,7 @@ def test_the_state_behind_a_front_of_known_speed(monkeypatch):
     )
     lines: list[str] = []
     settings = WavesSettings(particle_velocities_km_s=(1.0, 1.5))
-    result = ShockWaves(settings).measure({}, EMT(), lines.append)
+    result = ShockWaves(settings).measure({}, EMT(), DynamicsRunner(lines.append))
     for velocity in (1.0, 1.5):
         name = f'{round(1000 * velocity)}'
         # The front is seen in steps of a slice.

@@ -25,10 +25,11 @@ from aiida_anial.properties.comparison.rendering import comparison_text
 from aiida_anial.properties.comparison.results import Subject
 from aiida_anial.properties.comparison.table import comparison_table
 from aiida_anial.properties.figures.write import write_figures
+from aiida_anial.properties.dynamics_runner import DynamicsRunner
 from aiida_anial.properties.registry import run_properties
 from aiida_anial.properties.registry import BenchmarkSettings
 settings = BenchmarkSettings.parse({'octahedral': {'supercell': 2}})
-subject = Subject('emt', 'emt', run_properties(['octahedral'], settings, EMT(), report=print))
+subject = Subject('emt', 'emt', run_properties(['octahedral'], settings, EMT(), runner=DynamicsRunner(print)))
 print(comparison_text(comparison_table([subject])))
 print([path.name for path in write_figures([subject], Path('figures'))])
 from aiida_anial.queries.kinds import KINDS

@@ -10,6 +10,7 @@ from scipy.optimize import minimize_scalar
 
 from aiida_anial.common.errors import AnialError, SettingsError
 from aiida_anial.properties.crystals import fcc
+from aiida_anial.properties.dynamics_runner import DynamicsRunner
 from aiida_anial.properties.evaluation import evaluate_all
 from aiida_anial.properties.lattice import (
     Lattice,
@@ -130,7 +131,7 @@ def test_others_start_from_the_minimum_of_a_potential_and_from_the_fit_of_what_o
     analysed = lattice.analyse({}, evaluate_all(lattice.tasks({}), curve)).quantities
     assert analysed['a0'].value == pytest.approx(analysed['a0_fit'].value, abs=1e-9)
     lines: list[str] = []
-    measured = lattice.measure({}, curve, lines.append).quantities
+    measured = lattice.measure({}, curve, DynamicsRunner(lines.append)).quantities
     assert measured['a0'].value == relaxed_lattice_constant(curve, analysed['a0'].value)
     assert measured['a0_fit'] == analysed['a0_fit']
     assert lines == [f'lattice: {measured["a0"].value:.4f} angstrom']
