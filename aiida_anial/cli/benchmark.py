@@ -32,7 +32,7 @@ __all__ = ('command',)
     metavar='qe|FILE|MODEL',
     help='DFT (qe), an EAM file, or another ensemble, given like ENSEMBLE. Repeatable.',
 )
-@click.option('--properties', help='Comma-separated names; by default all but those from dynamics, such as shock.')
+@click.option('--properties', help='Comma-separated names; by default all but those from dynamics, melt and shock.')
 @click.option('--quick', is_flag=True, help='The quick set of properties, which takes seconds.')
 @settings_option
 @click.option('--pw-code', default='pw@localhost', show_default=True, help='Code of pw.x, for the reference qe.')

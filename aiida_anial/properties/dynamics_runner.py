@@ -23,7 +23,8 @@ _BETWEEN_CHECKPOINTS_S: Final = 120.0
 _N_REPORTS: Final = 10
 
 Arrays = dict[str, NDArray[Any]]
-_STATE: Final = ('step', 'positions', 'momenta', 'cell')
+# Where a stretch goes on, beside what was observed.
+_STEP, _POSITIONS, _MOMENTA, _CELL = _STATE = ('state.step', 'state.positions', 'state.momenta', 'state.cell')
 
 
 class DynamicsInterrupted(Exception):  # noqa: N818 - not an error: the dynamics goes on from its checkpoint
@@ -96,11 +97,11 @@ class DynamicsRunner:
         interval = max(round(interval_fs / time_step_fs), 1)
         n_steps = max(round(1000 * time_ps / time_step_fs / interval), 1) * interval
         done = self._done.get(name, {})
-        step, samples = int(done['step'][0]) if done else 0, _unstacked(done)
+        step, samples = int(done[_STEP][0]) if done else 0, _unstacked(done)
         if done:
-            atoms.set_cell(done['cell'])
-            atoms.set_positions(done['positions'])
-            atoms.set_momenta(done['momenta'])
+            atoms.set_cell(done[_CELL])
+            atoms.set_positions(done[_POSITIONS])
+            atoms.set_momenta(done[_MOMENTA])
         dynamics = integrator(atoms) if step < n_steps else None
         while dynamics is not None and step < n_steps:
             dynamics.run(interval)
@@ -132,10 +133,10 @@ class DynamicsRunner:
 def _state(atoms: Atoms, step: int) -> Arrays:
     """Return that from which a stretch goes on."""
     return {
-        'step': np.array([step]),
-        'positions': atoms.get_positions(),
-        'momenta': atoms.get_momenta(),
-        'cell': atoms.cell.array.copy(),
+        _STEP: np.array([step]),
+        _POSITIONS: atoms.get_positions(),
+        _MOMENTA: atoms.get_momenta(),
+        _CELL: atoms.cell.array.copy(),
     }
 
 

@@ -70,7 +70,10 @@ class Property(ABC, Generic[S]):
     """Settings in the full benchmark."""
 
     quick: ClassVar[Settings | None] = None
-    """Settings in the quick set, which takes seconds in all; None if the property is not in it."""
+    """Settings in the quick set, which takes seconds in all; None if the property is not in it.
+
+    Those of a property from dynamics take minutes.
+    """
 
     is_dynamic: ClassVar[bool] = False
     """Whether it follows from dynamics: then it is computed only if it is named, and by potentials only."""

@@ -14,6 +14,7 @@ from aiida_anial.properties.cold_curves import ColdCurves
 from aiida_anial.properties.dynamics_runner import DynamicsRunner
 from aiida_anial.properties.elastic import ElasticConstants
 from aiida_anial.properties.lattice import Lattice
+from aiida_anial.properties.melt import Melt
 from aiida_anial.properties.panels import Panel
 from aiida_anial.properties.paths import BainPath, TrigonalPath
 from aiida_anial.properties.phonons import Phonons
@@ -55,6 +56,7 @@ PROPERTIES: dict[str, type[Property[Any]]] = {
         Dumbbell,
         Surfaces,
         Phonons,
+        Melt,
         ShockWaves,
     )
 }
@@ -130,12 +132,14 @@ else:
 def benchmark_set(*, quick: bool) -> tuple[tuple[str, ...], BenchmarkSettings]:
     """Return the names of the properties of the full set, or of the quick one, and their settings.
 
-    The quick set takes seconds, and monitors active learning. Properties from dynamics are in neither.
+    The quick set takes seconds, and monitors active learning. Properties from dynamics are in neither, but have quick
+    settings, too.
     """
+    static = [name for name, one in PROPERTIES.items() if not one.is_dynamic]
     if not quick:
-        return tuple(name for name, one in PROPERTIES.items() if not one.is_dynamic), BenchmarkSettings()
+        return tuple(static), BenchmarkSettings()
     chosen = {name: one.quick for name, one in PROPERTIES.items() if one.quick is not None}
-    return tuple(chosen), BenchmarkSettings().model_copy(update=chosen)
+    return tuple(name for name in static if name in chosen), BenchmarkSettings().model_copy(update=chosen)
 
 
 def chosen_properties(text: str | None, names: Sequence[str]) -> tuple[str, ...]:

@@ -32,7 +32,7 @@ def run(runner: DynamicsRunner, name: str = 'hot') -> tuple[Atoms, dict[str, np.
         time_ps=0.1,
         time_step_fs=2.0,
         interval_fs=10.0,
-        observe=lambda atoms: {'energy': atoms.get_potential_energy(), 'positions_at': atoms.get_positions()},
+        observe=lambda atoms: {'energy': atoms.get_potential_energy(), 'positions': atoms.get_positions()},
     )
     return atoms, found
 
@@ -41,8 +41,8 @@ def test_a_stretch_observes_at_its_interval():
     lines: list[str] = []
     atoms, found = run(DynamicsRunner(lines.append))
     assert found['energy'].shape == (10,)
-    assert found['positions_at'].shape == (10, 32, 3)
-    np.testing.assert_array_equal(found['positions_at'][-1], atoms.positions)
+    assert found['positions'].shape == (10, 32, 3)
+    np.testing.assert_array_equal(found['positions'][-1], atoms.positions)
     expected = crystal()
     VelocityVerlet(expected, 2 * units.fs).run(50)
     np.testing.assert_allclose(atoms.positions, expected.positions, atol=1e-12)

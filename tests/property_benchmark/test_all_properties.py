@@ -24,6 +24,17 @@ SMALL = BenchmarkSettings.parse(
         'dumbbell': {'supercells': [2, 3]},
         'surfaces': {'n_layers': 7},
         'phonons': {'supercell': 2, 'n_points': 5, 'n_mesh': 8},
+        'melt': {
+            'temperatures_k': [1123.0, 1183.0, 1273.0],
+            'repeats': 3,
+            'melting_ps': 0.3,
+            'settling_ps': 0.1,
+            'density_ps': 0.3,
+            'time_ps': 2.0,
+            'structure_ps': 0.5,
+            'time_step_fs': 5.0,
+            'r_max_angstrom': 6.0,
+        },
         'shock': {
             'particle_velocities_km_s': [1.5],
             'wave': {
