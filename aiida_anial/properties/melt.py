@@ -204,7 +204,7 @@ class Melt(DynamicProperty[MeltSettings]):
         atoms.set_cell(atoms.cell * (volume.mean() / atoms.get_volume()) ** (1 / 3), scale_atoms=True)
         run('settling', nvt, settings.settling_ps, _POSITIONS_FS)
         early = run('diffusion', nvt, settings.diffusion_ps, _POSITIONS_FS, _positions)
-        late = run('structure', nvt, settings.structure_ps, _VELOCITIES_FS, _motion)
+        late = run('structure', nvt, settings.structure_ps, _VELOCITIES_FS, _positions_and_velocities)
         every = round(_POSITIONS_FS / _VELOCITIES_FS)
         frames = late['positions'][every - 1 :: every]
         frequencies, spectrum = velocity_spectrum(late['velocities'].astype(np.float64), 1e-3 * _VELOCITIES_FS)
@@ -284,7 +284,7 @@ def _positions(atoms: Atoms) -> dict[str, NDArray[np.float32]]:
     return {'positions': atoms.get_positions().astype(np.float32)}
 
 
-def _motion(atoms: Atoms) -> dict[str, NDArray[np.float32]]:
+def _positions_and_velocities(atoms: Atoms) -> dict[str, NDArray[np.float32]]:
     return {**_positions(atoms), 'velocities': atoms.get_velocities().astype(np.float32)}
 
 
