@@ -74,7 +74,7 @@ def _record(course: Forecast, memory: float, assumptions: list[str]) -> dict[str
 
 def _lines(course: Forecast, memory: float, assumptions: list[str]) -> list[str]:
     """Return the plan in words."""
-    from aiida_anial.cli.campaign_tables import duration
+    from aiida_anial.queries.campaign_words import duration
 
     parts = sorted(course.seconds.items(), key=lambda item: -item[1])
     ends = list(course.ends())

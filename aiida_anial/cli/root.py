@@ -36,6 +36,7 @@ _COMMANDS = {
     'query': 'aiida_anial.cli.query:command',
     'export': 'aiida_anial.cli.export:command',
     'whence': 'aiida_anial.cli.export:whence',
+    'report': 'aiida_anial.cli.report:command',
     'release': 'aiida_anial.cli.release:command',
     'import': 'aiida_anial.cli.imports:command',
     'import-model': 'aiida_anial.cli.imports:model',

@@ -58,8 +58,8 @@ def watch(pk: str, interval: float) -> None:
     """
     from aiida.engine.daemon.client import get_daemon_client
 
-    from aiida_anial.cli.campaign_tables import campaign_line, pace_lines
     from aiida_anial.queries.campaign_status import campaign_status, load_campaign
+    from aiida_anial.queries.campaign_words import campaign_line, pace_lines
 
     node = load_campaign(pk)
     if not node.is_terminated and not get_daemon_client().is_daemon_running:

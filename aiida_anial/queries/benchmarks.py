@@ -13,7 +13,14 @@ from aiida_anial.data.nodes import loaded
 from aiida_anial.properties.comparison.results import DFT, DFT_KIND, MAIN, Subject
 from aiida_anial.properties.quantity import PropertyResult
 
-__all__ = ('benchmark_results', 'benchmarks_of', 'compared_subjects', 'ensemble_lines', 'load_benchmark')
+__all__ = (
+    'benchmark_results',
+    'benchmarks_of',
+    'compared_subjects',
+    'ensemble_lines',
+    'load_benchmark',
+    'quantity_nodes',
+)
 
 Results = dict[str, dict[str, PropertyResult]]
 
@@ -72,12 +79,19 @@ def benchmark_results(benchmark: Any) -> Results:
     """Return what a benchmark has found, by subject and property; empty while nothing is attached to it."""
     outgoing = {link.link_label: link.node for link in benchmark.base.links.get_outgoing().all()}
     results: Results = {}
-    for label, node in sorted(outgoing.items()):
-        if label.startswith('quantities__'):
-            _, subject, name = label.split('__')
-            curves = outgoing[f'curves__{subject}__{name}']
-            results.setdefault(subject, {})[name] = _result(node.get_dict(), curves)
+    for (subject, name), node in quantity_nodes(benchmark).items():
+        results.setdefault(subject, {})[name] = _result(node.get_dict(), outgoing[f'curves__{subject}__{name}'])
     return results
+
+
+def quantity_nodes(benchmark: Any) -> dict[tuple[str, str], orm.Dict]:
+    """Return the nodes of the quantities that a benchmark has found, by subject and property."""
+    links = benchmark.base.links.get_outgoing(link_label_filter='quantities\\_\\_%').all()
+    found = {}
+    for link in sorted(links, key=lambda link: link.link_label):
+        _, subject, name = link.link_label.split('__')
+        found[subject, name] = link.node
+    return found
 
 
 def _result(content: Mapping[str, Any], arrays: orm.ArrayData) -> PropertyResult:

@@ -20,7 +20,14 @@ from aiida_anial.queries.kinds import KINDS
 from aiida_anial.queries.records import chosen_labels, records
 from aiida_anial.training.errors import ConfigurationErrors
 
-__all__ = ('ReleaseSources', 'published_columns', 'published_iterations', 'published_records', 'release_sources')
+__all__ = (
+    'ReleaseSources',
+    'fresh_errors',
+    'published_columns',
+    'published_iterations',
+    'published_records',
+    'release_sources',
+)
 
 
 @dataclass(frozen=True)
@@ -56,22 +63,27 @@ class ReleaseSources:
     @property
     def fresh_errors(self) -> dict[int, ConfigurationErrors]:
         """Errors on the fresh labels, by iteration, of the ensemble that sampled them."""
-        iterations = called_by([self.campaign], 'AlIterationWorkChain')[self.campaign.pk]
-        numbers = inputs_of(iterations, 'cycle__iteration')
-        jobs = called_by(iterations, 'ValidateCalculation')
-        outputs = outputs_of([job for several in jobs.values() for job in several], 'errors')
-        found = {}
-        for iteration in iterations:
-            for arrays in (outputs[job.pk, 'errors'] for job in jobs[iteration.pk] if job.is_finished_ok):
-                values = {name: arrays.get_array(name) for name in arrays.get_arraynames()}
-                found[numbers[iteration.pk, 'cycle__iteration'].value] = ConfigurationErrors(**values)
-        return found
+        return fresh_errors(self.campaign)
 
     @property
     def curves(self) -> dict[str, Any]:
         """``step`` and the learning curves of the training, by name."""
         arrays = self.training.outputs.learning_curves
         return {name: arrays.get_array(name) for name in arrays.get_arraynames()}
+
+
+def fresh_errors(campaign: Any) -> dict[int, ConfigurationErrors]:
+    """Return the errors on the fresh labels of a campaign, by iteration, of the ensemble that sampled them."""
+    iterations = called_by([campaign], 'AlIterationWorkChain')[campaign.pk]
+    numbers = inputs_of(iterations, 'cycle__iteration')
+    jobs = called_by(iterations, 'ValidateCalculation')
+    outputs = outputs_of([job for several in jobs.values() for job in several], 'errors')
+    found = {}
+    for iteration in iterations:
+        for arrays in (outputs[job.pk, 'errors'] for job in jobs[iteration.pk] if job.is_finished_ok):
+            values = {name: arrays.get_array(name) for name in arrays.get_arraynames()}
+            found[numbers[iteration.pk, 'cycle__iteration'].value] = ConfigurationErrors(**values)
+    return found
 
 
 def release_sources(campaign: Any) -> ReleaseSources:

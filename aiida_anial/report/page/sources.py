@@ -1,0 +1,182 @@
+"""What the page of a campaign is made from, at any moment of the campaign."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, Final
+
+from aiida import orm
+
+from aiida_anial.common.labels import LabelledCells
+from aiida_anial.data.dataset import DatasetData
+from aiida_anial.data.ensemble import EnsembleData
+from aiida_anial.queries.benchmarks import benchmarks_of, quantity_nodes
+from aiida_anial.queries.campaign_status import campaign_status, newest_ensemble
+from aiida_anial.queries.graph import called_by, inputs_of
+from aiida_anial.queries.kinds import KINDS
+from aiida_anial.queries.records import chosen_labels, records
+from aiida_anial.report.page.elements import Records, evenly
+from aiida_anial.report.sources import fresh_errors
+from aiida_anial.training.errors import ConfigurationErrors
+
+__all__ = ('MOST', 'PageSources')
+
+MOST: Final = 20_000
+"""Labels on a page; of more, as many are chosen, evenly spread in time."""
+
+# Columns that are the same for all labels of a campaign, or are of no use to a reader.
+_LEFT_OUT: Final = frozenset({'content_hash', 'code', 'code_version', 'functional', 'pseudo_md5', 'smearing'})
+_SHOW: Final = 'verdi node show {pk}'
+
+
+@dataclass(frozen=True)
+class PageSources:
+    """A campaign, and its records as far as it has come.
+
+    :param campaign: the ``ActiveLearningWorkChain``.
+    """
+
+    campaign: Any
+
+    @cached_property
+    def status(self) -> dict[str, Any]:
+        """What ``aiida-anial status`` prints."""
+        return campaign_status(self.campaign)
+
+    @cached_property
+    def n_labels(self) -> int:
+        """Number of all labels, on the page or not."""
+        return len(self._all_labels)
+
+    @cached_property
+    def _all_labels(self) -> list[dict[str, Any]]:
+        return records('labels', campaigns=[self.campaign], sort='created')
+
+    @cached_property
+    def labels(self) -> list[dict[str, Any]]:
+        """Records of the labels on the page."""
+        return [self._all_labels[index] for index in evenly(self.n_labels, MOST)]
+
+    @cached_property
+    def trajectories(self) -> list[dict[str, Any]]:
+        """Records of all trajectories."""
+        return records('trajectories', campaigns=[self.campaign], sort='created')
+
+    @cached_property
+    def ensembles(self) -> list[dict[str, Any]]:
+        """Records of all ensembles."""
+        return records('ensembles', campaigns=[self.campaign], sort='created')
+
+    @cached_property
+    def ensemble(self) -> EnsembleData | None:
+        """The newest ensemble."""
+        return newest_ensemble(self.campaign)
+
+    @cached_property
+    def benchmarks(self) -> list[Any]:
+        """Benchmarks of the newest ensemble that have ended."""
+        return benchmarks_of(self.ensemble) if self.ensemble is not None else []
+
+    @cached_property
+    def fresh(self) -> dict[int, ConfigurationErrors]:
+        """Errors on fresh labels, by iteration."""
+        return fresh_errors(self.campaign)
+
+    @cached_property
+    def shards(self) -> dict[int, LabelledCells]:
+        """Labels with their configurations, by the pk of their shard."""
+        if not self.n_labels:
+            return {}
+        return {shard.pk: shard.labelled for shard in chosen_labels(campaigns=[self.campaign])[0].values() if shard.pk}
+
+    @cached_property
+    def trained_on(self) -> dict[str, DatasetData]:
+        """The shards that the newest ensemble was trained on, by their labels."""
+        return dict(self.ensemble.creator.inputs.shards) if self.ensemble is not None else {}
+
+    @cached_property
+    def last_errors(self) -> ConfigurationErrors | None:
+        """Errors of the newest ensemble on the labels that it was trained on."""
+        if self.ensemble is None:
+            return None
+        arrays = self.ensemble.creator.outputs.errors
+        return ConfigurationErrors(**{name: arrays.get_array(name) for name in arrays.get_arraynames()})
+
+    @cached_property
+    def results(self) -> dict[tuple[str, str], Any]:
+        """Nodes of the quantities in the benchmarks of the newest ensemble, by subject and property."""
+        found: dict[tuple[str, str], Any] = {}
+        for benchmark in self.benchmarks:
+            found |= quantity_nodes(benchmark)
+        return found
+
+    def fresh_rows(self, iterations: Iterable[int]) -> list[int]:
+        """Return the rows of the fresh labels of iterations, in the order of their errors; -1 for those left out."""
+        chains = called_by([self.campaign], 'AlIterationWorkChain')[self.campaign.pk]
+        numbers, jobs = inputs_of(chains, 'cycle__iteration'), called_by(chains, 'ValidateCalculation')
+        by_iteration = {numbers[chain.pk, 'cycle__iteration'].value: jobs[chain.pk] for chain in chains}
+        done = [job for number in iterations for job in by_iteration[number] if job.is_finished_ok]
+        return [row for job in done for row in self.rows_in(dict(job.inputs.shards))]
+
+    def rows_in(self, shards: Mapping[str, DatasetData]) -> list[int]:
+        """Return the rows of the labels in shards, in the order in which jobs read them; -1 for those left out."""
+        places = self._row_of_label
+        return [
+            places.get((shards[name].pk, index), -1)
+            for name in sorted(shards)
+            for index in range(shards[name].n_configurations)
+        ]
+
+    @cached_property
+    def _row_of_label(self) -> dict[tuple[int | None, int], int]:
+        """Return the row of each label on the page, by the pk of its shard and its place there."""
+        return {(label['shard'], label['row']): row for row, label in enumerate(self.labels)}
+
+    def records(self) -> dict[str, Records]:
+        """Return the records that points and tables refer to, by name."""
+        found = {
+            'labels': _records('labels', self.labels, _SHOW, 'verdi process show {calculation}'),
+            'trajectories': _records('trajectories', self.trajectories, _SHOW, 'verdi node graph generate {pk}'),
+            'ensembles': _records('ensembles', self.ensembles, _SHOW, 'aiida-anial benchmark {pk}'),
+            'iterations': self._iterations(),
+            'results': self._results(),
+        }
+        return {name: one for name, one in found.items() if one.columns['pk']}
+
+    def _iterations(self) -> Records:
+        """Return the processes of the rows of ``status``."""
+        rows = self.status['iterations']
+        uuids = _uuids(row['pk'] for row in rows)
+        columns = {'pk': [row['pk'] for row in rows], 'uuid': [uuids[row['pk']] for row in rows]}
+        names = [name for name in rows[0] if name != 'pk']
+        columns |= {name: [row[name] for row in rows] for name in names}
+        commands = ('verdi process status {pk}', 'verdi process report {pk}')
+        return Records(singular='iteration', columns=columns, helps={}, commands=commands)
+
+    def _results(self) -> Records:
+        """Return the nodes of ``results``."""
+        nodes = self.results.values()
+        columns: dict[str, list[Any]] = {
+            'pk': [node.pk for node in nodes],
+            'uuid': [node.uuid for node in nodes],
+            'created': [node.ctime.isoformat(timespec='seconds') for node in nodes],
+            'subject': [subject for subject, _ in self.results],
+            'property': [name for _, name in self.results],
+        }
+        return Records(singular='result', columns=columns, helps={}, commands=(_SHOW, 'verdi node graph generate {pk}'))
+
+
+def _records(kind: str, rows: list[dict[str, Any]], *commands: str) -> Records:
+    """Return records of a query, without columns that say nothing."""
+    columns = [column for column in KINDS[kind].columns if column.name not in _LEFT_OUT]
+    values = {column.name: [row[column.name] for row in rows] for column in columns}
+    said = {name: column for name, column in values.items() if any(value is not None for value in column)}
+    helps = {column.name: column.help for column in columns if column.name in said}
+    return Records(singular=KINDS[kind].singular, columns={'pk': [], **said}, helps=helps, commands=commands)
+
+
+def _uuids(pks: Iterable[int]) -> dict[int, str]:
+    query = orm.QueryBuilder().append(orm.Node, filters={'id': {'in': sorted(set(pks))}}, project=['id', 'uuid'])
+    return dict(query.all())
