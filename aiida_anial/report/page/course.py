@@ -77,7 +77,7 @@ def _stops(rows: Sequence[Mapping[str, Any]]) -> Chart:
     return Chart(
         title='Trajectories that the ensemble stopped',
         x=_ITERATION,
-        y=Axis(label='fraction'),
+        y=Axis(label='fraction', begins_at_zero=True),
         series=[_series('stopped by disagreement', rows, fractions, draw='both')],
     )
 
@@ -86,7 +86,7 @@ def _times(rows: Sequence[Mapping[str, Any]]) -> Chart:
     return Chart(
         title='Median time to the end of a trajectory',
         x=_ITERATION,
-        y=Axis(label='time (ps)'),
+        y=Axis(label='time (ps)', begins_at_zero=True),
         series=[_series('median', rows, _values(rows, 'median_time_ps'), draw='both')],
     )
 
@@ -97,7 +97,7 @@ def _thresholds(rows: Sequence[Mapping[str, Any]]) -> list[Chart]:
     if all(value is None for value in thresholds):
         return []
     threshold = _series('energy', rows, thresholds, draw='both')
-    label = Axis(label='disagreement (eV/√atom)')
+    label = Axis(label='disagreement (eV/√atom)', begins_at_zero=True)
     return [Chart(title='Threshold of the disagreement', x=_ITERATION, y=label, series=[threshold])]
 
 

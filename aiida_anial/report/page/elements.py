@@ -37,17 +37,24 @@ class Axis:
     :param label: what it shows, with the unit.
     :param is_logarithmic: whether it is logarithmic.
     :param is_whole: whether it has whole numbers only.
+    :param begins_at_zero: whether it begins at 0.
     :param ticks: texts by position, in place of numbers.
     """
 
     label: str
     is_logarithmic: bool = False
     is_whole: bool = False
+    begins_at_zero: bool = False
     ticks: Mapping[float, str] = field(default_factory=dict)
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain values."""
-        found: dict[str, Any] = {'label': self.label, 'log': self.is_logarithmic, 'whole': self.is_whole}
+        found: dict[str, Any] = {
+            'label': self.label,
+            'log': self.is_logarithmic,
+            'whole': self.is_whole,
+            'zero': self.begins_at_zero,
+        }
         return found | {'ticks': list(map(list, self.ticks.items()))} if self.ticks else found
 
 

@@ -36,7 +36,8 @@ def panel_charts(subjects: Sequence[Subject], rows: Mapping[tuple[str, str], int
                 if panel.is_in(subject.result(of_property))
             ]
             if shown:
-                chart = draw[type(panel)](panel, of_property, shown, _title(name, panel))
+                is_only = sum(not other.title for _, other in panels) == 1
+                chart = draw[type(panel)](panel, of_property, shown, _title(name, panel, is_only=is_only))
                 yield replace(chart, series=[_linked(one, of_property, rows) for one in chart.series])
 
 
@@ -46,9 +47,14 @@ def _linked(series: Series, of_property: str, rows: Mapping[tuple[str, str], int
     return series if row is None else replace(series, of='results', rows=[row] * len(series.x))
 
 
-def _title(figure: str, panel: Panel) -> str:
+def _title(figure: str, panel: Any, *, is_only: bool) -> str:
+    """Return the title of a chart, which no other has.
+
+    :param is_only: whether this is the only panel of its figure without a title.
+    """
     text = figure.replace('_', ' ').capitalize()
-    return f'{text}: {panel.title}' if panel.title and panel.title.lower() != text.lower() else text
+    own = panel.title or ('' if is_only else panel.y_label.partition(' (')[0])
+    return f'{text}: {own}' if own and own.lower() != text.lower() else text
 
 
 def _colour(subjects: Sequence[Subject], subject: Subject) -> int:

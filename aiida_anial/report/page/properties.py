@@ -87,8 +87,7 @@ def benchmark_section(sources: PageSources) -> Section | None:
         key='benchmark',
         title='Properties of the newest ensemble',
         paragraphs=(
-            f'From the benchmarks {pks}; `aiida-anial benchmark PK` prints one. In brackets is the spread over the '
-            'members, in units of the last digit.',
+            f'From the benchmarks {pks}. In brackets is the spread over the members, in units of the last digit.',
             *comparison_notes(subjects),
         ),
         charts=list(panel_charts(subjects, {key: row for row, key in enumerate(sources.results)})),
