@@ -167,7 +167,9 @@ def test_the_printed_page_is_light_and_has_all_charts(opened, tmp_path):
 NO_WEBGL = """
 for (const one of [HTMLCanvasElement, OffscreenCanvas]) {
     const get = one.prototype.getContext
-    one.prototype.getContext = function (kind, ...rest) { return /webgl/.test(kind) ? null : get.call(this, kind, ...rest) }
+    one.prototype.getContext = function (kind, ...rest) {
+        return /webgl/.test(kind) ? null : get.call(this, kind, ...rest)
+    }
 }"""
 
 
