@@ -18,6 +18,7 @@ from aiida_anial.queries.columns import Kind
 from aiida_anial.queries.graph import called_by, inputs_of, outputs_of
 from aiida_anial.queries.kinds import KINDS
 from aiida_anial.queries.records import chosen_labels, records
+from aiida_anial.runtime.bulk_files import arrays_of
 from aiida_anial.training.errors import ConfigurationErrors
 
 __all__ = (
@@ -78,11 +79,13 @@ def fresh_errors(campaign: Any) -> dict[int, ConfigurationErrors]:
     numbers = inputs_of(iterations, 'cycle__iteration')
     jobs = called_by(iterations, 'ValidateCalculation')
     outputs = outputs_of([job for several in jobs.values() for job in several], 'errors')
+    arrays = arrays_of(node.pk for node in outputs.values())
     found = {}
     for iteration in iterations:
-        for arrays in (outputs[job.pk, 'errors'] for job in jobs[iteration.pk] if job.is_finished_ok):
-            values = {name: arrays.get_array(name) for name in arrays.get_arraynames()}
-            found[numbers[iteration.pk, 'cycle__iteration'].value] = ConfigurationErrors(**values)
+        for job in jobs[iteration.pk]:
+            if job.is_finished_ok:
+                errors = ConfigurationErrors(**arrays[outputs[job.pk, 'errors'].pk])
+                found[numbers[iteration.pk, 'cycle__iteration'].value] = errors
     return found
 
 

@@ -84,7 +84,7 @@ def _force_parity(sources: PageSources) -> Iterator[Chart]:
     """Yield the force components by members whose test block has the label."""
     assert sources.ensemble is not None
     shards = sources.trained_on
-    labelled = LabelledCells.concatenate([shards[name].labelled for name in sorted(shards)])
+    labelled = LabelledCells.concatenate([sources.shards[shard.pk] for shard in shards.values() if shard.pk])
     chosen = np.array(evenly(len(labelled), _EVALUATED))
     parity = parity_on_test_blocks(sources.ensemble.ensemble, labelled.select(chosen))
     if parity is None:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from aiida import orm
+from numpy.typing import NDArray
 
 from aiida_anial.report.page.elements import Axis, Chart, Section, Series, evenly, numbers
 from aiida_anial.report.page.sources import PageSources
+from aiida_anial.runtime.bulk_files import arrays_of
 
 __all__ = ('dynamics_section', 'trajectory_courses')
 
@@ -72,23 +74,19 @@ def trajectory_courses(sources: PageSources) -> dict[str, dict[str, Any]]:
     """
     rows = evenly(len(sources.trajectories), _COURSES)
     pks = {sources.trajectories[row]['pk']: row for row in rows}
-    query = orm.QueryBuilder().append(orm.TrajectoryData, filters={'id': {'in': list(pks)}})
-    found = {}
-    for node in query.all(flat=True) if pks else ():
-        found[str(pks[node.pk])] = {**_course(node), 'frame': _last_frame(node)}
-    return found
+    query = orm.QueryBuilder()
+    query.append(orm.TrajectoryData, filters={'id': {'in': list(pks)}}, project=['id', 'attributes.candidate_frame'])
+    candidates = dict(query.all() if pks else ())
+    arrays = arrays_of(pks, *_COURSE.values(), 'cells', 'positions')
+    return {str(pks[pk]): {**_course(own), 'frame': _frame(own, candidates[pk])} for pk, own in arrays.items()}
 
 
-def _course(node: Any) -> dict[str, list[Any]]:
-    names = set(node.get_arraynames())
-    arrays = {key: node.get_array(name) for key, name in _COURSE.items() if name in names}
-    points = evenly(len(arrays['time']), _POINTS)
-    return {key: numbers(values[points], 4) for key, values in arrays.items()}
+def _course(arrays: Mapping[str, NDArray[Any]]) -> dict[str, list[Any]]:
+    points = evenly(len(arrays[_COURSE['time']]), _POINTS)
+    return {key: numbers(arrays[name][points], 4) for key, name in _COURSE.items() if name in arrays}
 
 
-def _last_frame(node: Any) -> list[Any]:
+def _frame(arrays: Mapping[str, NDArray[Any]], candidate: int | None) -> list[Any]:
     """Return the candidate of a trajectory, or its last frame."""
-    frame = node.base.attributes.get('candidate_frame', None)
-    frame = -1 if frame is None or frame < 0 else frame
-    lattice, positions = node.get_array('cells')[frame], node.get_array('positions')[frame]
-    return [numbers(lattice.ravel(), 5), numbers(positions.ravel(), 5)]
+    frame = -1 if candidate is None or candidate < 0 else candidate
+    return [numbers(arrays['cells'][frame].ravel(), 5), numbers(arrays['positions'][frame].ravel(), 5)]

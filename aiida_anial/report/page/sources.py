@@ -16,9 +16,10 @@ from aiida_anial.queries.benchmarks import benchmarks_of, quantity_nodes
 from aiida_anial.queries.campaign_status import campaign_status, newest_ensemble
 from aiida_anial.queries.graph import called_by, inputs_of
 from aiida_anial.queries.kinds import KINDS
-from aiida_anial.queries.records import chosen_labels, records
+from aiida_anial.queries.records import records
 from aiida_anial.report.page.elements import Records, evenly
 from aiida_anial.report.sources import fresh_errors
+from aiida_anial.runtime.bulk_files import arrays_of, contents_of
 from aiida_anial.training.errors import ConfigurationErrors
 
 __all__ = ('MOST', 'PageSources')
@@ -27,7 +28,7 @@ MOST: Final = 20_000
 """Labels on a page; of more, as many are chosen, evenly spread in time."""
 
 # Columns that are the same for all labels of a campaign, or are of no use to a reader.
-_LEFT_OUT: Final = frozenset({'content_hash', 'code', 'code_version', 'functional', 'pseudo_md5', 'smearing'})
+_LEFT_OUT: Final = ('content_hash', 'code', 'functional', 'pseudo_md5', 'ecut', 'smearing', 'degauss', 'kpoints_')
 _SHOW: Final = 'verdi node show {pk}'
 
 
@@ -52,7 +53,7 @@ class PageSources:
 
     @cached_property
     def _all_labels(self) -> list[dict[str, Any]]:
-        return records('labels', campaigns=[self.campaign], sort='created')
+        return self._found('labels')
 
     @cached_property
     def labels(self) -> list[dict[str, Any]]:
@@ -62,12 +63,15 @@ class PageSources:
     @cached_property
     def trajectories(self) -> list[dict[str, Any]]:
         """Records of all trajectories."""
-        return records('trajectories', campaigns=[self.campaign], sort='created')
+        return self._found('trajectories')
 
     @cached_property
     def ensembles(self) -> list[dict[str, Any]]:
         """Records of all ensembles."""
-        return records('ensembles', campaigns=[self.campaign], sort='created')
+        return self._found('ensembles')
+
+    def _found(self, kind: str) -> list[dict[str, Any]]:
+        return records(kind, campaigns=[self.campaign], sort='created', columns=_columns(kind))
 
     @cached_property
     def ensemble(self) -> EnsembleData | None:
@@ -87,22 +91,23 @@ class PageSources:
     @cached_property
     def shards(self) -> dict[int, LabelledCells]:
         """Labels with their configurations, by the pk of their shard."""
-        if not self.n_labels:
-            return {}
-        return {shard.pk: shard.labelled for shard in chosen_labels(campaigns=[self.campaign])[0].values() if shard.pk}
+        pks = {label['shard'] for label in self.labels} | {shard.pk for shard in self.trained_on.values() if shard.pk}
+        contents = contents_of(pks, DatasetData.FILENAME)
+        return {pk: LabelledCells.from_bytes(own[DatasetData.FILENAME]) for pk, own in contents.items()}
 
     @cached_property
     def trained_on(self) -> dict[str, DatasetData]:
-        """The shards that the newest ensemble was trained on, by their labels."""
-        return dict(self.ensemble.creator.inputs.shards) if self.ensemble is not None else {}
+        """The shards that the newest ensemble was trained on, by their labels in that order."""
+        given = dict(self.ensemble.creator.inputs.shards) if self.ensemble is not None else {}
+        return dict(sorted(given.items()))
 
     @cached_property
     def last_errors(self) -> ConfigurationErrors | None:
         """Errors of the newest ensemble on the labels that it was trained on."""
         if self.ensemble is None:
             return None
-        arrays = self.ensemble.creator.outputs.errors
-        return ConfigurationErrors(**{name: arrays.get_array(name) for name in arrays.get_arraynames()})
+        errors = self.ensemble.creator.outputs.errors.pk
+        return ConfigurationErrors(**arrays_of([errors])[errors])
 
     @cached_property
     def results(self) -> dict[tuple[str, str], Any]:
@@ -118,15 +123,13 @@ class PageSources:
         numbers, jobs = inputs_of(chains, 'cycle__iteration'), called_by(chains, 'ValidateCalculation')
         by_iteration = {numbers[chain.pk, 'cycle__iteration'].value: jobs[chain.pk] for chain in chains}
         done = [job for number in iterations for job in by_iteration[number] if job.is_finished_ok]
-        return [row for job in done for row in self.rows_in(dict(job.inputs.shards))]
+        return [row for job in done for row in self.rows_in(dict(sorted(job.inputs.shards.items())))]
 
     def rows_in(self, shards: Mapping[str, DatasetData]) -> list[int]:
-        """Return the rows of the labels in shards, in the order in which jobs read them; -1 for those left out."""
+        """Return the rows of the labels in shards, one shard after another; -1 for those left out."""
         places = self._row_of_label
         return [
-            places.get((shards[name].pk, index), -1)
-            for name in sorted(shards)
-            for index in range(shards[name].n_configurations)
+            places.get((shard.pk, index), -1) for shard in shards.values() for index in range(shard.n_configurations)
         ]
 
     @cached_property
@@ -168,12 +171,15 @@ class PageSources:
         return Records(singular='result', columns=columns, helps={}, commands=(_SHOW, 'verdi node graph generate {pk}'))
 
 
+def _columns(kind: str) -> list[str]:
+    return [column.name for column in KINDS[kind].columns if not column.name.startswith(_LEFT_OUT)]
+
+
 def _records(kind: str, rows: list[dict[str, Any]], *commands: str) -> Records:
     """Return records of a query, without columns that say nothing."""
-    columns = [column for column in KINDS[kind].columns if column.name not in _LEFT_OUT]
-    values = {column.name: [row[column.name] for row in rows] for column in columns}
+    values = {name: [row[name] for row in rows] for name in _columns(kind)}
     said = {name: column for name, column in values.items() if any(value is not None for value in column)}
-    helps = {column.name: column.help for column in columns if column.name in said}
+    helps = {name: KINDS[kind].column(name).help for name in said}
     return Records(singular=KINDS[kind].singular, columns={'pk': [], **said}, helps=helps, commands=commands)
 
 

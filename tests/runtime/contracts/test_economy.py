@@ -11,6 +11,7 @@ import inspect
 from types import SimpleNamespace
 from typing import Any
 
+import numpy as np
 import pytest
 from aiida import orm
 from aiida.common.links import LinkType
@@ -22,7 +23,7 @@ from aiida.orm.nodes.links import NodeLinks
 from aiida.schedulers.datastructures import JobInfo, JobState
 from support.contracts import GONE, calls, parameters, same
 
-from aiida_anial.runtime import attached_outputs, stored_links
+from aiida_anial.runtime import attached_outputs, bulk_files, stored_links
 from aiida_anial.runtime.kept_values import keep_values
 from aiida_anial.runtime.polling import PatientJobsList, wake_jobs_at_changes
 from aiida_anial.runtime.xml_schema import keep_schemas
@@ -274,3 +275,21 @@ def test_stored_links_aiida_still_builds_a_query_for_each_question(monkeypatch):
     stored_links.ask_for_links_directly()
     assert NodeLinks.get_stored_link_triples is stored_links._stored_link_triples
     assert NodeLinks.validate_incoming is stored_links._validate_incoming
+
+
+def test_bulk_files_has_the_arrays_that_aiida_has(aiida_profile):
+    node = orm.TrajectoryData()
+    node.set_trajectory(['Al', 'Al'], np.arange(12.0).reshape(2, 2, 3), cells=np.tile(np.eye(3), (2, 1, 1)))
+    node.store()
+    other = orm.ArrayData({'times': np.arange(3)}).store()
+    text = orm.FolderData()
+    text.base.repository.put_object_from_bytes(b'inside', 'folder/file.txt')
+    text.store()
+    found = bulk_files.arrays_of([node.pk, other.pk])
+    for array in (node, other):
+        assert found[array.pk].keys() == set(array.get_arraynames()), (
+            'hook bulk_files: files of arrays have other names'
+        )
+        assert all(np.array_equal(found[array.pk][name], array.get_array(name)) for name in array.get_arraynames())
+    assert bulk_files.arrays_of([node.pk, other.pk], 'times').keys() == {other.pk}
+    assert bulk_files.contents_of([text.pk]) == {text.pk: {'folder/file.txt': b'inside'}}, 'hook bulk_files: its paths'
