@@ -14,6 +14,7 @@ from ase import units
 
 from aiida_anial.cli.parameters import examples
 from aiida_anial.cli.profile import in_profile, profile_option
+from aiida_anial.cli.progress import working
 from aiida_anial.cli.query import filter_options, selection
 from aiida_anial.common.errors import AnialError, one_line
 from aiida_anial.common.level_of_theory import LevelOfTheory
@@ -51,7 +52,7 @@ def _dataset(path: Path, file_format: str | None, **options: Any) -> None:
     if rows is not None:
         settings['rows'] = rows
     _tell_mixed(path, [shard.level_of_theory for shard in shards.values()])
-    with all_or_nothing() as note:
+    with working(f'writing {path}'), all_or_nothing() as note:
         node = export_dataset(settings=note(orm.Dict(settings)), **shards)
         _copy(node, path)
     n_labels = node.base.attributes.get('n_configurations')
@@ -85,7 +86,7 @@ def _trajectories(folder: Path, file_format: str, **options: Any) -> None:
         raise AnialError('filters: no trajectory matches.')
     nodes: dict[str, Any] = {f'trajectory_{number:05d}': orm.load_node(row['pk']) for number, row in enumerate(rows)}
     settings = {'file_format': file_format, 'filters': _given(options)}
-    with all_or_nothing() as note:
+    with working(f'writing {len(nodes)} trajectories to {folder}'), all_or_nothing() as note:
         node = export_trajectories(settings=note(orm.Dict(settings)), **nodes)
         _copy(node, folder)
     click.echo(f'{folder}: {len(nodes)} trajectories, by export_trajectories<{node.creator.pk}>')

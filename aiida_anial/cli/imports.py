@@ -9,6 +9,7 @@ import click
 
 from aiida_anial.cli.parameters import FiniteRange, examples
 from aiida_anial.cli.profile import profile_option
+from aiida_anial.cli.progress import working
 from aiida_anial.common.errors import AnialError, one_line
 
 __all__ = ('command', 'model')
@@ -66,7 +67,7 @@ def dataset(**options: Any) -> None:
     theories = _theories(found, options)
     _check_sound(found, options)
     _tell_known(found)
-    with all_or_nothing() as note:
+    with working(f'storing the labels of {options["path"]}'), all_or_nothing() as note:
         file = note(orm.SinglefileData(options['path'].absolute()))
         imported = [
             import_dataset(settings=note(orm.Dict(_settings(level, theory, reading, options))), file=file)
@@ -110,7 +111,7 @@ def calculations(pks: tuple[str, ...], **options: Any) -> None:
         _check_theory(theory, {first: theories[first]}, name, options)
     _check_campaign(theories[first], first, options)
     by_name = {f'pw_{job.pk:08d}': job for job in jobs}
-    with all_or_nothing() as note:
+    with working(f'storing the labels of {len(jobs)} calculations'), all_or_nothing() as note:
         outputs = import_calculations(
             settings=note(orm.Dict({'max_force_ev_per_angstrom': options['max_force'], **rule})),
             cells={name: job.inputs.structure for name, job in by_name.items()},

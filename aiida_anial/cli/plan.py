@@ -10,6 +10,7 @@ import click
 from aiida_anial.cli.campaign_options import campaign_options
 from aiida_anial.cli.parameters import FiniteRange, examples
 from aiida_anial.cli.profile import profile_option
+from aiida_anial.cli.progress import working
 
 if TYPE_CHECKING:
     from aiida_anial.active_learning.forecast import Forecast
@@ -42,7 +43,8 @@ def command(*, label_seconds: float | None, as_json: bool, **options: Any) -> No
     from aiida_anial.cli.resolve import resolve_inputs, resolve_nodes
 
     nodes, inputs = resolve_nodes(options, resolve_inputs(options))
-    basis = find_speed(inputs, nodes, label_seconds=label_seconds)
+    with working('timing a few labels, dynamics and training, which takes a minute or two'):
+        basis = find_speed(inputs, nodes, label_seconds=label_seconds)
     course = forecast(inputs, basis.speed)
     assumptions = [*basis.assumptions, 'all iterations are used, and all trainings take all their steps']
     if inputs.benchmark.properties != 'none':

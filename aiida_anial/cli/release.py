@@ -8,6 +8,7 @@ import click
 
 from aiida_anial.cli.parameters import examples
 from aiida_anial.cli.profile import profile_option
+from aiida_anial.cli.progress import working
 from aiida_anial.common.errors import AnialError
 
 __all__ = ('command',)
@@ -39,7 +40,8 @@ def command(campaign: str, folder: Path, authors: tuple[str, ...], title: str, l
     people = [Author.parse(text) for text in authors]
     license_id = spdx_license(license_text)
     node = load_campaign(campaign, 'CAMPAIGN')
-    facts = write_release(node, folder, title=title, authors=people, license_id=license_id)
+    with working(f'writing {folder}'):
+        facts = write_release(node, folder, title=title, authors=people, license_id=license_id)
     if not facts['campaign']['is_finished']:
         click.echo(f'Campaign {node.pk} has not finished ({facts["campaign"]["state"]}); the card says so.', err=True)
     click.echo(

@@ -8,6 +8,7 @@ import click
 
 from aiida_anial.cli.parameters import examples
 from aiida_anial.cli.profile import profile_option
+from aiida_anial.cli.progress import working
 
 __all__ = ('command',)
 
@@ -28,5 +29,6 @@ def command(campaign: str, out: Path | None) -> None:
 
     node = load_campaign(campaign, 'CAMPAIGN')
     path = out or Path(f'campaign-{node.pk}.html')
-    size = write_page(node, path)
+    with working(f'collecting campaign {node.pk}'):
+        size = write_page(node, path)
     click.echo(f'{path}: campaign {node.pk}, {size / 1e6:.1f} MB; open it in a browser')

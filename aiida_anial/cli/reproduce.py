@@ -10,6 +10,7 @@ import click
 
 from aiida_anial.cli.parameters import INTERRUPTED, FiniteRange, examples
 from aiida_anial.cli.profile import profile_option
+from aiida_anial.cli.progress import working
 from aiida_anial.common.errors import AnialError
 
 __all__ = ('command',)
@@ -52,9 +53,10 @@ def command(**options: Any) -> None:
     is_interrupted = False
     try:
         for number, step in enumerate(selection.chosen, start=1):
-            results.append(result := reproduce(step, codes))
-            line = f'{number} of {len(selection.chosen)}: {step.process_label}<{step.pk}> {result.verdict}'
-            click.echo(line, err=True)
+            which = f'{number} of {len(selection.chosen)}: {step.process_label}<{step.pk}>'
+            with working(which):
+                results.append(result := reproduce(step, codes))
+            click.echo(f'{which} {result.verdict}', err=True)
     except KeyboardInterrupt:
         is_interrupted = True
         click.echo(f'Interrupted after {len(results)} of {len(selection.chosen)} steps.', err=True)

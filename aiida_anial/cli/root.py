@@ -27,7 +27,7 @@ _COMMANDS = {
     'plan': 'aiida_anial.cli.plan:command',
     'submit': 'aiida_anial.cli.submit:command',
     'status': 'aiida_anial.cli.status:command',
-    'watch': 'aiida_anial.cli.status:watch',
+    'watch': 'aiida_anial.cli.watch:command',
     'limit': 'aiida_anial.cli.limit:command',
     'benchmark': 'aiida_anial.cli.benchmark:command',
     'shock': 'aiida_anial.cli.shock:command',

@@ -1,0 +1,1 @@
+"""What ``aiida-anial watch`` shows: lines, or a live screen."""
