@@ -7,13 +7,22 @@ from typing import Any
 
 import click
 
-from aiida_anial.cli.parameters import examples, refuse_together
+from aiida_anial.cli.completion import complete_ensembles, complete_list
+from aiida_anial.cli.pager import paged
+from aiida_anial.cli.parameters import WIDE, examples, refuse_together
 from aiida_anial.cli.process_options import no_wait_option, plots_option, settings_option, worker_code_option
 from aiida_anial.cli.profile import profile_option
+from aiida_anial.cli.tables import new_console
 from aiida_anial.cli.waiting import wait_for, why_incomplete
 from aiida_anial.common.errors import AnialError
 
 __all__ = ('command',)
+
+
+def _property_names() -> list[str]:
+    from aiida_anial.properties.registry import PROPERTIES
+
+    return list(PROPERTIES)
 
 
 @click.command(
@@ -24,7 +33,7 @@ __all__ = ('command',)
         'benchmark mine.safetensors --reference Al99.eam.alloy',
     ),
 )
-@click.argument('subject', metavar='[ENSEMBLE]', required=False)
+@click.argument('subject', metavar='[ENSEMBLE]', required=False, shell_complete=complete_ensembles)
 @click.option(
     '--reference',
     'references',
@@ -32,7 +41,11 @@ __all__ = ('command',)
     metavar='qe|FILE|MODEL',
     help='DFT (qe), an EAM file, or another ensemble, given like ENSEMBLE. Repeatable.',
 )
-@click.option('--properties', help='Comma-separated names; by default all but those from dynamics, melt and shock.')
+@click.option(
+    '--properties',
+    help='Comma-separated names; by default all but those from dynamics, melt and shock.',
+    shell_complete=complete_list(_property_names),
+)
 @click.option('--quick', is_flag=True, help='The quick set of properties, which takes seconds.')
 @settings_option
 @click.option('--pw-code', default='pw@localhost', show_default=True, help='Code of pw.x, for the reference qe.')
@@ -41,6 +54,7 @@ __all__ = ('command',)
     '--max-concurrent', type=click.IntRange(min=1), default=2, show_default=True, help='Jobs running at once.'
 )
 @click.option('--json', 'as_json', is_flag=True, help='Print {potential: {property: {quantity: ...}}} as JSON.')
+@click.option('--wide', is_flag=True, help=WIDE)
 @plots_option
 @no_wait_option
 @profile_option()
@@ -114,7 +128,11 @@ def _print(node: Any, options: dict[str, Any]) -> None:
             f'benchmark {node.pk} has no results: {why}; submit it again to reuse the calculations that finished.'
         )
     rows = comparison_table(subjects, reference=reference)
-    click.echo(json.dumps(comparison_records(rows), indent=1) if options['as_json'] else comparison_text(rows))
+    with paged():
+        if options['as_json']:
+            click.echo(json.dumps(comparison_records(rows), indent=1))
+        else:
+            click.echo(comparison_text(rows, width=new_console(wide=options['wide']).width))
     for line in ensemble_lines(node):
         click.echo(line, err=True)
     for note in comparison_notes(subjects):

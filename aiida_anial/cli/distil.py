@@ -8,6 +8,7 @@ from typing import Any, Final
 import click
 
 from aiida_anial.active_learning.distillation_settings import DistillationSettings
+from aiida_anial.cli.completion import complete_ensembles
 from aiida_anial.cli.parameters import examples, refuse_together
 from aiida_anial.cli.process_options import no_wait_option, settings_option, worker_code_option
 from aiida_anial.cli.profile import profile_option
@@ -22,7 +23,7 @@ _ERRORS: Final = ('energy_rmse_mev_per_atom', 'force_rmse_ev_per_angstrom')
 @click.command(
     'distil', epilog=examples('distil 2126', 'distil Al-laptop --campaign 31', 'distil 2126 --settings narrow.yaml')
 )
-@click.argument('subject', metavar='ENSEMBLE')
+@click.argument('subject', metavar='ENSEMBLE', shell_complete=complete_ensembles)
 @click.option(
     '--campaign',
     'campaigns',

@@ -12,7 +12,8 @@ from typing import Any
 import click
 from ase import units
 
-from aiida_anial.cli.parameters import examples
+from aiida_anial.cli.completion import complete_ensembles
+from aiida_anial.cli.parameters import examples, json_option, tell
 from aiida_anial.cli.profile import in_profile, profile_option
 from aiida_anial.cli.progress import working
 from aiida_anial.cli.query import filter_options, selection
@@ -56,7 +57,8 @@ def _dataset(path: Path, file_format: str | None, **options: Any) -> None:
         node = export_dataset(settings=note(orm.Dict(settings)), **shards)
         _copy(node, path)
     n_labels = node.base.attributes.get('n_configurations')
-    click.echo(f'{path}: {n_labels} labels of {len(shards)} shards, by export_dataset<{node.creator.pk}>')
+    content = f'{n_labels} labels of {len(shards)} shards'
+    _tell(path, node, {'n_labels': n_labels}, content, as_json=options['as_json'])
 
 
 def _tell_mixed(path: Path, theories: Iterable[LevelOfTheory | None]) -> None:
@@ -89,7 +91,16 @@ def _trajectories(folder: Path, file_format: str, **options: Any) -> None:
     with working(f'writing {len(nodes)} trajectories to {folder}'), all_or_nothing() as note:
         node = export_trajectories(settings=note(orm.Dict(settings)), **nodes)
         _copy(node, folder)
-    click.echo(f'{folder}: {len(nodes)} trajectories, by export_trajectories<{node.creator.pk}>')
+    counts = {'n_trajectories': len(nodes)}
+    _tell(folder, node, counts, f'{len(nodes)} trajectories', as_json=options['as_json'])
+
+
+def _tell(path: Path, node: Any, counts: dict[str, int], content: str, *, as_json: bool = False) -> None:
+    """Print what was written where, and by which process."""
+    process = node.creator
+    text = f'{path}: {content}, by {process.process_label}<{process.pk}>'
+    record = {'path': str(path), **counts, 'process': process.pk, 'uuid': process.uuid}
+    tell(text, record, as_json=as_json)
 
 
 @command.command(
@@ -98,12 +109,13 @@ def _trajectories(folder: Path, file_format: str, **options: Any) -> None:
         'export ensemble 2126 aluminium.pt --format torchscript', 'export ensemble 2126 neurochem --format neurochem'
     ),
 )
-@click.argument('pk')
+@click.argument('pk', shell_complete=complete_ensembles)
 @click.argument('path', type=click.Path(path_type=Path))
 @click.option('--format', 'file_format', type=click.Choice(list(ENSEMBLE_FORMATS)), required=True)
 @_distilled_option
+@json_option
 @profile_option()
-def ensemble(pk: str, path: Path, file_format: str, *, distilled: bool) -> None:
+def ensemble(pk: str, path: Path, file_format: str, *, distilled: bool, as_json: bool) -> None:
     """Write the networks of the ensemble PK (or UUID) to PATH for torchani, TorchScript or NeuroChem."""
     from aiida import orm
 
@@ -117,7 +129,8 @@ def ensemble(pk: str, path: Path, file_format: str, *, distilled: bool) -> None:
         settings = note(orm.Dict({'file_format': file_format, 'filename': path.name}))
         node: Any = export_ensemble(settings=settings, ensemble=found)
         _copy(node, path)
-    click.echo(f'{path}: {found.ensemble.model.n_members} networks, by export_ensemble<{node.creator.pk}>')
+    n_members = found.ensemble.model.n_members
+    _tell(path, node, {'n_members': n_members}, f'{n_members} networks', as_json=as_json)
 
 
 def _ensemble(identifier: str, option: str, *, distilled: bool) -> Any:
@@ -130,7 +143,7 @@ def _ensemble(identifier: str, option: str, *, distilled: bool) -> Any:
 
 
 @command.command('lammps', epilog=examples('export lammps 2126 aluminium', 'export lammps 2126 fast --distilled'))
-@click.argument('identifier', metavar='ENSEMBLE')
+@click.argument('identifier', metavar='ENSEMBLE', shell_complete=complete_ensembles)
 @click.argument('folder', type=click.Path(path_type=Path), metavar='DIR')
 @lmp_option
 @kernel_options
@@ -143,7 +156,7 @@ def lammps(identifier: str, folder: Path, lmp: Path | None, **options: Any) -> N
 
 
 @command.command('kim', epilog=examples('export kim 2126 Al_laptop --cpu avx2'))
-@click.argument('identifier', metavar='ENSEMBLE')
+@click.argument('identifier', metavar='ENSEMBLE', shell_complete=complete_ensembles)
 @click.argument('folder', type=click.Path(path_type=Path), metavar='DIR')
 @kernel_options
 @_distilled_option
@@ -171,7 +184,7 @@ def _sources(identifier: str, folder: Path, *, program: str, distilled: bool, **
         settings = note(orm.Dict({'program': program, 'filename': folder.name, **given}))
         node: Any = export_sources(settings=settings, ensemble=found)
         _copy(node, folder)
-    click.echo(f'{folder}: {n_members} networks, by export_sources<{node.creator.pk}>')
+    _tell(folder, node, {'n_members': n_members}, f'{n_members} networks')
 
 
 def _format_of(path: Path, given: str | None, formats: Mapping[str, Any]) -> str:
@@ -215,7 +228,7 @@ def _copy(node: Any, path: Path) -> None:
 def _add(made: click.Command, kind: str) -> None:
     """Add a subcommand with the options that filter records of a kind."""
     made.params += filter_options(KINDS[kind])
-    command.add_command(profile_option()(made))
+    command.add_command(json_option(profile_option()(made)))
 
 
 _add(
@@ -257,7 +270,7 @@ _add(
 
 @click.command('whence', epilog=examples('whence labels.extxyz'))
 @click.argument('path', type=click.Path(exists=True, dir_okay=False, path_type=Path))
-@click.option('--json', 'as_json', is_flag=True, help='Print one JSON object.')
+@json_option
 @profile_option()
 def whence(path: Path, as_json: bool) -> None:
     """Find the export of this profile that wrote the file PATH, and its inputs.

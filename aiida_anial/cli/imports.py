@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from aiida_anial.cli.parameters import FiniteRange, examples
+from aiida_anial.cli.parameters import FiniteRange, examples, json_option, tell
 from aiida_anial.cli.profile import profile_option
 from aiida_anial.cli.progress import working
 from aiida_anial.common.errors import AnialError, one_line
@@ -46,6 +46,7 @@ def command() -> None:
 @_campaign
 @_mix
 @_max_force
+@json_option
 @profile_option()
 def dataset(**options: Any) -> None:
     """Store the labels in the file PATH: extended XYZ, HDF5 in the ANI layout, or an ASE database."""
@@ -73,8 +74,8 @@ def dataset(**options: Any) -> None:
             import_dataset(settings=note(orm.Dict(_settings(level, theory, reading, options))), file=file)
             for level, theory in theories.items()
         ]
-    for outputs in imported:
-        _report(outputs)
+    shards = [_stored(outputs) for outputs in imported]
+    _report(shards, as_json=options['as_json'])
 
 
 def _settings(level: str, theory: Any, reading: dict[str, Any], options: dict[str, Any]) -> dict[str, Any]:
@@ -92,6 +93,7 @@ def _settings(level: str, theory: Any, reading: dict[str, Any], options: dict[st
 @_campaign
 @_mix
 @_max_force
+@json_option
 @profile_option()
 def calculations(pks: tuple[str, ...], **options: Any) -> None:
     """Store the finished pw.x calculations PKS (or UUIDs) as labels."""
@@ -118,7 +120,7 @@ def calculations(pks: tuple[str, ...], **options: Any) -> None:
             parameters={name: job.outputs.output_parameters for name, job in by_name.items()},
             trajectories={name: job.outputs.output_trajectory for name, job in by_name.items()},
         )
-    _report(outputs)
+    _report([_stored(outputs)], as_json=options['as_json'])
 
 
 def _mesh_rule(jobs: list[Any], options: dict[str, Any]) -> dict[str, Any]:
@@ -257,21 +259,34 @@ def _check_sound(found: Any, options: dict[str, Any]) -> None:
     raise AnialError(one_line(f'{options["path"]}: no label is valid; {first}: {faults[first]}.'))
 
 
-def _report(outputs: Any) -> None:
+def _stored(outputs: Any) -> Any:
+    """Return the shard that an import has stored, and say what it has rejected.
+
+    :raises AnialError: if no label is valid.
+    """
     rejected = outputs['rejected'].get_dict()
     for name, reason in rejected.items():
         click.echo(f'{name} rejected: {reason}', err=True)
     if 'dataset' not in outputs:
         raise AnialError('no label is valid; only the failed import was stored.')
-    shard = outputs['dataset']
-    click.echo(f'Stored shard {shard.pk}: {shard.n_configurations} labels; add it with: submit --dataset {shard.pk}')
+    return outputs['dataset']
+
+
+def _report(shards: list[Any], *, as_json: bool) -> None:
+    lines = [
+        f'Stored shard {shard.pk}: {shard.n_configurations} labels; add it with: submit --dataset {shard.pk}'
+        for shard in shards
+    ]
+    records = [{'pk': shard.pk, 'uuid': shard.uuid, 'n_labels': shard.n_configurations} for shard in shards]
+    tell('\n'.join(lines), records, as_json=as_json)
 
 
 @click.command('import-model', epilog=examples('import-model model-Al-75 --label ANI-Al'))
 @click.argument('path', type=click.Path(exists=True, path_type=Path))
 @click.option('--label', default='', help='Label of the node.')
+@json_option
 @profile_option()
-def model(path: Path, label: str) -> None:
+def model(path: Path, label: str, *, as_json: bool) -> None:
     """Store the ensemble at PATH: a folder of NeuroChem files, or a safetensors file of this package."""
     from aiida_anial.cli.preflight import check_disk
     from aiida_anial.data.ensemble import EnsembleData
@@ -285,4 +300,6 @@ def model(path: Path, label: str) -> None:
     node = EnsembleData(ensemble)
     node.label = label
     node.store()
-    click.echo(f'Stored ensemble {node.pk}: {ensemble.model.n_members} members of kind {ensemble.model.kind}')
+    n_members = ensemble.model.n_members
+    text = f'Stored ensemble {node.pk}: {n_members} members of kind {ensemble.model.kind}'
+    tell(text, {'pk': node.pk, 'uuid': node.uuid, 'n_members': n_members}, as_json=as_json)

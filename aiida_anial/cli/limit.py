@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from aiida_anial.cli.parameters import examples
+from aiida_anial.cli.parameters import examples, json_option, tell
 from aiida_anial.cli.profile import profile_option
 from aiida_anial.common.errors import AnialError
 
@@ -15,8 +15,9 @@ __all__ = ('command',)
 @click.argument('computer', required=False)
 @click.argument('number', required=False, type=click.IntRange(min=1))
 @click.option('--none', 'unlimited', is_flag=True, help='Remove the limit of COMPUTER.')
+@json_option
 @profile_option()
-def command(computer: str | None, number: int | None, unlimited: bool) -> None:
+def command(computer: str | None, number: int | None, *, unlimited: bool, as_json: bool) -> None:
     """Limit the pw.x calculations on COMPUTER to NUMBER at a time, over all campaigns of the profile.
 
     A campaign that starts later gets its share as calculations finish. Lowering the limit does not stop running
@@ -39,7 +40,14 @@ def command(computer: str | None, number: int | None, unlimited: bool) -> None:
         found[0].delete_property(LIMIT, raise_exception=False)
     elif number is not None:
         found[0].set_property(LIMIT, number)
-    for one in found:
-        bound = one.get_property(LIMIT, None)
-        alive = sum(map(len, held_slots(pool_of_computer(one)).values()))
-        click.echo(f'{one.label}: {"no limit" if bound is None else f"at most {bound}"}, {alive} active')
+    rows = [
+        {
+            'computer': one.label,
+            'limit': one.get_property(LIMIT, None),
+            'active': sum(map(len, held_slots(pool_of_computer(one)).values())),
+        }
+        for one in found
+    ]
+    bounds = ['no limit' if row['limit'] is None else f'at most {row["limit"]}' for row in rows]
+    lines = [f'{row["computer"]}: {bound}, {row["active"]} active' for row, bound in zip(rows, bounds, strict=True)]
+    tell('\n'.join(lines), rows, as_json=as_json)

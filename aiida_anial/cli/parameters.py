@@ -2,21 +2,35 @@
 
 from __future__ import annotations
 
+import json
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 import click
 
 from aiida_anial.common.errors import AnialError
 
-__all__ = ('INTERRUPTED', 'WIDE', 'FiniteRange', 'examples', 'refuse_together')
+__all__ = ('INTERRUPTED', 'WIDE', 'FiniteRange', 'examples', 'json_option', 'refuse_together', 'tell')
 
 INTERRUPTED: Final = 130
 """Exit status of a command that Ctrl-C or SIGTERM ended."""
 
 WIDE: Final = 'Show all columns and whole texts, whatever the width of the terminal.'
 """Help of the option ``--wide``."""
+
+
+json_option = click.option('--json', 'as_json', is_flag=True, help='Print JSON.')
+"""Option for a command whose output programs may read; messages go to the standard error."""
+
+
+def tell(text: str, record: Mapping[str, Any] | Sequence[Any], *, as_json: bool) -> None:
+    """Print what a command has done.
+
+    :param text: in words.
+    :param record: for programs.
+    """
+    click.echo(json.dumps(record, indent=2) if as_json else text)
 
 
 def examples(*commands: str) -> str:

@@ -9,6 +9,8 @@ from typing import Any
 
 import click
 
+from aiida_anial.cli.completion import complete_list, complete_processes
+from aiida_anial.cli.pager import paged
 from aiida_anial.cli.parameters import WIDE, examples, refuse_together
 from aiida_anial.cli.profile import profile_option
 from aiida_anial.queries.columns import Column, Kind, parse_condition
@@ -18,6 +20,8 @@ __all__ = ('command', 'filter_options', 'selection')
 
 _METAVARS = {'int': 'INT|LOW..HIGH', 'float': 'LOW..HIGH', 'str': 'TEXT', 'bool': 'yes|no', 'date': 'DATE|LOW..HIGH'}
 _PREFIX = 'where_'
+# Of numbers in columns that tables show only when they are asked for.
+_DIGITS = 4
 _EXAMPLES = {
     'labels': 'query labels --campaign 31 --density-g-per-cm3 2.6..2.8 --sort -energy_per_atom_ev --limit 10',
     'shards': 'query shards --campaign 31',
@@ -41,7 +45,12 @@ def command() -> None:
 def filter_options(kind: Kind) -> list[click.Option]:
     """Return the options that select records: ``--campaign``, and one for each column."""
     options = [
-        click.Option(['--campaign', 'campaigns'], multiple=True, help='Only this campaign (pk or UUID); repeatable.')
+        click.Option(
+            ['--campaign', 'campaigns'],
+            multiple=True,
+            help='Only this campaign (pk or UUID); repeatable.',
+            shell_complete=complete_processes('ActiveLearningWorkChain'),
+        )
     ]
     for column in kind.searchable:
         names = [_option(column), _PREFIX + column.name]
@@ -77,13 +86,16 @@ def _subcommand(kind: Kind) -> click.Command:
         if options['only_count']:
             click.echo(count(kind.name, **chosen))
             return
-        rows = records(kind.name, **chosen, sort=options['sort'], limit=options['limit'])
-        if options['as_json']:
-            click.echo(json.dumps(rows, indent=2))
-        elif options['as_csv']:
-            _print_csv(kind, rows)
-        else:
-            _print_table(kind, rows, wide=options['wide'])
+        columns = _chosen(kind, options['columns'])
+        names = [column.name for column in columns or kind.columns]
+        rows = records(kind.name, **chosen, sort=options['sort'], limit=options['limit'], columns=names)
+        with paged():
+            if options['as_json']:
+                click.echo(json.dumps(rows, indent=2))
+            elif options['as_csv']:
+                _print_csv(names, rows)
+            else:
+                _print_table(kind, columns or [column for column in kind.columns if column.heading], rows, options)
 
     made: click.Command = profile_option()(
         click.Command(
@@ -94,7 +106,17 @@ def _subcommand(kind: Kind) -> click.Command:
             params=[
                 *filter_options(kind),
                 click.Option(
-                    ['--sort'], default='pk', metavar='COLUMN', help='Sort by this; -COLUMN for descending order.'
+                    ['--columns'],
+                    metavar='A,B,C',
+                    help='Columns to print, in this order.',
+                    shell_complete=complete_list(lambda: [column.name for column in kind.columns]),
+                ),
+                click.Option(
+                    ['--sort'],
+                    default='pk',
+                    metavar='COLUMN',
+                    help='Sort by this; -COLUMN for descending order.',
+                    shell_complete=complete_list(lambda: [column.name for column in kind.searchable]),
                 ),
                 click.Option(['--limit'], type=click.IntRange(min=1), help='Maximum number of records.'),
                 click.Option(['--count', 'only_count'], is_flag=True, help='Print only the number of records.'),
@@ -107,20 +129,36 @@ def _subcommand(kind: Kind) -> click.Command:
     return made
 
 
-def _print_table(kind: Kind, rows: list[dict[str, Any]], *, wide: bool) -> None:
+def _chosen(kind: Kind, text: str | None) -> list[Column]:
+    """Return the columns that the user has chosen; none if all are wanted.
+
+    :raises AnialError: if a column does not exist.
+    """
+    if text is None:
+        return []
+    return [kind.column(name.strip()) for name in dict.fromkeys(text.split(','))]
+
+
+def _print_table(kind: Kind, columns: list[Column], rows: list[dict[str, Any]], options: dict[str, Any]) -> None:
     from aiida_anial.cli.tables import Heading, print_table
 
-    columns = [column for column in kind.columns if column.heading]
-    # Columns come in the order of their importance, the identifier first.
+    # Columns come in the order of their importance, the identifier first; all that were asked for are shown.
     headings = [
-        Heading(column.heading, column.name, column.digits, rank=rank, is_text=column.type == 'str')
+        Heading(
+            column.heading or column.name.replace('_', ' '),
+            column.name,
+            column.digits if column.heading else _DIGITS,
+            rank=0 if options['columns'] else rank,
+            is_text=column.type in ('str', 'date'),
+        )
         for rank, column in enumerate(columns)
     ]
-    print_table(f'{len(rows)} {kind.name if len(rows) != 1 else kind.singular}', headings, rows, wide=wide)
+    title = f'{len(rows)} {kind.name if len(rows) != 1 else kind.singular}'
+    print_table(title, headings, rows, wide=options['wide'])
 
 
-def _print_csv(kind: Kind, rows: list[dict[str, Any]]) -> None:
-    writer = csv.DictWriter(sys.stdout, [column.name for column in kind.columns], lineterminator='\n')
+def _print_csv(names: list[str], rows: list[dict[str, Any]]) -> None:
+    writer = csv.DictWriter(sys.stdout, names, lineterminator='\n')
     writer.writeheader()
     writer.writerows(rows)
 

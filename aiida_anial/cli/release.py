@@ -6,7 +6,8 @@ from pathlib import Path
 
 import click
 
-from aiida_anial.cli.parameters import examples
+from aiida_anial.cli.completion import complete_processes
+from aiida_anial.cli.parameters import examples, json_option, tell
 from aiida_anial.cli.profile import profile_option
 from aiida_anial.cli.progress import working
 from aiida_anial.common.errors import AnialError
@@ -19,13 +20,16 @@ _TITLE = 'Labelled configurations of aluminium and an interatomic potential, by 
 @click.command(
     'release', epilog=examples("release 31 aluminium --author 'Curie, Marie' --title 'Aluminium, 250 labels'")
 )
-@click.argument('campaign')
+@click.argument('campaign', shell_complete=complete_processes('ActiveLearningWorkChain'))
 @click.argument('folder', metavar='DIR', type=click.Path(path_type=Path))
 @click.option('--author', 'authors', required=True, multiple=True, metavar="'FAMILY, GIVEN'", help='Repeatable.')
 @click.option('--title', default=_TITLE, show_default=True, help='Title of the release.')
 @click.option('--license', 'license_text', default='CC-BY-4.0', show_default=True, help='SPDX identifier.')
+@json_option
 @profile_option()
-def command(campaign: str, folder: Path, authors: tuple[str, ...], title: str, license_text: str) -> None:
+def command(
+    campaign: str, folder: Path, authors: tuple[str, ...], title: str, license_text: str, *, as_json: bool
+) -> None:
     """Write CAMPAIGN (pk, UUID or label) to a folder ready to publish.
 
     DIR will contain the dataset, the ensemble, tables, plots, the settings, an archive of the whole graph, a data card,
@@ -44,7 +48,10 @@ def command(campaign: str, folder: Path, authors: tuple[str, ...], title: str, l
         facts = write_release(node, folder, title=title, authors=people, license_id=license_id)
     if not facts['campaign']['is_finished']:
         click.echo(f'Campaign {node.pk} has not finished ({facts["campaign"]["state"]}); the card says so.', err=True)
-    click.echo(
-        f'{folder}: {facts["n_labels"]} labels, an ensemble of {facts["ensemble"]["n_members"]} members, '
-        f'an archive of {facts["archive"].n_nodes} nodes; read {folder / "README.md"} before publishing'
+    n_labels, n_members, n_nodes = facts['n_labels'], facts['ensemble']['n_members'], facts['archive'].n_nodes
+    text = (
+        f'{folder}: {n_labels} labels, an ensemble of {n_members} members, '
+        f'an archive of {n_nodes} nodes; read {folder / "README.md"} before publishing'
     )
+    record = {'path': str(folder), 'n_labels': n_labels, 'n_members': n_members, 'n_nodes': n_nodes}
+    tell(text, record, as_json=as_json)

@@ -6,7 +6,8 @@ from pathlib import Path
 
 import click
 
-from aiida_anial.cli.parameters import examples
+from aiida_anial.cli.completion import complete_processes
+from aiida_anial.cli.parameters import examples, json_option, tell
 from aiida_anial.cli.profile import profile_option
 from aiida_anial.cli.progress import working
 
@@ -14,10 +15,11 @@ __all__ = ('command',)
 
 
 @click.command('report', epilog=examples('report 31', 'report 31 aluminium.html'))
-@click.argument('campaign')
+@click.argument('campaign', shell_complete=complete_processes('ActiveLearningWorkChain'))
 @click.argument('out', metavar='[OUT.html]', required=False, type=click.Path(path_type=Path))
+@json_option
 @profile_option()
-def command(campaign: str, out: Path | None) -> None:
+def command(campaign: str, out: Path | None, *, as_json: bool) -> None:
     """Write CAMPAIGN (pk, UUID or label) as one HTML page, at any moment of the campaign.
 
     The page has the course of the campaign, errors, labels, trajectories, properties and structures, each with its
@@ -31,4 +33,5 @@ def command(campaign: str, out: Path | None) -> None:
     path = out or Path(f'campaign-{node.pk}.html')
     with working(f'collecting campaign {node.pk}'):
         size = write_page(node, path)
-    click.echo(f'{path}: campaign {node.pk}, {size / 1e6:.1f} MB; open it in a browser')
+    text = f'{path}: campaign {node.pk}, {size / 1e6:.1f} MB; open it in a browser'
+    tell(text, {'path': str(path), 'campaign': node.pk, 'size': size}, as_json=as_json)

@@ -8,6 +8,7 @@ from typing import Any
 
 import click
 
+from aiida_anial.cli.completion import complete_processes
 from aiida_anial.cli.parameters import INTERRUPTED, FiniteRange, examples
 from aiida_anial.cli.profile import profile_option
 from aiida_anial.cli.progress import working
@@ -20,7 +21,7 @@ _KINDS = ('function', 'evaluation', 'dynamics', 'training', 'dft')
 
 
 @click.command('reproduce', epilog=examples('reproduce 1204', 'reproduce 31 --recursive --budget 600'))
-@click.argument('pk')
+@click.argument('pk', shell_complete=complete_processes())
 @click.option('--recursive', is_flag=True, help='Run every step under a work chain again, each from its stored inputs.')
 @click.option(
     '--budget',

@@ -65,6 +65,9 @@ class _Group(click.Group):
             raise click.UsageError(f'{exception.message} Commands: {", ".join(_COMMANDS)}.', ctx) from exception
 
     def invoke(self, ctx: click.Context) -> Any:
+        # rich heeds these by itself.
+        if os.environ.get('NO_COLOR') or os.environ.get('TERM') == 'dumb':
+            ctx.color = False
         try:
             return super().invoke(ctx)
         except KeyboardInterrupt:

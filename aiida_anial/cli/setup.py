@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import json
 import sys
 from collections.abc import Callable
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import click
 
 from aiida_anial.cli.credentials import PROTOCOLS, read_servers, settings
-from aiida_anial.cli.parameters import examples
+from aiida_anial.cli.parameters import examples, json_option
 from aiida_anial.cli.profile import in_profile, profile_option
 from aiida_anial.common.errors import AnialError
 
@@ -112,16 +114,27 @@ _SLOW = (click.style('slow    ', fg='yellow'), 'faster')
 
 
 @click.command('doctor', epilog=examples('doctor', 'doctor -p production'))
+@json_option
 @profile_option()
-def doctor() -> None:
-    """Check everything that a campaign needs, say how to fix what is missing, and what makes it slow."""
+def doctor(*, as_json: bool) -> None:
+    """Check everything that a campaign needs, say how to fix what is missing, and what makes it slow.
+
+    The exit status is 1 if something is missing.
+    """
     from aiida_anial.cli.checks import checks
 
-    healthy = True
+    found = []
     for check in checks():
-        healthy = healthy and check.passed is not False
-        mark, word = _SLOW if check.is_slow else _MARKS[check.passed]
-        click.echo(f'{mark} {check.name}: {check.finding}')
-        if word:
-            click.echo(in_profile(f'         {word}: {check.remedy}'))
-    sys.exit(0 if healthy else 1)
+        found.append(check)
+        if not as_json:
+            _print_check(check)
+    if as_json:
+        click.echo(json.dumps([asdict(check) for check in found], indent=2))
+    sys.exit(1 if any(check.passed is False for check in found) else 0)
+
+
+def _print_check(check: Any) -> None:
+    mark, word = _SLOW if check.is_slow else _MARKS[check.passed]
+    click.echo(f'{mark} {check.name}: {check.finding}')
+    if word:
+        click.echo(in_profile(f'         {word}: {check.remedy}'))

@@ -10,6 +10,7 @@ from typing import Any
 
 import click
 
+from aiida_anial.cli.completion import complete_ensembles
 from aiida_anial.cli.parameters import examples, refuse_together
 from aiida_anial.cli.process_options import no_wait_option, plots_option, settings_option
 from aiida_anial.cli.profile import profile_option
@@ -57,7 +58,7 @@ _RADII = (
         'shock --size paper --input in.wave',
     ),
 )
-@click.argument('subject', metavar='[ENSEMBLE]', required=False)
+@click.argument('subject', metavar='[ENSEMBLE]', required=False, shell_complete=complete_ensembles)
 @click.option('--size', type=click.Choice(tuple(SIZES)), default='quick', show_default=True, help='Crystal and time.')
 @settings_option
 @click.option('--seed', type=click.IntRange(min=0), default=1, show_default=True, help='Seed of velocities and draws.')

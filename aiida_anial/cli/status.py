@@ -6,15 +6,17 @@ import json
 
 import click
 
-from aiida_anial.cli.parameters import WIDE, examples
+from aiida_anial.cli.completion import complete_processes
+from aiida_anial.cli.pager import paged
+from aiida_anial.cli.parameters import WIDE, examples, json_option
 from aiida_anial.cli.profile import profile_option
 
 __all__ = ('command',)
 
 
 @click.command('status', epilog=examples('status 31', 'status 31 --json'))
-@click.argument('pk')
-@click.option('--json', 'as_json', is_flag=True, help='Print one JSON object.')
+@click.argument('pk', shell_complete=complete_processes('ActiveLearningWorkChain'))
+@json_option
 @click.option('--wide', is_flag=True, help=WIDE)
 @profile_option()
 def command(pk: str, *, as_json: bool, wide: bool) -> None:
@@ -27,7 +29,8 @@ def command(pk: str, *, as_json: bool, wide: bool) -> None:
     from aiida_anial.queries.campaign_status import campaign_status, load_campaign
 
     status = campaign_status(load_campaign(pk))
-    if as_json:
-        click.echo(json.dumps(status, indent=2))
-    else:
-        print_campaign(status, wide=wide)
+    with paged():
+        if as_json:
+            click.echo(json.dumps(status, indent=2))
+        else:
+            print_campaign(status, wide=wide)

@@ -8,7 +8,7 @@ import click
 
 from aiida_anial.active_learning.settings import CampaignInputs
 from aiida_anial.cli.campaign_options import campaign_options
-from aiida_anial.cli.parameters import examples
+from aiida_anial.cli.parameters import examples, json_option, refuse_together, tell
 from aiida_anial.cli.profile import in_profile, profile_option
 from aiida_anial.common.errors import AnialError
 
@@ -48,6 +48,7 @@ __all__ = ('command',)
     help='Print the resolved inputs as YAML, and check them and the codes, without submitting.',
 )
 @click.option('--pk-only', is_flag=True, help='Print only the pk of the campaign.')
+@json_option
 @profile_option()
 def command(**options: Any) -> None:
     """Start a campaign from a protocol and a YAML file of OVERRIDES.
@@ -57,6 +58,8 @@ def command(**options: Any) -> None:
 
     Watch it with `aiida-anial watch PK`, `aiida-anial status PK` and `verdi process report PK`.
     """
+    refuse_together(options, 'as_json', 'pk_only')
+    refuse_together(options, 'as_json', 'dry_run')
     if options['mix_theory'] and not (options['continued'] or options['datasets']):
         raise AnialError('--mix-theory: there is nothing to mix without --continue-from or --dataset.')
     from aiida_anial.cli.advice import say_advice
@@ -67,10 +70,10 @@ def command(**options: Any) -> None:
         _print(inputs, past)
         _check(inputs, nodes, options)
         return
-    pk = _submit(inputs, nodes, past, options)
-    click.echo(
-        pk if options['pk_only'] else in_profile(f'Submitted campaign {pk}; follow it with `aiida-anial watch {pk}`')
-    )
+    node = _submit(inputs, nodes, past, options)
+    said = in_profile(f'Submitted campaign {node.pk}; follow it with `aiida-anial watch {node.pk}`')
+    text = str(node.pk) if options['pk_only'] else said
+    tell(text, {'pk': node.pk, 'uuid': str(node.uuid)}, as_json=options['as_json'])
 
 
 def _fresh(options: dict[str, Any]) -> Planned:
@@ -131,8 +134,8 @@ def _check(inputs: CampaignInputs, nodes: CampaignNodes | None, options: dict[st
         click.echo(f'Not yet: {exception}', err=True)
 
 
-def _submit(inputs: CampaignInputs, nodes: Any, past: Continuation | None, options: dict[str, Any]) -> int:
-    """Submit the work chain and return its pk."""
+def _submit(inputs: CampaignInputs, nodes: Any, past: Continuation | None, options: dict[str, Any]) -> Any:
+    """Submit the work chain and return its node."""
     from aiida_anial.cli.resolve import launched
     from aiida_anial.protocols.builder import campaign_builder
 
@@ -144,4 +147,4 @@ def _submit(inputs: CampaignInputs, nodes: Any, past: Continuation | None, optio
     node = launched(builder)
     if past is not None and past.campaigns:
         node.base.extras.set('continues', [campaign.uuid for campaign in past.campaigns])
-    return int(node.pk)
+    return node

@@ -42,13 +42,15 @@ _LITERATURE = '|'
 _CSV_COLUMNS = ('property', 'quantity', 'unit', 'source', 'kind', 'value', 'uncertainty', 'citation')
 
 
-def comparison_text(rows: Sequence[Row]) -> str:
+def comparison_text(rows: Sequence[Row], *, width: int | None = None) -> str:
     """Return a table for each property: columns for the subjects, a line, and columns for literature sources.
 
     ``116.3(4)`` means 116.3 with an uncertainty of 0.4.
+
+    :param width: characters of a line; the last sources for which there is no room are left out and named.
     """
     names = dict.fromkeys(row.property_name for row in rows)
-    return '\n\n'.join(_section(name, [row for row in rows if row.property_name == name]) for name in names)
+    return '\n\n'.join(_section(name, [row for row in rows if row.property_name == name], width) for name in names)
 
 
 def comparison_notes(subjects: Iterable[Subject]) -> list[str]:
@@ -112,7 +114,7 @@ def format_quantity(quantity: Quantity) -> str:
     return f'{quantity.value:z.{usual}f}'
 
 
-def _section(name: str, rows: Sequence[Row]) -> str:
+def _section(name: str, rows: Sequence[Row], width: int | None) -> str:
     """Return the table of one property."""
     subjects = list(dict.fromkeys(subject for row in rows for subject in row.values))
     known = {one.source: one for row in rows for one in row.references}
@@ -132,9 +134,23 @@ def _section(name: str, rows: Sequence[Row]) -> str:
             ]
         )
     widths = [max(map(len, column)) for column in zip(*table, strict=True)]
+    n_shown = len(widths)
+    # Names, units and subjects stay.
+    while width is not None and _length(widths[:n_shown]) > width and n_shown > 2 + len(subjects):
+        n_shown -= 1
+    left_out = [text for text in table[0][n_shown:] if text != _LITERATURE]
+    table, widths = [cells[:n_shown] for cells in table], widths[:n_shown]
+    if widths and table[0][-1] == _LITERATURE:
+        table, widths = [cells[:-1] for cells in table], widths[:-1]
     heading, *body = [_line(cells, widths) for cells in table]
-    rule = '-' * (sum(widths) + 2 * (len(widths) - 1))
-    return '\n'.join([heading, rule, *body, *_explanations(name, rows)])
+    rule = '-' * _length(widths)
+    too_narrow = [f'Too narrow for {", ".join(left_out)}; --wide shows all.'] if left_out else []
+    return '\n'.join([heading, rule, *body, *_explanations(name, rows), *too_narrow])
+
+
+def _length(widths: Sequence[int]) -> int:
+    """Return the characters of a line with columns of these widths."""
+    return sum(widths) + 2 * (len(widths) - 1)
 
 
 def _explanations(name: str, rows: Sequence[Row]) -> list[str]:
