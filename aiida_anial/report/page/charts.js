@@ -73,7 +73,10 @@ function axisOf(axis, range, levels, chart) {
       found.suggestedMax = Math.max(...places) + margin
     }
   }
-  if (range) [found.min, found.max] = range
+  if (range) {
+    [found.min, found.max] = range
+    found.ticks.includeBounds = false
+  }
   if (levels) {
     found.suggestedMin = Math.min(...levels.map(([height]) => height))
     found.suggestedMax = Math.max(...levels.map(([height]) => height))
