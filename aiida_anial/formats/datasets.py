@@ -14,6 +14,7 @@ from aiida_anial.formats.extxyz import read_extxyz, write_extxyz
 from aiida_anial.formats.files import reading, replaced
 from aiida_anial.formats.hdf5 import read_hdf5, write_hdf5
 from aiida_anial.formats.importing import Record, check_counts, checked_dataset
+from aiida_anial.formats.parquet import read_parquet, write_parquet
 from aiida_anial.formats.plausibility import ENERGY_UNITS
 
 __all__ = ('DATASET_FORMATS', 'DatasetFormat', 'read_dataset', 'write_dataset')
@@ -46,6 +47,9 @@ DATASET_FORMATS = {
     ),
     'ase_db': DatasetFormat(
         '.db', 'an SQLite database of ASE', b'SQLite format 3\0', 'eV', write_ase_database, read_ase_database
+    ),
+    'parquet': DatasetFormat(
+        '.parquet', 'a Parquet file with the columns of ColabFit', b'PAR1', 'eV', write_parquet, read_parquet
     ),
 }
 

@@ -70,7 +70,7 @@ def dataset_file(suffix: str) -> Callable[[Path, Any, Any], Path]:
         write_dataset(
             path,
             ExportedDataset(labelled, ('unknown',) * len(labelled), header),
-            file_format={'.extxyz': 'extxyz', '.h5': 'hdf5', '.db': 'ase_db'}[suffix],
+            file_format={'.extxyz': 'extxyz', '.h5': 'hdf5', '.db': 'ase_db', '.parquet': 'parquet'}[suffix],
         )
         return path
 
@@ -96,6 +96,7 @@ READERS: dict[str, tuple[Callable[[Path, Any, Any], Path], Callable[[Path], obje
     'extended XYZ': (dataset_file('.extxyz'), read_dataset),
     'HDF5': (dataset_file('.h5'), read_dataset),
     'ASE database': (dataset_file('.db'), read_dataset),
+    'Parquet': (dataset_file('.parquet'), read_dataset),
     'ensemble': (model_file, read_potential),
     'EAM': (text_file('valid.eam.fs', EAM), read_eam),
     'overrides': (text_file('over.yaml', 'seed: 1\ncampaign: {n_cycles: 1, t_max_growth: 1e-3}\n'), read_overrides),

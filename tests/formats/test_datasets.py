@@ -157,7 +157,7 @@ def test_files_that_are_missing_or_not_of_any_format_are_refused(tmp_path):
 
 
 def test_unknown_formats_and_units_are_named(tmp_path, dataset):
-    with pytest.raises(AnialError, match="format: 'xyz' is not one of extxyz, hdf5, ase_db"):
+    with pytest.raises(AnialError, match="format: 'xyz' is not one of extxyz, hdf5, ase_db, parquet"):
         write_dataset(tmp_path / 'data', dataset, file_format='xyz')
     write_dataset(tmp_path / 'data', dataset, file_format='extxyz')
     with pytest.raises(AnialError, match="energy_unit: 'J' is not one of eV, hartree, Ry"):
