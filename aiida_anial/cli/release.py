@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -25,27 +26,36 @@ _TITLE = 'Labelled configurations of aluminium and an interatomic potential, by 
 @click.option('--author', 'authors', required=True, multiple=True, metavar="'FAMILY, GIVEN'", help='Repeatable.')
 @click.option('--title', default=_TITLE, show_default=True, help='Title of the release.')
 @click.option('--license', 'license_text', default='CC-BY-4.0', show_default=True, help='SPDX identifier.')
+@click.option(
+    '--isolated-atom',
+    'isolated',
+    multiple=True,
+    metavar='PROCESS',
+    help='Calculation by pw.x (pk or UUID) of one spin-polarised atom in a box, for its energy. Repeatable.',
+)
 @json_option
 @profile_option()
-def command(
-    campaign: str, folder: Path, authors: tuple[str, ...], title: str, license_text: str, *, as_json: bool
-) -> None:
+def command(campaign: str, folder: Path, **options: Any) -> None:
     """Write CAMPAIGN (pk, UUID or label) to a folder ready to publish.
 
-    DIR will contain the dataset, the ensemble, tables, plots, the settings, an archive of the whole graph, a data card,
-    a citation file and checksums. It appears only once it is complete.
+    DIR will contain the dataset, the ensemble, tables, plots, the settings, an archive of the whole graph, cards of
+    the data and of the potential, a citation file and checksums. It appears only once it is complete.
     """
+    from aiida_anial.data.nodes import loaded
     from aiida_anial.queries.campaign_status import load_campaign
     from aiida_anial.report.release import write_release
     from aiida_anial.report.texts import Author, spdx_license
 
-    if not title.strip():
+    if not options['title'].strip():
         raise AnialError('--title: a release needs a title.')
-    people = [Author.parse(text) for text in authors]
-    license_id = spdx_license(license_text)
+    people = [Author.parse(text) for text in options['authors']]
+    license_id = spdx_license(options['license_text'])
     node = load_campaign(campaign, 'CAMPAIGN')
+    atoms = [loaded(identifier, '--isolated-atom') for identifier in options['isolated']]
     with working(f'writing {folder}'):
-        facts = write_release(node, folder, title=title, authors=people, license_id=license_id)
+        facts = write_release(
+            node, folder, title=options['title'], authors=people, license_id=license_id, isolated=atoms
+        )
     if not facts['campaign']['is_finished']:
         click.echo(f'Campaign {node.pk} has not finished ({facts["campaign"]["state"]}); the card says so.', err=True)
     n_labels, n_members, n_nodes = facts['n_labels'], facts['ensemble']['n_members'], facts['archive'].n_nodes
@@ -54,4 +64,4 @@ def command(
         f'an archive of {n_nodes} nodes; read {folder / "README.md"} before publishing'
     )
     record = {'path': str(folder), 'n_labels': n_labels, 'n_members': n_members, 'n_nodes': n_nodes}
-    tell(text, record, as_json=as_json)
+    tell(text, record, as_json=options['as_json'])

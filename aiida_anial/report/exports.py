@@ -26,7 +26,7 @@ from aiida_anial.report.sources import ReleaseSources
 
 __all__ = ('Archive', 'Exports', 'write_archive', 'write_exports', 'write_pseudopotentials')
 
-_DATASETS = {'extxyz': 'dataset.extxyz', 'hdf5': 'dataset.h5'}
+_DATASETS = {'extxyz': 'dataset.extxyz', 'hdf5': 'dataset.h5', 'parquet': 'dataset.parquet'}
 
 
 @dataclass(frozen=True)

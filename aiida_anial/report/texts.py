@@ -7,12 +7,13 @@ from dataclasses import dataclass
 from typing import Any, Self
 
 import yaml
+from ase.data import atomic_numbers
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from packaging.licenses import InvalidLicenseExpression, canonicalize_license_expression
 
 from aiida_anial.common.errors import AnialError
 
-__all__ = ('METHOD', 'Author', 'citation_file', 'data_card', 'spdx_license', 'theory_in_words')
+__all__ = ('METHOD', 'Author', 'citation_file', 'data_card', 'model_card', 'spdx_license', 'theory_in_words')
 
 _SIMPLE = {
     'emt': "effective medium theory, as implemented in ASE's calculator EMT",
@@ -55,15 +56,25 @@ def _details(theory: Mapping[str, Any]) -> list[str]:
     return details
 
 
-_TEMPLATE = 'card.md.jinja'
-
-
 def data_card(facts: Mapping[str, Any]) -> str:
-    """Return the card as Markdown.
+    """Return the data card as Markdown.
 
     :param facts: plain values by the names in the template ``card.md.jinja``; ``write_release`` collects them.
     :raises jinja2.UndefinedError: if a fact is missing.
     """
+    return _rendered('card.md.jinja', {**facts, 'e0s': _e0s(facts['described']['isolated_atom_energies_ev'])})
+
+
+def model_card(facts: Mapping[str, Any]) -> str:
+    """Return the model card as Markdown, without front matter.
+
+    :param facts: result of :func:`~aiida_anial.report.description.description`.
+    :raises jinja2.UndefinedError: if a fact is missing.
+    """
+    return _rendered('model.md.jinja', facts)
+
+
+def _rendered(template: str, facts: Mapping[str, Any]) -> str:
     environment = Environment(
         loader=PackageLoader('aiida_anial.report', '.'),
         undefined=StrictUndefined,
@@ -73,7 +84,16 @@ def data_card(facts: Mapping[str, Any]) -> str:
         autoescape=False,  # noqa: S701 - Markdown, not HTML
     )
     environment.filters |= {'number': _number, 'size': _size, 'words': theory_in_words}
-    return environment.get_template(_TEMPLATE).render(facts)
+    return environment.get_template(template).render(facts)
+
+
+def _e0s(energies: Mapping[str, float]) -> str:
+    """Return the value of MACE's option ``--E0s``.
+
+    :param energies: energy of an isolated atom in eV by symbol; without any, MACE fits them.
+    """
+    by_number = {atomic_numbers[symbol]: energy for symbol, energy in energies.items()}
+    return f"'{by_number}'" if by_number else 'average'
 
 
 def _number(value: float | None, digits: int = 0) -> str:

@@ -69,7 +69,7 @@ def test_the_status_is_the_same(elsewhere, invoke, uuid):
     assert there == here
 
 
-@pytest.mark.parametrize('name', ['dataset.extxyz', 'dataset.h5'])
+@pytest.mark.parametrize('name', ['dataset.extxyz', 'dataset.h5', 'dataset.parquet'])
 def test_an_export_gives_the_same_bytes(elsewhere, release, tmp_path, uuid, name):
     output(elsewhere('aiida-anial', 'export', 'dataset', tmp_path / name, '--campaign', uuid))
     assert (tmp_path / name).read_bytes() == (release / name).read_bytes()

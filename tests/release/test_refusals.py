@@ -95,7 +95,8 @@ def test_an_empty_folder_is_accepted(invoke, campaigns, tmp_path):
     )
     assert result.exit_code == 0, result.output
     card = (tmp_path / 'README.md').read_text()
-    assert card.startswith('# Of 12 cells\n\nMarie Curie\n')
+    assert card.startswith('---\nlicense: cc0-1.0\n')
+    assert '\n---\n\n# Of 12 cells\n\nMarie Curie\n' in card
     assert '[CC0-1.0](https://spdx.org/licenses/CC0-1.0.html)' in card
     assert (tmp_path / 'campaign.aiida').is_file()
 

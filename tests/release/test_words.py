@@ -9,10 +9,10 @@ import pytest
 
 from aiida_anial.common.level_of_theory import LevelOfTheory
 from aiida_anial.queries.rejections import reason_counts
-from aiida_anial.report.facts import label_counts, label_ranges
+from aiida_anial.report.ranges import label_counts, label_ranges
 from aiida_anial.report.texts import theory_in_words
 
-SCIENCE = ('claims', 'parity', 'plots', 'texts')
+SCIENCE = ('cards', 'claims', 'croissant', 'description', 'parity', 'plots', 'ranges', 'texts')
 
 
 def test_reasons_that_differ_in_numbers_alone_are_counted_together():

@@ -7,10 +7,10 @@ from typing import Any, Final
 import numpy as np
 
 from aiida_anial.queries.rejections import reason_counts, rejections
-from aiida_anial.report.facts import label_counts, label_ranges
 from aiida_anial.report.page.accuracy import by_origin
 from aiida_anial.report.page.elements import Axis, Chart, Section, Series, Table, evenly
 from aiida_anial.report.page.sources import PageSources
+from aiida_anial.report.ranges import label_counts, label_ranges
 
 __all__ = ('dataset_section', 'rejected_section')
 
