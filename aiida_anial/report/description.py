@@ -33,7 +33,7 @@ def description(folder: Path) -> dict[str, Any]:
     :param folder: the release.
     """
     citation = yaml.safe_load((folder / 'CITATION.cff').read_text(encoding='utf-8'))
-    dataset = read_dataset(folder / 'dataset.extxyz')
+    dataset = read_dataset(folder / 'dataset.parquet')
     header, labels = dataset.file_header, _table(folder, 'labels')
     return {
         'schema_version': SCHEMA_VERSION,

@@ -22,7 +22,7 @@ THEORY = LevelOfTheory(
 
 
 @pytest.fixture
-def atom(aiida_profile, monkeypatch):
+def atom(computer, monkeypatch):
     """Return a function that stores a finished calculation of an atom in a box."""
 
     def make(*, box=12.0, n_atoms=1, exit_status=0, ecutwfc=16, **printed):
@@ -30,7 +30,7 @@ def atom(aiida_profile, monkeypatch):
         for index in range(n_atoms):
             structure.append_atom(position=(0, 0, 3.0 * index), symbols='Al')
         namelists = {'ecutwfc': ecutwfc, 'ecutrho': 40, 'occupations': 'smearing', 'degauss': 0.001, 'nspin': 2}
-        node = orm.CalcJobNode(computer=orm.load_computer('localhost'), process_type='aiida.calculations:x')
+        node = orm.CalcJobNode(computer=computer, process_type='aiida.calculations:x')
         for label, value in {'structure': structure, 'parameters': orm.Dict({'SYSTEM': namelists})}.items():
             node.base.links.add_incoming(value.store(), LinkType.INPUT_CALC, label)
         node.set_process_state('finished')
@@ -40,6 +40,7 @@ def atom(aiida_profile, monkeypatch):
         parameters = orm.Dict(values)
         parameters.base.links.add_incoming(node, LinkType.CREATE, 'output_parameters')
         parameters.store()
+        node.seal()
         return node
 
     # The pseudopotential itself does not matter here.

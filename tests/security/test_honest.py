@@ -14,6 +14,7 @@ import sys
 from pathlib import Path
 
 import ase.io
+import pyarrow.parquet as pq
 import pytest
 from aiida import orm
 from aiida.manage.configuration import get_config
@@ -38,7 +39,9 @@ def cases_of(name):
     return module
 
 
-@pytest.mark.parametrize(('name', 'file_format'), [('x.extxyz', 'extxyz'), ('x.h5', 'hdf5'), ('x.db', 'ase_db')])
+@pytest.mark.parametrize(
+    ('name', 'file_format'), [('x.extxyz', 'extxyz'), ('x.h5', 'hdf5'), ('x.db', 'ase_db'), ('x.parquet', 'parquet')]
+)
 def test_an_export_is_accepted(world, invoke, bounded, name, file_format):
     path = world.exported(name, file_format)
     with bounded():
@@ -52,6 +55,16 @@ def test_foreign_labels_are_accepted(world, invoke, bounded):
     with bounded():
         result = invoke(*world.importing('labels.extxyz'))
     assert result.exit_code == 0, result.output
+
+
+def test_labels_of_colabfit_are_accepted(world, invoke, bounded):
+    path = world.exported('x.parquet', 'parquet')
+    table = pq.read_table(path).drop_columns(['iteration', 'split_block', 'level_of_theory'])
+    pq.write_table(table.replace_schema_metadata(None), path)
+    with bounded():
+        result = invoke(*world.importing(path))
+    assert result.exit_code == 0, result.output
+    assert ': 10 labels' in result.output
 
 
 @pytest.mark.parametrize('file_format', ['safetensors', 'neurochem'])
