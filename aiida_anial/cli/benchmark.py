@@ -2,27 +2,19 @@
 
 from __future__ import annotations
 
-import json
 from typing import Any
 
 import click
 
-from aiida_anial.cli.completion import complete_ensembles, complete_list
+from aiida_anial.cli.completion import complete_codes, complete_ensembles, complete_properties
 from aiida_anial.cli.pager import paged
-from aiida_anial.cli.parameters import WIDE, examples, refuse_together
+from aiida_anial.cli.parameters import examples, print_json, refuse_together, wide_option
 from aiida_anial.cli.process_options import no_wait_option, plots_option, settings_option, worker_code_option
 from aiida_anial.cli.profile import profile_option
-from aiida_anial.cli.tables import new_console
 from aiida_anial.cli.waiting import wait_for, why_incomplete
 from aiida_anial.common.errors import AnialError
 
 __all__ = ('command',)
-
-
-def _property_names() -> list[str]:
-    from aiida_anial.properties.registry import PROPERTIES
-
-    return list(PROPERTIES)
 
 
 @click.command(
@@ -40,21 +32,28 @@ def _property_names() -> list[str]:
     multiple=True,
     metavar='qe|FILE|MODEL',
     help='DFT (qe), an EAM file, or another ensemble, given like ENSEMBLE. Repeatable.',
+    shell_complete=complete_ensembles,
 )
 @click.option(
     '--properties',
     help='Comma-separated names; by default all but those from dynamics, melt and shock.',
-    shell_complete=complete_list(_property_names),
+    shell_complete=complete_properties,
 )
 @click.option('--quick', is_flag=True, help='The quick set of properties, which takes seconds.')
 @settings_option
-@click.option('--pw-code', default='pw@localhost', show_default=True, help='Code of pw.x, for the reference qe.')
+@click.option(
+    '--pw-code',
+    default='pw@localhost',
+    show_default=True,
+    help='Code of pw.x, for the reference qe.',
+    shell_complete=complete_codes,
+)
 @worker_code_option
 @click.option(
     '--max-concurrent', type=click.IntRange(min=1), default=2, show_default=True, help='Jobs running at once.'
 )
 @click.option('--json', 'as_json', is_flag=True, help='Print {potential: {property: {quantity: ...}}} as JSON.')
-@click.option('--wide', is_flag=True, help=WIDE)
+@wide_option
 @plots_option
 @no_wait_option
 @profile_option()
@@ -116,6 +115,7 @@ def _print(node: Any, options: dict[str, Any]) -> None:
 
     :raises AnialError: if it has no results, or is incomplete.
     """
+    from aiida_anial.cli.tables import terminal_width
     from aiida_anial.properties.comparison.rendering import comparison_notes, comparison_records, comparison_text
     from aiida_anial.properties.comparison.table import comparison_table
     from aiida_anial.properties.figures.write import write_figures
@@ -130,9 +130,9 @@ def _print(node: Any, options: dict[str, Any]) -> None:
     rows = comparison_table(subjects, reference=reference)
     with paged():
         if options['as_json']:
-            click.echo(json.dumps(comparison_records(rows), indent=1))
+            print_json(comparison_records(rows))
         else:
-            click.echo(comparison_text(rows, width=new_console(wide=options['wide']).width))
+            click.echo(comparison_text(rows, width=terminal_width(wide=options['wide'])))
     for line in ensemble_lines(node):
         click.echo(line, err=True)
     for note in comparison_notes(subjects):

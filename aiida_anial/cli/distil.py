@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from typing import Any, Final
 
 import click
 
 from aiida_anial.active_learning.distillation_settings import DistillationSettings
-from aiida_anial.cli.completion import complete_ensembles
-from aiida_anial.cli.parameters import examples, refuse_together
+from aiida_anial.cli.completion import complete_campaigns, complete_ensembles
+from aiida_anial.cli.parameters import examples, json_option, print_json, refuse_together
 from aiida_anial.cli.process_options import no_wait_option, settings_option, worker_code_option
 from aiida_anial.cli.profile import profile_option
 from aiida_anial.cli.waiting import wait_for, why_incomplete
@@ -29,11 +28,12 @@ _ERRORS: Final = ('energy_rmse_mev_per_atom', 'force_rmse_ev_per_angstrom')
     'campaigns',
     multiple=True,
     help='Take trajectories of this campaign (pk or UUID), not of the one that trained the ensemble; repeatable.',
+    shell_complete=complete_campaigns,
 )
 @settings_option
 @click.option('--seed', type=click.IntRange(min=0), default=1, show_default=True, help='Seed of draws and weights.')
 @worker_code_option
-@click.option('--json', 'as_json', is_flag=True, help='Print all numbers as JSON.')
+@json_option
 @no_wait_option
 @profile_option()
 def command(**options: Any) -> None:
@@ -98,7 +98,7 @@ def _print(node: Any, *, as_json: bool) -> None:
             'ensemble': {'pk': ensemble.pk, 'atom_steps_per_core_second': ensemble_speed},
             'errors': errors,
         }
-        click.echo(json.dumps(numbers, indent=1))
+        print_json(numbers)
         return
     learned = node.outputs.training['n_configurations']
     energy, force = (errors[name] for name in _ERRORS)

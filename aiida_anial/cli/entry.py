@@ -17,10 +17,26 @@ __all__ = ('main',)
 # What AiiDA calls its folder, wherever it is.
 _FOLDER: Final = '.aiida'
 _CONFIGURATION: Final = 'config.json'
+# The variable by which the shell asks click for completions, and the exit status of a command that was interrupted,
+# repeated here because the modules that have them are slow to import.
+_COMPLETE: Final = '_AIIDA_ANIAL_COMPLETE'
+_INTERRUPTED: Final = 130
 
 
 def main() -> None:
     """Run the command of the command line, and exit."""
+    if _COMPLETE in os.environ:
+        # Whatever goes wrong, the line that is being completed stays as it is.
+        sys.stderr = Path(os.devnull).open('w', encoding='utf-8')  # noqa: SIM115 - until the program ends
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        _run()
+    except KeyboardInterrupt:
+        # The import alone takes a second.
+        sys.exit(_INTERRUPTED)
+
+
+def _run() -> None:
     absent = [folder for folder in _folders() if not folder.exists()]
     # On import, AiiDA makes its folder, and warns that it does.
     warnings.filterwarnings('ignore', message='Creating AiiDA configuration folder')
@@ -31,7 +47,6 @@ def main() -> None:
         if type(exception).__name__ != 'ConfigurationError' and not isinstance(exception, OSError):
             raise
         sys.exit(one_line(f'Error: AIIDA_PATH: AiiDA cannot use this folder: {exception}; choose one to write to.'))
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         group()
     finally:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import shutil
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -13,7 +12,8 @@ import click
 from ase import units
 
 from aiida_anial.cli.completion import complete_ensembles
-from aiida_anial.cli.parameters import examples, json_option, tell
+from aiida_anial.cli.pager import paged
+from aiida_anial.cli.parameters import examples, json_option, print_json
 from aiida_anial.cli.profile import in_profile, profile_option
 from aiida_anial.cli.progress import working
 from aiida_anial.cli.query import filter_options, selection
@@ -39,7 +39,7 @@ def command() -> None:
     """Write labels, trajectories and ensembles to files; each export is a stored process that `whence` finds."""
 
 
-def _dataset(path: Path, file_format: str | None, **options: Any) -> None:
+def _dataset(path: Path, file_format: str | None, *, as_json: bool, **options: Any) -> None:
     from aiida import orm
 
     from aiida_anial.calcfunctions.export_dataset import export_dataset
@@ -57,8 +57,7 @@ def _dataset(path: Path, file_format: str | None, **options: Any) -> None:
         node = export_dataset(settings=note(orm.Dict(settings)), **shards)
         _copy(node, path)
     n_labels = node.base.attributes.get('n_configurations')
-    content = f'{n_labels} labels of {len(shards)} shards'
-    _tell(path, node, {'n_labels': n_labels}, content, as_json=options['as_json'])
+    _tell(path, node, f'{n_labels} labels of {len(shards)} shards', as_json=as_json)
 
 
 def _tell_mixed(path: Path, theories: Iterable[LevelOfTheory | None]) -> None:
@@ -75,7 +74,7 @@ def _tell_mixed(path: Path, theories: Iterable[LevelOfTheory | None]) -> None:
             return
 
 
-def _trajectories(folder: Path, file_format: str, **options: Any) -> None:
+def _trajectories(folder: Path, file_format: str, *, as_json: bool, **options: Any) -> None:
     from aiida import orm
 
     from aiida_anial.calcfunctions.export_trajectories import export_trajectories
@@ -91,16 +90,16 @@ def _trajectories(folder: Path, file_format: str, **options: Any) -> None:
     with working(f'writing {len(nodes)} trajectories to {folder}'), all_or_nothing() as note:
         node = export_trajectories(settings=note(orm.Dict(settings)), **nodes)
         _copy(node, folder)
-    counts = {'n_trajectories': len(nodes)}
-    _tell(folder, node, counts, f'{len(nodes)} trajectories', as_json=options['as_json'])
+    _tell(folder, node, f'{len(nodes)} trajectories', as_json=as_json)
 
 
-def _tell(path: Path, node: Any, counts: dict[str, int], content: str, *, as_json: bool = False) -> None:
-    """Print what was written where, and by which process."""
+def _tell(path: Path, node: Any, what: str, *, as_json: bool) -> None:
+    """Say what was written, and by which process."""
     process = node.creator
-    text = f'{path}: {content}, by {process.process_label}<{process.pk}>'
-    record = {'path': str(path), **counts, 'process': process.pk, 'uuid': process.uuid}
-    tell(text, record, as_json=as_json)
+    if as_json:
+        print_json({'path': str(path), 'process': process.process_label, 'pk': process.pk, 'uuid': process.uuid})
+    else:
+        click.echo(f'{path}: {what}, by {process.process_label}<{process.pk}>')
 
 
 @command.command(
@@ -129,8 +128,7 @@ def ensemble(pk: str, path: Path, file_format: str, *, distilled: bool, as_json:
         settings = note(orm.Dict({'file_format': file_format, 'filename': path.name}))
         node: Any = export_ensemble(settings=settings, ensemble=found)
         _copy(node, path)
-    n_members = found.ensemble.model.n_members
-    _tell(path, node, {'n_members': n_members}, f'{n_members} networks', as_json=as_json)
+    _tell(path, node, f'{found.ensemble.model.n_members} networks', as_json=as_json)
 
 
 def _ensemble(identifier: str, option: str, *, distilled: bool) -> Any:
@@ -148,11 +146,12 @@ def _ensemble(identifier: str, option: str, *, distilled: bool) -> Any:
 @lmp_option
 @kernel_options
 @_distilled_option
+@json_option
 @profile_option()
-def lammps(identifier: str, folder: Path, lmp: Path | None, **options: Any) -> None:
+def lammps(identifier: str, folder: Path, lmp: Path | None, *, as_json: bool, **options: Any) -> None:
     """Write an ensemble (pk or UUID) as a plugin of LAMMPS into the new folder DIR, and build it."""
-    _sources(identifier, folder, program='lammps', **options)
-    build_and_tell(folder, lmp)
+    _sources(identifier, folder, program='lammps', as_json=as_json, **options)
+    build_and_tell(folder, lmp, err=as_json)
 
 
 @command.command('kim', epilog=examples('export kim 2126 Al_laptop --cpu avx2'))
@@ -160,14 +159,15 @@ def lammps(identifier: str, folder: Path, lmp: Path | None, **options: Any) -> N
 @click.argument('folder', type=click.Path(path_type=Path), metavar='DIR')
 @kernel_options
 @_distilled_option
+@json_option
 @profile_option()
-def kim(identifier: str, folder: Path, **options: Any) -> None:
+def kim(identifier: str, folder: Path, *, as_json: bool, **options: Any) -> None:
     """Write an ensemble (pk or UUID) as a model of OpenKIM, called like the new folder DIR."""
-    _sources(identifier, folder, program='kim', **options)
-    tell_how_to_install(folder)
+    _sources(identifier, folder, program='kim', as_json=as_json, **options)
+    tell_how_to_install(folder, err=as_json)
 
 
-def _sources(identifier: str, folder: Path, *, program: str, distilled: bool, **options: Any) -> None:
+def _sources(identifier: str, folder: Path, *, program: str, distilled: bool, as_json: bool, **options: Any) -> None:
     """Write the sources of an ensemble for a program."""
     from aiida import orm
 
@@ -184,7 +184,7 @@ def _sources(identifier: str, folder: Path, *, program: str, distilled: bool, **
         settings = note(orm.Dict({'program': program, 'filename': folder.name, **given}))
         node: Any = export_sources(settings=settings, ensemble=found)
         _copy(node, folder)
-    _tell(folder, node, {'n_members': n_members}, f'{n_members} networks')
+    _tell(folder, node, f'{n_members} networks', as_json=as_json)
 
 
 def _format_of(path: Path, given: str | None, formats: Mapping[str, Any]) -> str:
@@ -228,7 +228,7 @@ def _copy(node: Any, path: Path) -> None:
 def _add(made: click.Command, kind: str) -> None:
     """Add a subcommand with the options that filter records of a kind."""
     made.params += filter_options(KINDS[kind])
-    command.add_command(json_option(profile_option()(made)))
+    command.add_command(profile_option()(json_option(made)))
 
 
 _add(
@@ -280,13 +280,14 @@ def whence(path: Path, as_json: bool) -> None:
     from aiida_anial.queries.exports import origin_of
 
     found = origin_of(path)
-    if as_json:
-        click.echo(json.dumps(found, indent=2))
-        return
-    for export in found['exports']:
-        _print_export(path, export)
-    if not found['exports']:
-        _print_known(path, found)
+    with paged():
+        if as_json:
+            print_json(found)
+            return
+        for export in found['exports']:
+            _print_export(path, export)
+        if not found['exports']:
+            _print_known(path, found)
 
 
 def _print_export(path: Path, export: dict[str, Any]) -> None:

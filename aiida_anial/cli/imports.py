@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import click
 
-from aiida_anial.cli.parameters import FiniteRange, examples, json_option, tell
+from aiida_anial.cli.completion import complete_campaigns
+from aiida_anial.cli.parameters import FiniteRange, examples, json_option, print_json
 from aiida_anial.cli.profile import profile_option
 from aiida_anial.cli.progress import working
 from aiida_anial.common.errors import AnialError, one_line
@@ -17,7 +19,11 @@ __all__ = ('command', 'model')
 _FORMATS = ('extxyz', 'hdf5', 'ase_db')
 _ENERGY_UNITS = ('eV', 'hartree', 'Ry')
 
-_campaign = click.option('--campaign', help='Refuse labels whose level of theory differs from that of this campaign.')
+_campaign = click.option(
+    '--campaign',
+    help='Refuse labels whose level of theory differs from that of this campaign.',
+    shell_complete=complete_campaigns,
+)
 _mix = click.option('--mix-theory', is_flag=True, help='Accept labels of different levels of theory.')
 _max_force = click.option(
     '--max-force',
@@ -74,8 +80,7 @@ def dataset(**options: Any) -> None:
             import_dataset(settings=note(orm.Dict(_settings(level, theory, reading, options))), file=file)
             for level, theory in theories.items()
         ]
-    shards = [_stored(outputs) for outputs in imported]
-    _report(shards, as_json=options['as_json'])
+    _report(imported, as_json=options['as_json'])
 
 
 def _settings(level: str, theory: Any, reading: dict[str, Any], options: dict[str, Any]) -> dict[str, Any]:
@@ -120,7 +125,7 @@ def calculations(pks: tuple[str, ...], **options: Any) -> None:
             parameters={name: job.outputs.output_parameters for name, job in by_name.items()},
             trajectories={name: job.outputs.output_trajectory for name, job in by_name.items()},
         )
-    _report([_stored(outputs)], as_json=options['as_json'])
+    _report([outputs], as_json=options['as_json'])
 
 
 def _mesh_rule(jobs: list[Any], options: dict[str, Any]) -> dict[str, Any]:
@@ -259,26 +264,23 @@ def _check_sound(found: Any, options: dict[str, Any]) -> None:
     raise AnialError(one_line(f'{options["path"]}: no label is valid; {first}: {faults[first]}.'))
 
 
-def _stored(outputs: Any) -> Any:
-    """Return the shard that an import has stored, and say what it has rejected.
+def _report(imported: Sequence[Any], *, as_json: bool) -> None:
+    """Print the shards of imports, and the labels that were rejected.
 
-    :raises AnialError: if no label is valid.
+    :raises AnialError: if an import has no valid label.
     """
-    rejected = outputs['rejected'].get_dict()
-    for name, reason in rejected.items():
-        click.echo(f'{name} rejected: {reason}', err=True)
-    if 'dataset' not in outputs:
+    rejected = {name: why for outputs in imported for name, why in outputs['rejected'].get_dict().items()}
+    shards = [outputs['dataset'] for outputs in imported if 'dataset' in outputs]
+    for name, why in rejected.items():
+        click.echo(f'{name} rejected: {why}', err=True)
+    if as_json:
+        stored = [{'pk': one.pk, 'uuid': one.uuid, 'n_configurations': one.n_configurations} for one in shards]
+        print_json({'shards': stored, 'rejected': rejected})
+    else:
+        for one in shards:
+            click.echo(f'Stored shard {one.pk}: {one.n_configurations} labels; add it with: submit --dataset {one.pk}')
+    if len(shards) < len(imported):
         raise AnialError('no label is valid; only the failed import was stored.')
-    return outputs['dataset']
-
-
-def _report(shards: list[Any], *, as_json: bool) -> None:
-    lines = [
-        f'Stored shard {shard.pk}: {shard.n_configurations} labels; add it with: submit --dataset {shard.pk}'
-        for shard in shards
-    ]
-    records = [{'pk': shard.pk, 'uuid': shard.uuid, 'n_labels': shard.n_configurations} for shard in shards]
-    tell('\n'.join(lines), records, as_json=as_json)
 
 
 @click.command('import-model', epilog=examples('import-model model-Al-75 --label ANI-Al'))
@@ -286,7 +288,7 @@ def _report(shards: list[Any], *, as_json: bool) -> None:
 @click.option('--label', default='', help='Label of the node.')
 @json_option
 @profile_option()
-def model(path: Path, label: str, *, as_json: bool) -> None:
+def model(path: Path, *, label: str, as_json: bool) -> None:
     """Store the ensemble at PATH: a folder of NeuroChem files, or a safetensors file of this package."""
     from aiida_anial.cli.preflight import check_disk
     from aiida_anial.data.ensemble import EnsembleData
@@ -300,6 +302,7 @@ def model(path: Path, label: str, *, as_json: bool) -> None:
     node = EnsembleData(ensemble)
     node.label = label
     node.store()
-    n_members = ensemble.model.n_members
-    text = f'Stored ensemble {node.pk}: {n_members} members of kind {ensemble.model.kind}'
-    tell(text, {'pk': node.pk, 'uuid': node.uuid, 'n_members': n_members}, as_json=as_json)
+    if as_json:
+        print_json({'pk': node.pk, 'uuid': node.uuid, 'n_members': ensemble.model.n_members})
+        return
+    click.echo(f'Stored ensemble {node.pk}: {ensemble.model.n_members} members of kind {ensemble.model.kind}')

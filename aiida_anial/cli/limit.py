@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import click
 
-from aiida_anial.cli.parameters import examples, json_option, tell
+from aiida_anial.cli.completion import complete_computers
+from aiida_anial.cli.parameters import examples, print_json
 from aiida_anial.cli.profile import profile_option
 from aiida_anial.common.errors import AnialError
 
@@ -12,10 +13,10 @@ __all__ = ('command',)
 
 
 @click.command('limit', epilog=examples('limit', 'limit cluster 40', 'limit cluster --none'))
-@click.argument('computer', required=False)
+@click.argument('computer', required=False, shell_complete=complete_computers)
 @click.argument('number', required=False, type=click.IntRange(min=1))
 @click.option('--none', 'unlimited', is_flag=True, help='Remove the limit of COMPUTER.')
-@json_option
+@click.option('--json', 'as_json', is_flag=True, help='Print a JSON list.')
 @profile_option()
 def command(computer: str | None, number: int | None, *, unlimited: bool, as_json: bool) -> None:
     """Limit the pw.x calculations on COMPUTER to NUMBER at a time, over all campaigns of the profile.
@@ -40,14 +41,17 @@ def command(computer: str | None, number: int | None, *, unlimited: bool, as_jso
         found[0].delete_property(LIMIT, raise_exception=False)
     elif number is not None:
         found[0].set_property(LIMIT, number)
-    rows = [
+    limits = [
         {
             'computer': one.label,
             'limit': one.get_property(LIMIT, None),
-            'active': sum(map(len, held_slots(pool_of_computer(one)).values())),
+            'n_active': sum(map(len, held_slots(pool_of_computer(one)).values())),
         }
         for one in found
     ]
-    bounds = ['no limit' if row['limit'] is None else f'at most {row["limit"]}' for row in rows]
-    lines = [f'{row["computer"]}: {bound}, {row["active"]} active' for row, bound in zip(rows, bounds, strict=True)]
-    tell('\n'.join(lines), rows, as_json=as_json)
+    if as_json:
+        print_json(limits)
+        return
+    for row in limits:
+        bound = 'no limit' if row['limit'] is None else f'at most {row["limit"]}'
+        click.echo(f'{row["computer"]}: {bound}, {row["n_active"]} active')

@@ -4,38 +4,36 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any, Final
 
 import click
 
 from aiida_anial.common.errors import AnialError
+from aiida_anial.common.examples import example_lines
 
-__all__ = ('INTERRUPTED', 'WIDE', 'FiniteRange', 'examples', 'json_option', 'refuse_together', 'tell')
+__all__ = ('INTERRUPTED', 'FiniteRange', 'examples', 'json_option', 'print_json', 'refuse_together', 'wide_option')
 
 INTERRUPTED: Final = 130
 """Exit status of a command that Ctrl-C or SIGTERM ended."""
 
-WIDE: Final = 'Show all columns and whole texts, whatever the width of the terminal.'
-"""Help of the option ``--wide``."""
+json_option: Final = click.option('--json', 'as_json', is_flag=True, help='Print one JSON object.')
+"""The option ``--json`` of commands whose result is one object."""
+
+wide_option: Final = click.option(
+    '--wide', is_flag=True, help='Show all columns and whole texts, whatever the width of the terminal.'
+)
+"""The option ``--wide`` of commands that print tables."""
 
 
-json_option = click.option('--json', 'as_json', is_flag=True, help='Print JSON.')
-"""Option for a command whose output programs may read; messages go to the standard error."""
-
-
-def tell(text: str, record: Mapping[str, Any] | Sequence[Any], *, as_json: bool) -> None:
-    """Print what a command has done.
-
-    :param text: in words.
-    :param record: for programs.
-    """
-    click.echo(json.dumps(record, indent=2) if as_json else text)
+def print_json(value: Any) -> None:
+    """Print a value as JSON to the standard output."""
+    click.echo(json.dumps(value, indent=2))
 
 
 def examples(*commands: str) -> str:
-    """Return the end of a help text with examples, which click must not reflow."""
-    return '\b\n' + '\n'.join(['Examples:', *(f'aiida-anial {command}' for command in commands)])
+    """Return the end of a help text with examples of ``aiida-anial``."""
+    return example_lines('aiida-anial', *commands)
 
 
 def refuse_together(options: Mapping[str, Any], *names: str) -> None:

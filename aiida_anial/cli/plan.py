@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from aiida_anial.cli.campaign_options import campaign_options
-from aiida_anial.cli.parameters import FiniteRange, examples
+from aiida_anial.cli.pager import paged
+from aiida_anial.cli.parameters import FiniteRange, examples, json_option, print_json
 from aiida_anial.cli.profile import profile_option
 from aiida_anial.cli.progress import working
 
@@ -29,7 +29,7 @@ _ROWS = 6
     type=FiniteRange(min=0, min_open=True),
     help='Seconds that one label takes; without it a few are timed on this machine.',
 )
-@click.option('--json', 'as_json', is_flag=True, help='Print one JSON object.')
+@json_option
 @profile_option()
 def command(*, label_seconds: float | None, as_json: bool, **options: Any) -> None:
     """Print the labels, hours, disk space and memory of a campaign from a protocol and a YAML file of OVERRIDES.
@@ -50,11 +50,12 @@ def command(*, label_seconds: float | None, as_json: bool, **options: Any) -> No
     if inputs.benchmark.properties != 'none':
         assumptions.append('the benchmarks of the iterations cost nothing')
     memory = memory_mib(inputs, basis.label_memory_mib)
-    if as_json:
-        click.echo(json.dumps(_record(course, memory, assumptions) | {'unusual': unusual(inputs, options)}, indent=2))
-        return
-    for line in _lines(course, memory, assumptions):
-        click.echo(line)
+    with paged():
+        if as_json:
+            print_json(_record(course, memory, assumptions) | {'unusual': unusual(inputs, options)})
+            return
+        for line in _lines(course, memory, assumptions):
+            click.echo(line)
     say_advice(inputs, options)
 
 

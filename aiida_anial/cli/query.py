@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import csv
-import json
 import sys
+from collections.abc import Sequence
 from typing import Any
 
 import click
 
-from aiida_anial.cli.completion import complete_list, complete_processes
+from aiida_anial.cli.completion import complete_campaigns, complete_columns, complete_sort
 from aiida_anial.cli.pager import paged
-from aiida_anial.cli.parameters import WIDE, examples, refuse_together
+from aiida_anial.cli.parameters import examples, print_json, refuse_together, wide_option
 from aiida_anial.cli.profile import profile_option
+from aiida_anial.common.errors import AnialError
 from aiida_anial.queries.columns import Column, Kind, parse_condition
 from aiida_anial.queries.kinds import KINDS
 
@@ -20,13 +21,15 @@ __all__ = ('command', 'filter_options', 'selection')
 
 _METAVARS = {'int': 'INT|LOW..HIGH', 'float': 'LOW..HIGH', 'str': 'TEXT', 'bool': 'yes|no', 'date': 'DATE|LOW..HIGH'}
 _PREFIX = 'where_'
-# Of numbers in columns that tables show only when they are asked for.
+# Longer than any text in a column.
+_WHOLE = 1000
+# Digits of numbers that the table shows only on request.
 _DIGITS = 4
 _EXAMPLES = {
     'labels': 'query labels --campaign 31 --density-g-per-cm3 2.6..2.8 --sort -energy_per_atom_ev --limit 10',
     'shards': 'query shards --campaign 31',
     'calculations': 'query calculations --exit-status 1.. --count',
-    'trajectories': 'query trajectories --campaign 31 --stop-reason close_contact,temperature',
+    'trajectories': 'query trajectories --stop-reason close_contact,temperature --columns pk,stop_time_ps,n_atoms',
     'candidates': 'query candidates --campaign 31 --json',
     'ensembles': 'query ensembles --campaign 31 --test-force-rmse-ev-per-angstrom ..0.1',
     'benchmarks': 'query benchmarks --property elastic --c44-gpa 25..35',
@@ -49,7 +52,7 @@ def filter_options(kind: Kind) -> list[click.Option]:
             ['--campaign', 'campaigns'],
             multiple=True,
             help='Only this campaign (pk or UUID); repeatable.',
-            shell_complete=complete_processes('ActiveLearningWorkChain'),
+            shell_complete=complete_campaigns,
         )
     ]
     for column in kind.searchable:
@@ -82,82 +85,87 @@ def _subcommand(kind: Kind) -> click.Command:
         from aiida_anial.queries.records import count, records
 
         refuse_together(options, 'only_count', 'as_json', 'as_csv')
+        refuse_together(options, 'only_count', 'columns')
+        columns = _chosen(kind, options['columns'])
         chosen = selection(kind, options)
         if options['only_count']:
             click.echo(count(kind.name, **chosen))
             return
-        columns = _chosen(kind, options['columns'])
         names = [column.name for column in columns or kind.columns]
         rows = records(kind.name, **chosen, sort=options['sort'], limit=options['limit'], columns=names)
         with paged():
             if options['as_json']:
-                click.echo(json.dumps(rows, indent=2))
+                print_json(rows)
             elif options['as_csv']:
                 _print_csv(names, rows)
             else:
-                _print_table(kind, columns or [column for column in kind.columns if column.heading], rows, options)
+                _print_table(kind, rows, columns, wide=options['wide'])
 
     made: click.Command = profile_option()(
         click.Command(
             kind.name,
             callback=run,
             epilog=examples(_EXAMPLES[kind.name]),
-            help=f'{kind.help} The table shows some of the columns; --json and --csv give all of them.',
+            help=f'{kind.help} The table shows some of the columns, --json and --csv give all; --columns chooses.',
             params=[
                 *filter_options(kind),
-                click.Option(
-                    ['--columns'],
-                    metavar='A,B,C',
-                    help='Columns to print, in this order.',
-                    shell_complete=complete_list(lambda: [column.name for column in kind.columns]),
-                ),
                 click.Option(
                     ['--sort'],
                     default='pk',
                     metavar='COLUMN',
                     help='Sort by this; -COLUMN for descending order.',
-                    shell_complete=complete_list(lambda: [column.name for column in kind.searchable]),
+                    shell_complete=complete_sort,
+                ),
+                click.Option(
+                    ['--columns'],
+                    metavar='A,B,C',
+                    help='Print these columns, in this order.',
+                    shell_complete=complete_columns,
                 ),
                 click.Option(['--limit'], type=click.IntRange(min=1), help='Maximum number of records.'),
                 click.Option(['--count', 'only_count'], is_flag=True, help='Print only the number of records.'),
                 click.Option(['--json', 'as_json'], is_flag=True, help='Print a JSON list.'),
                 click.Option(['--csv', 'as_csv'], is_flag=True, help='Print comma-separated values.'),
-                click.Option(['--wide'], is_flag=True, help=WIDE),
             ],
         )
     )
-    return made
+    return wide_option(made)
 
 
-def _chosen(kind: Kind, text: str | None) -> list[Column]:
-    """Return the columns that the user has chosen; none if all are wanted.
+def _chosen(kind: Kind, text: str | None) -> tuple[Column, ...]:
+    """Return the columns that a user chose, none if there is no choice.
 
-    :raises AnialError: if a column does not exist.
+    :raises AnialError: if there is no such column.
     """
     if text is None:
-        return []
-    return [kind.column(name.strip()) for name in dict.fromkeys(text.split(','))]
+        return ()
+    try:
+        return tuple(kind.column(name.strip()) for name in dict.fromkeys(text.split(',')))
+    except AnialError as exception:
+        raise AnialError(f'--columns: {exception}') from exception
 
 
-def _print_table(kind: Kind, columns: list[Column], rows: list[dict[str, Any]], options: dict[str, Any]) -> None:
+def _print_table(kind: Kind, rows: list[dict[str, Any]], chosen: Sequence[Column], *, wide: bool) -> None:
     from aiida_anial.cli.tables import Heading, print_table
 
-    # Columns come in the order of their importance, the identifier first; all that were asked for are shown.
+    columns = chosen or [column for column in kind.columns if column.heading]
+    # Columns come in the order of their importance, the identifier first. What was chosen is not cut.
+    more = {'longest': _WHOLE} if chosen else {}
     headings = [
         Heading(
-            column.heading or column.name.replace('_', ' '),
+            column.heading or column.name,
             column.name,
             column.digits if column.heading else _DIGITS,
-            rank=0 if options['columns'] else rank,
-            is_text=column.type in ('str', 'date'),
+            rank,
+            column.type == 'str',
+            **more,
         )
         for rank, column in enumerate(columns)
     ]
-    title = f'{len(rows)} {kind.name if len(rows) != 1 else kind.singular}'
-    print_table(title, headings, rows, wide=options['wide'])
+    print_table(f'{len(rows)} {kind.name if len(rows) != 1 else kind.singular}', headings, rows, wide=wide)
 
 
-def _print_csv(names: list[str], rows: list[dict[str, Any]]) -> None:
+def _print_csv(names: Sequence[str], rows: list[dict[str, Any]]) -> None:
     writer = csv.DictWriter(sys.stdout, names, lineterminator='\n')
     writer.writeheader()
     writer.writerows(rows)

@@ -7,8 +7,8 @@ from typing import Any
 
 import click
 
-from aiida_anial.cli.completion import complete_processes
-from aiida_anial.cli.parameters import examples, json_option, tell
+from aiida_anial.cli.completion import complete_campaigns
+from aiida_anial.cli.parameters import examples, json_option, print_json
 from aiida_anial.cli.profile import profile_option
 from aiida_anial.cli.progress import working
 from aiida_anial.common.errors import AnialError
@@ -21,7 +21,7 @@ _TITLE = 'Labelled configurations of aluminium and an interatomic potential, by 
 @click.command(
     'release', epilog=examples("release 31 aluminium --author 'Curie, Marie' --title 'Aluminium, 250 labels'")
 )
-@click.argument('campaign', shell_complete=complete_processes('ActiveLearningWorkChain'))
+@click.argument('campaign', shell_complete=complete_campaigns)
 @click.argument('folder', metavar='DIR', type=click.Path(path_type=Path))
 @click.option('--author', 'authors', required=True, multiple=True, metavar="'FAMILY, GIVEN'", help='Repeatable.')
 @click.option('--title', default=_TITLE, show_default=True, help='Title of the release.')
@@ -58,10 +58,16 @@ def command(campaign: str, folder: Path, **options: Any) -> None:
         )
     if not facts['campaign']['is_finished']:
         click.echo(f'Campaign {node.pk} has not finished ({facts["campaign"]["state"]}); the card says so.', err=True)
-    n_labels, n_members, n_nodes = facts['n_labels'], facts['ensemble']['n_members'], facts['archive'].n_nodes
-    text = (
-        f'{folder}: {n_labels} labels, an ensemble of {n_members} members, '
-        f'an archive of {n_nodes} nodes; read {folder / "README.md"} before publishing'
+    found = {
+        'path': str(folder),
+        'n_labels': facts['n_labels'],
+        'n_members': facts['ensemble']['n_members'],
+        'n_nodes': facts['archive'].n_nodes,
+    }
+    if options['as_json']:
+        print_json(found)
+        return
+    click.echo(
+        f'{folder}: {found["n_labels"]} labels, an ensemble of {found["n_members"]} members, '
+        f'an archive of {found["n_nodes"]} nodes; read {folder / "README.md"} before publishing'
     )
-    record = {'path': str(folder), 'n_labels': n_labels, 'n_members': n_members, 'n_nodes': n_nodes}
-    tell(text, record, as_json=options['as_json'])

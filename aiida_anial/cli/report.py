@@ -6,8 +6,8 @@ from pathlib import Path
 
 import click
 
-from aiida_anial.cli.completion import complete_processes
-from aiida_anial.cli.parameters import examples, json_option, tell
+from aiida_anial.cli.completion import complete_campaigns
+from aiida_anial.cli.parameters import examples, json_option, print_json
 from aiida_anial.cli.profile import profile_option
 from aiida_anial.cli.progress import working
 
@@ -15,7 +15,7 @@ __all__ = ('command',)
 
 
 @click.command('report', epilog=examples('report 31', 'report 31 aluminium.html'))
-@click.argument('campaign', shell_complete=complete_processes('ActiveLearningWorkChain'))
+@click.argument('campaign', shell_complete=complete_campaigns)
 @click.argument('out', metavar='[OUT.html]', required=False, type=click.Path(path_type=Path))
 @json_option
 @profile_option()
@@ -33,5 +33,7 @@ def command(campaign: str, out: Path | None, *, as_json: bool) -> None:
     path = out or Path(f'campaign-{node.pk}.html')
     with working(f'collecting campaign {node.pk}'):
         size = write_page(node, path)
-    text = f'{path}: campaign {node.pk}, {size / 1e6:.1f} MB; open it in a browser'
-    tell(text, {'path': str(path), 'campaign': node.pk, 'size': size}, as_json=as_json)
+    if as_json:
+        print_json({'path': str(path), 'campaign': node.pk, 'size': size})
+        return
+    click.echo(f'{path}: campaign {node.pk}, {size / 1e6:.1f} MB; open it in a browser')

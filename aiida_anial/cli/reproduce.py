@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from typing import Any
 
 import click
 
-from aiida_anial.cli.completion import complete_processes
-from aiida_anial.cli.parameters import INTERRUPTED, FiniteRange, examples
+from aiida_anial.cli.completion import complete_codes
+from aiida_anial.cli.pager import paged
+from aiida_anial.cli.parameters import INTERRUPTED, FiniteRange, examples, json_option, print_json, wide_option
 from aiida_anial.cli.profile import profile_option
 from aiida_anial.cli.progress import working
 from aiida_anial.common.errors import AnialError
@@ -21,7 +21,7 @@ _KINDS = ('function', 'evaluation', 'dynamics', 'training', 'dft')
 
 
 @click.command('reproduce', epilog=examples('reproduce 1204', 'reproduce 31 --recursive --budget 600'))
-@click.argument('pk', shell_complete=complete_processes())
+@click.argument('pk')
 @click.option('--recursive', is_flag=True, help='Run every step under a work chain again, each from its stored inputs.')
 @click.option(
     '--budget',
@@ -32,9 +32,14 @@ _KINDS = ('function', 'evaluation', 'dynamics', 'training', 'dft')
 @click.option(
     '--kind', 'kinds', type=click.Choice(_KINDS), multiple=True, help='With --recursive: only this kind; repeatable.'
 )
-@click.option('--pw-code', help='Code of pw.x instead of the original one: pk, UUID or LABEL@COMPUTER.')
-@click.option('--worker-code', help='Code of anial-worker instead of the original one.')
-@click.option('--json', 'as_json', is_flag=True, help='Print one JSON object.')
+@click.option(
+    '--pw-code',
+    help='Code of pw.x instead of the original one: pk, UUID or LABEL@COMPUTER.',
+    shell_complete=complete_codes,
+)
+@click.option('--worker-code', help='Code of anial-worker instead of the original one.', shell_complete=complete_codes)
+@json_option
+@wide_option
 @profile_option()
 def command(**options: Any) -> None:
     """Run the stored step PK (or UUID) again from the graph alone, and report the deviation of every output.
@@ -61,13 +66,11 @@ def command(**options: Any) -> None:
     except KeyboardInterrupt:
         is_interrupted = True
         click.echo(f'Interrupted after {len(results)} of {len(selection.chosen)} steps.', err=True)
-    if options['as_json']:
-        left_out = [{'pk': step.pk, 'process': step.process_label, 'reason': why} for step, why in selection.left_out]
-        steps = [result.to_dict() for result in results]
-        is_fine = _is_fine(results) and not is_interrupted
-        click.echo(json.dumps({'is_fine': is_fine, 'steps': steps, 'left_out': left_out}, indent=2))
-    else:
-        print_reproductions(results, selection.left_out)
+    with paged():
+        if options['as_json']:
+            print_json(_record(results, selection, is_fine=_is_fine(results) and not is_interrupted))
+        else:
+            print_reproductions(results, selection.left_out, wide=options['wide'])
     if is_interrupted:
         sys.exit(INTERRUPTED)
     sys.exit(0 if _is_fine(results) else 1)
@@ -92,6 +95,12 @@ def _check_codes(steps: Any, codes: Any) -> None:
                 f'PK: {describe(step)} needs the code {code.full_label}; {why}, or give another code with {option}.'
             ) from exception
     check_disk()
+
+
+def _record(results: list[Any], selection: Any, *, is_fine: bool) -> dict[str, Any]:
+    """Return the comparison as plain values."""
+    left_out = [{'pk': step.pk, 'process': step.process_label, 'reason': why} for step, why in selection.left_out]
+    return {'is_fine': is_fine, 'steps': [result.to_dict() for result in results], 'left_out': left_out}
 
 
 def _is_fine(results: list[Any]) -> bool:

@@ -18,33 +18,36 @@ _text: Final = partial(Heading, is_text=True, longest=1000)
 _STEPS: Final = (
     _text('process', 'process'),
     Heading('original', 'original'),
-    Heading('again', 'again'),
-    Heading('identical', 'identical'),
-    _text('worst deviation', 'worst'),
+    Heading('again', 'again', rank=2),
+    Heading('identical', 'identical', rank=1),
+    _text('worst deviation', 'worst', rank=3),
     _text('verdict', 'verdict'),
 )
 _RECORDS: Final = (
     _text('output', 'output'),
     _text('quantity', 'quantity'),
     Heading('deviation', 'deviation'),
-    Heading('tolerance', 'tolerance'),
+    Heading('tolerance', 'tolerance', rank=1),
     _text('unit', 'unit'),
     _text('verdict', 'verdict'),
-    _text('note', 'note'),
+    _text('note', 'note', rank=2),
 )
 _MANY: Final = 20
 
 
-def print_reproductions(results: Sequence[Any], left_out: Sequence[tuple[Any, str]]) -> None:
-    """Print one comparison in full, or a row per step and then every output that is not identical."""
+def print_reproductions(results: Sequence[Any], left_out: Sequence[tuple[Any, str]], *, wide: bool) -> None:
+    """Print one comparison in full, or a row per step and then every output that is not identical.
+
+    :param wide: show all columns, whatever the width of the terminal.
+    """
     console = new_console()
     if len(results) == 1:
-        _print_records(results[0], _condensed(results[0].records))
+        _print_records(results[0], _condensed(results[0].records), wide=wide)
     else:
-        print_table('', _STEPS, [_step(result) for result in results])
+        print_table('', _STEPS, [_step(result) for result in results], wide=wide)
         for result in results:
             if changed := [record for record in result.records if record.verdict != Verdict.IDENTICAL]:
-                _print_records(result, changed)
+                _print_records(result, changed, wide=wide)
     for reason, number in Counter(reason for _, reason in left_out).items():
         console.print(f'{number} left out: {reason}.', highlight=False, markup=False)
     found = Counter(result.verdict for result in results)
@@ -73,7 +76,7 @@ def _condensed(records: Iterable[Record]) -> list[Record]:
     return condensed
 
 
-def _print_records(result: Any, records: Iterable[Record]) -> None:
+def _print_records(result: Any, records: Iterable[Record], *, wide: bool) -> None:
     rows = [
         {
             'output': record.output,
@@ -86,7 +89,7 @@ def _print_records(result: Any, records: Iterable[Record]) -> None:
         }
         for record in records
     ]
-    print_table(_title(result), _RECORDS, rows)
+    print_table(_title(result), _RECORDS, rows, wide=wide)
 
 
 def _step(result: Any) -> dict[str, Any]:

@@ -11,6 +11,7 @@ from typing import Any
 import click
 from aiida.cmdline.groups.verdi import VerdiContext
 from aiida.common.exceptions import AiidaException
+from click.shell_completion import CompletionItem
 
 from aiida_anial import __version__
 from aiida_anial.cli.parameters import INTERRUPTED
@@ -40,6 +41,7 @@ _COMMANDS = {
     'release': 'aiida_anial.cli.release:command',
     'import': 'aiida_anial.cli.imports:command',
     'import-model': 'aiida_anial.cli.imports:model',
+    'completion': 'aiida_anial.cli.completion:command',
 }
 
 
@@ -58,6 +60,12 @@ class _Group(click.Group):
         command: click.Command = getattr(importlib.import_module(module), name)
         return command
 
+    def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:
+        """Return the names of commands alone: their help would take seconds, as each command is imported for it."""
+        if incomplete.startswith('-'):
+            return click.Command.shell_complete(self, ctx, incomplete)
+        return [CompletionItem(name) for name in _COMMANDS if name.startswith(incomplete)]
+
     def resolve_command(self, ctx: click.Context, args: list[str]) -> Any:
         try:
             return super().resolve_command(ctx, args)
@@ -65,9 +73,6 @@ class _Group(click.Group):
             raise click.UsageError(f'{exception.message} Commands: {", ".join(_COMMANDS)}.', ctx) from exception
 
     def invoke(self, ctx: click.Context) -> Any:
-        # rich heeds these by itself.
-        if os.environ.get('NO_COLOR') or os.environ.get('TERM') == 'dumb':
-            ctx.color = False
         try:
             return super().invoke(ctx)
         except KeyboardInterrupt:
@@ -100,5 +105,9 @@ def _unexpected(exception: Exception) -> str:
 
 @click.group(cls=_Group, context_settings={'help_option_names': ['-h', '--help']})
 @click.version_option(__version__)
-def main() -> None:
+@click.pass_context
+def main(ctx: click.Context) -> None:
     """Build interatomic potentials for aluminium by active learning, with every step stored in an AiiDA graph."""
+    # Click asks only whether there is a terminal.
+    if os.environ.get('NO_COLOR') or os.environ.get('TERM') == 'dumb':
+        ctx.color = False

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from collections.abc import Callable
 from dataclasses import asdict
@@ -12,7 +11,7 @@ from typing import Any
 import click
 
 from aiida_anial.cli.credentials import PROTOCOLS, read_servers, settings
-from aiida_anial.cli.parameters import examples, json_option
+from aiida_anial.cli.parameters import examples, json_option, print_json
 from aiida_anial.cli.profile import in_profile, profile_option
 from aiida_anial.common.errors import AnialError
 
@@ -113,28 +112,26 @@ _MARKS = {
 _SLOW = (click.style('slow    ', fg='yellow'), 'faster')
 
 
-@click.command('doctor', epilog=examples('doctor', 'doctor -p production'))
+@click.command('doctor', epilog=examples('doctor', 'doctor -p production --json'))
 @json_option
 @profile_option()
 def doctor(*, as_json: bool) -> None:
     """Check everything that a campaign needs, say how to fix what is missing, and what makes it slow.
 
-    The exit status is 1 if something is missing.
+    The exit status is 1 if anything is missing.
     """
     from aiida_anial.cli.checks import checks
 
-    found = []
+    done = []
     for check in checks():
-        found.append(check)
-        if not as_json:
-            _print_check(check)
+        done.append(check)
+        if as_json:
+            continue
+        mark, word = _SLOW if check.is_slow else _MARKS[check.passed]
+        click.echo(f'{mark} {check.name}: {check.finding}')
+        if word:
+            click.echo(in_profile(f'         {word}: {check.remedy}'))
+    is_fine = all(check.passed is not False for check in done)
     if as_json:
-        click.echo(json.dumps([asdict(check) for check in found], indent=2))
-    sys.exit(1 if any(check.passed is False for check in found) else 0)
-
-
-def _print_check(check: Any) -> None:
-    mark, word = _SLOW if check.is_slow else _MARKS[check.passed]
-    click.echo(f'{mark} {check.name}: {check.finding}')
-    if word:
-        click.echo(in_profile(f'         {word}: {check.remedy}'))
+        print_json({'is_fine': is_fine, 'checks': [asdict(check) for check in done]})
+    sys.exit(0 if is_fine else 1)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -11,7 +10,7 @@ from typing import Any
 import click
 
 from aiida_anial.cli.completion import complete_ensembles
-from aiida_anial.cli.parameters import examples, refuse_together
+from aiida_anial.cli.parameters import examples, json_option, print_json, refuse_together, wide_option
 from aiida_anial.cli.process_options import no_wait_option, plots_option, settings_option
 from aiida_anial.cli.profile import profile_option
 from aiida_anial.cli.tables import Heading, print_table
@@ -77,7 +76,8 @@ _RADII = (
 @kernel_options
 @click.option('--input', 'file', type=click.Path(path_type=Path), help='Only write the input of LAMMPS to this file.')
 @click.option('--dislocations', is_flag=True, help='Analyse dislocations in the last frames by OVITO.')
-@click.option('--json', 'as_json', is_flag=True, help='Print all numbers as JSON.')
+@json_option
+@wide_option
 @plots_option
 @no_wait_option
 @profile_option()
@@ -186,10 +186,10 @@ def _print(node: Any, options: dict[str, Any]) -> None:
     summaries = {name: one.summary() for name, one in defects.items()}
     if options['as_json']:
         numbers = {'waves': points, 'surroundings': found.by_radius, 'dislocations': summaries}
-        click.echo(json.dumps(numbers, indent=1))
+        print_json(numbers)
     else:
         rows = [{key: value['value'] for key, value in point.items()} for point in points.values()]
-        print_table('', _WAVES, rows)
+        print_table('', _WAVES, rows, wide=options['wide'])
         if found.by_radius:
             print_table('\nForces on atoms in the wave, against DFT on what was cut out:', _RADII, found.by_radius)
         for name, summary in summaries.items():

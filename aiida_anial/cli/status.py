@@ -2,22 +2,20 @@
 
 from __future__ import annotations
 
-import json
-
 import click
 
-from aiida_anial.cli.completion import complete_processes
+from aiida_anial.cli.completion import complete_campaigns
 from aiida_anial.cli.pager import paged
-from aiida_anial.cli.parameters import WIDE, examples, json_option
+from aiida_anial.cli.parameters import examples, json_option, print_json, wide_option
 from aiida_anial.cli.profile import profile_option
 
 __all__ = ('command',)
 
 
 @click.command('status', epilog=examples('status 31', 'status 31 --json'))
-@click.argument('pk', shell_complete=complete_processes('ActiveLearningWorkChain'))
+@click.argument('pk', shell_complete=complete_campaigns)
 @json_option
-@click.option('--wide', is_flag=True, help=WIDE)
+@wide_option
 @profile_option()
 def command(pk: str, *, as_json: bool, wide: bool) -> None:
     """Print the campaign PK (or UUID), one row per iteration.
@@ -31,6 +29,6 @@ def command(pk: str, *, as_json: bool, wide: bool) -> None:
     status = campaign_status(load_campaign(pk))
     with paged():
         if as_json:
-            click.echo(json.dumps(status, indent=2))
+            print_json(status)
         else:
             print_campaign(status, wide=wide)

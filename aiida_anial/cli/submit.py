@@ -8,7 +8,9 @@ import click
 
 from aiida_anial.active_learning.settings import CampaignInputs
 from aiida_anial.cli.campaign_options import campaign_options
-from aiida_anial.cli.parameters import examples, json_option, refuse_together, tell
+from aiida_anial.cli.completion import complete_campaigns
+from aiida_anial.cli.pager import paged
+from aiida_anial.cli.parameters import examples, json_option, print_json, refuse_together
 from aiida_anial.cli.profile import in_profile, profile_option
 from aiida_anial.common.errors import AnialError
 
@@ -36,6 +38,7 @@ __all__ = ('command',)
     metavar='PK',
     multiple=True,
     help='Continue a campaign that has ended; further ones contribute their labels. Repeatable.',
+    shell_complete=complete_campaigns,
 )
 @click.option(
     '--dataset', 'datasets', metavar='PK', multiple=True, help='Train on this dataset too, from the start; repeatable.'
@@ -58,8 +61,7 @@ def command(**options: Any) -> None:
 
     Watch it with `aiida-anial watch PK`, `aiida-anial status PK` and `verdi process report PK`.
     """
-    refuse_together(options, 'as_json', 'pk_only')
-    refuse_together(options, 'as_json', 'dry_run')
+    refuse_together(options, 'dry_run', 'pk_only', 'as_json')
     if options['mix_theory'] and not (options['continued'] or options['datasets']):
         raise AnialError('--mix-theory: there is nothing to mix without --continue-from or --dataset.')
     from aiida_anial.cli.advice import say_advice
@@ -67,13 +69,17 @@ def command(**options: Any) -> None:
     inputs, nodes, past = _plan(options) if options['continued'] or options['datasets'] else _fresh(options)
     say_advice(inputs, options)
     if options['dry_run']:
-        _print(inputs, past)
+        with paged():
+            _print(inputs, past)
         _check(inputs, nodes, options)
         return
     node = _submit(inputs, nodes, past, options)
-    said = in_profile(f'Submitted campaign {node.pk}; follow it with `aiida-anial watch {node.pk}`')
-    text = str(node.pk) if options['pk_only'] else said
-    tell(text, {'pk': node.pk, 'uuid': str(node.uuid)}, as_json=options['as_json'])
+    if options['as_json']:
+        print_json({'pk': node.pk, 'uuid': node.uuid})
+    elif options['pk_only']:
+        click.echo(node.pk)
+    else:
+        click.echo(in_profile(f'Submitted campaign {node.pk}; follow it with `aiida-anial watch {node.pk}`'))
 
 
 def _fresh(options: dict[str, Any]) -> Planned:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
@@ -12,7 +13,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-__all__ = ('Heading', 'new_console', 'print_table')
+__all__ = ('Heading', 'new_console', 'print_table', 'terminal_width')
 
 # Wide enough for every table of this package, for pipes and for --wide.
 _UNLIMITED: Final = 1000
@@ -40,8 +41,15 @@ class Heading:
 
 def new_console(*, wide: bool = False) -> Console:
     """Return the console: as wide as the terminal; unlimited if ``wide``, and where the output is not a terminal."""
-    console = Console()
-    return Console(width=_UNLIMITED) if wide or not console.is_terminal else console
+    # With NO_COLOR alone, rich still prints escape sequences, for bold text.
+    given: dict[str, Any] = {'color_system': None} if os.environ.get('NO_COLOR') else {}
+    console = Console(**given)
+    return Console(width=_UNLIMITED, **given) if wide or not console.is_terminal else console
+
+
+def terminal_width(*, wide: bool) -> int:
+    """Return the columns that text may have: those of the terminal, unlimited where ``new_console`` is."""
+    return new_console(wide=wide).width
 
 
 def print_table(

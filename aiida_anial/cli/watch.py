@@ -8,7 +8,7 @@ from typing import Any
 import click
 from rich.console import Console
 
-from aiida_anial.cli.completion import complete_processes
+from aiida_anial.cli.completion import complete_campaigns
 from aiida_anial.cli.parameters import INTERRUPTED, FiniteRange, examples
 from aiida_anial.cli.profile import in_profile, profile_option
 from aiida_anial.common.errors import AnialError
@@ -17,7 +17,7 @@ __all__ = ('command',)
 
 
 @click.command('watch', epilog=examples('watch 31', 'watch 31 --lines'))
-@click.argument('pk', shell_complete=complete_processes())
+@click.argument('pk', shell_complete=complete_campaigns)
 @click.option('--interval', type=FiniteRange(min=0.2), default=1.0, show_default=True, help='Seconds between updates.')
 @click.option('--lines', is_flag=True, help='Print the reports line by line, as without a terminal.')
 @profile_option()

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import difflib
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import Any, Literal
-
-from aiida import orm
+from typing import TYPE_CHECKING, Any, Literal
 
 from aiida_anial.common.errors import AnialError
+
+if TYPE_CHECKING:
+    from aiida import orm
 
 __all__ = ('Column', 'Condition', 'Kind', 'parse_condition')
 
@@ -92,8 +94,10 @@ class Kind:
         for column in self.columns:
             if column.name == name:
                 return column
-        known = ', '.join(column.name for column in self.columns)
-        raise AnialError(f'{name}: {self.name} have no such column; the columns are {known}.')
+        known = [column.name for column in self.columns]
+        close = difflib.get_close_matches(name, known, n=1)
+        hint = f'did you mean {close[0]}?' if close else f'the columns are {", ".join(known)}.'
+        raise AnialError(f'{name}: {self.name} have no such column; {hint}')
 
 
 def parse_condition(column: Column, text: str, *, key: str = '') -> Condition:

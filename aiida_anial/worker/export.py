@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 import click
 
 from aiida_anial.common.errors import AnialError
+from aiida_anial.common.examples import example_lines
 from aiida_anial.interfaces.processors import PROCESSORS
 
 __all__ = ('build_and_tell', 'command', 'kernel_options', 'lmp_option', 'tell_how_to_install')
@@ -46,19 +47,25 @@ def kernel_options(function: Function) -> Function:
     return function
 
 
-def build_and_tell(folder: Path, lmp: Path | None) -> None:
-    """Build the plugin of LAMMPS in a folder where that is possible, and say what to do next."""
+def build_and_tell(folder: Path, lmp: Path | None, *, err: bool = False) -> None:
+    """Build the plugin of LAMMPS in a folder where that is possible, and say what to do next.
+
+    :param err: say it on the standard error.
+    """
     from aiida_anial.interfaces.lammps import build_plugin
 
     try:
-        click.echo(f'{folder}: {build_plugin(folder, lmp)}; try `{folder}/run.sh {folder}/in.crystal`')
+        click.echo(f'{folder}: {build_plugin(folder, lmp)}; try `{folder}/run.sh {folder}/in.crystal`', err=err)
     except AnialError as exception:
         click.echo(f'{folder}: written, but not built: {exception}', err=True)
 
 
-def tell_how_to_install(folder: Path) -> None:
-    """Say how a model of OpenKIM is built and installed."""
-    click.echo(f'{folder}: written; install it with `kim-api-collections-management install user {folder}`')
+def tell_how_to_install(folder: Path, *, err: bool = False) -> None:
+    """Say how a model of OpenKIM is built and installed.
+
+    :param err: say it on the standard error.
+    """
+    click.echo(f'{folder}: written; install it with `kim-api-collections-management install user {folder}`', err=err)
 
 
 @click.group('export')
@@ -69,7 +76,7 @@ def command() -> None:
     """
 
 
-@command.command()
+@command.command(epilog=example_lines('anial-worker', 'export lammps Al-laptop aluminium'))
 @click.argument('model', type=click.Path(path_type=Path))
 @click.argument('folder', type=click.Path(path_type=Path), metavar='DIR')
 @lmp_option
@@ -80,7 +87,7 @@ def lammps(model: Path, folder: Path, lmp: Path | None, **options: Any) -> None:
     build_and_tell(folder, lmp)
 
 
-@command.command()
+@command.command(epilog=example_lines('anial-worker', 'export kim Al-laptop Al_laptop --cpu avx2'))
 @click.argument('model', type=click.Path(path_type=Path))
 @click.argument('folder', type=click.Path(path_type=Path), metavar='DIR')
 @kernel_options

@@ -15,6 +15,7 @@ import click
 
 from aiida_anial import __version__
 from aiida_anial.common.errors import AnialError
+from aiida_anial.common.examples import example_lines
 from aiida_anial.worker.export import command as export
 from aiida_anial.worker.job import Job, JobInterrupted, Status
 
@@ -30,6 +31,8 @@ _FUNCTIONS = {
     'validate': 'aiida_anial.worker.evaluate:validate',
     'property': 'aiida_anial.worker.property:run',
 }
+
+_PROGRAM = 'anial-worker'
 
 _DIRECTORY = click.argument(
     'directory', default='.', type=click.Path(exists=True, file_okay=False, path_type=Path), metavar='[DIRECTORY]'
@@ -47,7 +50,7 @@ def main() -> None:
     """
 
 
-@main.command()
+@main.command(epilog=example_lines(_PROGRAM, 'train', 'train folder'))
 @_DIRECTORY
 def train(directory: Path) -> None:
     """Train an ensemble on labelled cells.
@@ -60,7 +63,7 @@ def train(directory: Path) -> None:
     sys.exit(execute('train', directory))
 
 
-@main.command()
+@main.command(epilog=example_lines(_PROGRAM, 'sample', 'sample folder'))
 @_DIRECTORY
 def sample(directory: Path) -> None:
     """Run molecular dynamics until the members of the ensemble disagree.
@@ -73,7 +76,7 @@ def sample(directory: Path) -> None:
     sys.exit(execute('sample', directory))
 
 
-@main.command()
+@main.command(epilog=example_lines(_PROGRAM, 'evaluate', 'evaluate folder'))
 @_DIRECTORY
 def evaluate(directory: Path) -> None:
     """Compute energies, forces and stresses of cells with EMT, EAM or an ensemble.
@@ -86,7 +89,7 @@ def evaluate(directory: Path) -> None:
     sys.exit(execute('evaluate', directory))
 
 
-@main.command()
+@main.command(epilog=example_lines(_PROGRAM, 'validate', 'validate folder'))
 @_DIRECTORY
 def validate(directory: Path) -> None:
     """Compute the errors of an ensemble on labelled cells.
@@ -98,7 +101,7 @@ def validate(directory: Path) -> None:
     sys.exit(execute('validate', directory))
 
 
-@main.command('property')
+@main.command('property', epilog=example_lines(_PROGRAM, 'property', 'property folder'))
 @_DIRECTORY
 def property_(directory: Path) -> None:
     """Compute one property of EMT, EAM or an ensemble.
@@ -110,7 +113,11 @@ def property_(directory: Path) -> None:
     sys.exit(execute('property', directory))
 
 
-@main.command()
+@main.command(
+    epilog=example_lines(
+        _PROGRAM, 'benchmark Al-laptop --quick', 'benchmark mine.safetensors --reference Al99.eam.alloy --plots plots'
+    )
+)
 @click.argument('potential', type=click.Path(path_type=Path))
 @click.option(
     '--reference',
@@ -123,6 +130,7 @@ def property_(directory: Path) -> None:
 @click.option('--quick', is_flag=True, help='Only cold curves, elastic constants and the vacancy.')
 @click.option('--threads', type=click.IntRange(min=1), default=1, show_default=True, help='Threads for ensembles.')
 @click.option('--json', 'as_json', is_flag=True, help='Print {potential: {property: {quantity: ...}}} as JSON.')
+@click.option('--wide', is_flag=True, help='Show all columns, whatever the width of the terminal.')
 @click.option('--plots', 'figures', type=click.Path(path_type=Path), help='Folder for plots, as PNG and SVG.')
 @click.option('--results', type=click.Path(path_type=Path), help='Folder for the numbers and curves.')
 def benchmark(potential: Path, references: tuple[Path, ...], **options: Any) -> None:

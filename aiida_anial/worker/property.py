@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import shutil
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -104,6 +105,7 @@ def compare_potentials(
     quick: bool,
     threads: int,
     as_json: bool,
+    wide: bool,
     figures: Path | None,
     results: Path | None,
 ) -> None:
@@ -114,6 +116,7 @@ def compare_potentials(
     :param quick: use the quick set of properties.
     :param threads: number of threads for ensembles.
     :param as_json: print JSON instead of a table.
+    :param wide: show all columns, whatever the width of the terminal.
     :param figures: folder for plots of the curves.
     :param results: folder for numbers and curves, in two files per potential.
     :raises AnialError: if a potential cannot be read, or a property does not exist.
@@ -128,7 +131,8 @@ def compare_potentials(
     if as_json:
         print(json.dumps(comparison_records(rows), indent=1))
     else:
-        print(comparison_text(rows))
+        width = None if wide or not sys.stdout.isatty() else shutil.get_terminal_size().columns
+        print(comparison_text(rows, width=width))
         for note in comparison_notes(subjects):
             print(note)
     if results is not None:

@@ -75,7 +75,7 @@ def submitted(monkeypatch):
 
     def fake(builder):
         builders.append(builder)
-        return SimpleNamespace(pk=4711, uuid='0000')
+        return SimpleNamespace(pk=4711)
 
     monkeypatch.setattr('aiida_anial.cli.preflight.check_machine', lambda: None)
     monkeypatch.setattr('aiida_anial.cli.resolve.submit', fake)

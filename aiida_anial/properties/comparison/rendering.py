@@ -39,6 +39,8 @@ _DIGITS = {
 _DEFAULT_DIGITS = 3
 _MISSING = '-'
 _LITERATURE = '|'
+# Columns before those of the subjects: the quantity and its unit.
+_N_NAMES = 2
 _CSV_COLUMNS = ('property', 'quantity', 'unit', 'source', 'kind', 'value', 'uncertainty', 'citation')
 
 
@@ -47,7 +49,8 @@ def comparison_text(rows: Sequence[Row], *, width: int | None = None) -> str:
 
     ``116.3(4)`` means 116.3 with an uncertainty of 0.4.
 
-    :param width: characters of a line; the last sources for which there is no room are left out and named.
+    :param width: characters of a line; columns for which it is too narrow are named below the table. By default, all
+        columns are shown.
     """
     names = dict.fromkeys(row.property_name for row in rows)
     return '\n\n'.join(_section(name, [row for row in rows if row.property_name == name], width) for name in names)
@@ -116,6 +119,20 @@ def format_quantity(quantity: Quantity) -> str:
 
 def _section(name: str, rows: Sequence[Row], width: int | None) -> str:
     """Return the table of one property."""
+    table = _cells(name, rows)
+    widths = [max(map(len, column)) for column in zip(*table, strict=True)]
+    n_shown = _n_fitting(widths, width)
+    missing = [text for text in table[0][n_shown:] if text != _LITERATURE]
+    # The line stands before a source.
+    n_shown -= table[0][n_shown - 1] == _LITERATURE
+    heading, *body = [_line(cells[:n_shown], widths[:n_shown]) for cells in table]
+    rule = '-' * (sum(widths[:n_shown]) + 2 * (n_shown - 1))
+    told = [f'Too narrow for {", ".join(missing)}; --wide shows all.'] if missing else []
+    return '\n'.join([heading, rule, *body, *_explanations(name, rows), *told])
+
+
+def _cells(name: str, rows: Sequence[Row]) -> list[list[str]]:
+    """Return the cells of the table of one property, line by line."""
     subjects = list(dict.fromkeys(subject for row in rows for subject in row.values))
     known = {one.source: one for row in rows for one in row.references}
     sources = sorted(known, key=lambda source: get_args(Kind).index(known[source].kind))
@@ -133,24 +150,15 @@ def _section(name: str, rows: Sequence[Row], width: int | None) -> str:
                 *(_cell(literature.get(source)) for source in sources),
             ]
         )
-    widths = [max(map(len, column)) for column in zip(*table, strict=True)]
+    return table
+
+
+def _n_fitting(widths: Sequence[int], width: int | None) -> int:
+    """Return how many columns fit a line, from the left; the names and the first subject always do."""
     n_shown = len(widths)
-    # Names, units and subjects stay.
-    while width is not None and _length(widths[:n_shown]) > width and n_shown > 2 + len(subjects):
+    while width is not None and n_shown > _N_NAMES + 1 and sum(widths[:n_shown]) + 2 * (n_shown - 1) > width:
         n_shown -= 1
-    left_out = [text for text in table[0][n_shown:] if text != _LITERATURE]
-    table, widths = [cells[:n_shown] for cells in table], widths[:n_shown]
-    if widths and table[0][-1] == _LITERATURE:
-        table, widths = [cells[:-1] for cells in table], widths[:-1]
-    heading, *body = [_line(cells, widths) for cells in table]
-    rule = '-' * _length(widths)
-    too_narrow = [f'Too narrow for {", ".join(left_out)}; --wide shows all.'] if left_out else []
-    return '\n'.join([heading, rule, *body, *_explanations(name, rows), *too_narrow])
-
-
-def _length(widths: Sequence[int]) -> int:
-    """Return the characters of a line with columns of these widths."""
-    return sum(widths) + 2 * (len(widths) - 1)
+    return n_shown
 
 
 def _explanations(name: str, rows: Sequence[Row]) -> list[str]:
@@ -162,7 +170,7 @@ def _explanations(name: str, rows: Sequence[Row]) -> list[str]:
 def _line(cells: Sequence[str], widths: Sequence[int]) -> str:
     """Return one line, with names aligned to the left and numbers to the right."""
     padded = [
-        cell.ljust(width) if column < 2 else cell.rjust(width)
+        cell.ljust(width) if column < _N_NAMES else cell.rjust(width)
         for column, (cell, width) in enumerate(zip(cells, widths, strict=True))
     ]
     return '  '.join(padded).rstrip()

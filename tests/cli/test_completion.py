@@ -1,0 +1,89 @@
+"""What the shell is offered, and that nothing else is printed while it completes."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+
+import pytest
+from aiida import orm
+from click.shell_completion import ShellComplete
+
+from aiida_anial.cli.completion import COMPLETE_VARIABLE
+from aiida_anial.cli.root import main
+from aiida_anial.data.ensemble import EnsembleData
+from aiida_anial.potential.packaged import path_of
+from aiida_anial.potential.potential import read_potential
+from tests.cli.test_entry import _PROGRAM
+
+
+def offered(*words, incomplete=''):
+    """Return the values that are offered after some words."""
+    found = ShellComplete(main, {}, 'aiida-anial', COMPLETE_VARIABLE).get_completions(list(words), incomplete)
+    return [item.value for item in found]
+
+
+def test_commands():
+    assert offered(incomplete='re') == ['reproduce', 'release']
+    assert '--version' in offered(incomplete='--')
+
+
+def test_campaigns_and_ensembles(aiida_profile):
+    campaign = orm.WorkChainNode()
+    campaign.set_process_label('ActiveLearningWorkChain')
+    campaign.label = 'warm start'
+    campaign.store()
+    ensemble = EnsembleData(read_potential(path_of('Al-laptop'))).store()
+    for command in ('status', 'watch', 'release'):
+        assert str(campaign.pk) in offered(command)
+    assert offered('status', incomplete='warm') == ['warm start']
+    assert str(campaign.pk) in offered('query', 'labels', '--campaign')
+    assert {'Al-laptop', str(ensemble.pk)} <= {*offered('benchmark')}
+    assert str(campaign.pk) not in offered('benchmark')
+    assert offered('export', 'lammps', incomplete='Al-l') == ['Al-laptop']
+
+
+@pytest.mark.parametrize(
+    ('words', 'incomplete', 'expected'),
+    [
+        (('plan', '--protocol'), 'la', ['laptop']),
+        (('benchmark', '--properties'), 'ela', ['elastic']),
+        (('benchmark', '--properties'), 'elastic,vac', ['elastic,vacancy']),
+        (('query', 'labels', '--sort'), 'energy_p', ['energy_per_atom_ev']),
+        (('query', 'ensembles', '--columns'), 'pk,uu', ['pk,uuid']),
+        (('query', 'ensembles', '--columns'), 'pk,p', []),
+        (('completion',), 'z', ['zsh']),
+    ],
+)
+def test_names(words, incomplete, expected):
+    assert offered(*words, incomplete=incomplete) == expected
+
+
+def test_an_error_offers_nothing(monkeypatch, aiida_profile):
+    monkeypatch.setattr('aiida.orm.QueryBuilder', None)
+    assert offered('status') == []
+    assert offered('limit') == []
+
+
+@pytest.mark.parametrize('shell', ['bash', 'zsh', 'fish'])
+def test_the_script_of_a_shell(invoke, shell):
+    result = invoke('completion', shell)
+    assert result.exit_code == 0
+    assert f'{COMPLETE_VARIABLE}={shell}_complete' in result.stdout
+
+
+@pytest.mark.parametrize('path', ['/proc/nowhere', None])
+def test_nothing_is_said_where_there_is_no_profile(tmp_path, path):
+    environment = {
+        **os.environ,
+        'AIIDA_PATH': path or str(tmp_path),
+        COMPLETE_VARIABLE: 'bash_complete',
+        'COMP_WORDS': 'aiida-anial status ',
+        'COMP_CWORD': '2',
+    }
+    result = subprocess.run(
+        [sys.executable, '-c', _PROGRAM], env=environment, capture_output=True, text=True, check=False
+    )
+    assert (result.stdout.strip(), result.stderr) == ('', '')
+    assert list(tmp_path.iterdir()) == []
