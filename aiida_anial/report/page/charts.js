@@ -23,7 +23,7 @@ function colourOf(series, index) {
 }
 
 function datasetOf(series, index, n) {
-  const colour = colourOf(series, index), isLine = ['line', 'both', 'dashed'].includes(series.draw)
+  const colour = colourOf(series, index), isLine = ['line', 'both'].includes(series.draw)
   const many = series.x.length > 300
   return {
     type: series.draw === 'bars' ? 'bar' : 'scatter',
@@ -32,9 +32,8 @@ function datasetOf(series, index, n) {
     series,
     showLine: isLine,
     borderColor: colour,
-    backgroundColor: series.colour === TEXT || series.draw === 'dashed' ? 'transparent' : colour + (many && colour[0] === '#' ? 'a0' : ''),
+    backgroundColor: series.colour === TEXT ? 'transparent' : colour + (many && colour[0] === '#' ? 'a0' : ''),
     borderWidth: series.draw === 'bars' ? 0 : isLine ? 2 : 1,
-    borderDash: series.draw === 'dashed' ? [5, 4] : [],
     pointRadius: series.draw === 'line' ? 0 : many ? 2 : series.colour === LITERATURE ? 5 : 3.5,
     pointHoverRadius: 7,
     pointHitRadius: 6,

@@ -65,7 +65,7 @@ class Series:
     :param name: entry in the legend.
     :param x: abscissae.
     :param y: ordinates.
-    :param draw: as points, as a line, as a line through points, as bars, or as a dashed line.
+    :param draw: as points, as a line, as a line through points, or as bars.
     :param spread: half the height of a band or of error bars, by point.
     :param colour: number of its colour; by default that of its place in the chart; -1 is the colour of the text, which
         DFT has; -2 that of the literature.
@@ -77,7 +77,7 @@ class Series:
     name: str
     x: Sequence[Any]
     y: Sequence[Any]
-    draw: Literal['points', 'line', 'both', 'bars', 'dashed'] = 'points'
+    draw: Literal['points', 'line', 'both', 'bars'] = 'points'
     spread: Sequence[Any] | None = None
     colour: int | None = None
     shade: float | None = None
