@@ -53,7 +53,7 @@ def main() -> int:
 
 def follow(pk: str) -> bool:
     """Print the progress of the campaign until it ends, then its table; return whether it succeeded."""
-    finished = succeeds('aiida-anial', 'watch', '-p', PROFILE, pk)
+    finished = succeeds('aiida-anial', 'watch', '--lines', '-p', PROFILE, pk)
     run('aiida-anial', 'status', '-p', PROFILE, pk)
     return finished
 

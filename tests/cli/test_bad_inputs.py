@@ -212,7 +212,7 @@ def test_a_wrong_potential_or_teacher_is_refused(
         ('999999', 'PK: there is no node'),
         ('nothing', "'nothing'"),
         ('', 'PK: '),
-        ('int', 'is a Int, not an ActiveLearningWorkChain'),
+        ('int', 'is a Int, not a'),
     ],
 )
 def test_a_node_that_is_not_a_campaign_is_refused(invoke, command, identifier, expected):

@@ -25,7 +25,7 @@ def offered(*words, incomplete=''):
 
 
 def test_commands():
-    assert offered(incomplete='re') == ['reproduce', 'release']
+    assert offered(incomplete='re') == ['reproduce', 'report', 'release']
     assert '--version' in offered(incomplete='--')
 
 

@@ -61,7 +61,7 @@ def test_every_command_has_examples_that_it_understands(program, words):
 def test_the_shell_can_complete_commands():
     environment = {'COMP_WORDS': 'aiida-anial re', 'COMP_CWORD': '1', '_AIIDA_ANIAL_COMPLETE': 'bash_complete'}
     result = CliRunner(env=environment).invoke(main, prog_name='aiida-anial')
-    assert result.output.splitlines() == ['plain,reproduce', 'plain,release']
+    assert result.output.splitlines() == ['plain,reproduce', 'plain,report', 'plain,release']
 
 
 @pytest.mark.parametrize('words', sorted(set(commands(main)) - NOT_AS_JSON), ids=' '.join)

@@ -33,7 +33,9 @@ def test_exports_have_the_keys_of_whence_and_imports_name_what_they_stored(invok
     path = tmp_path / 'labels.extxyz'
     written = json.loads(invoke('export', 'dataset', path, '--campaign', campaigns['main'].pk, '--json').stdout)
     assert written['path'] == str(path)
-    (export,) = json.loads(invoke('whence', path, '--json').stdout)['exports']
+    # Other tests may have written the same bytes.
+    exports = json.loads(invoke('whence', path, '--json').stdout)['exports']
+    export = next(one for one in exports if one['pk'] == written['pk'])
     assert {key: export[key] for key in ('process', 'pk', 'uuid')} == {
         key: written[key] for key in ('process', 'pk', 'uuid')
     }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import os
 import shutil
 import sys
 from pathlib import Path
@@ -29,7 +30,8 @@ def printed(monkeypatch, tmp_path):
     for name in ('AIIDA_ANIAL_PAGER', 'PAGER', 'LESS', 'NO_COLOR', 'COLUMNS', 'LINES'):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv('TERM', 'xterm')
-    monkeypatch.setattr(shutil, 'get_terminal_size', lambda: (80, 24))
+    # pytest asks for the size, too.
+    monkeypatch.setattr(shutil, 'get_terminal_size', lambda *_, **__: os.terminal_size((80, 24)))
 
     def run(text, *, stream=None, **environment):
         for name, value in environment.items():

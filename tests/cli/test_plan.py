@@ -11,8 +11,8 @@ import pytest
 from aiida import orm
 
 from aiida_anial.active_learning.settings import CampaignInputs
-from aiida_anial.cli import status as status_module
 from aiida_anial.cli.plan_speed import _settings
+from aiida_anial.cli.watching import loop
 from aiida_anial.common.errors import AnialError
 from aiida_anial.labellers import trial
 from aiida_anial.labellers.pw_trial import _rate
@@ -154,7 +154,7 @@ def test_status_and_watch_print_the_pace(invoke, campaigns):
 
 def test_watch_prints_the_pace_now_and_then(invoke, campaigns, monkeypatch):
     ended = iter([False, False, True])  # at the start, and in each round
-    monkeypatch.setattr(status_module, '_PACE_INTERVAL_S', 0)
+    monkeypatch.setattr(loop, '_PACE_INTERVAL_S', 0)
     monkeypatch.setattr(type(campaigns['main']), 'is_terminated', property(lambda _: next(ended, True)))
     output = invoke('watch', campaigns['main'].pk, '--interval', 0.2).output
     assert output.count('labels an hour') == 2

@@ -40,7 +40,7 @@ def demo(monkeypatch):
 
 
 START, STOP = 'verdi -p demo daemon start', 'verdi -p demo daemon stop'
-WATCH = 'aiida-anial watch -p demo 11'
+WATCH = 'aiida-anial watch --lines -p demo 11'
 
 
 def test_a_daemon_of_its_own_is_stopped(demo, capsys):
