@@ -76,7 +76,7 @@ def test_a_model_is_accepted(world, invoke, bounded, file_format):
     assert '2 members' in result.output
 
 
-def test_settings_are_accepted(world, invoke):
+def test_settings_are_accepted(world, invoke, installed):
     text = 'description: |\n  Two lines,\n  \u00b5 and \u00c5 among them.\nseed: 0x10\nschedules: {t_max_ps: 1e0}\n'
     result = invoke('submit', world.write('over.yaml', text), '--protocol', 'demo', '--dry-run')
     assert result.exit_code == 0, result.output
