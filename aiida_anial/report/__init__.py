@@ -1,1 +1,1 @@
-"""The release of a campaign: dataset, potential, tables, plots, data card and archive in one folder."""
+"""What others see of a campaign: its release in one folder, and its page, which is in ``page``."""

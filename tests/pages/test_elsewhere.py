@@ -6,9 +6,9 @@ import re
 
 import pytest
 from support.elsewhere import ELSEWHERE, REASONS
-from support.pages import READ, ROOT, steps_of
+from support.pages import READ, ROOT, commands_of
 
-COMMANDS = {step.command for page in READ for step in steps_of(page)}
+COMMANDS = {command for page in READ for command in commands_of(page)}
 
 
 @pytest.mark.parametrize('command', ELSEWHERE)

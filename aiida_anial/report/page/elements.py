@@ -84,6 +84,11 @@ class Series:
     of: str = ''
     rows: Sequence[int] = ()
 
+    @property
+    def has_points(self) -> bool:
+        """Whether any point has both coordinates."""
+        return any(None not in numbers(pair) for pair in zip(self.x, self.y, strict=True))
+
     def to_dict(self) -> dict[str, Any]:
         """Return plain values, without points that lack one coordinate; those that lack both are gaps in a line."""
         x, y = numbers(self.x), numbers(self.y)
@@ -208,4 +213,4 @@ class Section:
     @property
     def drawn(self) -> Self:
         """The section without charts that have no points yet."""
-        return replace(self, charts=[chart for chart in self.charts if chart.to_dict()['series']])
+        return replace(self, charts=[chart for chart in self.charts if any(one.has_points for one in chart.series)])

@@ -13,7 +13,6 @@ from aiida_anial.properties.comparison.results import Subject
 from aiida_anial.properties.comparison.table import Row, comparison_table
 from aiida_anial.properties.property import Column
 from aiida_anial.properties.registry import keyed_columns
-from aiida_anial.queries.benchmarks import compared_subjects
 from aiida_anial.report.page.elements import Axis, Chart, Section, Series, Table
 from aiida_anial.report.page.panels import panel_charts
 from aiida_anial.report.page.sources import PageSources
@@ -26,7 +25,7 @@ def properties_section(sources: PageSources) -> Section | None:
     rows = sources.status['properties']
     if not rows:
         return None
-    _, reference = compared_subjects(sources.benchmarks)
+    _, reference = sources.compared
     columns: dict[str, tuple[str, Column]] = {}
     for of_property, column in keyed_columns():
         if column.in_status:
@@ -78,7 +77,7 @@ def _by_iteration(
 
 def benchmark_section(sources: PageSources) -> Section | None:
     """Return the section on the benchmarks of the newest ensemble, or None if there are none."""
-    subjects, reference = compared_subjects(sources.benchmarks)
+    subjects, reference = sources.compared
     if not subjects:
         return None
     rows = comparison_table(subjects, reference=reference)

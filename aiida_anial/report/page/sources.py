@@ -12,7 +12,8 @@ from aiida import orm
 from aiida_anial.common.labels import LabelledCells
 from aiida_anial.data.dataset import DatasetData
 from aiida_anial.data.ensemble import EnsembleData
-from aiida_anial.queries.benchmarks import benchmarks_of, quantity_nodes
+from aiida_anial.properties.comparison.results import Subject
+from aiida_anial.queries.benchmarks import benchmarks_of, compared_subjects, quantity_nodes
 from aiida_anial.queries.campaign_status import campaign_status, newest_ensemble
 from aiida_anial.queries.graph import called_by, inputs_of
 from aiida_anial.queries.kinds import KINDS
@@ -82,6 +83,11 @@ class PageSources:
     def benchmarks(self) -> list[Any]:
         """Benchmarks of the newest ensemble that have ended."""
         return benchmarks_of(self.ensemble) if self.ensemble is not None else []
+
+    @cached_property
+    def compared(self) -> tuple[list[Subject], Subject | None]:
+        """The subjects of these benchmarks, and the one that the others' curves are compared with."""
+        return compared_subjects(self.benchmarks)
 
     @cached_property
     def fresh(self) -> dict[int, ConfigurationErrors]:
