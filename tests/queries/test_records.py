@@ -194,7 +194,9 @@ def test_an_invalid_condition_is_refused(name, text, message):
 
 
 def test_unknown_names_are_refused_with_the_list_of_names(aiida_profile):
-    with pytest.raises(AnialError, match=r'atoms: labels have no such column; the columns are pk, uuid'):
+    with pytest.raises(AnialError, match=r'colour: labels have no such column; the columns are pk, uuid'):
+        records('labels', {'colour': 4})
+    with pytest.raises(AnialError, match=r'atoms: labels have no such column; did you mean n_atoms\?'):
         records('labels', {'atoms': 4})
     with pytest.raises(AnialError, match=r'forces: there are no such records; the kinds are labels'):
         count('forces')
