@@ -8,6 +8,7 @@ import sys
 
 import pytest
 from aiida import orm
+from aiida.tools import delete_nodes
 from click.shell_completion import ShellComplete
 
 from aiida_anial.cli.completion import COMPLETE_VARIABLE
@@ -15,7 +16,8 @@ from aiida_anial.cli.root import main
 from aiida_anial.data.ensemble import EnsembleData
 from aiida_anial.potential.packaged import path_of
 from aiida_anial.potential.potential import read_potential
-from tests.cli.test_entry import _PROGRAM
+
+_PROGRAM = 'import sys; from aiida_anial.cli.entry import main; sys.argv[0] = "aiida-anial"; main()'
 
 
 def offered(*words, incomplete=''):
@@ -29,11 +31,18 @@ def test_commands():
     assert '--version' in offered(incomplete='--')
 
 
-def test_campaigns_and_ensembles(aiida_profile):
-    campaign = orm.WorkChainNode()
-    campaign.set_process_label('ActiveLearningWorkChain')
-    campaign.label = 'warm start'
-    campaign.store()
+@pytest.fixture
+def campaign(aiida_profile):
+    """A campaign without inputs, which is deleted again: commands of other tests look at all campaigns."""
+    node = orm.WorkChainNode()
+    node.set_process_label('ActiveLearningWorkChain')
+    node.label = 'warm start'
+    node.store()
+    yield node
+    delete_nodes([node.pk], dry_run=False)
+
+
+def test_campaigns_and_ensembles(campaign):
     ensemble = EnsembleData(read_potential(path_of('Al-laptop'))).store()
     for command in ('status', 'watch', 'release'):
         assert str(campaign.pk) in offered(command)

@@ -52,13 +52,13 @@ def test_stages_side_by_side_are_one():
 
 
 def test_what_runs_are_the_descendants_that_are_alive(fake_chain, fake_job):
-    top = fake_chain('ActiveLearningWorkChain', state=ProcessState.WAITING)
+    top = fake_chain('ShockWorkChain', state=ProcessState.WAITING)
     fake_chain('CycleWorkChain', caller=top)
     alive = fake_chain('CycleWorkChain', state=ProcessState.WAITING, caller=top)
     job = fake_job('anial.sample', caller=alive, state=ProcessState.RUNNING)
     found = running_under(top)
     assert [(one.pk, one.is_job) for one in found] == [(top.pk, False), (alive.pk, False), (job.pk, True)]
-    assert running_under(fake_chain('ActiveLearningWorkChain')) == []
+    assert running_under(fake_chain('ShockWorkChain')) == []
 
 
 def test_the_time_left_follows_from_what_is_done(fake_chain):
@@ -138,7 +138,7 @@ def test_any_process_can_be_watched_and_data_cannot(fake_chain, invoke):
 
 
 def test_a_terminal_is_left_as_it_was(fake_chain):
-    node = fake_chain('ActiveLearningWorkChain', state=ProcessState.WAITING)
+    node = fake_chain('ShockWorkChain', state=ProcessState.WAITING)
     node.set_process_status('iteration 2 of at most 4 (7, 8)')
     profile = get_manager().get_profile()
     assert profile is not None
@@ -151,11 +151,11 @@ def test_a_terminal_is_left_as_it_was(fake_chain):
         assert terminal.end() == 130
     assert terminal.written.count(b'\x1b[?1049h') == terminal.written.count(b'\x1b[?1049l') == 1
     assert terminal.written.rindex(b'\x1b[?25h') > terminal.written.rindex(b'\x1b[?25l')
-    assert terminal.written.endswith(f'Stopped watching; ActiveLearningWorkChain {node.pk} goes on.\r\n'.encode())
+    assert terminal.written.endswith(f'Stopped watching; ShockWorkChain {node.pk} goes on.\r\n'.encode())
 
 
 def test_colours_are_not_used_where_they_are_not_wanted(fake_chain):
-    node = fake_chain('ActiveLearningWorkChain', state=ProcessState.WAITING)
+    node = fake_chain('ShockWorkChain', state=ProcessState.WAITING)
     profile = get_manager().get_profile()
     assert profile is not None
     environment = {**os.environ, 'TERM': 'xterm-256color', 'NO_COLOR': '1'}

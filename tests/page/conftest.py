@@ -62,6 +62,7 @@ def benchmarked(campaigns, results) -> Any:
     benchmark.store()
     for label, output in outputs.items():
         output.store().base.links.add_incoming(benchmark, link_type=LinkType.RETURN, link_label=label)
+    benchmark.seal()
     return campaign
 
 
