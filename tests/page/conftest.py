@@ -8,13 +8,10 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
-from aiida import orm
-from aiida.common import LinkType
-from aiida.engine import ProcessState
 from ase.calculators.emt import EMT
 from click.testing import CliRunner, Result
+from support.benchmarks import stored_benchmark
 
 from aiida_anial.cli.root import main
 from aiida_anial.properties.registry import BenchmarkSettings, run_properties
@@ -44,26 +41,8 @@ def results() -> dict[str, Any]:
 @pytest.fixture(scope='session')
 def benchmarked(campaigns, results) -> Any:
     """The campaign, after a benchmark of its last ensemble."""
-    campaign = campaigns['main']
-    outputs = {}
-    for name, result in results.items():
-        quantities = {key: one.to_dict() for key, one in result.quantities.items()}
-        curves = orm.ArrayData()
-        for key, array in result.curves.items():
-            curves.set_array(key, np.asarray(array, dtype=np.float64))
-        content = {'property': name, 'quantities': quantities, 'notes': list(result.notes)}
-        outputs |= {f'quantities__ensemble__{name}': orm.Dict(content), f'curves__ensemble__{name}': curves}
-    benchmark = orm.WorkChainNode()
-    benchmark.set_process_label('BenchmarkWorkChain')
-    benchmark.set_process_state(ProcessState.FINISHED)
-    benchmark.set_exit_status(0)
-    ensemble = campaign.outputs.ensemble
-    benchmark.base.links.add_incoming(ensemble, link_type=LinkType.INPUT_WORK, link_label='ensemble')
-    benchmark.store()
-    for label, output in outputs.items():
-        output.store().base.links.add_incoming(benchmark, link_type=LinkType.RETURN, link_label=label)
-    benchmark.seal()
-    return campaign
+    stored_benchmark(campaigns['main'].outputs.ensemble, results)
+    return campaigns['main']
 
 
 @pytest.fixture(scope='session')

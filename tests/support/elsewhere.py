@@ -23,26 +23,44 @@ class Elsewhere(NamedTuple):
 # By reason: a pattern of the only commands that it excuses.
 REASONS: Final = {
     'installs packages or programs': r'(make (demo|test|install-lammps)|pip install .*|services/install\.sh)$',
-    'asks the network': r'aiida-pseudo install pseudo-dojo ',
+    'asks the network': r'(aiida-pseudo install pseudo-dojo|hf upload) ',
     'changes the shell of the reader': r'(\. |export \w+=|unset |read -rs )',
-    'needs a daemon': r'verdi (-p production )?(daemon |process (repair|kill)( |$))',
+    'needs a daemon': r'verdi (-p production )?(daemon |process (repair|kill)( |$))|aiida-anial doctor$',
+    'makes a profile': r'aiida-anial setup$',
+    'needs labels by pw.x': r'aiida-anial (import calculations|release .* --isolated-atom) ',
     'needs servers of its own': r'(make services|\S+python services/services\.py |\S+ .*-p(rofile)? production|'
     r'\S+ setup --profile production )',
-    'needs Slurm': r'(sinfo$|ssh |verdi computer test |userdel )',
+    'needs Slurm': r'(sinfo$|ssh |verdi computer (test|setup .* localhost|configure .* anial-slurm) |userdel |'
+    r'aiida-anial \w+ .*@cluster)',
     'needs a plugin that is not installed': r'verdi (computer|code) .*cluster-hq',
     'needs LAMMPS or a compiler for minutes': r'(\S+/run\.sh |(aiida-anial|anial-worker) export (lammps|kim) |'
     r'kim-api|aiida-anial (setup --lmp|shock (Al-laptop|18)) )',
-    'trains for minutes': r'aiida-anial distil 4126$',
+    'computes for minutes': r'(aiida-anial (plan mine|distil |reproduce .*--recursive)|anial-worker benchmark )',
     'is a test itself': r'python -m pytest ',
 }
 
-_INSTALLS, _NETWORK, _SHELL, _DAEMON, _SERVERS, _SLURM, _PLUGIN, _LAMMPS, _TRAINS, _TEST = REASONS
+(
+    _INSTALLS,
+    _NETWORK,
+    _SHELL,
+    _DAEMON,
+    _PROFILE,
+    _LABELS,
+    _SERVERS,
+    _SLURM,
+    _PLUGIN,
+    _LAMMPS,
+    _MINUTES,
+    _TEST,
+) = REASONS
 
 _SHELL_ONLY = Elsewhere(_SHELL)
 _NO_HYPERQUEUE = Elsewhere(_PLUGIN)
 _START = Elsewhere(_DAEMON, 'tests/daemon/conftest.py', "shell.verdi('daemon', 'start')")
 _STOP = Elsewhere(_DAEMON, 'tests/daemon/conftest.py', "shell.verdi('daemon', 'stop')")
 _SETUP = Elsewhere(_SERVERS, 'tests/production/conftest.py', "'setup', '--profile', PROFILE, '--credentials'")
+_WORKER = Elsewhere(_MINUTES, 'tests/property_benchmark/test_command.py', "['benchmark', *map")
+_RECURSIVE = Elsewhere(_MINUTES, 'tests/reproduction/test_command.py', "'--recursive'")
 _LMP = Elsewhere(_INSTALLS, 'Makefile', 'test: install install-lammps')
 
 ELSEWHERE: Final[dict[str, Elsewhere]] = {
@@ -56,6 +74,11 @@ ELSEWHERE: Final[dict[str, Elsewhere]] = {
     'pip install aiida-hyperqueue==0.4.0': Elsewhere(_INSTALLS),
     'services/install.sh': Elsewhere(_INSTALLS, 'Makefile', '@services/install.sh'),
     'aiida-pseudo install pseudo-dojo --functional PBE --pseudo-format upf': Elsewhere(_NETWORK),
+    'hf upload ORGANISATION/aluminium aluminium . --repo-type dataset': Elsewhere(_NETWORK),
+    "hf upload ORGANISATION/aluminium-potential aluminium . --include 'ensemble*' --include CITATION.cff": Elsewhere(
+        _NETWORK
+    ),
+    'hf upload ORGANISATION/aluminium-potential aluminium/MODEL.md README.md': Elsewhere(_NETWORK),
     '. .venv/bin/activate': _SHELL_ONLY,
     'export AIIDA_PATH=$PWD': _SHELL_ONLY,
     'unset AIIDA_PATH': _SHELL_ONLY,
@@ -66,6 +89,14 @@ ELSEWHERE: Final[dict[str, Elsewhere]] = {
     'verdi daemon stop': _STOP,
     'verdi process repair': Elsewhere(_DAEMON, 'tests/production/test_absence.py', "'process', 'repair'"),
     'verdi process kill PK': Elsewhere(_DAEMON, 'tests/daemon/test_many_campaigns.py', "'process', 'kill'"),
+    'aiida-anial doctor': Elsewhere(_DAEMON, 'tests/daemon/test_daemon.py', "'doctor'"),
+    'aiida-anial setup': Elsewhere(_PROFILE, 'tests/daemon/conftest.py', "'aiida-anial', 'setup'"),
+    'aiida-anial import calculations 801 805 809': Elsewhere(
+        _LABELS, 'tests/exchange/test_import.py', "'import', 'calculations'"
+    ),
+    "aiida-anial release 28 aluminium --author 'Curie, Marie' --isolated-atom 84001": Elsewhere(
+        _LABELS, 'tests/release/test_isolated.py', "'--isolated-atom', node.uuid"
+    ),
     'make services': Elsewhere(_SERVERS, 'tests/support/services.py', 'services.py'),
     'make services-stop': Elsewhere(_SERVERS, 'tests/support/services.py', "services.run('stop'"),
     'aiida-anial setup --profile production --credentials .services/credentials.yaml': _SETUP,
@@ -94,6 +125,20 @@ ELSEWHERE: Final[dict[str, Elsewhere]] = {
         _SLURM, 'tests/support/slurm.py', 'squeue'
     ),
     'verdi computer test cluster': Elsewhere(_SLURM),
+    'verdi computer setup -n -L cluster -H localhost -T core.ssh_async -S core.slurm '
+    '-w /home/{username}/aiida -m srun --mpiprocs-per-machine 1': Elsewhere(
+        _SLURM, 'tests/scheduler/conftest.py', 'computer setup'
+    ),
+    'verdi computer configure core.ssh_async cluster -n --host anial-slurm --safe-interval 0': Elsewhere(
+        _SLURM, 'tests/scheduler/conftest.py', 'computer configure'
+    ),
+    'aiida-anial submit cluster.yaml --protocol paper --pw-code pw@cluster '
+    '--worker-code anial-worker@cluster': Elsewhere(
+        _SLURM, 'tests/scheduler/test_scheduler.py', "'--pw-code', 'pw@cluster'"
+    ),
+    'aiida-anial plan mine.yaml --protocol paper --pw-code pw@cluster --label-seconds 900': Elsewhere(
+        _SLURM, 'tests/cli/test_plan.py', "'--label-seconds'"
+    ),
     'verdi computer setup -n -L cluster-hq -H login.cluster.example -T core.ssh_async -S hyperqueue '
     "-w /scratch/{username}/aiida -m 'mpirun -np {tot_num_mpiprocs}' --mpiprocs-per-machine 1": _NO_HYPERQUEUE,
     'verdi computer configure core.ssh_async cluster-hq -n --host cluster --safe-interval 5': _NO_HYPERQUEUE,
@@ -122,7 +167,18 @@ ELSEWHERE: Final[dict[str, Elsewhere]] = {
     'aiida-anial shock 18 --dislocations --plots plots': Elsewhere(
         _LAMMPS, 'tests/workchains/test_shock.py', "run('--dislocations', '--plots'"
     ),
-    'aiida-anial distil 4126': Elsewhere(_TRAINS, 'tests/workchains/test_distillation.py', "['distil', str(chain.pk)]"),
+    'aiida-anial distil 4126': Elsewhere(
+        _MINUTES, 'tests/workchains/test_distillation.py', "['distil', str(chain.pk)]"
+    ),
+    'aiida-anial distil Al-laptop --campaign 30 --settings wide.yaml': Elsewhere(
+        _MINUTES, 'tests/workchains/test_distillation.py', "['distil', str(chain.pk)]"
+    ),
+    'aiida-anial reproduce PK --recursive --budget 600': _RECURSIVE,
+    'aiida-anial reproduce PK --recursive --kind dft --kind training --budget 3600': _RECURSIVE,
+    'aiida-anial plan mine.yaml --protocol laptop': Elsewhere(_MINUTES, 'tests/cli/test_plan.py', "invoke('plan'"),
+    'anial-worker benchmark Al-laptop --reference emt --quick': _WORKER,
+    'anial-worker benchmark model-Al-75 --quick': _WORKER,
+    'anial-worker benchmark aluminium.safetensors --reference Al_mm.eam.fs --plots figures --threads 2': _WORKER,
     'python -m pytest tests/potential/test_kinds.py tests/training/test_trainers.py': Elsewhere(
         _TEST, 'Makefile', 'pytest'
     ),
