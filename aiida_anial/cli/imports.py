@@ -13,10 +13,10 @@ from aiida_anial.cli.parameters import FiniteRange, examples, json_option, print
 from aiida_anial.cli.profile import profile_option
 from aiida_anial.cli.progress import working
 from aiida_anial.common.errors import AnialError, one_line
+from aiida_anial.formats.datasets import DATASET_FORMATS, read_dataset
 
 __all__ = ('command', 'model')
 
-_FORMATS = ('extxyz', 'hdf5', 'ase_db')
 _ENERGY_UNITS = ('eV', 'hartree', 'Ry')
 
 _campaign = click.option(
@@ -41,7 +41,9 @@ def command() -> None:
 
 @command.command('dataset', epilog=examples('import dataset theirs.extxyz --level-of-theory theory.yaml --campaign 31'))
 @click.argument('path', type=click.Path(exists=True, dir_okay=False, path_type=Path))
-@click.option('--format', 'file_format', type=click.Choice(_FORMATS), help='By default detected from the file.')
+@click.option(
+    '--format', 'file_format', type=click.Choice(list(DATASET_FORMATS)), help='By default detected from the file.'
+)
 @click.option('--energy-unit', type=click.Choice(_ENERGY_UNITS), help='Energy unit, if the file does not state it.')
 @click.option('--trust-units', is_flag=True, help='Skip the check of units and signs against a rough potential.')
 @click.option(
@@ -55,13 +57,12 @@ def command() -> None:
 @json_option
 @profile_option()
 def dataset(**options: Any) -> None:
-    """Store the labels in the file PATH: extended XYZ, HDF5 in the ANI layout, or an ASE database."""
+    """Store the labels in the file PATH: extended XYZ, HDF5 in the ANI layout, an ASE database, or Parquet."""
     from aiida import orm
 
     from aiida_anial.calcfunctions.import_dataset import import_dataset
     from aiida_anial.cli.preflight import check_disk
     from aiida_anial.data.validation import CAMPAIGN_ELEMENTS
-    from aiida_anial.formats.datasets import read_dataset
     from aiida_anial.formats.files import check_name
     from aiida_anial.runtime.interruption import all_or_nothing
 

@@ -27,14 +27,19 @@ def ensemble(make_ensemble, aiida_profile) -> EnsembleData:
     return EnsembleData(make_ensemble()).store()
 
 
+@pytest.fixture(scope='module')
+def potential(ensemble) -> Any:
+    settings = {'filename': 'plugin', 'program': 'lammps', 'dtype': 'float64', 'processor': 'host'}
+    return export_sources(settings=orm.Dict(settings), ensemble=ensemble)
+
+
 @pytest.fixture
-def builder(lammps_code, ensemble) -> Any:
+def builder(lammps_code, potential) -> Any:
     atoms = bulk('Al', 'fcc', a=4.05, cubic=True) * (3, 3, 3)
     atoms.rattle(0.05, seed=2)
-    settings = {'filename': 'plugin', 'program': 'lammps', 'dtype': 'float64', 'processor': 'host'}
     builder = CalculationFactory('anial.lammps').get_builder()
     builder.code = lammps_code
-    builder.potential = export_sources(settings=orm.Dict(settings), ensemble=ensemble)
+    builder.potential = potential
     builder.structure = to_structure(atoms.positions, atoms.cell.array, atoms.numbers)
     builder.settings = orm.Dict({'time_ps': 0.02, 'frame_interval': 10})
     builder.seed = orm.Int(3)

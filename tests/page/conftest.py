@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -38,14 +38,14 @@ def results() -> dict[str, Any]:
     return run_properties(('lattice', 'cold_curves', 'vacancy', 'surfaces', 'phonons'), SMALL, EMT())
 
 
-@pytest.fixture(scope='session')
-def benchmarked(campaigns, results) -> Any:
+@pytest.fixture(scope='module')
+def benchmarked(campaigns, results) -> Iterator[Any]:
     """The campaign, after a benchmark of its last ensemble."""
-    stored_benchmark(campaigns['main'].outputs.ensemble, results)
-    return campaigns['main']
+    with stored_benchmark(campaigns['main'].outputs.ensemble, results):
+        yield campaigns['main']
 
 
-@pytest.fixture(scope='session')
+@pytest.fixture(scope='module')
 def page(benchmarked, invoke, tmp_path_factory) -> Path:
     """The page that ``aiida-anial report`` wrote."""
     path = tmp_path_factory.mktemp('page') / 'campaign.html'
@@ -66,14 +66,14 @@ def data_of() -> Callable[[Path], dict[str, Any]]:
     return read
 
 
-@pytest.fixture(scope='session')
+@pytest.fixture(scope='module')
 def data(data_of, page) -> dict[str, Any]:
     """What the scripts of the page draw."""
     content: dict[str, Any] = data_of(page)
     return content
 
 
-@pytest.fixture(scope='session')
+@pytest.fixture(scope='module')
 def chart(data) -> Callable[[str, str], dict[str, Any]]:
     """Return a function that returns the chart of a section with a title."""
 

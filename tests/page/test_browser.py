@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import time
 from collections.abc import Iterator
 from typing import Any
 
@@ -48,11 +49,19 @@ def opened(browser, page) -> Iterator[Any]:
     assert complaints == []
 
 
+def wait_until(tab, condition: str, argument: str | None = None) -> None:
+    """Wait until a script returns true; what Playwright has for that is refused by the security policy of the page."""
+    end = time.monotonic() + 30
+    while not tab.evaluate(condition, argument):
+        assert time.monotonic() < end, condition
+        time.sleep(0.05)
+
+
 def scroll_through(tab) -> None:
     """Bring every chart into view once."""
     for figure in tab.query_selector_all('figure'):
         figure.scroll_into_view_if_needed()
-    tab.wait_for_function("[...document.querySelectorAll('figure canvas')].every(one => Page.charts.has(one))")
+    wait_until(tab, "[...document.querySelectorAll('figure canvas')].every(one => Page.charts.has(one))")
 
 
 BLANK = """canvas => {
@@ -75,7 +84,7 @@ def test_every_chart_is_drawn_in_both_themes(opened, theme):
 def test_the_button_changes_the_theme_and_the_charts(opened):
     tab = opened()
     colour = "Page.charts.get(document.querySelector('figure canvas')).data.datasets[0].borderColor"
-    tab.wait_for_function("Page.charts.has(document.querySelector('figure canvas'))")
+    wait_until(tab, "Page.charts.has(document.querySelector('figure canvas'))")
     light = tab.evaluate(colour)
     tab.click('#theme')
     assert tab.evaluate('document.documentElement.dataset.theme') == 'dark'
@@ -86,7 +95,7 @@ def place_of_point(tab, section: str, index: int) -> dict[str, float]:
     """Return where on the screen the first point of a chart is."""
     selector = f'figure[data-chart="{section}"][data-index="{index}"] canvas'
     tab.query_selector(selector).scroll_into_view_if_needed()
-    tab.wait_for_function('one => Page.charts.has(document.querySelector(one))', arg=selector)
+    wait_until(tab, 'one => Page.charts.has(document.querySelector(one))', selector)
     found: dict[str, float] = tab.evaluate(
         """one => {
             const canvas = document.querySelector(one), box = canvas.getBoundingClientRect()
@@ -117,7 +126,7 @@ def test_the_keyboard_reaches_a_point_and_leaves_it_again(opened):
     tab = opened()
     canvas = 'figure[data-chart="dynamics"][data-index="0"] canvas'
     tab.query_selector(canvas).scroll_into_view_if_needed()
-    tab.wait_for_function('one => Page.charts.has(document.querySelector(one))', arg=canvas)
+    wait_until(tab, 'one => Page.charts.has(document.querySelector(one))', canvas)
     tab.focus(canvas)
     tab.keyboard.press('ArrowRight')
     tab.keyboard.press('Enter')

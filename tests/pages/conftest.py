@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -26,11 +27,12 @@ SETTINGS = {
 }
 
 
-@pytest.fixture(scope='session')
-def benchmark(campaigns) -> Any:
+@pytest.fixture(scope='module')
+def benchmark(campaigns) -> Iterator[Any]:
     """A benchmark of the last ensemble of the campaign."""
     results = run_properties(('lattice', 'elastic'), BenchmarkSettings(), EMT())
-    return stored_benchmark(campaigns['main'].outputs.ensemble, results)
+    with stored_benchmark(campaigns['main'].outputs.ensemble, results) as node:
+        yield node
 
 
 @pytest.fixture
@@ -60,7 +62,7 @@ def words(campaigns, shard, copy_of_campaign) -> dict[str, str]:
         # What the small campaign has.
         'close_contact,temperature': 'completed,energy_disagreement',
         'export 3': '1',
-        **dict.fromkeys(('production', 'anial', 'verdi demo', 'status demo'), profile.name),
+        **dict.fromkeys(('production', 'verdi demo', 'status demo'), profile.name),
     }
 
 

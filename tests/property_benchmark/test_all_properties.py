@@ -42,8 +42,8 @@ SMALL = BenchmarkSettings.parse(
                 'repeats': [2, 30, 2],
                 'equilibration_ps': 0.2,
                 'time_ps': 1.1,
-                'time_step_fs': 2.0,
-                'profile_interval_steps': 20,
+                'time_step_fs': 4.0,
+                'profile_interval_steps': 10,
             },
         },
     }

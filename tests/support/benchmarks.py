@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
 from aiida import orm
 from aiida.common import LinkType
 from aiida.engine import ProcessState
+from aiida.tools import delete_nodes
 
 from aiida_anial.properties.quantity import PropertyResult
 
 __all__ = ('stored_benchmark',)
 
 
-def stored_benchmark(ensemble: Any, results: dict[str, PropertyResult]) -> orm.WorkChainNode:
-    """Store a benchmark of an ensemble.
+@contextmanager
+def stored_benchmark(ensemble: Any, results: dict[str, PropertyResult]) -> Iterator[orm.WorkChainNode]:
+    """Provide a stored benchmark of an ensemble, and delete it in the end: a release of the campaign would contain it.
 
     :param results: by name of the property.
     """
@@ -35,4 +39,6 @@ def stored_benchmark(ensemble: Any, results: dict[str, PropertyResult]) -> orm.W
     benchmark.store()
     for label, output in outputs.items():
         output.store().base.links.add_incoming(benchmark, link_type=LinkType.RETURN, link_label=label)
-    return benchmark.seal()
+    benchmark.seal()
+    yield benchmark
+    delete_nodes([benchmark.pk, *(output.pk for output in outputs.values())], dry_run=False)

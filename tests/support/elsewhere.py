@@ -27,6 +27,7 @@ REASONS: Final = {
     'changes the shell of the reader': r'(\. |export \w+=|unset |read -rs )',
     'needs a daemon': r'verdi (-p production )?(daemon |process (repair|kill)( |$))|aiida-anial doctor$',
     'makes a profile': r'aiida-anial setup$',
+    'archives a whole profile': r'verdi -p \w+ archive ',
     'needs labels by pw.x': r'aiida-anial (import calculations|release .* --isolated-atom) ',
     'needs servers of its own': r'(make services|\S+python services/services\.py |\S+ .*-p(rofile)? production|'
     r'\S+ setup --profile production )',
@@ -45,6 +46,7 @@ REASONS: Final = {
     _SHELL,
     _DAEMON,
     _PROFILE,
+    _ARCHIVES,
     _LABELS,
     _SERVERS,
     _SLURM,
@@ -96,6 +98,10 @@ ELSEWHERE: Final[dict[str, Elsewhere]] = {
     ),
     "aiida-anial release 28 aluminium --author 'Curie, Marie' --isolated-atom 84001": Elsewhere(
         _LABELS, 'tests/release/test_isolated.py', "'--isolated-atom', node.uuid"
+    ),
+    'verdi -p anial archive create --all laptop.aiida': Elsewhere(_ARCHIVES),
+    'verdi -p production archive import laptop.aiida': Elsewhere(
+        _ARCHIVES, 'tests/release/conftest.py', "'archive', 'import'"
     ),
     'make services': Elsewhere(_SERVERS, 'tests/support/services.py', 'services.py'),
     'make services-stop': Elsewhere(_SERVERS, 'tests/support/services.py', "services.run('stop'"),
