@@ -11,7 +11,7 @@ LAMMPS := .lammps
 export OMP_NUM_THREADS ?= 1
 
 .DEFAULT_GOAL := help
-.PHONY: help install install-lammps venv qe demo test test-slow services services-stop faults bench bench-lammps bench-graph bench-load bench-campaign bench-labels bench-laptop lint audit docs clean
+.PHONY: help install install-lammps venv qe demo test test-slow services services-stop faults bench bench-lammps bench-graph bench-load bench-campaign bench-labels bench-laptop bench-defects lint audit docs clean
 
 help: ## list the targets
 	@echo 'help: the targets of this Makefile'
@@ -99,6 +99,10 @@ bench-labels: install ## measure error and cost of labels with many settings of 
 bench-laptop: install ## judge a campaign of the profile by labels that none has seen; CAMPAIGN=PK, in ten minutes
 	@echo 'bench-laptop: the figures go to benchmarks/results/laptop.json and docs/topics/al-laptop.md'
 	@$(BIN)/python benchmarks/laptop.py $(CAMPAIGN)
+
+bench-defects: install ## compute defects, surfaces and phonons by pw.x in small cells, in hours; the daemon must run
+	@echo 'bench-defects: the figures go to benchmarks/results/defects.json and docs/topics/benchmarks.md'
+	@$(BIN)/python benchmarks/defects.py Al-laptop $(ANIAL_PUBLISHED_MODEL)
 
 audit: venv ## look for unsafe code, and for installed versions that differ from the pins
 	@echo 'audit: bandit, pins, installed versions; known vulnerabilities if pip-audit is installed and can reach its service'

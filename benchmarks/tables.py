@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 import common
+from defect_tables import DEFECTS
 from laptop_tables import LAPTOP
 from pages import Page, table, versions
 
@@ -283,7 +284,7 @@ CAMPAIGN: Final = Page('load.md', 'campaign.json', 'bench-campaign', _campaign)
 LABELS: Final = Page('labels.md', 'labels.json', 'bench-labels', _labels)
 CELL_SIZES: Final = Page('labels.md', 'cell_sizes.json', 'bench-labels', _cell_sizes)
 LAMMPS: Final = Page('engine.md', 'lammps.json', 'bench-lammps', _lammps)
-PAGES: Final = (ENGINE, GRAPH, LOAD, CAMPAIGN, LABELS, CELL_SIZES, LAMMPS, LAPTOP)
+PAGES: Final = (ENGINE, GRAPH, LOAD, CAMPAIGN, LABELS, CELL_SIZES, LAMMPS, LAPTOP, DEFECTS)
 
 if __name__ == '__main__':
     for page in PAGES:

@@ -67,6 +67,7 @@ def test_a_dynamics_on_two_ranks_leaves_a_trajectory_with_its_provenance(run_all
     assert node.inputs.potential.creator.inputs.ensemble.uuid == ensemble.uuid
 
 
+@pytest.mark.slow
 def test_a_dynamics_goes_on_after_its_wall_clock(run_all, builder, jobs_under):
     builder.settings = orm.Dict({'ensemble': 'nve', 'time_ps': 1.5, 'frame_interval': 500, 'check_interval': 100})
     builder.metadata.options.max_wallclock_seconds = 31

@@ -88,9 +88,9 @@ def test_the_plan_in_words(invoke, write, campaigns, campaign_overrides):
 
 
 def test_labels_of_another_machine_cannot_be_tried(aiida_profile):
-    remote = orm.Computer('cluster', 'cluster', transport_type='core.ssh', scheduler_type='core.slurm').store()
+    remote = orm.Computer('remote', 'remote', transport_type='core.ssh', scheduler_type='core.slurm').store()
     code = orm.InstalledCode(label='pw', computer=remote, filepath_executable='/bin/pw.x').store()
-    with pytest.raises(Exception, match='--label-seconds: pw@cluster does not run on this machine'):
+    with pytest.raises(Exception, match='--label-seconds: pw@remote does not run on this machine'):
         check_is_here(code)
 
 

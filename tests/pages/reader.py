@@ -11,14 +11,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from aiida.cmdline.commands.cmd_verdi import verdi
 from click.testing import CliRunner
 
 from aiida_anial.cli.root import main
 
 __all__ = ('Reader',)
-
-_PROGRAMS = {'aiida-anial': main, 'verdi': verdi}
 
 
 @dataclass(frozen=True)
@@ -32,22 +29,24 @@ class Reader:
 
     def type(self, command: str) -> str:
         """Run a command, and return what went wrong; nothing if it ended as it should."""
-        line, _, target = command.partition(' > ')
-        program, *given = shlex.split(line)
-        if program not in _PROGRAMS:
+        if not command.startswith('aiida-anial '):
             return self._in_a_shell(command)
-        name = program if program == 'verdi' else given[0]
-        words = [program, *(self.words.get(f'{name} {word}', self.words.get(word, word)) for word in given)]
-        result = CliRunner().invoke(_PROGRAMS[program], words[1:], prog_name=program)
+        line, _, target = command.partition(' > ')
+        _, name, *given = shlex.split(line)
+        words = [name, *(self._typed(name, word) for word in given)]
+        result = CliRunner().invoke(main, words)
         if target:
             Path(target).write_text(result.stdout)
         if result.exit_code == 0:
             return ''
-        why = result.output.strip() or repr(result.exception)
-        return f'{shlex.join(words)}: {why}'
+        return f'{shlex.join(words)}: {result.output.strip() or repr(result.exception)}'
+
+    def _typed(self, command: str, word: str) -> str:
+        return self.words.get(f'{command} {word}', self.words.get(word, word))
 
     def _in_a_shell(self, command: str) -> str:
-        line = re.sub(r'\S+', lambda word: self.words.get(word[0], word[0]), command)
+        program = command.split(maxsplit=1)[0]
+        line = re.sub(r'\S+', lambda word: self._typed(program, word[0]), command)
         path = f'{Path(sys.executable).parent}{os.pathsep}{os.environ["PATH"]}'
         done = subprocess.run(
             ['bash', '-c', line],

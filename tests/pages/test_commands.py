@@ -12,6 +12,8 @@ from support.pages import READ, ROOT, commands_of
 
 from tests.pages.reader import Reader
 
+pytestmark = pytest.mark.slow
+
 TYPED = {page: [command for command in commands_of(page) if command not in ELSEWHERE] for page in READ}
 
 

@@ -13,6 +13,8 @@ from aiida_anial.properties.dynamics_runner import DynamicsInterrupted, Dynamics
 from aiida_anial.properties.melt import Melt, MeltSettings
 from aiida_anial.properties.quantity import PropertyResult
 
+pytestmark = pytest.mark.slow
+
 SETTINGS = MeltSettings(
     temperatures_k=(1500.0, 2500.0),
     repeats=3,

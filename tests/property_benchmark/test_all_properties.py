@@ -50,13 +50,22 @@ SMALL = BenchmarkSettings.parse(
 )
 
 
+NAMES = [pytest.param(name, marks=pytest.mark.slow) if one.is_dynamic else name for name, one in PROPERTIES.items()]
+
+
+class Results(dict):
+    """Properties of EMT, each computed when it is asked for."""
+
+    def __missing__(self, name):
+        return self.setdefault(name, run_properties((name,), SMALL, EMT())[name])
+
+
 @pytest.fixture(scope='module')
 def results():
-    """All properties of EMT."""
-    return run_properties(PROPERTIES, SMALL, EMT())
+    return Results()
 
 
-@pytest.mark.parametrize('name', PROPERTIES)
+@pytest.mark.parametrize('name', NAMES)
 def test_every_quantity_is_described_with_its_unit(name, results):
     for quantity, value in results[name].quantities.items():
         column = PROPERTIES[name].column(quantity)
@@ -64,7 +73,7 @@ def test_every_quantity_is_described_with_its_unit(name, results):
         assert column.unit == value.unit, quantity
 
 
-@pytest.mark.parametrize('name', PROPERTIES)
+@pytest.mark.parametrize('name', NAMES)
 def test_every_curve_is_described_and_every_described_one_is_there(name, results):
     described = [re.compile(re.sub('[A-Z]', r'\\w+', curve)) for curve, _ in PROPERTIES[name].curves]
     for curve in results[name].curves:
@@ -73,7 +82,7 @@ def test_every_curve_is_described_and_every_described_one_is_there(name, results
         assert any(pattern.fullmatch(curve) for curve in results[name].curves), pattern
 
 
-@pytest.mark.parametrize('name', PROPERTIES)
+@pytest.mark.parametrize('name', NAMES)
 def test_every_described_quantity_comes_from_a_potential_a_reference_or_the_literature(name, results):
     shifted = {curve: values + 0.01 if 'energy' in curve else values for curve, values in results[name].curves.items()}
     subjects = [
@@ -86,7 +95,7 @@ def test_every_described_quantity_comes_from_a_potential_a_reference_or_the_lite
         assert any(column.describes(quantity) for quantity in found), column.quantity
 
 
-@pytest.mark.parametrize('name', PROPERTIES)
+@pytest.mark.parametrize('name', NAMES)
 def test_every_panel_shows_something(name, results):
     for panel in PROPERTIES[name].panels:
         assert panel.is_in(results[name]), panel
@@ -110,10 +119,10 @@ def test_what_the_literature_has_is_described_with_its_unit():
         assert column.unit == one.value.unit
 
 
-def test_every_number_is_finite_and_has_a_unit(results):
-    for result in results.values():
-        assert all(np.isfinite(quantity.value) and quantity.unit for quantity in result.quantities.values())
-        assert all(np.isfinite(curve).all() for curve in result.curves.values())
+@pytest.mark.parametrize('name', NAMES)
+def test_every_number_is_finite_and_has_a_unit(name, results):
+    assert all(np.isfinite(quantity.value) and quantity.unit for quantity in results[name].quantities.values())
+    assert all(np.isfinite(curve).all() for curve in results[name].curves.values())
 
 
 def test_properties_agree_where_they_overlap(results):

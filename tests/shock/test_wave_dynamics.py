@@ -12,6 +12,8 @@ from aiida_anial.shock.hugoniot import hugoniot_point, steady_profiles
 from aiida_anial.shock.settings import WaveSettings
 from aiida_anial.shock.wave_dynamics import equilibrated, run_wave
 
+pytestmark = pytest.mark.slow
+
 VELOCITY = 1.5
 SETTINGS = WaveSettings(
     direction='100', repeats=(2, 30, 2), equilibration_ps=0.3, time_ps=1.1, time_step_fs=2.0, profile_interval_steps=20

@@ -22,6 +22,8 @@ from aiida_anial.shock.settings import SIZES, ShockSettings, WaveSettings
 from aiida_anial.shock.wave_input import wave_input
 from aiida_anial.shock.wave_output import Frame, energy_drift, read_frames, read_profiles
 
+pytestmark = pytest.mark.slow
+
 U = 1.5
 SMALL = {
     'direction': '100',

@@ -23,7 +23,7 @@ from aiida_anial.shock.hugoniot import hugoniot_point
 from aiida_anial.shock.settings import ShockSettings
 from aiida_anial.shock.wave_dynamics import equilibrated, run_wave
 
-pytestmark = pytest.mark.skipif(shutil.which('pw.x') is None, reason='pw.x is not installed')
+pytestmark = [pytest.mark.slow, pytest.mark.skipif(shutil.which('pw.x') is None, reason='pw.x is not installed')]
 
 SETTINGS = {
     'particle_velocities_km_s': [1.5],
